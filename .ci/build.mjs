@@ -1,0 +1,34 @@
+// Bundles the two programs into dist/. A release sets ARCADE_POSTHOG_API_KEY for the build, and only then.
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+rmSync(dist, { recursive: true, force: true });
+
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: ['bin/arcade.ts', 'bin/flusher.ts'],
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  // The one package with native code stays a package; the others are few enough to travel inside.
+  external: ['better-sqlite3'],
+  chunkNames: 'chunks/[name]-[hash]',
+  legalComments: 'linked',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  metafile: true,
+  define: {
+    'process.env.ARCADE_BUILD_POSTHOG_API_KEY': JSON.stringify(process.env.ARCADE_POSTHOG_API_KEY ?? ''),
+  },
+  // CommonJS packages ask for Node's own modules with `require`.
+  banner: { js: 'import{createRequire as $r}from"node:module";const require=$r(import.meta.url);' },
+  logLevel: 'warning',
+});
+chmodSync(join(dist, 'arcade.js'), 0o755);
+writeFileSync(join(dist, 'meta.json'), JSON.stringify(metafile));

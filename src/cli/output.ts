@@ -1,0 +1,81 @@
+/** The only writer to the terminal: results on stdout, everything else on stderr. */
+import type { Kleur } from 'kleur';
+
+export type Paint = Pick<Kleur, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'>;
+
+export interface Stream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+export interface Output {
+  /** A line of the result. */
+  line(text?: string): void;
+  /** The result as one JSON document. */
+  json(value: unknown): void;
+  /** A line beside the result. */
+  note(text: string): void;
+  /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty: removes it. */
+  progress(text: string): void;
+  /** Columns to keep to; null when the result goes to a file or a pipe and is to be whole. */
+  readonly width: number | null;
+  readonly stderrIsTerminal: boolean;
+  /** The colours of a stream: none unless it is a terminal that wants them. Read only when first asked for. */
+  paint(stream: 'stdout' | 'stderr'): Promise<Paint>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Opens the terminal. `env` is looked at for NO_COLOR, FORCE_COLOR and TERM. */
+export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Output {
+  const streams = { stdout, stderr };
+  const stderrIsTerminal = stderr.isTTY === true;
+  return {
+    line: (text = '') => void stdout.write(`${text}\n`),
+    json: (value) => void stdout.write(`${escapeC1(JSON.stringify(value, null, 2))}\n`),
+    note: (text) => void stderr.write(`${text}\n`),
+    progress: (text) => {
+      if (stderrIsTerminal) stderr.write(`\r\u001b[2K${text}`);
+    },
+    width: stdout.isTTY === true ? Math.max(40, stdout.columns ?? 80) : null,
+    stderrIsTerminal,
+    async paint(stream) {
+      return wantsColour(streams[stream], env) ? await colours() : PLAIN;
+    },
+  };
+}
+
+/**
+ * Text from outside, safe to print: control characters, escape sequences and marks that reorder a line are
+ * shown, not obeyed.
+ */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    const short = ({ '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' } as Record<string, string>)[
+      character
+    ];
+    return short ?? `\\u{${character.codePointAt(0)?.toString(16)}}`;
+  });
+}
+
+/** JSON leaves DEL and the C1 controls as they are, which some terminals obey. */
+function escapeC1(json: string): string {
+  return json.replace(/[\u007f-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+}
+
+const same = (text: string | number): string => String(text);
+const PLAIN = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same } as unknown as Paint;
+
+async function colours(): Promise<Paint> {
+  const { default: kleur } = await import('kleur');
+  kleur.enabled = true;
+  return kleur;
+}
+
+/** https://no-color.org and https://force-color.org */
+function wantsColour(stream: Stream, env: Environment): boolean {
+  if ((env.NO_COLOR ?? '') !== '') return false;
+  if ((env.FORCE_COLOR ?? '') !== '') return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
+  return stream.isTTY === true && env.TERM !== 'dumb';
+}

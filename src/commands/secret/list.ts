@@ -1,0 +1,38 @@
+/** `arcade secret list` */
+import { tableLines } from '../../cli/table.ts';
+import { listSecrets } from '../../secrets/api.ts';
+import type { Run } from '../command.ts';
+import { connectEngine } from './engine.ts';
+
+/** Shows keys and descriptions, never a value. */
+export const run: Run = async (invocation) => {
+  const { output, options } = invocation;
+  const secrets = await listSecrets(await connectEngine(invocation));
+  if (options.json === true) {
+    output.json({
+      secrets: secrets.map(({ key, type, description, lastAccessedAt, createdAt }) => ({
+        key,
+        type,
+        description,
+        last_accessed_at: lastAccessedAt,
+        created_at: createdAt,
+      })),
+    });
+    return;
+  }
+  if (secrets.length === 0) {
+    output.line('No secrets are set. Set one with `arcade secret set KEY`.');
+    return;
+  }
+  const paint = await output.paint('stdout');
+  const rows = secrets.map(({ key, type, description, lastAccessedAt, createdAt }) => [
+    key,
+    type ?? '-',
+    description ?? '-',
+    lastAccessedAt ?? 'Never',
+    createdAt ?? '-',
+  ]);
+  output.line(paint.bold('Tool Secrets'));
+  const headings = ['Key', 'Type', 'Description', 'Last Accessed', 'Created At'];
+  for (const line of tableLines(headings, rows, { width: output.width, paint })) output.line(line);
+};

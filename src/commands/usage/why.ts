@@ -1,0 +1,41 @@
+/** Why nothing is being sent just now, or that all is well: one sentence. */
+import type { Settings } from '../../settings.ts';
+import type { Status } from '../../usage/inspect.ts';
+import { relativeTime } from './reading.ts';
+
+/** The first reason that applies. `status` undefined: nothing has been recorded yet. */
+export function whyNothingIsSent(settings: Settings, status: Status | undefined, now: number): string {
+  const { consent, destination, directory } = settings;
+  if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.`;
+  if (status?.consent === false) return 'Usage is not recorded: `arcade usage disable` says so.';
+  if (directory === undefined) return 'Usage is not recorded: there is no home directory.';
+  if (status === undefined) return 'Nothing has been recorded yet.';
+  const { ledger, backoff } = status;
+  if (ledger.pending === 0) {
+    if (ledger.quarantined > 0) return `All is sent but ${ledger.quarantined} that PostHog refused.`;
+    return 'All is well: everything that was recorded has been sent.';
+  }
+  if (destination.apiKey === undefined) {
+    return 'Nothing is sent: this build has no project key, and ARCADE_POSTHOG_API_KEY is not set.';
+  }
+  if (status.flusherIsRunning) return 'A flusher is sending right now.';
+  if (backoff !== null)
+    return `${reasonInWords(backoff)} The next try is ${relativeTime(backoff.until, now)}, at a command.`;
+  if (status.unbound === ledger.pending && status.resolveUntil > now) {
+    return `It is not known yet whose the events are; Arcade is asked again ${relativeTime(status.resolveUntil, now)}, at a command.`;
+  }
+  return 'They are sent at the next command.';
+}
+
+function reasonInWords({ reason, status }: NonNullable<Status['backoff']>): string {
+  switch (reason) {
+    case 'offline':
+      return 'PostHog cannot be reached.';
+    case 'portal':
+      return `Something else answers in PostHog's place (status ${status}), such as the login page of a network.`;
+    case 'throttled':
+      return `PostHog asked to wait (status ${status}).`;
+    default:
+      return `PostHog does not accept the project key (status ${status}).`;
+  }
+}

@@ -1,0 +1,106 @@
+/** Opens a SQLite database for a program that many processes run at once, and brings its schema up to date. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type Sqlite from 'better-sqlite3';
+import Database from 'better-sqlite3';
+import { createPrivateFile } from './files.ts';
+
+export type { Sqlite };
+
+/** The database was made by a newer version of this program: it is not to be touched. */
+export class NewerSchemaError extends Error {}
+
+interface Opening {
+  /** How long one statement may wait for another process. */
+  readonly lockWaitMs: number;
+  /** Folder of the numbered migrations. */
+  readonly migrations: string;
+}
+
+/**
+ * Opens `path`, creating it with mode 0600. WAL, so that readers never wait for the writer; commits are not
+ * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear.
+ * Throws SqliteError, the file system's error, or NewerSchemaError.
+ */
+export function openDatabase(path: string, opening: Opening): Sqlite.Database {
+  createPrivateFile(path);
+  const db = new Database(path, { timeout: opening.lockWaitMs, ...nativeBinding() });
+  try {
+    const target = migrationsIn(opening.migrations);
+    if (db.pragma('user_version', { simple: true }) !== target.version)
+      migrate(db, target, opening.lockWaitMs);
+    db.pragma('synchronous = NORMAL');
+    db.pragma('foreign_keys = ON');
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Opens `path` for reading alone. Creates nothing and does not migrate. Throws SqliteError. */
+export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database {
+  return new Database(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true, ...nativeBinding() });
+}
+
+/** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
+export function openLockFile(path: string): Sqlite.Database {
+  createPrivateFile(path);
+  return new Database(path, { timeout: 0, ...nativeBinding() });
+}
+
+/** True for the error of a lock that another process holds. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+}
+
+interface Migrations {
+  readonly version: number;
+  readonly files: readonly string[];
+}
+
+function migrationsIn(folder: string): Migrations {
+  const files = readdirSync(folder)
+    .filter((name) => /^\d{4}_.*\.sql$/.test(name))
+    .sort();
+  return { version: files.length, files: files.map((name) => join(folder, name)) };
+}
+
+/**
+ * Two processes may arrive here together. Each step looks again inside its own transaction, so the second one
+ * finds the work done; the switch to WAL fails at once instead of waiting when both try, hence the retries.
+ */
+function migrate(db: Sqlite.Database, target: Migrations, lockWaitMs: number): void {
+  refuseNewer(db, target);
+  const deadline = performance.now() + lockWaitMs;
+  while (db.pragma('journal_mode', { simple: true }) !== 'wal') {
+    try {
+      db.pragma('journal_mode = WAL');
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error;
+    }
+  }
+  db.transaction(() => {
+    refuseNewer(db, target);
+    for (const file of target.files.slice(versionOf(db))) {
+      db.exec(readFileSync(file, 'utf8'));
+      db.pragma(`user_version = ${versionOf(db) + 1}`);
+    }
+  }).immediate();
+}
+
+function refuseNewer(db: Sqlite.Database, target: Migrations): void {
+  if (versionOf(db) > target.version) throw new NewerSchemaError('the database is of a newer version');
+}
+
+function versionOf(db: Sqlite.Database): number {
+  return db.pragma('user_version', { simple: true }) as number;
+}
+
+/** Naming the addon spares better-sqlite3 its search through a dozen folders, a few ms at every start. */
+function nativeBinding(): { nativeBinding?: string } {
+  const root = dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json'));
+  const addon = join(root, 'build', 'Release', 'better_sqlite3.node');
+  return existsSync(addon) ? { nativeBinding: addon } : {};
+}

@@ -1,0 +1,125 @@
+/** One request to Arcade: limits, retries, and every failure in plain words. */
+import { type Dispatcher, request } from 'undici';
+import { type ErrorCode, UserError } from '../errors.ts';
+import { LIMITS } from '../settings.ts';
+import { failureOf, type NetworkFailure, openAgent } from './network.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly url: string;
+  readonly bearer?: string;
+  readonly json?: unknown;
+  readonly form?: Readonly<Record<string, string>>;
+  /** All tries together; default 30 s. */
+  readonly limitMs?: number;
+  /** Further tries after a network error or a 502, 503 or 504; default 2, and 0 for POST. */
+  readonly retries?: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly retryAfter: string | undefined;
+  readonly text: string;
+  /** Which try was answered, from 1. */
+  readonly tries: number;
+}
+
+/**
+ * Sends a request and reads the whole answer, whatever its status; redirects are not followed. Throws
+ * UserError when no answer came. A time-out is final: a server that hangs would hang the next try too.
+ */
+export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
+  const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
+  const retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
+  agent ??= openAgent({ alwaysVerify: false });
+  for (let tries = 1; ; tries += 1) {
+    const last = tries > retries;
+    try {
+      const answer = await once(wanted, agent, Math.max(1, deadline - performance.now()));
+      if (last || ![502, 503, 504].includes(answer.status)) return { ...answer, tries };
+    } catch (error) {
+      const failure = failureOf(error);
+      if (last || failure === 'timeout' || failure === 'tls') throw unreachable(wanted.url, failure, error);
+    }
+    const pauseMs = 150 * 2 ** tries * (0.5 + Math.random() / 2);
+    if (performance.now() + pauseMs > deadline) throw unreachable(wanted.url, 'timeout', undefined);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/** Shared, so that several secrets travel over the same connections; idle ones do not keep Node running. */
+let agent: Dispatcher | undefined;
+
+async function once(
+  wanted: HttpRequest,
+  dispatcher: Dispatcher,
+  limitMs: number,
+): Promise<Omit<HttpAnswer, 'tries'>> {
+  const response = await request(wanted.url, {
+    method: wanted.method,
+    headers: headersOf(wanted),
+    body: bodyOf(wanted),
+    dispatcher,
+    signal: AbortSignal.timeout(Math.ceil(limitMs)),
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const header = (name: string): string | undefined => {
+    const value = response.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+  return {
+    status: response.statusCode,
+    contentType: header('content-type') ?? '',
+    retryAfter: header('retry-after'),
+    text: await readText(response.body),
+  };
+}
+
+async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > LIMITS.answerBytes) break; // What is left of it will not be JSON.
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function headersOf({ bearer, json, form }: HttpRequest): Record<string, string> {
+  const type = json !== undefined ? 'application/json' : form && 'application/x-www-form-urlencoded';
+  return {
+    accept: 'application/json',
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...(type === undefined ? {} : { 'content-type': type }),
+  };
+}
+
+function bodyOf({ json, form }: HttpRequest): string | null {
+  if (json !== undefined) return JSON.stringify(json);
+  return form === undefined ? null : new URLSearchParams(form).toString();
+}
+
+const FAILURES: Readonly<Record<NetworkFailure, readonly [ErrorCode, string, string]>> = {
+  dns: ['DNS_FAILED', 'its name cannot be resolved', 'Check your network connection, and the host name.'],
+  refused: [
+    'CONNECTION_REFUSED',
+    'the connection was refused',
+    'Check that the server runs, and its host and port.',
+  ],
+  lost: ['CONNECTION_LOST', 'the connection was lost', 'Try again.'],
+  tls: [
+    'TLS_FAILED',
+    'no trusted TLS connection can be made',
+    'Behind a company proxy, set NODE_EXTRA_CA_CERTS to its certificate; for a plain HTTP server use --no-tls.',
+  ],
+  timeout: ['TIMED_OUT', 'it did not answer in time', 'Check your network connection and try again.'],
+  other: ['NETWORK_FAILED', 'the network failed', 'Check your network connection and proxy settings.'],
+};
+
+function unreachable(url: string, failure: NetworkFailure, cause: unknown): UserError {
+  const [code, what, hint] = FAILURES[failure];
+  return new UserError(code, `Cannot reach ${new URL(url).host}: ${what}.`, { hint, cause });
+}

@@ -1,0 +1,49 @@
+/** The one way to the network: undici with the user's proxies and certificates, and limits on every wait. */
+import { EnvHttpProxyAgent } from 'undici';
+import { LIMITS } from '../settings.ts';
+
+/** How an exchange failed before any answer came. */
+export type NetworkFailure = 'dns' | 'refused' | 'lost' | 'tls' | 'timeout' | 'other';
+
+/**
+ * The dispatcher of all requests: HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read by it, NODE_EXTRA_CA_CERTS by
+ * Node. With `alwaysVerify`, NODE_TLS_REJECT_UNAUTHORIZED cannot switch certificate checks off.
+ */
+export function openAgent({ alwaysVerify }: { alwaysVerify: boolean }): EnvHttpProxyAgent {
+  const tls = alwaysVerify ? { rejectUnauthorized: true } : {};
+  return new EnvHttpProxyAgent({
+    connect: { timeout: LIMITS.connectMs, ...tls },
+    ...(alwaysVerify ? { requestTls: tls, proxyTls: tls } : {}),
+    keepAliveTimeout: 10_000,
+  });
+}
+
+/** Names the kind of a network error; undici nests the system's error below its own. */
+export function failureOf(error: unknown): NetworkFailure {
+  for (const code of codesOf(error)) {
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'EAI_FAIL' || code === 'ENODATA')
+      return 'dns';
+    if (code === 'ECONNREFUSED') return 'refused';
+    if (/TIMEOUT$|^ETIMEDOUT$|^UND_ERR_ABORTED$|^TimeoutError$|^AbortError$/.test(code)) return 'timeout';
+    if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|EPROTO$)/.test(code))
+      return 'tls';
+    if (
+      /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|UND_ERR_CLOSED|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|HPE_.*)$/.test(
+        code,
+      )
+    ) {
+      return 'lost';
+    }
+  }
+  return 'other';
+}
+
+function* codesOf(error: unknown): Generator<string> {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    const inner = (at as AggregateError).errors?.[0];
+    if (inner !== undefined) yield* codesOf(inner);
+    const { code } = at as NodeJS.ErrnoException;
+    if (typeof code === 'string') yield code;
+    yield at.name;
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Sends a batch to PostHog and says what came of it. The only place that knows posthog-node, and the only one
+ * that knows how to tell PostHog's answer from anybody else's.
+ */
+import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
+import { type Dispatcher, request } from 'undici';
+import { openAgent } from './network.ts';
+
+export interface WireRecord {
+  readonly uuid: string;
+  readonly event: string;
+  readonly distinctId: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What became of a batch. Only 'accepted' means that PostHog has it. */
+export type Answer =
+  | { readonly kind: 'accepted'; readonly status: 200 }
+  /** No answer at all. */
+  | { readonly kind: 'offline'; readonly status: null }
+  /** An answer, but not PostHog's: a captive portal, a proxy, another server. */
+  | { readonly kind: 'portal'; readonly status: number }
+  | { readonly kind: 'throttled'; readonly status: number; readonly retryAfter: string | undefined }
+  | { readonly kind: 'unauthorized'; readonly status: number }
+  | { readonly kind: 'too-large'; readonly status: 413 }
+  /** At least one record of the batch is one that PostHog refuses. */
+  | { readonly kind: 'invalid'; readonly status: number };
+
+export interface Deliverer {
+  /** Sends the records in one request and resolves within `limitMs`. Never rejects. */
+  deliver(records: readonly WireRecord[], limitMs: number): Promise<Answer>;
+  close(): void;
+}
+
+/** Connects to PostHog at `host` with a project's key. */
+export function openDeliverer(host: string, apiKey: string): Deliverer {
+  const agent = openAgent({ alwaysVerify: true });
+  return {
+    deliver: (records, limitMs) => deliver(records, { host, apiKey, agent, limitMs }),
+    close: () => void agent.destroy().catch(() => undefined),
+  };
+}
+
+/**
+ * The event object of a record as it goes on the wire, posthog-node's own fields included. posthog-node makes
+ * it, and nothing is sent. An unbound record (distinctId '') is shown with null.
+ */
+export async function postHogEvent(record: WireRecord): Promise<Record<string, unknown>> {
+  let event: Record<string, unknown> = {};
+  const client = openClient('phc_shown_only', 1, {
+    disableCompression: true,
+    fetch: async (_url, options) => {
+      const { batch } = JSON.parse(String(options.body)) as { batch: Record<string, unknown>[] };
+      event = batch[0] ?? {};
+      return { status: 200, text: async () => '', json: async () => ({}) };
+    },
+  });
+  client.capture(messageOf({ ...record, distinctId: record.distinctId || 'unbound' }));
+  await client.flush();
+  return record.distinctId === '' ? { ...event, distinct_id: null } : event;
+}
+
+interface Sending {
+  readonly host: string;
+  readonly apiKey: string;
+  readonly agent: Dispatcher;
+  readonly limitMs: number;
+}
+
+/**
+ * One client for one batch: after an HTTP error posthog-node empties its queue, so a client that outlives its
+ * batch would leave us guessing. What it resolves to counts for nothing (it takes every status from 200 to 399
+ * for success): the answer is what our own `fetch` saw.
+ */
+async function deliver(
+  records: readonly WireRecord[],
+  { host, apiKey, agent, limitMs }: Sending,
+): Promise<Answer> {
+  let answer: Answer = { kind: 'offline', status: null };
+  const client = openClient(apiKey, records.length, {
+    host,
+    requestTimeout: limitMs,
+    fetch: async (url, options) => {
+      answer = await ask(url, options, agent, limitMs);
+      if (answer.kind !== 'accepted') throw new Error(answer.kind);
+      return { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
+    },
+  });
+  try {
+    for (const record of records) client.capture(messageOf(record));
+    await client.flush();
+  } catch {
+    // posthog-node repeats what our fetch has already found out.
+  }
+  return answer;
+}
+
+/**
+ * POSTHOG_CAPTURE_MODE=v1 in somebody's environment selects a protocol whose `flush()` resolves on failure;
+ * there is no option against it, so the field that it sets is set back.
+ */
+function openClient(apiKey: string, records: number, options: PostHogOptions): PostHog {
+  const whole = { flushAt: records + 1, maxQueueSize: records + 1, flushInterval: 0, fetchRetryCount: 0 };
+  const client = new PostHog(apiKey, { ...whole, ...options });
+  (client as unknown as { captureMode: string }).captureMode = 'v0';
+  return client;
+}
+
+function messageOf({ distinctId, event, properties, uuid, at }: WireRecord): EventMessage {
+  return { distinctId, event, properties: { ...properties }, uuid, timestamp: new Date(at) };
+}
+
+interface FetchOptions {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+async function ask(
+  url: string,
+  options: FetchOptions,
+  dispatcher: Dispatcher,
+  limitMs: number,
+): Promise<Answer> {
+  try {
+    const body = options.body instanceof Blob ? Buffer.from(await options.body.arrayBuffer()) : options.body;
+    const response = await request(url, {
+      method: options.method as Dispatcher.HttpMethod,
+      headers: options.headers,
+      body: body as string | Buffer,
+      dispatcher,
+      signal: AbortSignal.timeout(Math.max(1, Math.ceil(limitMs))),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const text = await readShort(response.body);
+    const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
+    return judge(response.statusCode, header('content-type') ?? '', text, header('retry-after'));
+  } catch {
+    return { kind: 'offline', status: null };
+  }
+}
+
+/** PostHog's answers are a few bytes; of a portal's page the beginning is enough. */
+async function readShort(body: Dispatcher.ResponseData['body']): Promise<string> {
+  let text = '';
+  for await (const chunk of body) {
+    text += (chunk as Buffer).toString('latin1');
+    if (text.length > 4096) break;
+  }
+  return text;
+}
+
+/** Source of the statuses: PostHog's rust/capture, v0_endpoint.rs and api.rs. */
+function judge(status: number, contentType: string, text: string, retryAfter: string | undefined): Answer {
+  if (status === 200) return isPostHogs(text) ? { kind: 'accepted', status } : { kind: 'portal', status };
+  if (status === 413) return { kind: 'too-large', status };
+  if (status === 408 || status === 425 || status === 429 || status >= 500)
+    return { kind: 'throttled', status, retryAfter };
+  // PostHog refuses in JSON or in plain text; a page comes from something on the way to it.
+  if (/html/i.test(contentType)) return { kind: 'portal', status };
+  if (status === 401 || status === 403) return { kind: 'unauthorized', status };
+  if (status === 400 || status === 422) return { kind: 'invalid', status };
+  return { kind: 'portal', status };
+}
+
+function isPostHogs(text: string): boolean {
+  try {
+    const { status } = JSON.parse(text) as { status?: unknown };
+    return status === 'Ok' || status === 1;
+  } catch {
+    return false;
+  }
+}

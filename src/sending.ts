@@ -1,0 +1,56 @@
+/** Joins what sending needs: where to, with which proxy, and who can tell whose credentials are in force. */
+import { coordinatorUrl } from './auth/connection.ts';
+import { accountOf, type Credentials, readCredentials } from './auth/credentials.ts';
+import { askPrincipal } from './auth/principal.ts';
+import { openDeliverer } from './infra/posthog.ts';
+import { FLUSHER, type Settings } from './settings.ts';
+import type { Draining } from './usage/drain.ts';
+import type { Resolving, Whose } from './usage/resolve.ts';
+import type { Spool } from './usage/spool.ts';
+
+interface Time {
+  readonly leftMs: () => number;
+  readonly ignoreBackoff: boolean;
+}
+
+/** Everything that a drain needs of this machine. Close its `deliverer` afterwards. */
+export async function openSending(settings: Settings, spool: Spool, time: Time): Promise<Draining> {
+  const { host, apiKey } = settings.destination;
+  if (apiKey === undefined) throw new Error('no destination is configured');
+  return {
+    ...time,
+    spool,
+    destination: settings.destination,
+    deliverer: openDeliverer(host, apiKey),
+    resolving: await openResolving(settings, time.leftMs),
+    now: Date.now,
+    random: Math.random,
+    onDelivered: () => undefined,
+  };
+}
+
+async function openResolving(settings: Settings, leftMs: () => number): Promise<Resolving> {
+  const credentials = await readCredentials(settings).catch(() => undefined);
+  return {
+    account: credentials === undefined ? undefined : accountOf(credentials),
+    ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
+    now: Date.now,
+    random: Math.random,
+  };
+}
+
+async function ask(
+  settings: Settings,
+  credentials: Credentials | undefined,
+  limitMs: number,
+): Promise<Whose> {
+  if (credentials === undefined || limitMs <= 0) return { kind: 'no answer' };
+  try {
+    return await askPrincipal(credentials, coordinatorUrl(settings, credentials), {
+      limitMs,
+      now: Date.now(),
+    });
+  } catch {
+    return { kind: 'no answer' }; // An address that cannot be used answers nothing.
+  }
+}

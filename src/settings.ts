@@ -1,0 +1,169 @@
+/**
+ * Every environment variable, path and limit, parsed once. Numbers carry their unit in their name.
+ * Only the programs in `bin` read the process; they hand what they read to `readSettings`.
+ */
+import { userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Limits that no one sets; those of the flusher's life are in `FLUSHER`. */
+export const LIMITS = {
+  /** How long a command may wait for the spool while somebody else writes. */
+  lockWaitMs: 500,
+  connectMs: 5_000,
+  /** All tries of one request to Arcade together. */
+  requestMs: 30_000,
+  secretsInFlight: 8,
+  /** Largest answer that is read from Arcade. */
+  answerBytes: 8 * 1024 * 1024,
+} as const;
+
+/** Bounds of the spool: over them the oldest captures go first. */
+export const SPOOL = {
+  bytesPerRecord: 1_600,
+  maxAgeMs: 90 * 24 * 3600_000,
+  /** Rows that one append may trim, so that its cost stays the same whatever the queue. */
+  trimPerAppend: 100,
+  receipts: 500,
+  receiptAgeMs: 30 * 24 * 3600_000,
+  flusherRuns: 50,
+  attemptsKept: 20,
+} as const;
+
+export const FLUSHER = {
+  /** From the start of the process to its end, whatever happens. */
+  budgetMs: 10_000,
+  /** The last moment at which the flusher ends itself with SIGKILL; the rest is the system's time to do so. */
+  killAtMs: 9_700,
+  /** After this no new request begins and those under way are given up. */
+  stopAtMs: 9_000,
+  /** It lives at least this long, draining what arrives, so that a burst of commands starts few of them. */
+  minLifeMs: 2_000,
+  requestMs: 5_000,
+  whoamiMs: 2_000,
+  batchRecords: 250,
+  batchBytes: 512 * 1024,
+  batchesInFlight: 4,
+  /** Captures whose account nobody could tell by then are bound without one. */
+  unboundMs: 24 * 3600_000,
+} as const;
+
+/** Arcade's own hosts. */
+export const ARCADE = {
+  engineHost: 'api.arcade.dev',
+  coordinatorHost: 'cloud.arcade.dev',
+  engineLocalPort: 9099,
+  coordinatorLocalPort: 8000,
+} as const;
+
+type ConsentSource = 'default' | 'ARCADE_USAGE_TRACKING' | 'DO_NOT_TRACK';
+
+/** Where the program stands on disk, and how it was started. */
+export interface Program {
+  readonly version: string;
+  /** Node itself and its own flags, for starting the flusher the same way. */
+  readonly execPath: string;
+  readonly execArgv: readonly string[];
+  readonly flusher: string;
+  readonly migrations: string;
+  /** Injected into release builds; a source checkout has none. */
+  readonly postHogApiKey: string | undefined;
+}
+
+export interface Destination {
+  readonly host: string;
+  /** Undefined: nothing is ever sent. */
+  readonly apiKey: string | undefined;
+}
+
+export interface Settings {
+  readonly program: Program;
+  /** `.arcade`, absolute; undefined when the system names no home. */
+  readonly directory: string | undefined;
+  readonly consent: { readonly enabled: boolean; readonly decidedBy: ConsentSource };
+  readonly destination: Destination;
+  /** `ARCADE_API_KEY` and `ARCADE_URL`: sign in without a credentials file. */
+  readonly apiKey: string | undefined;
+  readonly url: string | undefined;
+  readonly maxRecords: number;
+  readonly debug: boolean;
+  readonly flusherEnvironment: Readonly<Record<string, string>>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the environment. Throws nothing: what cannot be understood counts as not given. */
+export function readSettings(env: Environment, program: Program): Settings {
+  const parent = workDirectory(env);
+  return Object.freeze({
+    program,
+    directory: parent === undefined ? undefined : join(parent, '.arcade'),
+    consent: Object.freeze(readConsent(env)),
+    destination: Object.freeze({
+      host: (given(env.ARCADE_POSTHOG_HOST) ?? 'https://us.i.posthog.com').replace(/\/+$/, ''),
+      apiKey: given(env.ARCADE_POSTHOG_API_KEY) ?? given(program.postHogApiKey),
+    }),
+    apiKey: given(env.ARCADE_API_KEY),
+    url: given(env.ARCADE_URL),
+    maxRecords: positiveInteger(env.ARCADE_USAGE_MAX_RECORDS) ?? 10_000,
+    debug: isOn(env.ARCADE_DEBUG),
+    flusherEnvironment: Object.freeze(flusherEnvironment(env, parent)),
+  });
+}
+
+function given(value: string | undefined): string | undefined {
+  const trimmed = value?.trim();
+  return trimmed === '' ? undefined : trimmed;
+}
+
+function isOn(value: string | undefined): boolean {
+  return !['', '0', 'false', 'no', 'off'].includes((value ?? '').trim().toLowerCase());
+}
+
+function positiveInteger(value: string | undefined): number | undefined {
+  const number = Number(given(value));
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
+}
+
+/** DO_NOT_TRACK beats everything (https://consoledonottrack.com); any value that is not a plain "no" counts. */
+function readConsent(env: Environment): Settings['consent'] {
+  if (isOn(env.DO_NOT_TRACK)) return { enabled: false, decidedBy: 'DO_NOT_TRACK' };
+  const off = ['0', 'false', 'no', 'off', 'n', 'f', 'disabled', 'none'];
+  if (off.includes((env.ARCADE_USAGE_TRACKING ?? '').trim().toLowerCase())) {
+    return { enabled: false, decidedBy: 'ARCADE_USAGE_TRACKING' };
+  }
+  return { enabled: true, decidedBy: 'default' };
+}
+
+function workDirectory(env: Environment): string | undefined {
+  const home = given(env.HOME) ?? given(env.USERPROFILE) ?? homeOfUser();
+  const chosen = given(env.ARCADE_WORK_DIR);
+  if (chosen === undefined) return home === undefined ? undefined : resolve(home);
+  if (chosen !== '~' && !chosen.startsWith('~/')) return resolve(chosen);
+  return home === undefined ? undefined : resolve(home, chosen.slice(2));
+}
+
+function homeOfUser(): string | undefined {
+  try {
+    return given(userInfo().homedir);
+  } catch {
+    return undefined; // A user id without an entry in the user database, as in many containers.
+  }
+}
+
+const PASSED_ON =
+  /^(HOME|USERPROFILE|HOMEDRIVE|HOMEPATH|USER|LOGNAME|PATH|SystemRoot|WINDIR|TEMP|TMP|TMPDIR|LANG|LC_[A-Z]+|TZ|(?:HTTPS?|ALL|NO)_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|DO_NOT_TRACK|ARCADE_[A-Z_]+)$/i;
+
+/**
+ * What the flusher may know of the user's environment. Not NODE_OPTIONS (it would run code), not POSTHOG_*
+ * (it would change the protocol), and ARCADE_API_KEY as the only secret: without it the flusher could not
+ * find out whose events it binds.
+ */
+function flusherEnvironment(env: Environment, parent: string | undefined): Record<string, string> {
+  const passed = Object.entries(env).filter(([name, value]) => value !== undefined && PASSED_ON.test(name));
+  const environment = Object.fromEntries(passed) as Record<string, string>;
+  // The flusher runs in another directory: a relative work directory or certificate would not be found there.
+  if (parent !== undefined) environment.ARCADE_WORK_DIR = parent;
+  const certificates = given(environment.NODE_EXTRA_CA_CERTS);
+  if (certificates !== undefined) environment.NODE_EXTRA_CA_CERTS = resolve(certificates);
+  return environment;
+}

@@ -1,0 +1,107 @@
+/**
+ * What is recorded: the closed list of events and of their properties. A value that is not of one of these
+ * types does not type-check, and none of them can hold what a person typed or a server said.
+ */
+import { type ErrorCode, RECORDED_MESSAGES } from '../errors.ts';
+
+/** Every command that is tracked. */
+export type CommandName =
+  | 'secret'
+  | 'secret.set'
+  | 'secret.list'
+  | 'secret.unset'
+  | 'login'
+  | 'logout'
+  | 'whoami'
+  | 'org'
+  | 'org.list'
+  | 'org.set'
+  | 'project'
+  | 'project.list'
+  | 'project.set';
+
+export type EventName = 'CLI execution succeeded' | 'CLI execution failed';
+
+/** Properties of a capture, in the order in which they are written down. */
+export interface EventProperties {
+  readonly command_name: CommandName;
+  readonly cli_version: string;
+  readonly runtime_language: 'node';
+  readonly runtime_version: string;
+  readonly os_type: string;
+  readonly os_release: string;
+  /** Whole milliseconds from the start of the process to its result. */
+  readonly duration_ms: number;
+  /** Seconds of a clock that never steps; their difference is the duration, they say nothing of the date. */
+  readonly device_start_timestamp: number;
+  readonly device_end_timestamp: number;
+  readonly org_id?: string;
+  readonly project_id?: string;
+  readonly error_code?: ErrorCode;
+  readonly error_message?: string;
+}
+
+/** How a command ended. `failure` is null when it succeeded. */
+export interface Execution {
+  readonly command: CommandName;
+  readonly failure: ErrorCode | null;
+  /** Seconds of a monotonic clock. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly context: { readonly orgId: string; readonly projectId: string } | null;
+}
+
+/** The machine, as far as it is recorded. */
+export interface Machine {
+  readonly cliVersion: string;
+  readonly runtimeVersion: string;
+  readonly osType: string;
+  readonly osRelease: string;
+}
+
+/** The event of one execution. */
+export function eventOf(
+  execution: Execution,
+  machine: Machine,
+): { name: EventName; properties: EventProperties } {
+  const { command, failure, startedAt, endedAt, context } = execution;
+  return {
+    name: failure === null ? 'CLI execution succeeded' : 'CLI execution failed',
+    properties: {
+      command_name: command,
+      cli_version: machine.cliVersion,
+      runtime_language: 'node',
+      runtime_version: machine.runtimeVersion,
+      os_type: machine.osType,
+      os_release: machine.osRelease,
+      duration_ms: Math.max(0, Math.round((endedAt - startedAt) * 1000)),
+      device_start_timestamp: startedAt,
+      device_end_timestamp: endedAt,
+      ...(isReference(context?.orgId) ? { org_id: context.orgId } : {}),
+      ...(isReference(context?.projectId) ? { project_id: context.projectId } : {}),
+      ...(failure === null ? {} : { error_code: failure, error_message: RECORDED_MESSAGES[failure] }),
+    },
+  };
+}
+
+/** An id as Arcade's servers make them. What somebody wrote into the credentials file instead stays there. */
+function isReference(id: string | undefined): id is string {
+  return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id);
+}
+
+// PostHog's own list, nodejs/src/ingestion/common/persons: ids that it never merges, in any case and quoted.
+const NEVER_MERGED = new Set([
+  ...['anonymous', 'guest', 'distinctid', 'distinct_id', 'id', 'not_authenticated', 'email', 'undefined'],
+  ...['true', 'false', '[object object]', 'nan', 'none', 'null', '0'],
+]);
+
+/**
+ * Whether PostHog takes `id` for a distinct_id and can merge it: not blank, at most 200 characters (it cuts
+ * there), no control characters, no half of a surrogate pair (it refuses the whole batch), none of the
+ * placeholders that it never merges.
+ */
+export function isDistinctId(id: unknown): id is string {
+  if (typeof id !== 'string' || id.trim() !== id || id === '' || id.length > 200) return false;
+  if (/[\p{Cc}\p{Cs}]/u.test(id)) return false;
+  return !NEVER_MERGED.has(id.toLowerCase().replace(/^["']|["']$/g, ''));
+}

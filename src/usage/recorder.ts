@@ -1,0 +1,96 @@
+/**
+ * What the rest of the program sees of the spool: record this, and should a flusher be started? Nothing that
+ * goes wrong in here is the command's business; this is the one place that swallows it.
+ */
+
+import { writeSync } from 'node:fs';
+import { release, type } from 'node:os';
+import type { Settings } from '../settings.ts';
+import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
+import { type Execution, eventOf, type Machine } from './event.ts';
+import { installationOf, openSpool, type Spool } from './spool.ts';
+import { isWakeLikely } from './wake.ts';
+
+/** As the original words it, with the variable's name as the way out. */
+const NOTICE =
+  'Arcade collects CLI usage data to help us debug and improve the service. By continuing to use the Arcade CLI, ' +
+  'you agree to the terms of our Privacy Policy. To opt out, set the ARCADE_USAGE_TRACKING environment variable to 0.\n';
+
+export interface Recorder {
+  /** Whether `record` is likely to ask for a flusher; a command can get ready for it while it waits. */
+  readonly wakeIsLikely: boolean;
+  /** Appends the command's event. True: a flusher is to be started. Never throws. */
+  record(execution: Execution, who: Recording): boolean;
+}
+
+export interface Recording {
+  readonly credentials: CredentialsSeen;
+  readonly change: IdentityChange;
+  readonly online: boolean;
+}
+
+/** Told what went wrong, under ARCADE_DEBUG. */
+export type Debug = (what: string, error: unknown) => void;
+
+/** Opens the spool. Never throws: without a spool nothing is recorded. */
+export function openRecorder(settings: Settings, debug: Debug): Recorder {
+  const spool = open(settings, debug);
+  if (spool === undefined) return { wakeIsLikely: false, record: () => false };
+  return {
+    wakeIsLikely: attempt(debug, () =>
+      isWakeLikely(spool, installationOf(spool), settings.destination, Date.now()),
+    ),
+    record: (execution, who) => {
+      const woken = attempt(debug, () => record(spool, execution, who, settings));
+      attempt(debug, () => {
+        spool.close();
+        return true;
+      });
+      return woken;
+    },
+  };
+}
+
+function open(settings: Settings, debug: Debug): Spool | undefined {
+  if (settings.directory === undefined) return undefined;
+  try {
+    return openSpool(settings.directory, settings.program.migrations);
+  } catch (error) {
+    debug('the spool cannot be opened', error);
+    return undefined;
+  }
+}
+
+function record(spool: Spool, execution: Execution, who: Recording, settings: Settings): boolean {
+  const { name, properties } = eventOf(execution, machineOf(settings));
+  const appended = append(spool, {
+    ...who,
+    name,
+    properties,
+    destination: settings.destination,
+    maxRecords: settings.maxRecords,
+    now: Date.now(),
+    // Straight to the file: what is only queued for writing may never be seen.
+    showNotice: () => void writeSync(2, NOTICE),
+  });
+  return appended !== 'refused' && appended.wake;
+}
+
+function machineOf(settings: Settings): Machine {
+  const system = type();
+  return {
+    cliVersion: settings.program.version,
+    runtimeVersion: process.versions.node,
+    osType: system === 'Windows_NT' ? 'Windows' : system,
+    osRelease: release(),
+  };
+}
+
+function attempt(debug: Debug, work: () => boolean): boolean {
+  try {
+    return work();
+  } catch (error) {
+    debug('usage was not recorded', error);
+    return false;
+  }
+}

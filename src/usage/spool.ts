@@ -1,0 +1,98 @@
+/** The spool as the rest of this folder sees it: one open database, its statements, its transactions. */
+import { createHmac } from 'node:crypto';
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDatabase, type Sqlite } from '../infra/database.ts';
+import { makePrivateDirectory } from '../infra/files.ts';
+import { LIMITS } from '../settings.ts';
+
+export interface Spool {
+  readonly directory: string;
+  /** The prepared statement of an SQL text, made at its first use. */
+  statement(sql: string): Sqlite.Statement;
+  /** Runs `work` in one `BEGIN IMMEDIATE` transaction; whatever it throws undoes all of it. */
+  transaction<T>(work: () => T): T;
+  /** `synchronous=FULL` from here on: commits survive a power cut. Not inside a transaction. */
+  makeDurable(): void;
+  /** How long a statement may wait for another process from here on. */
+  waitForLock(ms: number): void;
+  /** Rows changed by others since the last call (`PRAGMA data_version`). */
+  dataVersion(): number;
+  /** Runs a statement that no transaction may hold, such as a checkpoint. */
+  pragma(text: string): unknown;
+  close(): void;
+}
+
+export interface Installation {
+  readonly fingerprint_key: Buffer;
+  readonly consent: number;
+  readonly notice_shown_at: number | null;
+  readonly export_stamp: string | null;
+  readonly export_due: number;
+  readonly flusher_asked_at: number | null;
+  readonly resolve_since: number;
+  readonly resolve_until: number;
+  readonly resolve_streak: number;
+}
+
+export const spoolFile = (directory: string): string => join(directory, 'usage.db');
+export const sharedFile = (directory: string): string => join(directory, 'usage.json');
+export const lockFile = (directory: string): string => join(directory, 'usage.lock');
+
+/**
+ * Opens the spool of `.arcade`, making both when they are not there. Throws whatever keeps it from being
+ * opened or trusted; the caller decides what that is worth.
+ */
+export function openSpool(directory: string, migrations: string): Spool {
+  makePrivateDirectory(directory);
+  const path = spoolFile(directory);
+  refuseForeign(path);
+  return spoolOf(directory, openDatabase(path, { lockWaitMs: LIMITS.lockWaitMs, migrations }));
+}
+
+/** Wraps an open database; for readers, which open it in their own way. */
+export function spoolOf(directory: string, db: Sqlite.Database): Spool {
+  const statements = new Map<string, Sqlite.Statement>();
+  return {
+    directory,
+    statement(sql) {
+      const known = statements.get(sql);
+      if (known !== undefined) return known;
+      const made = db.prepare(sql);
+      statements.set(sql, made);
+      return made;
+    },
+    transaction: (work) => db.transaction(work).immediate(),
+    makeDurable: () => void db.pragma('synchronous = FULL'),
+    waitForLock: (ms) => void db.pragma(`busy_timeout = ${Math.max(0, Math.round(ms))}`),
+    dataVersion: () => db.pragma('data_version', { simple: true }) as number,
+    pragma: (text) => db.pragma(text),
+    close: () => void db.close(),
+  };
+}
+
+/** The one row that describes this installation. */
+export function installationOf(spool: Spool): Installation {
+  return spool.statement('SELECT * FROM installation').get() as Installation;
+}
+
+/**
+ * Which credentials these are, without saying anything about them to anyone who has not this installation's
+ * key. Null for no credentials, undefined where that cannot be told.
+ */
+export function fingerprintOf<T extends null | undefined>(
+  installation: Installation,
+  account: string | T,
+): string | T {
+  if (typeof account !== 'string') return account;
+  return createHmac('sha256', installation.fingerprint_key).update(account).digest('base64url');
+}
+
+/** A file that is not ours, or that others can reach under another name, is no place for a person's events. */
+function refuseForeign(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isFile() || found.nlink > 1) throw new Error('usage.db is not a plain file');
+  const user = process.getuid?.();
+  if (user !== undefined && found.uid !== user) throw new Error('usage.db belongs to another user');
+}

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { UserError } from '../../src/errors.ts';
+import { describeWarning, parseDotenv } from '../../src/secrets/dotenv.ts';
+
+interface Case {
+  readonly id: string;
+  readonly name: string;
+  readonly input_base64: string;
+  readonly entries?: readonly [string, string][];
+  readonly error?: string;
+}
+
+const fixture = new URL('../fixtures/dotenv.json', import.meta.url);
+const cases: readonly Case[] = JSON.parse(readFileSync(fixture, 'utf8')).cases;
+
+/** Where we read a file differently on purpose: case, what we make of it (or the line we refuse), why. */
+const DIFFERENCES: readonly (readonly [
+  id: string,
+  expected: Record<string, string> | string,
+  why: string,
+])[] = [
+  ['027', {}, 'a key with a space is skipped and named, as on the command line'],
+  ['031', { KEY: '  padded  ' }, 'blanks inside quotes are kept'],
+  ['041', {}, 'white space before # starts a comment, also right behind the ='],
+  ['063', { KEY: "a\\'b" }, 'the outermost quotes count; single quotes take no escapes'],
+  ['065', { KEY: 'a\nb\tc' }, 'double quotes know escapes'],
+  ['069', { KEY: 'a" "b' }, 'the outermost quotes count'],
+  ['071', 'line 1', 'a quote that is never closed is refused'],
+  ['073', 'line 1', 'a quote that is never closed is refused'],
+  ['075', { KEY: '""abc""' }, 'the outermost quotes count'],
+  ['079', 'line 1', 'a quote that is never closed is refused'],
+  ['081', 'line 1', 'text after a closing quote is refused'],
+  ['093', { KEY: 'value' }, 'export is no part of the key'],
+  ['095', { KEY: 'value' }, 'export is no part of the key'],
+  ['115', { KEY: 'a\nb', B: '2' }, 'quoted values span lines'],
+  ['119', { KEY: '-----BEGIN-----\nabc\n-----END-----\n' }, 'double quotes know escapes'],
+  ['127', { KEY: 'v' }, 'a byte order mark is no part of the key'],
+  ['129', { KEY: 'v' }, 'a comment is no content, also behind a byte order mark'],
+  ['141', {}, 'a key with a space is skipped and named, as on the command line'],
+  ['143', {}, 'a key with a space is skipped and named, as on the command line'],
+];
+
+for (const { id, name, input_base64, entries = [], error } of cases) {
+  const [, ours, why] = DIFFERENCES.find((difference) => difference[0] === id) ?? [];
+  const original = error === undefined ? entries : 'line 1';
+  const expected = typeof ours === 'object' ? Object.entries(ours) : ours;
+  test(`case ${id}, ${name}, ${why === undefined ? 'equals the original' : `differs: ${why}`}`, () => {
+    assert.notDeepEqual(expected, original, 'the difference is stale');
+    assert.deepEqual(outcome(Buffer.from(input_base64, 'base64')), expected ?? original);
+  });
+}
+
+test('every difference names a case', () => {
+  const ids = cases.map(({ id }) => id);
+  for (const [id] of DIFFERENCES) assert.ok(ids.includes(id), id);
+});
+
+const PEM = '-----BEGIN KEY-----\nMIIB=\nabc==\n-----END KEY-----\n';
+
+/** What a person may write: title, the file, the entries as an object, the warnings as `line reason`. */
+const READ: readonly (readonly [string, string, Record<string, string>, ...string[]])[] = [
+  ['an apostrophe in a bare value is text', "K=it's\nL=don't # isn't", { K: "it's", L: "don't" }],
+  ['quotes in the middle of a bare value are text', 'K=a"b"c\nL=a "b # c"', { K: 'a"b"c', L: 'a "b' }],
+  ['a comment may hold quotes', 'K="a" # it\'s "x"\nL=\'b\' # it\'s', { K: 'a', L: 'b' }],
+  ['a tab before # starts a comment', 'K=a\t# c\nL="b"\t# c', { K: 'a', L: 'b' }],
+  ['a # without white space before it is text', 'K=#a\nL=a#b', { K: '#a', L: 'a#b' }],
+  ['a # behind a closing quote is a doubtful comment', 'K="a"#b', { K: 'a' }, '1 text-after-quote'],
+  ['a comment behind = leaves nothing', 'K= # c\nL=\t# c', {}, '1 empty-value', '2 empty-value'],
+  ['escapes end where they are known', '"K"="\\"\\\\\\n\\r\\t\\x\\$\\\'"', { '"K"': '"\\\n\r\t\\x\\$\\\'' }],
+  ['an escaped backslash does not escape', 'K="a\\\\"\nL="\\\\n"', { K: 'a\\', L: '\\n' }],
+  ['an escaped quote does not close', 'K="a\\"b"\nL="\\""', { K: 'a"b', L: '"' }],
+  ['single quotes take no escapes', "K='a\\nb\\\\'", { K: 'a\\nb\\\\' }],
+  ['JSON in bare quotes arrives whole', 'K="{"a":"b\\n"}"', { K: '{"a":"b\\n"}' }, '1 inner-quotes'],
+  ['an apostrophe in single quotes is kept', "K='it's'  ", { K: "it's" }, '1 inner-quotes'],
+  ['a comment may follow inner quotes', 'K="{"a":1}" # "c" d', { K: '{"a":1}' }, '1 inner-quotes'],
+  ['outermost quotes may hold a #', 'K="a"#"b"', { K: 'a"#"b' }, '1 inner-quotes'],
+  ['a PEM key arrives whole in double quotes', `K="${PEM}"\nL=1`, { K: PEM, L: '1' }],
+  ['a PEM key arrives whole in single quotes', `K='${PEM}' # c\nL=1`, { K: PEM, L: '1' }],
+  ['a PEM key with CRLF has LF', `K="${PEM.replaceAll('\n', '\r\n')}"\r\nL=1`, { K: PEM, L: '1' }],
+  ['lines of a skipped key are not read', 'A B="\nC=1\n"\nD=2', { D: '2' }, '1 space-in-key'],
+  ['blanks in quotes are kept', 'K=" a "\nL=\'\ta\t\'', { K: ' a ', L: '\ta\t' }],
+  ['blanks alone are no value', 'K="  "\nL=\'\n\'', {}, '1 empty-value', '2 empty-value'],
+  ['empty quotes are no value', 'K=""\nL=\'\' # c', {}, '1 empty-value', '2 empty-value'],
+  ['a later empty value changes nothing', 'K=1\nK=', { K: '1' }, '2 empty-value'],
+  ['white space is what Python strips', '\x1c\u3000K\x85=\x1f\xa0v\u2028', { K: 'v' }],
+  ['a zero-width space is no white space', 'K=\u200bv\ufeff', { K: '\u200bv\ufeff' }],
+  ['white space before a quote is skipped', 'K= \u3000"a"', { K: 'a' }],
+  ['a lone CR ends a line', 'K=1\rL="2"\rM=3\r', { K: '1', L: '2', M: '3' }],
+  ['U+0085 and U+2028 end no line', 'K=1\x85L=2\nM=1\u2028N=2', { K: '1\x85L=2', M: '1\u2028N=2' }],
+  ['NUL is kept', 'K=a\0b\nL="\0"', { K: 'a\0b', L: '\0' }],
+  ['export goes with its white space', 'export K=1\nexport\tL=2\nexport  M="3"', { K: '1', L: '2', M: '3' }],
+  ['export alone is a key', 'export=1\nexportK=2', { export: '1', exportK: '2' }],
+  ['a key with a tab is skipped', 'A\tB=1\nA\xa0B=2', {}, '1 space-in-key', '2 space-in-key'],
+  ['an empty key is skipped', '=v\n  ="a\nb"\nK=1', { K: '1' }, '1 empty-key', '2 empty-key'],
+  ['an equals sign in a comment is none', 'K # a=b\n#c=d', {}, '1 no-equals'],
+  ['byte order marks begin no key', '\ufeffK=1\n\ufeff# a=b\n \ufeffL=2', { K: '1', L: '2' }],
+  ['an astral character is no invalid byte', 'K=\u{10000}\u{1f511}', { K: '\u{10000}\u{1f511}' }],
+  ['a warning names the first of several lines', '\n\nA B="\n\n"\nC', {}, '3 space-in-key', '6 no-equals'],
+];
+
+for (const [title, file, entries, ...warnings] of READ) {
+  test(title, () => {
+    const result = parseDotenv(Buffer.from(file));
+    const reasons = result.warnings.map(({ line, reason }) => `${line} ${reason}`);
+    assert.deepEqual([Object.fromEntries(result.entries), reasons], [entries, warnings]);
+  });
+}
+
+/** What is refused: title, the file (one byte per character), the line that is named. */
+const REFUSED: readonly (readonly [string, string, number])[] = [
+  ['a single quote that is never closed', "A=1\nK='hidden\nB=2", 2],
+  ['an escape before the only closing quote', 'K="C:\\hidden\\"\nB=2', 1],
+  ['an escape at the very end', 'K="hidden\\', 1],
+  ['a quote that another value would close', 'K="hidden\nB="2"', 1],
+  ['a quote that an apostrophe would close', "K='hidden\nB=it's", 1],
+  ['text after a closing quote', 'A=1\n\nK="hidden" text', 3],
+  ['text and a comment after a closing quote', 'K="hidden" text # "c"x', 1],
+  ['text after a quote of several lines', 'A=1\nK="hidden\n" text"', 2],
+  ['a # right after a quote of several lines', 'K="hidden\nB="# c', 1],
+  ['a text in triple quotes over several lines', 'K="""\nhidden\n"""', 1],
+  ['six quotes', 'K=""""""', 1],
+  ['a quote left open behind a useless key', 'A B="hidden', 1],
+  ['an invalid byte in a bare value', 'A=1\nK=hidden\xff', 2],
+  ['an invalid byte in a quoted value', 'A=1\nK="hidden\n\n\xe9"', 4],
+  ['an invalid byte in the outermost quotes', 'K="hidden" \xe9"', 1],
+  ['an invalid byte in a skipped line', 'hidden\xe9', 1],
+  ['an encoded surrogate', 'K=\xed\xa0\x80hidden', 1],
+  ['a file in UTF-16', '\xff\xfe#\0 \0h\0i\0d\0d\0e\0n\0\n\0K\0=\0v\0', 1],
+];
+
+for (const [title, file, line] of REFUSED) {
+  test(`${title} is refused by line, without its content`, () => {
+    const refused = (error: unknown) =>
+      error instanceof UserError && !/hidden/.test(error.message + error.hint);
+    assert.throws(() => parseDotenv(Buffer.from(file, 'latin1')), refused);
+    assert.equal(outcome(Buffer.from(file, 'latin1')), `line ${line}`);
+  });
+}
+
+test('an invalid byte in a comment does no harm, and U+FFFD is a character like any other', () => {
+  const file = Buffer.from('#\xe9\nK=a # \xe9\nL="b" # \xe9=\nM=\xef\xbf\xbd # \xe9\nN # \xe9', 'latin1');
+  const { entries, warnings } = parseDotenv(file);
+  assert.deepEqual(Object.fromEntries(entries), { K: 'a', L: 'b', M: '\ufffd' });
+  assert.deepEqual(warnings, [{ line: 5, reason: 'no-equals' }]);
+});
+
+test('names that mean something to the language are keys like any other', () => {
+  const { entries } = parseDotenv(Buffer.from('__proto__=1\nconstructor=2'));
+  assert.deepEqual([...entries.keys()], ['__proto__', 'constructor']);
+});
+
+test('a view into a larger buffer is read within its bounds', () => {
+  const { entries } = parseDotenv(new Uint8Array(Buffer.from('A=1\nB=2\nC=3')).subarray(4, 7));
+  assert.deepEqual([...entries], [['B', '2']]);
+});
+
+test('warnings carry a line number and nothing of the file', () => {
+  const file = 'hidden\n=hidden\nhi dden=1\nhidden=\nhidden="hi"dd"en"\nhidden="hi"#dden';
+  assert.deepEqual(parseDotenv(Buffer.from(file)).warnings.map(describeWarning), [
+    'Line 1 has no "=" and was skipped.',
+    'Line 2 has no key before the "=" and was skipped.',
+    'Line 3 has a key with white space in it and was skipped.',
+    'Line 4 has an empty or blank value and was skipped.',
+    'Line 5 has quotes within its quotes; the outermost pair was taken.',
+    'Line 6 has a "#" right after its closing quote; it was taken for a comment.',
+  ]);
+});
+
+/** A scan that starts over at each line, quote or blank would take minutes over any of these 2 MB. */
+const LONG: Record<string, string> = {
+  'lines without =': 'a\n'.repeat(1_000_000),
+  'skipped lines with quotes': 'a b="\'"\n'.repeat(300_000),
+  'values of two lines': 'K="\n"\n'.repeat(300_000),
+  'one value of many lines': `K="${'line\n'.repeat(400_000)}"`,
+  'escaped quotes': `K="${'\\"'.repeat(1_000_000)}"`,
+  'inner quotes': `K="${'"a'.repeat(1_000_000)}"`,
+  'blanks within a value': `K=a${' '.repeat(2_000_000)}b`,
+  'blanks after a quote': `K="a"${' '.repeat(2_000_000)}# c`,
+  'invalid bytes in comments': '#\xff\n'.repeat(300_000),
+};
+
+for (const [title, file] of Object.entries(LONG)) {
+  test(`large files are read in linear time: ${title}`, () => {
+    const start = performance.now();
+    parseDotenv(Buffer.from(file, 'latin1'));
+    assert.ok(performance.now() - start < 10_000);
+  });
+}
+
+function outcome(file: Buffer): [string, string][] | string {
+  try {
+    return [...parseDotenv(file).entries];
+  } catch (error) {
+    assert.ok(error instanceof UserError);
+    assert.deepEqual([error.code, error.exitCode], ['ENV_FILE_MALFORMED', 1]);
+    return error.message.replace(/^Line (\d+) of the environment file .*$/, 'line $1');
+  }
+}

@@ -1,0 +1,112 @@
+/** Who is who: distinct_ids grouped into persons, by PostHog's rules for `$create_alias` and `$identify`. */
+import { createHash } from 'node:crypto';
+import type { AcceptedEvent } from './ingestion.ts';
+
+/** A person: one or more distinct_ids, in the order in which they came. */
+export interface Person {
+  readonly id: string;
+  readonly distinct_ids: string[];
+  identified: boolean;
+}
+
+/** The persons of a project. */
+export interface Persons {
+  /** Takes an event's effect on persons; false when PostHog drops that event. */
+  process(event: AcceptedEvent): boolean;
+  of(distinctId: string): Person | undefined;
+  /** The person that an event of this distinct_id shows; without a person, the id derived from it. */
+  idFor(distinctId: string): string;
+  all(): Person[];
+}
+
+/** These stem from a bug or an unset variable, and would join strangers. */
+const NEVER_MERGED_IN_ANY_CASE = quotedToo([
+  ...['anonymous', 'guest', 'distinctid', 'distinct_id', 'id', 'not_authenticated', 'email'],
+  ...['undefined', 'true', 'false'],
+]);
+const NEVER_MERGED = quotedToo(['[object Object]', 'NaN', 'None', 'none', 'null', '0', 'undefined']);
+
+/** Without a person these would do nothing at all. */
+const NEEDS_PERSON = ['$create_alias', '$identify', '$set', '$groupidentify', '$merge_dangerously'];
+
+/** An empty project; `warn` takes what PostHog would list under its ingestion warnings. */
+export function createPersons(warn: (warning: string) => void): Persons {
+  const byDistinctId = new Map<string, Person>();
+
+  function process(event: AcceptedEvent): boolean {
+    if (event.properties.$process_person_profile === false) {
+      if (!NEEDS_PERSON.includes(event.event)) return true; // personless: an event, but nobody
+      warn(`invalid_event_when_process_person_profile_is_false: ${event.event} of ${event.distinct_id}`);
+      return false;
+    }
+    const other = otherIdOf(event);
+    if (other !== undefined) merge(event.distinct_id, other);
+    if (!byDistinctId.has(event.distinct_id)) create(event.distinct_id);
+    return true;
+  }
+
+  function merge(into: string, other: string): void {
+    if (into === other) return;
+    const illegal = [into, other].find(isNeverMerged);
+    if (illegal !== undefined) {
+      warn(`cannot_merge_with_illegal_distinct_id: ${JSON.stringify(illegal)} in ${other} into ${into}`);
+      return;
+    }
+    const [target, source] = [byDistinctId.get(into), byDistinctId.get(other)];
+    const survivor = target ?? source ?? create(into);
+    if (target && source && target !== source) {
+      if (source.identified) warn(`cannot_merge_already_identified: ${other} into ${into}`);
+      else for (const distinctId of source.distinct_ids) attach(distinctId, target);
+    } else {
+      // At most one of the two is known: whoever that is, the other id becomes theirs, unchecked.
+      attach(into, survivor);
+      attach(other, survivor);
+    }
+    // Also when the merge was refused. A refused alias thus spoils its distinct_id as a later source.
+    survivor.identified = true;
+  }
+
+  function create(distinctId: string): Person {
+    const person = { id: derivedId(distinctId), distinct_ids: [], identified: false };
+    attach(distinctId, person);
+    return person;
+  }
+
+  function attach(distinctId: string, person: Person): void {
+    if (byDistinctId.get(distinctId) === person) return;
+    byDistinctId.set(distinctId, person);
+    person.distinct_ids.push(distinctId);
+  }
+
+  return {
+    process,
+    of: (distinctId) => byDistinctId.get(distinctId),
+    idFor: (distinctId) => byDistinctId.get(distinctId)?.id ?? derivedId(distinctId),
+    all: () => [...new Set(byDistinctId.values())],
+  };
+}
+
+function otherIdOf(event: AcceptedEvent): string | undefined {
+  const { alias, $anon_distinct_id: anon } = event.properties;
+  if (event.event === '$create_alias' && alias) return String(alias);
+  if (event.event === '$identify' && '$anon_distinct_id' in event.properties) return String(anon);
+  return undefined;
+}
+
+function isNeverMerged(id: string): boolean {
+  return id.trim() === '' || NEVER_MERGED.has(id) || NEVER_MERGED_IN_ANY_CASE.has(id.toLowerCase());
+}
+
+function quotedToo(ids: readonly string[]): Set<string> {
+  return new Set(ids.flatMap((id) => [id, `'${id}'`, `"${id}"`]));
+}
+
+/**
+ * A name-based UUID, so that a person made later for a distinct_id is born with the id that its personless
+ * events already have.
+ */
+function derivedId(distinctId: string): string {
+  const hex = createHash('sha1').update(`person:${distinctId}`).digest('hex');
+  const groups = [hex.slice(0, 8), hex.slice(8, 12), `5${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`];
+  return [...groups, hex.slice(20, 32)].join('-');
+}
