@@ -9,7 +9,7 @@ import { createPrivateFile } from './files.ts';
 export type { Sqlite };
 
 /** The database was made by a newer version of this program: it is not to be touched. */
-export class NewerSchemaError extends Error {}
+class NewerSchemaError extends Error {}
 
 interface Opening {
   /** How long one statement may wait for another process. */

@@ -1,8 +1,8 @@
 /** One request to Arcade: limits, retries, and every failure in plain words. */
-import { type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import { type ErrorCode, UserError } from '../errors.ts';
 import { LIMITS } from '../settings.ts';
-import { failureOf, type NetworkFailure, openAgent } from './network.ts';
+import { failureOf, type NetworkFailure, openAgent, send } from './network.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -56,14 +56,11 @@ async function once(
   dispatcher: Dispatcher,
   limitMs: number,
 ): Promise<Omit<HttpAnswer, 'tries'>> {
-  const response = await request(wanted.url, {
+  const response = await send(dispatcher, wanted.url, {
     method: wanted.method,
     headers: headersOf(wanted),
     body: bodyOf(wanted),
-    dispatcher,
-    signal: AbortSignal.timeout(Math.ceil(limitMs)),
-    headersTimeout: 0,
-    bodyTimeout: 0,
+    limitMs,
   });
   const header = (name: string): string | undefined => {
     const value = response.headers[name];

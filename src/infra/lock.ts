@@ -10,7 +10,7 @@ export interface Lock {
 }
 
 /** Takes the lock at once, or returns undefined when somebody else has it. Throws the system's error. */
-export function tryLock(path: string): Lock | undefined {
+function tryLock(path: string): Lock | undefined {
   const db = openLockFile(path);
   try {
     db.exec('BEGIN EXCLUSIVE');

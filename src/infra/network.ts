@@ -1,5 +1,7 @@
 /** The one way to the network: undici with the user's proxies and certificates, and limits on every wait. */
-import { EnvHttpProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
+import requestMethod from 'undici/lib/api/api-request.js';
+import EnvHttpProxyAgent from 'undici/lib/dispatcher/env-http-proxy-agent.js';
 import { LIMITS } from '../settings.ts';
 
 /** How an exchange failed before any answer came. */
@@ -9,13 +11,40 @@ export type NetworkFailure = 'dns' | 'refused' | 'lost' | 'tls' | 'timeout' | 'o
  * The dispatcher of all requests: HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read by it, NODE_EXTRA_CA_CERTS by
  * Node. With `alwaysVerify`, NODE_TLS_REJECT_UNAUTHORIZED cannot switch certificate checks off.
  */
-export function openAgent({ alwaysVerify }: { alwaysVerify: boolean }): EnvHttpProxyAgent {
+export function openAgent({ alwaysVerify }: { alwaysVerify: boolean }): Dispatcher {
   const tls = alwaysVerify ? { rejectUnauthorized: true } : {};
   return new EnvHttpProxyAgent({
     connect: { timeout: LIMITS.connectMs, ...tls },
     ...(alwaysVerify ? { requestTls: tls, proxyTls: tls } : {}),
     keepAliveTimeout: 10_000,
   });
+}
+
+/** Sends one request and resolves with the answer's head; its body is still to be read. Redirects are answers. */
+export function send(agent: Dispatcher, url: string, options: Exchange): Promise<Dispatcher.ResponseData> {
+  const { origin, pathname, search } = new URL(url);
+  const limits = {
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    signal: AbortSignal.timeout(Math.max(1, Math.ceil(options.limitMs))),
+  };
+  const { method, headers, body } = options;
+  return requestMethod.call(agent, {
+    origin,
+    path: `${pathname}${search}`,
+    method,
+    headers,
+    body,
+    ...limits,
+  });
+}
+
+interface Exchange {
+  readonly method: Dispatcher.HttpMethod;
+  readonly headers: Record<string, string>;
+  readonly body: string | Buffer | null;
+  /** For all of the exchange, the reading of the body included. */
+  readonly limitMs: number;
 }
 
 /** Names the kind of a network error; undici nests the system's error below its own. */

@@ -3,8 +3,8 @@
  * that knows how to tell PostHog's answer from anybody else's.
  */
 import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
-import { type Dispatcher, request } from 'undici';
-import { openAgent } from './network.ts';
+import type { Dispatcher } from 'undici';
+import { openAgent, send } from './network.ts';
 
 export interface WireRecord {
   readonly uuid: string;
@@ -127,14 +127,11 @@ async function ask(
 ): Promise<Answer> {
   try {
     const body = options.body instanceof Blob ? Buffer.from(await options.body.arrayBuffer()) : options.body;
-    const response = await request(url, {
+    const response = await send(dispatcher, url, {
       method: options.method as Dispatcher.HttpMethod,
       headers: options.headers,
       body: body as string | Buffer,
-      dispatcher,
-      signal: AbortSignal.timeout(Math.max(1, Math.ceil(limitMs))),
-      headersTimeout: 0,
-      bodyTimeout: 0,
+      limitMs,
     });
     const text = await readShort(response.body);
     const header = (name: string): string | undefined => [response.headers[name]].flat()[0];

@@ -46,7 +46,7 @@ export interface Status {
   readonly ledger: Ledger;
   readonly unbound: number;
   readonly oldestPendingAt: number | null;
-  readonly backoff: { until: number; reason: string; status: number | null } | null;
+  readonly backoff: { since: number; until: number; reason: string; status: number | null } | null;
   readonly resolveUntil: number;
   readonly flusherIsRunning: boolean;
   readonly lastRun: FlusherRun | null;

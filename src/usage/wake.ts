@@ -6,7 +6,7 @@ import { backoffInForce, destinationId } from './destination.ts';
 import { type Installation, lockFile, type Spool } from './spool.ts';
 
 /** A command's own call has to come this long after a failure to say anything new about the network. */
-const EVIDENCE_AFTER_MS = 10_000;
+export const EVIDENCE_AFTER_MS = 10_000;
 
 interface Circumstances {
   readonly destination: Destination;
@@ -55,12 +55,12 @@ export function mayResolve(installation: Installation, now: number): boolean {
   return !isBackingOff({ since: installation.resolve_since, until: installation.resolve_until }, now);
 }
 
-export function hasUnbound(spool: Spool): boolean {
+function hasUnbound(spool: Spool): boolean {
   const sql = `SELECT 1 FROM record WHERE state = 'pending' AND distinct_id IS NULL LIMIT 1`;
   return spool.statement(sql).get() !== undefined;
 }
 
-export function hasSendable(spool: Spool): boolean {
+function hasSendable(spool: Spool): boolean {
   const sql = `SELECT 1 FROM record WHERE state = 'pending' AND distinct_id IS NOT NULL LIMIT 1`;
   return spool.statement(sql).get() !== undefined;
 }

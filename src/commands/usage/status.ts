@@ -52,7 +52,13 @@ function document(settings: Settings, status: Status | undefined, why: string): 
       dropped: {},
       purged: 0,
     },
-    backoff: status?.backoff ? { until: isoTime(status.backoff.until), reason: status.backoff.reason } : null,
+    backoff: status?.backoff
+      ? {
+          since: isoTime(status.backoff.since),
+          until: isoTime(status.backoff.until),
+          reason: status.backoff.reason,
+        }
+      : null,
     flusher: {
       running: status?.flusherIsRunning ?? false,
       last: run

@@ -1,0 +1,14 @@
+// The two parts of undici that are needed. Loading all of it (fetch, WebSocket, caches, ...) costs every
+// command that uses the network twice the time; see `npm run bench`.
+declare module 'undici/lib/dispatcher/env-http-proxy-agent.js' {
+  import { EnvHttpProxyAgent } from 'undici';
+  export = EnvHttpProxyAgent;
+}
+
+declare module 'undici/lib/api/api-request.js' {
+  import type { Dispatcher } from 'undici';
+
+  /** A method of dispatchers, which undici's index puts there. */
+  function request(this: Dispatcher, options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>;
+  export = request;
+}

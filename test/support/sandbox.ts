@@ -1,0 +1,65 @@
+/** A home of its own for each test, removed afterwards. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+export interface Sandbox {
+  readonly home: string;
+  /** `.arcade` below it; made by the program, or by `write`. */
+  readonly directory: string;
+  /** Writes a file below `.arcade`. */
+  write(name: string, content: string | Uint8Array): string;
+  /** Writes credentials.yaml in the shape of an API key. */
+  signInWithKey(apiKey: string, coordinatorUrl: string): void;
+  /** Writes credentials.yaml as an OAuth login leaves it. */
+  signInWithTokens(login: TokenLogin): void;
+}
+
+interface TokenLogin {
+  readonly tokens: {
+    readonly access_token: string;
+    readonly refresh_token?: string;
+    readonly expires_at: string;
+  };
+  readonly email: string;
+  readonly coordinatorUrl: string;
+  readonly context: object | null;
+}
+
+/** Makes a sandbox that goes when the test does. */
+export function sandbox(t: TestContext): Sandbox {
+  const made = openSandbox();
+  t.after(() => rmSync(made.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+  return made;
+}
+
+/** Makes a sandbox that its caller removes. */
+export function openSandbox(): Sandbox {
+  const home = mkdtempSync(join(tmpdir(), 'arcade-'));
+  const directory = join(home, '.arcade');
+  const write = (name: string, content: string | Uint8Array): string => {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, name);
+    writeFileSync(path, content, { mode: 0o600 });
+    chmodSync(path, 0o600);
+    return path;
+  };
+  return {
+    home,
+    directory,
+    write,
+    signInWithKey: (apiKey, coordinatorUrl) => {
+      write('credentials.yaml', yaml({ api: { key: apiKey }, coordinator_url: coordinatorUrl }));
+    },
+    signInWithTokens: ({ tokens, email, coordinatorUrl, context }) => {
+      const login = { auth: tokens, coordinator_url: coordinatorUrl, user: { email } };
+      write('credentials.yaml', yaml(context === null ? login : { ...login, context }));
+    },
+  };
+}
+
+/** JSON is YAML too. */
+function yaml(cloud: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ cloud }, null, 2);
+}
