@@ -1,9 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
 import { flush } from '../src/flusher.ts';
+import { killAfter, leave } from '../src/infra/last-resort.ts';
+import { FLUSHER } from '../src/settings.ts';
 
-const kill = (): void => void process.kill(process.pid, 'SIGKILL');
+const uptimeMs = (): number => process.uptime() * 1000;
 
+killAfter(FLUSHER.killAtMs - uptimeMs());
 try {
   await flush({
     env: process.env,
@@ -15,11 +18,9 @@ try {
       migrations: fileURLToPath(new URL('../migrations/', import.meta.url)),
       postHogApiKey: process.env.ARCADE_BUILD_POSTHOG_API_KEY,
     },
-    uptimeMs: () => process.uptime() * 1000,
-    kill,
+    uptimeMs,
   });
 } catch {
   // Nobody is there to be told. What was not settled is still in the spool.
 }
-// Everything is written; whatever else is still open (a socket, a name look-up) is not worth waiting for.
-kill();
+leave();

@@ -9,7 +9,7 @@ import { connectionOf, type Invocation } from './commands/command.ts';
 import { type ErrorCode, EXIT, UserError } from './errors.ts';
 import { prepareToStart, startDetached } from './infra/detached.ts';
 import { type NetworkWatch, watchNetwork } from './infra/waiting.ts';
-import { type Program, readSettings, type Settings } from './settings.ts';
+import { LIMITS, type Program, readSettings, type Settings } from './settings.ts';
 import type { CredentialsSeen, IdentityChange } from './usage/append.ts';
 import type { CommandName } from './usage/event.ts';
 import type { Recorder } from './usage/recorder.ts';
@@ -50,7 +50,8 @@ export async function main(around: Surroundings): Promise<Ending> {
   }
   const session = openSession(parsed, settings);
   const result = await pipes.check(await runCommand(parsed, { around, settings, output, session }));
-  if (result.error !== undefined) await tell(output, result.error, settings.debug);
+  const debug = settings.debug || session.options.debug === true;
+  if (result.error !== undefined) await tell(output, result.error, debug);
   await record(result, { around, settings, session });
   return { exitCode: result.exitCode, atOnce: result.interrupted };
 }
@@ -64,6 +65,10 @@ interface Session {
   readonly watch: NetworkWatch;
   readonly credentials: () => Promise<Credentials>;
   change: IdentityChange;
+  /** Who is signed in after a command that changed it. */
+  signedIn: Credentials | undefined;
+  stop: AbortController | undefined;
+  readonly protected: Promise<unknown>[];
   recorder: Promise<Recorder> | undefined;
 }
 
@@ -81,6 +86,9 @@ function openSession(parsed: Runnable, settings: Settings): Session {
       return reading;
     },
     change: null,
+    signedIn: undefined,
+    stop: undefined,
+    protected: [],
     recorder: undefined,
   };
   return session;
@@ -116,6 +124,8 @@ async function runCommand(parsed: Runnable, running: Running): Promise<Result> {
   } catch (error) {
     if (error instanceof Interrupted || error instanceof PromptInterrupted) {
       const exitCode = error instanceof Interrupted ? error.exitCode : EXIT.interrupted;
+      running.session.stop?.abort();
+      await settled(running.session.protected);
       return { exitCode, failure: 'INTERRUPTED', error: undefined, interrupted: true };
     }
     const known = error instanceof UserError ? error : undefined;
@@ -143,10 +153,23 @@ function invocationOf(
     },
     askHidden: (question) => askHidden(around.stdin, around.stderr, question),
     credentials: session.credentials,
-    identityChanged: (change) => {
+    identityChanged: (change, signedIn) => {
       session.change = change;
+      session.signedIn = signedIn;
     },
+    get interrupted() {
+      session.stop ??= new AbortController();
+      return session.stop.signal;
+    },
+    protect: (work) => void session.protected.push(work),
   };
+}
+
+/** Waits for what an interruption must not cut short, within reason. */
+async function settled(work: readonly Promise<unknown>[]): Promise<void> {
+  if (work.length === 0) return;
+  const enough = new Promise((resolve) => setTimeout(resolve, LIMITS.protectedMs));
+  await Promise.race([Promise.allSettled(work), enough]);
 }
 
 class Interrupted extends Error {
@@ -254,7 +277,7 @@ async function credentialsSeen(
   settings: Settings,
 ): Promise<{ seen: CredentialsSeen; context: { orgId: string; projectId: string } | null }> {
   try {
-    const credentials = await session.credentials();
+    const credentials = session.signedIn ?? (await session.credentials());
     const resolvable = mayAskCoordinator(connectionOf(session.options), settings, credentials);
     const context = credentials.kind === 'oauth' ? credentials.context : null;
     return { seen: { account: accountOf(credentials), resolvable }, context };
@@ -263,11 +286,17 @@ async function credentialsSeen(
   }
 }
 
+/** Never rejects: it may be begun long before anybody waits for it. */
 async function loadRecorder(settings: Settings): Promise<Recorder> {
-  const { openRecorder } = await import('./usage/recorder.ts');
-  const recorder = openRecorder(settings, debugTo(settings));
-  if (recorder.wakeIsLikely) await prepareToStart();
-  return recorder;
+  try {
+    const { openRecorder } = await import('./usage/recorder.ts');
+    const recorder = openRecorder(settings, debugTo(settings));
+    if (recorder.wakeIsLikely) await prepareToStart();
+    return recorder;
+  } catch (error) {
+    debugTo(settings)('the recorder cannot be loaded', error);
+    return { wakeIsLikely: false, record: () => false };
+  }
 }
 
 function debugTo(settings: Settings): (what: string, error: unknown) => void {

@@ -4,29 +4,14 @@ import { accountOf, type Credentials, readCredentials } from './auth/credentials
 import { askPrincipal } from './auth/principal.ts';
 import { openDeliverer } from './infra/posthog.ts';
 import { FLUSHER, type Settings } from './settings.ts';
-import type { Draining } from './usage/drain.ts';
+import type { Connections } from './usage/flusher-run.ts';
 import type { Resolving, Whose } from './usage/resolve.ts';
-import type { Spool } from './usage/spool.ts';
 
-interface Time {
-  readonly leftMs: () => number;
-  readonly ignoreBackoff: boolean;
-}
-
-/** Everything that a drain needs of this machine. Close its `deliverer` afterwards. */
-export async function openSending(settings: Settings, spool: Spool, time: Time): Promise<Draining> {
+/** Everything that a drain needs of the network, for as long as `leftMs` says. */
+export async function connect(settings: Settings, leftMs: () => number): Promise<Connections> {
   const { host, apiKey } = settings.destination;
   if (apiKey === undefined) throw new Error('no destination is configured');
-  return {
-    ...time,
-    spool,
-    destination: settings.destination,
-    deliverer: openDeliverer(host, apiKey),
-    resolving: await openResolving(settings, time.leftMs),
-    now: Date.now,
-    random: Math.random,
-    onDelivered: () => undefined,
-  };
+  return { deliverer: openDeliverer(host, apiKey), resolving: await openResolving(settings, leftMs) };
 }
 
 async function openResolving(settings: Settings, leftMs: () => number): Promise<Resolving> {

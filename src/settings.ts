@@ -13,6 +13,18 @@ export const LIMITS = {
   /** All tries of one request to Arcade together. */
   requestMs: 30_000,
   secretsInFlight: 8,
+  /** Largest environment file or standard input that is read. */
+  inputBytes: 16 * 1024 * 1024,
+  /** A token with less than this left is renewed before it is used. */
+  freshMs: 5 * 60_000,
+  /** Both requests of a refresh together. */
+  refreshMs: 15_000,
+  /** How long a command waits for another one that changes the credentials; longer than a refresh takes. */
+  credentialsLockMs: 20_000,
+  /** How long an interrupted command waits for a refresh that is under way. */
+  protectedMs: 3_000,
+  /** How long logout waits for the server to revoke the login. */
+  revokeMs: 2_000,
   /** Largest answer that is read from Arcade. */
   answerBytes: 8 * 1024 * 1024,
 } as const;
@@ -24,6 +36,7 @@ export const SPOOL = {
   /** Rows that one append may trim, so that its cost stays the same whatever the queue. */
   trimPerAppend: 100,
   receipts: 500,
+  quarantined: 1_000,
   receiptAgeMs: 30 * 24 * 3600_000,
   flusherRuns: 50,
   attemptsKept: 20,
@@ -36,19 +49,25 @@ export const FLUSHER = {
   killAtMs: 9_700,
   /** After this no new request begins and those under way are given up. */
   stopAtMs: 9_000,
-  /** It lives at least this long, draining what arrives, so that a burst of commands starts few of them. */
-  minLifeMs: 2_000,
+  /** It stays this long after the last event was sent, so that a burst of commands starts few of them. */
+  lingerMs: 2_000,
+  /** A command does not ask for a flusher when another one has done so within this time. */
+  askEveryMs: 2_000,
   requestMs: 5_000,
   whoamiMs: 2_000,
-  batchRecords: 250,
-  batchBytes: 512 * 1024,
+  batchRecords: 500,
+  batchBytes: 1024 * 1024,
+  /** Where the server takes longer than `slowAnswerMs` to answer. */
   batchesInFlight: 4,
+  slowAnswerMs: 100,
   /** Captures whose account nobody could tell by then are bound without one. */
   unboundMs: 24 * 3600_000,
 } as const;
 
 /** Arcade's own hosts. */
 export const ARCADE = {
+  /** Where a login returns to; a server may know no other port. */
+  callbackPort: 9905,
   engineHost: 'api.arcade.dev',
   coordinatorHost: 'cloud.arcade.dev',
   engineLocalPort: 9099,
@@ -77,6 +96,8 @@ export interface Destination {
 
 export interface Settings {
   readonly program: Program;
+  /** What `ARCADE_WORK_DIR` names, absolute: the Python CLI also keeps credentials there. */
+  readonly workDirectory: string | undefined;
   /** `.arcade`, absolute; undefined when the system names no home. */
   readonly directory: string | undefined;
   readonly consent: { readonly enabled: boolean; readonly decidedBy: ConsentSource };
@@ -84,6 +105,8 @@ export interface Settings {
   /** `ARCADE_API_KEY` and `ARCADE_URL`: sign in without a credentials file. */
   readonly apiKey: string | undefined;
   readonly url: string | undefined;
+  /** How long `login` waits for the person in their browser. */
+  readonly loginTimeoutSeconds: number;
   readonly maxRecords: number;
   readonly debug: boolean;
   readonly flusherEnvironment: Readonly<Record<string, string>>;
@@ -96,6 +119,7 @@ export function readSettings(env: Environment, program: Program): Settings {
   const parent = workDirectory(env);
   return Object.freeze({
     program,
+    workDirectory: given(env.ARCADE_WORK_DIR) === undefined ? undefined : parent,
     directory: parent === undefined ? undefined : join(parent, '.arcade'),
     consent: Object.freeze(readConsent(env)),
     destination: Object.freeze({
@@ -104,6 +128,7 @@ export function readSettings(env: Environment, program: Program): Settings {
     }),
     apiKey: given(env.ARCADE_API_KEY),
     url: given(env.ARCADE_URL),
+    loginTimeoutSeconds: positiveInteger(env.ARCADE_LOGIN_TIMEOUT_SECONDS) ?? 600,
     maxRecords: positiveInteger(env.ARCADE_USAGE_MAX_RECORDS) ?? 10_000,
     debug: isOn(env.ARCADE_DEBUG),
     flusherEnvironment: Object.freeze(flusherEnvironment(env, parent)),

@@ -53,6 +53,28 @@ export function coordinatorUrl(settings: Settings, credentials: Credentials): st
 }
 
 /**
+ * The coordinator's base URL for a command whose `--host` is the coordinator's. Throws UserError for an
+ * address that cannot be used.
+ */
+export function chosenCoordinatorUrl(
+  options: ConnectionOptions,
+  settings: Settings,
+  credentials: Credentials,
+): string {
+  const { host, port, tls, noTls } = options;
+  if (host === undefined && port === undefined && !tls && !noTls)
+    return coordinatorUrl(settings, credentials);
+  const own = credentials.kind === 'none' ? null : credentials.coordinatorUrl;
+  return baseUrl({
+    host: host ?? settings.url ?? own ?? ARCADE.coordinatorHost,
+    port,
+    tls,
+    noTls,
+    localPort: ARCADE.coordinatorLocalPort,
+  });
+}
+
+/**
  * Whether the coordinator may be asked whose the credentials are. A key from the environment says nothing of
  * where it comes from: used with a host that is not Arcade's, it must not be shown to Arcade.
  */
@@ -70,7 +92,8 @@ export function mayAskCoordinator(
   }
 }
 
-function isSelfHosted(url: string): boolean {
+/** Whether a URL is not Arcade's own. */
+export function isSelfHosted(url: string): boolean {
   const { hostname } = new URL(url);
   return hostname !== 'arcade.dev' && !hostname.endsWith('.arcade.dev');
 }

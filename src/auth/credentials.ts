@@ -1,9 +1,8 @@
 /** Who is signed in: `ARCADE_API_KEY`, or credentials.yaml in either of the shapes that the Python CLI writes. */
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import type { Fields } from '../infra/answer.ts';
 import type { Settings } from '../settings.ts';
+import { credentialsFile, fieldsOf, malformed, readDocument } from './document.ts';
 
 export interface Context {
   readonly orgId: string;
@@ -12,31 +11,29 @@ export interface Context {
   readonly projectName: string | null;
 }
 
-export interface ApiKeyCredentials {
-  readonly kind: 'api_key';
-  readonly source: 'environment' | 'file';
-  readonly apiKey: string;
+interface Account {
   readonly email: string | null;
+  /** As the coordinator calls the account; null in files that the Python CLI wrote. */
+  readonly accountId: string | null;
   readonly coordinatorUrl: string | null;
 }
 
-export interface OAuthCredentials {
+export interface ApiKeyCredentials extends Account {
+  readonly kind: 'api_key';
+  readonly source: 'environment' | 'file';
+  readonly apiKey: string;
+}
+
+export interface OAuthCredentials extends Account {
   readonly kind: 'oauth';
   readonly accessToken: string;
   readonly refreshToken: string | null;
   /** Milliseconds since the epoch; null when the file does not say. */
   readonly expiresAt: number | null;
-  readonly email: string | null;
   readonly context: Context | null;
-  readonly coordinatorUrl: string | null;
 }
 
 export type Credentials = { readonly kind: 'none' } | ApiKeyCredentials | OAuthCredentials;
-
-/** Largest credentials.yaml that is read. */
-const MAX_BYTES = 1024 * 1024;
-
-export const credentialsFile = (directory: string): string => join(directory, 'credentials.yaml');
 
 /**
  * Reads the credentials in force; `ARCADE_API_KEY` comes before the file. Throws UserError when the file is
@@ -51,12 +48,22 @@ export async function readCredentials(
       source: 'environment',
       apiKey: settings.apiKey,
       email: null,
+      accountId: null,
       coordinatorUrl: null,
     };
   }
-  if (settings.directory === undefined) return { kind: 'none' };
-  const content = await readYaml(credentialsFile(settings.directory));
-  return content === undefined ? { kind: 'none' } : understand(content);
+  return readStored(settings.directory);
+}
+
+/** The same from the file alone. */
+export async function readStored(directory: string | undefined): Promise<Credentials> {
+  if (directory === undefined) return { kind: 'none' };
+  const path = credentialsFile(directory);
+  const content = await readDocument(path);
+  if (content === undefined) return { kind: 'none' };
+  const credentials = understand(content);
+  if (credentials === undefined) throw malformed(path);
+  return credentials;
 }
 
 /**
@@ -77,68 +84,29 @@ export function accountOf(credentials: Credentials): string | null {
   }
 }
 
-async function readYaml(path: string): Promise<unknown> {
-  const bytes = await readBytes(path);
-  if (bytes === undefined) return undefined;
-  const { load } = await import('js-yaml');
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return text.trim() === '' ? undefined : load(text);
-  } catch (cause) {
-    throw malformed(path, cause);
-  }
-}
-
-async function readBytes(path: string): Promise<Buffer | undefined> {
-  try {
-    const found = await stat(path);
-    // Reading a pipe or a device could wait for ever.
-    if (!found.isFile() || found.size > MAX_BYTES) throw unreadable(path, undefined);
-    return await readFile(path);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw cause instanceof UserError ? cause : unreadable(path, cause);
-  }
-}
-
-function unreadable(path: string, cause: unknown): UserError {
-  return new UserError('CREDENTIALS_UNREADABLE', `The credentials file ${path} cannot be read.`, {
-    hint: 'Check its permissions, or remove it and run `arcade login`.',
-    cause,
-  });
-}
-
-function malformed(path: string, cause?: unknown): UserError {
-  return new UserError('CREDENTIALS_MALFORMED', `The credentials file ${path} cannot be understood.`, {
-    hint: 'Remove it and run `arcade login` to write it anew.',
-    cause,
-  });
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function understand(content: unknown): Credentials {
-  const cloud = fieldsOf(fieldsOf(content)?.cloud);
-  if (cloud === undefined) throw malformed('credentials.yaml');
-  const email = textOf(fieldsOf(cloud.user)?.email);
-  const coordinatorUrl = textOf(cloud.coordinator_url);
-  const auth = fieldsOf(cloud.auth);
+/** What the fields of credentials.yaml say; undefined when they are no credentials. */
+export function understand(content: Fields): Exclude<Credentials, { kind: 'none' }> | undefined {
+  const cloud = fieldsOf(content.cloud);
+  const user = fieldsOf(cloud?.user);
+  const known = {
+    email: textOf(user?.email),
+    accountId: textOf(user?.account_id),
+    coordinatorUrl: textOf(cloud?.coordinator_url),
+  };
+  const auth = fieldsOf(cloud?.auth);
   const accessToken = textOf(auth?.access_token);
-  if (auth !== undefined && accessToken !== null) {
+  if (accessToken !== null) {
     return {
+      ...known,
       kind: 'oauth',
       accessToken,
-      refreshToken: textOf(auth.refresh_token),
-      expiresAt: timeOf(auth.expires_at),
-      email,
-      context: contextOf(fieldsOf(cloud.context)),
-      coordinatorUrl,
+      refreshToken: textOf(auth?.refresh_token),
+      expiresAt: timeOf(auth?.expires_at),
+      context: contextOf(fieldsOf(cloud?.context)),
     };
   }
-  const apiKey = textOf(fieldsOf(cloud.api)?.key);
-  if (apiKey === null) throw malformed('credentials.yaml');
-  return { kind: 'api_key', source: 'file', apiKey, email, coordinatorUrl };
+  const apiKey = textOf(fieldsOf(cloud?.api)?.key);
+  return apiKey === null ? undefined : { ...known, kind: 'api_key', source: 'file', apiKey };
 }
 
 function contextOf(context: Fields | undefined): Context | null {
@@ -146,10 +114,6 @@ function contextOf(context: Fields | undefined): Context | null {
   const projectId = textOf(context?.project_id);
   if (orgId === null || projectId === null) return null;
   return { orgId, projectId, orgName: textOf(context?.org_name), projectName: textOf(context?.project_name) };
-}
-
-function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }
 
 /** A key of digits alone is a number to YAML. */

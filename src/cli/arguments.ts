@@ -5,7 +5,7 @@
  */
 
 import { type UserError, usageError } from '../errors.ts';
-import { closest } from './closest.ts';
+import { unknownCommand, unknownOption, wrongCount } from './misuse.ts';
 
 export interface OptionSpec {
   readonly name: string;
@@ -51,56 +51,72 @@ export type Shapes = ReadonlyMap<string, Shape>;
 
 /** Reads `argv` (without node and script). Throws nothing. */
 export function parseArguments(argv: readonly string[], shapes: Shapes): Parsed {
-  const options: Record<string, string | true> = {};
-  const positionals: string[] = [];
-  let words = '';
-  let help = false;
-  const wrong = (error: UserError): Parsed => ({
-    kind: 'wrong',
-    words: shapes.get(words)?.positionals ? words : null,
-    error,
-    options,
-  });
-  for (let i = 0; i < argv.length; i += 1) {
-    const token = argv[i] ?? '';
-    const shape = shapes.get(words);
-    if (shape === undefined) break;
-    if (token === '--') {
-      positionals.push(...argv.slice(i + 1));
-      break;
-    }
-    if (token.startsWith('-') && token !== '-') {
-      if (token === '--help') help = true;
-      else if (words === '' && (token === '--version' || token === '-v')) return { kind: 'version' };
-      else {
-        const read = readOption(token, argv[i + 1], shape, (next) => shapes.has(join(words, next)));
-        if (read.kind === 'help') help = true;
-        else if (read.kind === 'wrong') return help ? { kind: 'help', words } : wrong(read.error);
-        else {
-          options[read.name] = read.value;
-          i += read.used;
-        }
-      }
-      continue;
-    }
-    if (positionals.length === 0 && shapes.has(join(words, token)) && !shape.verbatim) {
-      words = join(words, token);
-    } else if (shape.positionals === null && !help) {
-      return wrong(unknownCommand(token, words, shapes));
-    } else {
-      positionals.push(token);
-      if (shape.verbatim) {
-        positionals.push(...argv.slice(i + 1));
-        break;
-      }
-    }
+  const line: Line = { argv, shapes, words: '', options: {}, positionals: [], help: false };
+  for (let at = 0; at < argv.length; ) {
+    const next = take(line, at);
+    if (typeof next === 'object') return next;
+    at = next;
   }
+  const { words, options, positionals } = line;
   const shape = shapes.get(words);
-  if (help || shape === undefined) return { kind: 'help', words };
+  if (line.help || shape === undefined) return { kind: 'help', words };
   const error = wrongOptions(options, shape) ?? wrongCount(positionals, shape);
-  if (error !== undefined) return wrong(error);
+  if (error !== undefined) return wrong(line, error);
   if (shape.positionals === null && shape.runs !== true) return { kind: 'help', words };
   return { kind: 'run', words, argv: normalized(words, options, positionals), options, positionals };
+}
+
+/** What is known of a command line so far. */
+interface Line {
+  readonly argv: readonly string[];
+  readonly shapes: Shapes;
+  words: string;
+  readonly options: Record<string, string | true>;
+  readonly positionals: string[];
+  help: boolean;
+}
+
+/** Takes the argument at `at`, and its value; where to go on, or what the line turned out to be. */
+function take(line: Line, at: number): number | Parsed {
+  const { argv, shapes, words, positionals } = line;
+  const token = argv[at] ?? '';
+  const shape = shapes.get(words);
+  if (shape === undefined) return argv.length;
+  if (token === '--') {
+    // It ends the options of a group, whose command has its own.
+    if (shape.positionals === null) return at + 1;
+    positionals.push(...argv.slice(at + 1));
+    return argv.length;
+  }
+  if (token.startsWith('-') && token !== '-') return takeOption(line, at, shape);
+  if (positionals.length === 0 && shapes.has(join(words, token)) && !shape.verbatim) {
+    line.words = join(words, token);
+    return at + 1;
+  }
+  if (shape.positionals === null && !line.help) {
+    return wrong(line, unknownCommand(token, at + 1, words, shapes));
+  }
+  const taken = shape.verbatim ? argv.slice(at) : [token];
+  positionals.push(...taken);
+  return at + taken.length;
+}
+
+function takeOption(line: Line, at: number, shape: Shape): number | Parsed {
+  const { argv, shapes, words } = line;
+  const token = argv[at];
+  if (words === '' && (token === '--version' || token === '-v')) return { kind: 'version' };
+  const read = readOption(argv, at, shape, (next) => shapes.has(join(words, next)));
+  if (read.kind === 'wrong') return line.help ? { kind: 'help', words } : wrong(line, read.error);
+  if (read.kind === 'help') {
+    line.help = true;
+    return at + 1;
+  }
+  line.options[read.name] = read.value;
+  return at + 1 + read.used;
+}
+
+function wrong({ words, shapes, options }: Line, error: UserError): Parsed {
+  return { kind: 'wrong', words: shapes.get(words)?.positionals ? words : null, error, options };
 }
 
 type Read =
@@ -109,11 +125,14 @@ type Read =
   | { readonly kind: 'wrong'; readonly error: UserError };
 
 function readOption(
-  token: string,
-  next: string | undefined,
+  argv: readonly string[],
+  at: number,
   shape: Shape,
   isCommand: (word: string) => boolean,
 ): Read {
+  const token = argv[at] ?? '';
+  const next = argv[at + 1];
+  if (token === '--help') return { kind: 'help' };
   const long = /^--([^=]+)(?:=(.*))?$/s.exec(token);
   const name = long ? long[1] : token[1];
   const attached = long ? long[2] : token.slice(2) || undefined;
@@ -122,50 +141,23 @@ function readOption(
   const bare = attached === undefined && (next === undefined || next.startsWith('-') || isCommand(next));
   if (token === '-h' && (option === undefined || bare)) return { kind: 'help' };
   const shown = long ? `--${name}` : `-${name}`;
-  if (option === undefined) return { kind: 'wrong', error: unknownOption(shown, shape) };
+  if (option === undefined) return { kind: 'wrong', error: unknownOption(shown, at + 1, shape.options) };
   if (option.value === undefined) {
     if (attached === undefined) return { kind: 'option', name: option.name, value: true, used: 0 };
     return { kind: 'wrong', error: usageError(`Option '${shown}' does not take a value.`) };
   }
   if (attached !== undefined) return { kind: 'option', name: option.name, value: attached, used: 0 };
-  if (next === undefined || next === '--') {
+  // A value that begins so can be given behind a `=`; an option in its place is a value that was forgotten.
+  if (next === undefined || next.startsWith('--')) {
     return { kind: 'wrong', error: usageError(`Option '${shown}' requires an argument.`) };
   }
   return { kind: 'option', name: option.name, value: next, used: 1 };
 }
 
-function unknownOption(shown: string, shape: Shape): UserError {
-  const guess = closest(shown, shape.options.map((option) => `--${option.name}`).concat('--help'));
-  return usageError(`No such option: ${shown}`, guess && `Did you mean ${guess}?`);
-}
-
-function unknownCommand(token: string, words: string, shapes: Shapes): UserError {
-  const prefix = words === '' ? '' : `${words} `;
-  const known = [...shapes.keys()].filter((key) => key.startsWith(prefix) && key !== words);
-  const guess = closest(
-    token,
-    known.map((key) => key.slice(prefix.length)).filter((key) => !key.includes(' ')),
-  );
-  const hint =
-    guess === undefined
-      ? `Run \`arcade ${prefix}--help\` for the list.`
-      : `Did you mean \`arcade ${prefix}${guess}\`?`;
-  return usageError(`No such command '${token}'.`, hint);
-}
-
 /** Options before the subcommand were read by the group's list; the command must know them too. */
 function wrongOptions(options: Options, shape: Shape): UserError | undefined {
   const stray = Object.keys(options).find((name) => !shape.options.some((option) => option.name === name));
-  return stray === undefined ? undefined : unknownOption(`--${stray}`, shape);
-}
-
-function wrongCount(positionals: readonly string[], shape: Shape): UserError | undefined {
-  if (shape.positionals === null) return undefined;
-  const [least, most] = shape.positionals;
-  if (positionals.length < least) return usageError('Missing argument.', 'See --help for what to give.');
-  if (positionals.length > most)
-    return usageError(`Got ${positionals.length - most} unexpected extra argument(s).`);
-  return undefined;
+  return stray === undefined ? undefined : unknownOption(`--${stray}`, 0, shape.options);
 }
 
 function normalized(words: string, options: Options, positionals: readonly string[]): string[] {

@@ -16,7 +16,7 @@ export interface Output {
   json(value: unknown): void;
   /** A line beside the result. */
   note(text: string): void;
-  /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty: removes it. */
+  /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty, or any other output: removes it. */
   progress(text: string): void;
   /** Columns to keep to; null when the result goes to a file or a pipe and is to be whole. */
   readonly width: number | null;
@@ -31,14 +31,22 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Output {
   const streams = { stdout, stderr };
   const stderrIsTerminal = stderr.isTTY === true;
+  let shown = '';
+  const progress = (text: string): void => {
+    if (stderrIsTerminal && text !== shown) stderr.write(`\r\u001b[2K${text}`);
+    shown = text;
+  };
+  const write = (stream: Stream, text: string): void => {
+    progress('');
+    stream.write(`${text}\n`);
+  };
   return {
-    line: (text = '') => void stdout.write(`${text}\n`),
-    json: (value) => void stdout.write(`${escapeC1(JSON.stringify(value, null, 2))}\n`),
-    note: (text) => void stderr.write(`${text}\n`),
-    progress: (text) => {
-      if (stderrIsTerminal) stderr.write(`\r\u001b[2K${text}`);
-    },
-    width: stdout.isTTY === true ? Math.max(40, stdout.columns ?? 80) : null,
+    line: (text = '') => write(stdout, text),
+    json: (value) => write(stdout, escapeC1(JSON.stringify(value, null, 2))),
+    note: (text) => write(stderr, text),
+    progress,
+    // A terminal that does not know its size says 0.
+    width: stdout.isTTY === true ? Math.max(40, stdout.columns || 80) : null,
     stderrIsTerminal,
     async paint(stream) {
       return wantsColour(streams[stream], env) ? await colours() : PLAIN;
@@ -46,17 +54,17 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
   };
 }
 
-/**
- * Text from outside, safe to print: control characters, escape sequences and marks that reorder a line are
- * shown, not obeyed.
- */
+/** Controls, marks that reorder a line, characters that cannot be seen, and halves of surrogate pairs. */
+const UNSAFE =
+  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' };
+
+/** Text from outside, safe to print: what a terminal would obey, or nobody could see, is shown instead. */
 export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/gu, (character) => {
-    const short = ({ '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' } as Record<string, string>)[
-      character
-    ];
-    return short ?? `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
+  return text.replace(
+    UNSAFE,
+    (character) => SHORT[character] ?? `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
 }
 
 /** JSON leaves DEL and the C1 controls as they are, which some terminals obey. */

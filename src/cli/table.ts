@@ -21,7 +21,7 @@ export function tableLines(
 ): string[] {
   const cells = rows.map((row) => row.map(visible));
   const natural = headings.map((heading, i) =>
-    Math.max(...[heading, ...cells.map((row) => row[i] ?? '')].map((cell) => stringWidth(cell))),
+    cells.reduce((widest, row) => Math.max(widest, stringWidth(row[i] ?? '')), stringWidth(heading)),
   );
   const widths =
     options.width === null ? natural : fit(natural, options.width - GAP.length * (headings.length - 1));
@@ -33,22 +33,25 @@ export function tableLines(
   return [options.paint.bold(line(headings)), ...cells.map(line)];
 }
 
+const NARROWEST = 4;
+
+/** The widest columns are cut to one width, the greatest at which all fit. */
 function fit(natural: readonly number[], room: number): number[] {
-  const widths = [...natural];
-  for (let over = sum(widths) - room; over > 0; over -= 1) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if ((widths[widest] ?? 0) <= 4) break;
-    widths[widest] = (widths[widest] ?? 0) - 1;
-  }
-  return widths;
+  let limit = Math.max(...natural);
+  const fitted = (): number[] => natural.map((width) => Math.min(width, limit));
+  while (limit > NARROWEST && sum(fitted()) > room) limit -= 1;
+  return fitted();
 }
+
+/** What a reader takes for one character is kept or dropped as a whole, such as an emoji of several. */
+const CHARACTERS = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = '';
-  for (const character of text) {
-    if (stringWidth(kept + character) > width - 1) break;
-    kept += character;
+  for (const { segment } of CHARACTERS.segment(text)) {
+    if (stringWidth(kept + segment) > width - 1) break;
+    kept += segment;
   }
   return `${kept}…`;
 }

@@ -20,8 +20,12 @@ export interface Invocation {
   readonly askHidden: (question: string) => Promise<string | null>;
   /** The credentials in force, read once. Rejects with UserError when they cannot be read. */
   readonly credentials: () => Promise<Credentials>;
-  /** To be called by a command that has changed who is signed in. */
-  readonly identityChanged: (change: NonNullable<IdentityChange>) => void;
+  /** To be called by a command that has changed who is signed in, with what it signed in with. */
+  readonly identityChanged: (change: NonNullable<IdentityChange>, signedIn: Credentials | undefined) => void;
+  /** Aborted when a signal, or Ctrl-C at a prompt, ends the command. */
+  readonly interrupted: AbortSignal;
+  /** Work that an interruption must let end, or the login would be lost; it waits a few seconds at most. */
+  readonly protect: (work: Promise<unknown>) => void;
 }
 
 /**

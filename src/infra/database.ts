@@ -9,7 +9,7 @@ import { createPrivateFile } from './files.ts';
 export type { Sqlite };
 
 /** The database was made by a newer version of this program: it is not to be touched. */
-class NewerSchemaError extends Error {}
+export class NewerSchemaError extends Error {}
 
 interface Opening {
   /** How long one statement may wait for another process. */
@@ -44,10 +44,46 @@ export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database 
   return new Database(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true, ...nativeBinding() });
 }
 
+/**
+ * Opens the bytes of a database in memory, at today's schema; null makes an empty one. It is a copy: what is
+ * written to it goes nowhere. Throws SqliteError, or NewerSchemaError.
+ */
+export function openCopy(image: Buffer | null, migrations: string): Sqlite.Database {
+  const db = new Database(image ?? ':memory:', nativeBinding());
+  try {
+    const target = migrationsIn(migrations);
+    refuseNewer(db, target);
+    if (versionOf(db) !== target.version) applyMigrations(db, target);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
 /** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
 export function openLockFile(path: string): Sqlite.Database {
   createPrivateFile(path);
   return new Database(path, { timeout: 0, ...nativeBinding() });
+}
+
+/**
+ * Does `work` while holding an exclusive lock on a file, for which it waits `waitMs` at most. Throws
+ * SqliteError when the time is up, and what `work` throws.
+ */
+export function withFileLock<T>(path: string, waitMs: number, work: () => T): T {
+  const db = openLockFile(path);
+  try {
+    db.pragma(`busy_timeout = ${waitMs}`);
+    return db.transaction(work).exclusive();
+  } finally {
+    db.close();
+  }
+}
+
+/** True for the errors of a file that is no sound database. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 }
 
 /** True for the error of a lock that another process holds. */
@@ -81,6 +117,10 @@ function migrate(db: Sqlite.Database, target: Migrations, lockWaitMs: number): v
       if (!isBusy(error) || performance.now() > deadline) throw error;
     }
   }
+  applyMigrations(db, target);
+}
+
+function applyMigrations(db: Sqlite.Database, target: Migrations): void {
   db.transaction(() => {
     refuseNewer(db, target);
     for (const file of target.files.slice(versionOf(db))) {

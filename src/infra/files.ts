@@ -3,17 +3,21 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /**
  * Replaces `path` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever
@@ -27,6 +31,7 @@ export function writeAtomically(path: string, text: string): void {
   try {
     try {
       fchmodSync(file, 0o600);
+      keepOwner(file, existsSync(target) ? target : dirname(target));
       writeSync(file, text);
       fsyncSync(file);
     } finally {
@@ -55,16 +60,26 @@ export function createPrivateFile(path: string): void {
   }
   try {
     fchmodSync(file, 0o600);
+    keepOwner(file, dirname(path));
   } finally {
     closeSync(file);
   }
 }
 
-function targetOf(path: string): string {
-  try {
-    return lstatSync(path).isSymbolicLink() ? realpathSync(path) : path;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return path;
-    throw error;
+/** Where a path leads through symbolic links; the last one may lead to a file that is still to be made. */
+export function targetOf(path: string): string {
+  let at = path;
+  // As many links as Linux follows.
+  for (let links = 0; links < 40; links += 1) {
+    if (lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return at;
+    at = resolve(realpathSync(dirname(at)), readlinkSync(at));
   }
+  return at;
+}
+
+/** Root also writes in other people's homes, as under sudo: what is theirs stays theirs. */
+function keepOwner(file: number, like: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(like);
+  if (uid !== 0) fchownSync(file, uid, gid);
 }

@@ -4,10 +4,19 @@ import { type ErrorCode, UserError } from '../errors.ts';
 import { LIMITS } from '../settings.ts';
 import { failureOf, type NetworkFailure, openAgent, send } from './network.ts';
 
+/** What proves who is asking: an API key, or a token that can be exchanged once a server refuses it. */
+export type Bearer =
+  | string
+  | {
+      readonly token: () => string;
+      /** Called for a 401: true when `token` is another one than `refused` by now. Never rejects. */
+      readonly renew: (refused: string) => Promise<boolean>;
+    };
+
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly url: string;
-  readonly bearer?: string;
+  readonly bearer?: Bearer;
   readonly json?: unknown;
   readonly form?: Readonly<Record<string, string>>;
   /** All tries together; default 30 s. */
@@ -20,6 +29,7 @@ export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | undefined;
+  readonly location: string | undefined;
   readonly text: string;
   /** Which try was answered, from 1. */
   readonly tries: number;
@@ -28,15 +38,25 @@ export interface HttpAnswer {
 /**
  * Sends a request and reads the whole answer, whatever its status; redirects are not followed. Throws
  * UserError when no answer came. A time-out is final: a server that hangs would hang the next try too.
+ * A 401 is not: a token may have expired by the server's clock alone, so it is renewed, once.
  */
 export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
+  const { bearer } = wanted;
+  if (bearer === undefined || typeof bearer === 'string') return exchangeAs(wanted, bearer);
+  const token = bearer.token();
+  const answer = await exchangeAs(wanted, token);
+  if (answer.status !== 401 || !(await bearer.renew(token))) return answer;
+  return exchangeAs(wanted, bearer.token());
+}
+
+async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promise<HttpAnswer> {
   const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
   const retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
   agent ??= openAgent({ alwaysVerify: false });
   for (let tries = 1; ; tries += 1) {
     const last = tries > retries;
     try {
-      const answer = await once(wanted, agent, Math.max(1, deadline - performance.now()));
+      const answer = await once({ ...wanted, token }, agent, Math.max(1, deadline - performance.now()));
       if (last || ![502, 503, 504].includes(answer.status)) return { ...answer, tries };
     } catch (error) {
       const failure = failureOf(error);
@@ -51,8 +71,10 @@ export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
 /** Shared, so that several secrets travel over the same connections; idle ones do not keep Node running. */
 let agent: Dispatcher | undefined;
 
+type Sending = HttpRequest & { readonly token: string | undefined };
+
 async function once(
-  wanted: HttpRequest,
+  wanted: Sending,
   dispatcher: Dispatcher,
   limitMs: number,
 ): Promise<Omit<HttpAnswer, 'tries'>> {
@@ -70,6 +92,7 @@ async function once(
     status: response.statusCode,
     contentType: header('content-type') ?? '',
     retryAfter: header('retry-after'),
+    location: header('location'),
     text: await readText(response.body),
   };
 }
@@ -85,11 +108,11 @@ async function readText(body: Dispatcher.ResponseData['body']): Promise<string> 
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function headersOf({ bearer, json, form }: HttpRequest): Record<string, string> {
+function headersOf({ token, json, form }: Sending): Record<string, string> {
   const type = json !== undefined ? 'application/json' : form && 'application/x-www-form-urlencoded';
   return {
     accept: 'application/json',
-    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     ...(type === undefined ? {} : { 'content-type': type }),
   };
 }

@@ -155,6 +155,8 @@ async function readShort(body: Dispatcher.ResponseData['body']): Promise<string>
 function judge(status: number, contentType: string, text: string, retryAfter: string | undefined): Answer {
   if (status === 200) return isPostHogs(text) ? { kind: 'accepted', status } : { kind: 'portal', status };
   if (status === 413) return { kind: 'too-large', status };
+  // What a network says that wants a login first (RFC 6585).
+  if (status === 511) return { kind: 'portal', status };
   if (status === 408 || status === 425 || status === 429 || status >= 500)
     return { kind: 'throttled', status, retryAfter };
   // PostHog refuses in JSON or in plain text; a page comes from something on the way to it.
@@ -167,7 +169,7 @@ function judge(status: number, contentType: string, text: string, retryAfter: st
 function isPostHogs(text: string): boolean {
   try {
     const { status } = JSON.parse(text) as { status?: unknown };
-    return status === 'Ok' || status === 1;
+    return status === 'Ok';
   } catch {
     return false;
   }

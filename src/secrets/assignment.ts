@@ -9,23 +9,32 @@ export interface Assignment {
 
 /**
  * Reads the argument at `position` (from 1). A key alone is an assignment without a value; the value keeps its
- * white space. Throws a usage error that never repeats the argument: it may be the secret itself.
+ * white space. Throws a usage error that never repeats what may be the secret itself.
  */
 export function parseAssignment(argument: string, position: number): Assignment {
   const equals = argument.indexOf('=');
   const key = (equals < 0 ? argument : argument.slice(0, equals)).trim();
   const value = equals < 0 ? null : argument.slice(equals + 1);
-  if (key === '' || (value !== null && value.trim() === '')) throw invalidAssignment(position);
-  checkKey(key);
+  const isBlank = key === '' || value?.trim() === '';
+  // White space, and no value: more likely a passphrase than a key.
+  if (isBlank || (value === null && /\s/.test(key))) throw invalidAssignment(position);
+  // Node puts U+FFFD for bytes that are not UTF-8: the secret would be another one.
+  if (argument.includes('\ufffd')) throw notText(`argument ${position}`);
+  checkKey(key, position);
   return { key, value };
 }
 
-/** Throws a usage error for a key that cannot name a secret. */
-export function checkKey(key: string): void {
-  if (/\s/.test(key)) throw usageError(`Secret key '${key}' cannot contain spaces`, undefined, 'INVALID_KEY');
+/** Throws a usage error for a key that cannot name a secret; `position` counts from 1. */
+export function checkKey(key: string, position: number): void {
+  // A key as people choose them is named; what came before the first "=" of something else is not.
+  const shown = /^[\w .-]{1,64}$/.test(key) ? `'${key}'` : `(argument ${position})`;
+  if (/\s/.test(key)) throw invalidKey(`Secret key ${shown} cannot contain spaces`);
   // As a segment of a URL these two mean this and the parent collection, however they are encoded.
-  if (key === '.' || key === '..')
-    throw usageError(`Secret key '${key}' is not possible`, undefined, 'INVALID_KEY');
+  if (key === '.' || key === '..') throw invalidKey(`Secret key ${shown} is not possible`);
+}
+
+function invalidKey(message: string): UserError {
+  return usageError(message, undefined, 'INVALID_KEY');
 }
 
 /** The error of an argument that is not KEY=VALUE. */
@@ -37,11 +46,19 @@ export function invalidAssignment(position: number): UserError {
   );
 }
 
+/** The error of a value that would not arrive as it was given. `where` says where it came from. */
+export function notText(where: string): UserError {
+  return usageError(
+    `What ${where} holds is not UTF-8 text.`,
+    'Encode binary values first, for example with base64.',
+    'INVALID_VALUE',
+  );
+}
+
 /**
  * How a value may be shown: its last 4 characters when it has 12 or more, which then give little away;
- * otherwise nothing.
+ * otherwise nothing. Blanks around it are no part of the secret that counts.
  */
 export function tailOf(value: string): string | null {
-  const characters = Array.from(value);
-  return characters.length >= 12 ? characters.slice(-4).join('') : null;
+  return Array.from(value.trim()).length >= 12 ? Array.from(value).slice(-4).join('') : null;
 }

@@ -1,17 +1,11 @@
 /** The hot path: one command's event, in one short transaction, without network. */
 import { randomUUID } from 'node:crypto';
 import { type Destination, SPOOL } from '../settings.ts';
-import type { EventName, EventProperties } from './event.ts';
-import {
-  applyTransition,
-  currentIdentity,
-  observe,
-  rememberAccount,
-  type StoredIdentity,
-} from './identities.ts';
-import { reconcile, rotate } from './identity.ts';
+import { type EventName, type EventProperties, isDistinctId } from './event.ts';
+import { currentIdentity, follow, logOut, rememberAccount } from './identities.ts';
+import type { Binding, Identity } from './identity.ts';
 import { insertCapture, trim } from './records.ts';
-import { exportShared } from './shared-identity.ts';
+import { withIdentity } from './shared-identity.ts';
 import { fingerprintOf, installationOf, type Spool } from './spool.ts';
 import { askForFlusher } from './wake.ts';
 
@@ -49,94 +43,73 @@ export interface Entry {
 
 export type Appended = 'refused' | { readonly wake: boolean };
 
-/** Thrown to undo a transaction that turned out to change the identity, which has to survive a power cut. */
-class NeedsDurability extends Error {}
-
 /**
  * Appends one event. 'refused' when the person has said `usage disable`. Throws when the spool cannot take
  * it within the lock's time; nothing is then recorded.
  */
 export function append(spool: Spool, entry: Entry): Appended {
-  let appended: Appended;
-  try {
-    appended = spool.transaction(() => appendOnce(spool, entry, false));
-  } catch (error) {
-    if (!(error instanceof NeedsDurability)) throw error;
-    spool.makeDurable();
-    appended = spool.transaction(() => appendOnce(spool, entry, true));
-  }
-  if (appended !== 'refused') exportIfDue(spool);
-  return appended;
+  return withIdentity(spool, {
+    change: (newAnonId) => (installationOf(spool).consent === 0 ? null : whose(spool, entry, newAnonId)),
+    then: (owner) => (owner === null ? 'refused' : { wake: insert(spool, entry, owner) }),
+  });
 }
 
-/**
- * Brings usage.json up to date, in a transaction of its own after the one that changed the identity: a crash
- * in between leaves a note that it is due, and never a file that says more than the database knows. A file
- * that cannot be written stays due.
- */
-export function exportIfDue(spool: Spool): void {
+/** Brings usage.json up to date if that is due, once what the other program wrote there has been followed. */
+export function exportIfDue(spool: Spool, now: number): void {
   if (installationOf(spool).export_due === 0) return;
-  try {
-    spool.transaction(() => {
-      if (installationOf(spool).export_due === 1) exportShared(spool);
-    });
-  } catch {
-    // The event is safe; the next command writes the file.
-  }
+  withIdentity(spool, {
+    change: (newAnonId) => {
+      if (currentIdentity(spool) !== null) follow(spool, undefined, { now, newAnonId });
+    },
+    then: () => undefined,
+  });
 }
 
-function appendOnce(spool: Spool, entry: Entry, durable: boolean): Appended {
-  const installation = installationOf(spool);
-  if (installation.consent === 0) return 'refused';
-  const { change, now } = entry;
-  const account = change?.kind === 'login' ? change.account : entry.credentials.account;
-  const fingerprint = fingerprintOf(installation, account);
-  if (change?.kind === 'login' && change.principalId !== null && fingerprint != null) {
+interface Owner {
+  readonly identityId: number;
+  readonly distinctId: string | null;
+  readonly personless: boolean;
+  readonly fingerprint: string | null;
+}
+
+/** Settles who the event is sent as, and who the next one will be. */
+function whose(spool: Spool, { change, credentials, now }: Entry, newAnonId: () => string): Owner {
+  const account = change?.kind === 'login' ? change.account : credentials.account;
+  const fingerprint = fingerprintOf(installationOf(spool), account);
+  if (change?.kind === 'login' && isDistinctId(change.principalId) && fingerprint != null) {
     rememberAccount(spool, fingerprint, change.principalId, now);
   }
-  const current = currentIdentity(spool);
-  const transition = reconcile(current, observe(spool, installation, fingerprint), randomUUID);
-  const { identity, changed } = applyTransition(spool, current, transition, now);
-  if ((changed || change !== null) && !durable) throw new NeedsDurability();
-  if (installation.notice_shown_at === null) {
+  const { identity, binding } = follow(spool, fingerprint, { now, newAnonId });
+  if (change?.kind === 'logout') logOut(spool, identity, { now, newAnonId });
+  return {
+    identityId: identity.id,
+    distinctId: distinctIdOf(identity, binding),
+    personless: binding === 'anonymous' || binding === 'nobody',
+    fingerprint: fingerprint ?? null,
+  };
+}
+
+function distinctIdOf(identity: Identity, binding: Binding): string | null {
+  switch (binding) {
+    case 'principal':
+      return identity.principalId;
+    case 'anonymous':
+      return identity.anonId;
+    case 'nobody':
+      return randomUUID();
+    case 'unbound':
+      return null;
+  }
+}
+
+/** Returns whether a flusher is to be started. */
+function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
+  const { name, properties, credentials, now } = entry;
+  if (installationOf(spool).notice_shown_at === null) {
     entry.showNotice();
     spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);
   }
-  insertCapture(
-    spool,
-    {
-      name: entry.name,
-      properties: entry.properties,
-      identityId: identity.id,
-      distinctId: distinctIdOf(identity, transition.binding),
-      personless: transition.binding === 'anonymous',
-      fingerprint: fingerprint ?? null,
-      resolvable: entry.credentials.resolvable,
-    },
-    now,
-  );
-  if (change?.kind === 'logout') logOut(spool, identity, now);
+  insertCapture(spool, { name, properties, ...owner, resolvable: credentials.resolvable }, now);
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
-  return { wake: askForFlusher(spool, installation, entry) };
-}
-
-function distinctIdOf(
-  identity: StoredIdentity,
-  binding: 'principal' | 'anonymous' | 'unbound',
-): string | null {
-  if (binding === 'unbound') return null;
-  return binding === 'principal' ? identity.principalId : identity.anonId;
-}
-
-function logOut(spool: Spool, identity: StoredIdentity, now: number): void {
-  const next = rotate(identity, randomUUID);
-  if (next === null) return;
-  const transition = {
-    identity: next,
-    replaces: true,
-    alias: false,
-    retiredLink: null,
-    binding: 'anonymous',
-  } as const;
-  applyTransition(spool, identity, transition, now);
+  return askForFlusher(spool, installationOf(spool), entry);
 }

@@ -2,72 +2,103 @@
 import { type Lock, tryLockFor } from '../infra/lock.ts';
 import { SPOOL } from '../settings.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
+import { persist } from './persist.ts';
 import { trim } from './records.ts';
+import { salvage } from './salvage.ts';
+import { trimQuarantine } from './settle.ts';
 import { installationOf, lockFile, type Spool } from './spool.ts';
 import { isAnythingDue } from './wake.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
 
-interface Run extends Draining {
+/** What a drain needs of the network. */
+export type Connections = Pick<Draining, 'deliverer' | 'resolving'>;
+
+interface Run extends Omit<Draining, keyof Connections> {
+  /** Called once the lock is held: whoever finds it taken need not load what speaks to the network. */
+  readonly connect: () => Promise<Connections>;
   readonly maxRecords: number;
   /** How long to wait for the lock while another flusher has it. */
   readonly lockWaitMs: number;
-  /** How long to stay for what arrives after the queue is empty. */
-  readonly minLifeMs: number;
+  /** How long to stay for what may still arrive, after the queue has become empty. */
+  readonly lingerMs: number;
 }
 
 const TRIM_STEP = 500;
+const LOOK_EVERY_MS = 50;
 
 /** Runs until nothing is due. 'locked' when another flusher is at work. Rejects when the spool fails. */
 export async function runFlusher(run: Run): Promise<RunOutcome> {
   const lock = await tryLockFor(lockFile(run.spool.directory), run.lockWaitMs);
   if (lock === undefined) return 'locked';
-  const started = performance.now();
-  const id = begin(run.spool, run.now());
+  try {
+    const id = await persist(run.leftMs, () => begin(run));
+    try {
+      return await live(run, lock, id);
+    } catch (error) {
+      noteFailure(run, id);
+      throw error;
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+async function live(run: Run, lock: Lock, id: number): Promise<RunOutcome> {
+  salvage(run.spool);
+  await trimAll(run);
+  const { deliverer, resolving } = await run.connect();
   const onDelivered = (records: number): void => {
     run.spool.statement('UPDATE flusher_run SET delivered = delivered + ? WHERE id = ?').run(records, id);
     run.onDelivered(records);
   };
   try {
-    trimAll(run);
     for (;;) {
-      const version = run.spool.dataVersion();
-      const outcome = await drain({ ...run, onDelivered });
-      if (outcome === 'drained') await stayFor(run, version, run.minLifeMs - (performance.now() - started));
-      if (letGo(run, lock, id, outcome)) return outcome;
+      const outcome = await drain({ ...run, deliverer, resolving, onDelivered });
+      if (outcome === 'drained') await linger(run);
+      if (await persist(run.leftMs, () => letGo(run, lock, id, outcome))) return outcome;
     }
-  } catch (error) {
-    end(run.spool, id, 'failed', run.now());
-    lock.release();
-    throw error;
+  } finally {
+    deliverer.close();
   }
 }
 
 /** From here on the lock tells that a flusher is alive; the mark of the one that was asked for has served. */
-function begin(spool: Spool, now: number): number {
+function begin({ spool, now, ignoreBackoff }: Run): number {
   return spool.transaction(() => {
     spool.statement('UPDATE installation SET flusher_asked_at = NULL').run();
+    if (ignoreBackoff) spool.statement('UPDATE installation SET resolve_until = 0').run();
     spool
       .statement(
         'DELETE FROM flusher_run WHERE id <= (SELECT id FROM flusher_run ORDER BY id DESC LIMIT 1 OFFSET ?)',
       )
-      .run(SPOOL.flusherRuns - 2);
+      .run(SPOOL.flusherRuns - 1);
     return Number(
-      spool.statement('INSERT INTO flusher_run (started_at) VALUES (?)').run(now).lastInsertRowid,
+      spool.statement('INSERT INTO flusher_run (started_at) VALUES (?)').run(now()).lastInsertRowid,
     );
   });
 }
 
-/** What the appends have left over the bounds goes here, in steps that let commands in between. */
-function trimAll({ spool, maxRecords, leftMs, now }: Run): void {
-  while (leftMs() > 0 && spool.transaction(() => trim(spool, maxRecords, TRIM_STEP, now())) === TRIM_STEP);
+/**
+ * What the appends have left over the bounds goes here, in steps that let commands in between. Half of the
+ * time is for sending, however much there is to trim.
+ */
+async function trimAll({ spool, maxRecords, leftMs, now }: Run): Promise<void> {
+  const reserveMs = leftMs() / 2;
+  const step = (): number => spool.transaction(() => trim(spool, maxRecords, TRIM_STEP, now()));
+  while (leftMs() > reserveMs && (await persist(leftMs, step)) === TRIM_STEP);
+  await persist(leftMs, () => spool.transaction(() => trimQuarantine(spool, now())));
 }
 
-/** Waits until somebody writes to the spool, or until `waitMs` are over. */
-async function stayFor(run: Run, version: number, waitMs: number): Promise<void> {
-  const deadline = performance.now() + Math.min(waitMs, run.leftMs());
-  while (performance.now() < deadline && run.spool.dataVersion() === version) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+/** Waits until something is due again, or until nothing has been for `lingerMs`. */
+async function linger(run: Run): Promise<void> {
+  const deadline = performance.now() + Math.min(run.lingerMs, run.leftMs());
+  let seen: number | undefined;
+  while (performance.now() < deadline) {
+    const version = run.spool.dataVersion();
+    if (version !== seen && stillDue(run)) return;
+    seen = version;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }
 
@@ -78,7 +109,9 @@ async function stayFor(run: Run, version: number, waitMs: number): Promise<void>
  */
 function letGo(run: Run, lock: Lock, id: number, outcome: DrainOutcome): boolean {
   return run.spool.transaction(() => {
-    if (outcome === 'drained' && stillDue(run)) return false;
+    // After a failure nothing is due, unless a command's own call has just brought the next try forward.
+    const looks = outcome === 'drained' || outcome === 'backing off';
+    if (looks && run.leftMs() > 0 && stillDue(run)) return false;
     end(run.spool, id, outcome, run.now());
     lock.release();
     return true;
@@ -87,6 +120,18 @@ function letGo(run: Run, lock: Lock, id: number, outcome: DrainOutcome): boolean
 
 function stillDue({ spool, destination, now }: Run): boolean {
   return isAnythingDue(spool, installationOf(spool), { destination, online: false, now: now() });
+}
+
+/** The mark stays: where one flusher fails at once the next one would too, and 500 commands would start 500. */
+function noteFailure({ spool, now }: Run, id: number): void {
+  try {
+    spool.transaction(() => {
+      end(spool, id, 'failed', now());
+      spool.statement('UPDATE installation SET flusher_asked_at = ?').run(now());
+    });
+  } catch {
+    // The spool is what failed.
+  }
 }
 
 function end(spool: Spool, id: number, outcome: DrainOutcome | 'failed', now: number): void {

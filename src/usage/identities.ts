@@ -1,8 +1,8 @@
 /** The identity's rows: what the rules of `identity.ts` decide, written down. */
-import type { Identity, Observation, SharedIdentity, Transition } from './identity.ts';
+import { type Binding, type Identity, type Observation, reconcile, rotate, type Step } from './identity.ts';
 import { insertAlias } from './records.ts';
-import { readShared } from './shared-identity.ts';
-import type { Installation, Spool } from './spool.ts';
+import { readShared, requestExport } from './shared-identity.ts';
+import { type Installation, installationOf, type Spool } from './spool.ts';
 
 export interface StoredIdentity extends Identity {
   readonly id: number;
@@ -38,13 +38,39 @@ export function observe(
   spool: Spool,
   installation: Installation,
   fingerprint: string | null | undefined,
-): Observation {
-  if (fingerprint === undefined) return { fingerprint, principalId: null, shared: null };
-  return {
-    fingerprint,
-    principalId: fingerprint === null ? null : accountOf(spool, fingerprint),
-    shared: observeShared(spool, installation),
-  };
+): { seen: Observation; fileIsOurs: boolean } {
+  const principalId = typeof fingerprint === 'string' ? accountOf(spool, fingerprint) : null;
+  const earlierAnonId = principalId === null ? null : earlierOf(spool, principalId);
+  const file = readShared(spool, installation);
+  const shared = file === null || file === 'broken' ? null : { ...file, spent: isSpent(spool, file.anonId) };
+  return { seen: { fingerprint, principalId, earlierAnonId, shared }, fileIsOurs: file === null };
+}
+
+/** Observes, applies the rules, and writes down what they decide. */
+export function follow(
+  spool: Spool,
+  fingerprint: string | null | undefined,
+  { now, newAnonId }: { now: number; newAnonId: () => string },
+): { identity: StoredIdentity; binding: Binding } {
+  const current = currentIdentity(spool);
+  const { seen, fileIsOurs } = observe(spool, installationOf(spool), fingerprint);
+  // Whatever becomes of it, a changed file is followed once: our next export makes it ours again.
+  if (!fileIsOurs) requestExport(spool);
+  const { steps, identity, binding } = reconcile(current, seen, newAnonId);
+  let id = current?.id ?? 0;
+  for (const step of steps) id = take(spool, id, step, now);
+  return { identity: { ...identity, id }, binding };
+}
+
+/** Starts afresh after a logout: the old identity is never taken up again. */
+export function logOut(
+  spool: Spool,
+  identity: StoredIdentity,
+  { now, newAnonId }: { now: number; newAnonId: () => string },
+): void {
+  const next = rotate(identity, newAnonId);
+  if (next === null) return;
+  take(spool, identity.id, { kind: 'adopt', identity: next, alias: false }, now);
 }
 
 /** Remembers whose credentials these are. */
@@ -57,32 +83,20 @@ export function rememberAccount(spool: Spool, fingerprint: string, principalId: 
     .run(fingerprint, principalId, now);
 }
 
-/**
- * Makes the identity of a transition the current one and records its alias. Returns it, and whether a row
- * has changed: then usage.json is due.
- */
-export function applyTransition(
-  spool: Spool,
-  current: StoredIdentity | null,
-  transition: Transition,
-  now: number,
-): { identity: StoredIdentity; changed: boolean } {
-  const { identity, replaces, alias, retiredLink } = transition;
-  let id: number;
-  let changed = true;
-  if (current === null || replaces) {
-    if (current !== null) retire(spool, current.id, retiredLink, now);
-    id = insertIdentity(spool, identity, now);
+/** Writes one step down, with its alias. Returns the row that is then the current one. */
+function take(spool: Spool, currentId: number, { kind, identity, alias }: Step, now: number): number {
+  let id = currentId;
+  if (kind === 'change') {
+    updateIdentity(spool, id, identity, now);
   } else {
-    id = current.id;
-    changed = !same(current, identity);
-    if (changed) updateIdentity(spool, id, identity, now);
+    retire(spool, id, { loggedOut: kind === 'adopt', now });
+    id =
+      kind === 'resume' ? resumeIdentity(spool, identity, now) : insertIdentity(spool, identity, now);
   }
-  if (alias && identity.principalId !== null) {
-    insertAlias(spool, { identityId: id, anonId: identity.anonId, principalId: identity.principalId }, now);
-  }
-  if (changed) spool.statement('UPDATE installation SET export_due = 1').run();
-  return { identity: { ...identity, id }, changed };
+  const { anonId, principalId } = identity;
+  if (alias && principalId !== null) insertAlias(spool, { identityId: id, anonId, principalId }, now);
+  requestExport(spool);
+  return id;
 }
 
 /** Whether an anon_id has been linked to anybody, by us or by another program, now or earlier. */
@@ -91,25 +105,31 @@ export function isLinked(spool: Spool, anonId: string): boolean {
   return spool.statement(sql).get(anonId) !== undefined;
 }
 
-function accountOf(spool: Spool, fingerprint: string): string | null {
+/** Whose credentials these are, as far as anybody has found out. */
+export function accountOf(spool: Spool, fingerprint: string): string | null {
   const row = spool.statement('SELECT principal_id FROM account WHERE fingerprint = ?').get(fingerprint) as
     | { principal_id: string }
     | undefined;
   return row?.principal_id ?? null;
 }
 
-function observeShared(spool: Spool, installation: Installation): SharedIdentity | null {
-  const shared = readShared(spool, installation);
-  if (shared === null) return null;
-  if (shared === 'broken') {
-    spool.statement('UPDATE installation SET export_due = 1').run();
-    return null;
-  }
-  const sql =
-    'SELECT 1 FROM identity WHERE anon_id = ? AND (retired_at IS NOT NULL OR principal_id IS NOT NULL) LIMIT 1';
-  // Whatever becomes of it, the file is looked at once: our next export makes it ours again.
-  spool.statement('UPDATE installation SET export_due = 1').run();
-  return { ...shared, spent: spool.statement(sql).get(shared.anonId) !== undefined };
+/** That principal's latest identity that was retired without a logout: those keep their fingerprint. */
+function earlierOf(spool: Spool, principalId: string): string | null {
+  const row = spool
+    .statement(
+      `SELECT anon_id FROM identity WHERE principal_id = ? AND verified = 1 AND fingerprint IS NOT NULL
+         AND retired_at IS NOT NULL ORDER BY id DESC LIMIT 1`,
+    )
+    .get(principalId) as { anon_id: string } | undefined;
+  return row?.anon_id ?? null;
+}
+
+/** Whether an anon_id has had its time, or is no anon_id at all but somebody's account. */
+function isSpent(spool: Spool, anonId: string): boolean {
+  const sql = `SELECT 1 FROM identity WHERE (anon_id = @id AND (retired_at IS NOT NULL OR principal_id IS NOT NULL))
+       OR principal_id = @id
+     UNION ALL SELECT 1 FROM account WHERE principal_id = @id LIMIT 1`;
+  return spool.statement(sql).get({ id: anonId }) !== undefined;
 }
 
 function insertIdentity(spool: Spool, identity: Identity, now: number): number {
@@ -143,12 +163,19 @@ function updateIdentity(spool: Spool, id: number, identity: Identity, now: numbe
     });
 }
 
-function retire(spool: Spool, id: number, link: string | null, now: number): void {
-  spool
-    .statement('UPDATE identity SET retired_at = ?, principal_id = coalesce(principal_id, ?) WHERE id = ?')
-    .run(now, link, id);
+function resumeIdentity(spool: Spool, identity: Identity, now: number): number {
+  const row = spool
+    .statement('UPDATE identity SET retired_at = NULL WHERE anon_id = ? RETURNING id')
+    .get(identity.anonId) as { id: number };
+  updateIdentity(spool, row.id, identity, now);
+  return row.id;
 }
 
-function same(a: Identity, b: Identity): boolean {
-  return a.principalId === b.principalId && a.verified === b.verified && a.fingerprint === b.fingerprint;
+/** A logged-out identity forgets its credentials, and with them that it could be resumed. */
+function retire(spool: Spool, id: number, { loggedOut, now }: { loggedOut: boolean; now: number }): void {
+  spool
+    .statement(
+      'UPDATE identity SET retired_at = ?, fingerprint = CASE WHEN ? THEN NULL ELSE fingerprint END WHERE id = ?',
+    )
+    .run(now, loggedOut ? 1 : 0, id);
 }

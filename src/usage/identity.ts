@@ -1,6 +1,6 @@
 /**
  * Who the events of this machine are sent as: the rules alone, without SQL, files or network. An identity and
- * what was seen go in; the identity that holds from now on comes out, with what has to be recorded.
+ * what was seen go in; the steps to the identity that holds from now on come out.
  *
  * Two promises: an anon_id is aliased to one principal at most, ever; a retired identity is never linked.
  */
@@ -27,23 +27,32 @@ export interface Observation {
   readonly fingerprint: string | null | undefined;
   /** Whose they are, where that is known. */
   readonly principalId: string | null;
+  /** The anon_id of an earlier identity of that principal's which nobody has logged out, or null. */
+  readonly earlierAnonId: string | null;
   readonly shared: SharedIdentity | null;
 }
 
-/** How an event recorded now is bound: to the principal, to the anon_id, or once its account is known. */
-type Binding = 'principal' | 'anonymous' | 'unbound';
-
-interface Step {
+/**
+ * What happens to the rows: the current one changes; or it is retired for one that begins, for an earlier one
+ * that is resumed, or for one that the other program began after a logout of its own.
+ */
+export interface Step {
+  readonly kind: 'change' | 'begin' | 'resume' | 'adopt';
   readonly identity: Identity;
-  /** It is another identity than before; that one is retired. */
-  readonly replaces: boolean;
   /** `identity.anonId` is now to be aliased to `identity.principalId`. */
   readonly alias: boolean;
 }
 
-export interface Transition extends Step {
-  /** The account to which another program had linked the identity that is retired here. */
-  readonly retiredLink: string | null;
+/**
+ * How an event recorded now is bound: to the principal, to the anon_id, once its account is known, or to
+ * nobody, ever.
+ */
+export type Binding = 'principal' | 'anonymous' | 'unbound' | 'nobody';
+
+export interface Transition {
+  /** In the order in which they are taken; none when all stays as it is. */
+  readonly steps: readonly Step[];
+  readonly identity: Identity;
   readonly binding: Binding;
 }
 
@@ -51,72 +60,93 @@ type NewAnonId = () => string;
 
 /** Applies what was seen to the current identity (null: there is none yet). */
 export function reconcile(current: Identity | null, seen: Observation, newAnonId: NewAnonId): Transition {
-  const before = current ?? fresh(newAnonId);
-  let step = followCredentials(before, seen, newAnonId);
-  let retiredLink: string | null = null;
-  // The fingerprint comes first: what usage.json says of an identity that has just been retired says nothing
-  // about its successor.
-  if (step.replaces && seen.shared?.anonId === before.anonId) {
-    if (before.principalId === null) retiredLink = seen.shared.principalId;
-  } else if (seen.shared !== null) {
-    const shared = followShared(step.identity, seen.shared);
-    if (shared !== step.identity) {
-      const then = followCredentials(shared, seen, newAnonId);
-      step = { ...then, replaces: then.replaces || shared.anonId !== before.anonId };
-    }
-  }
-  return { ...step, retiredLink, binding: bindingOf(step.identity, seen) };
+  const steps: Step[] = [];
+  let identity = current ?? blank(newAnonId);
+  const take = (step: Step | null): void => {
+    if (step === null) return;
+    steps.push(step);
+    identity = step.identity;
+  };
+  const news = followShared(current, seen.shared);
+  if (current === null && news === null) take({ kind: 'begin', identity, alias: false });
+  const before = identity;
+  take(news);
+  // The fingerprint comes first: to an account that is not the credentials' the other program may link what it
+  // likes, and even a link to the right one says nothing about events that other credentials recorded.
+  const parted = news?.kind === 'change' ? partWith(before, seen, newAnonId) : null;
+  take(parted ?? followCredentials(identity, seen, newAnonId));
+  return { steps, identity, binding: bindingOf(identity, seen) };
 }
 
 /** The identity after `logout`, or null when the present one was nobody's and may go on. */
 export function rotate(identity: Identity, newAnonId: NewAnonId): Identity | null {
-  return isBlank(identity) ? null : fresh(newAnonId);
+  return isBlank(identity) ? null : blank(newAnonId);
 }
 
-function followCredentials(identity: Identity, seen: Observation, newAnonId: NewAnonId): Step {
-  const { fingerprint, principalId } = seen;
-  if (fingerprint === undefined) return { identity, replaces: false, alias: false };
-  if (fingerprint === null) {
-    if (isBlank(identity)) return { identity, replaces: false, alias: false };
-    return { identity: fresh(newAnonId), replaces: true, alias: false };
-  }
-  const sameCredentials = identity.fingerprint === null || identity.fingerprint === fingerprint;
-  if (principalId === null) {
-    if (sameCredentials) return { identity: { ...identity, fingerprint }, replaces: false, alias: false };
-    return { identity: { ...fresh(newAnonId), fingerprint }, replaces: true, alias: false };
-  }
-  const linked = { principalId, verified: true, fingerprint };
-  if (identity.principalId === principalId) {
-    return { identity: { ...identity, ...linked }, replaces: false, alias: false };
-  }
-  if (identity.principalId === null && sameCredentials) {
-    return { identity: { ...identity, ...linked }, replaces: false, alias: true };
-  }
-  return { identity: { ...fresh(newAnonId), ...linked }, replaces: true, alias: true };
-}
-
-function followShared(identity: Identity, shared: SharedIdentity): Identity {
-  if (shared.anonId === identity.anonId) {
-    if (identity.principalId !== null || shared.principalId === null) return identity;
-    // The other program has linked and aliased; ours would be a second alias.
-    return { ...identity, principalId: shared.principalId, verified: false };
-  }
-  if (shared.spent) return identity;
-  return { anonId: shared.anonId, principalId: shared.principalId, verified: false, fingerprint: null };
-}
-
-/** An event of unknown credentials is nobody's for certain, unless nobody has ever signed in here. */
-function bindingOf(identity: Identity, seen: Observation): Binding {
-  if (isBlank(identity)) return 'anonymous';
-  return seen.fingerprint !== undefined && identity.principalId !== null && identity.verified
-    ? 'principal'
-    : 'unbound';
-}
-
-function isBlank(identity: Identity): boolean {
+/** Whether an identity has seen neither an account nor credentials. */
+export function isBlank(identity: Identity): boolean {
   return identity.principalId === null && identity.fingerprint === null;
 }
 
-function fresh(newAnonId: NewAnonId): Identity {
+function followShared(current: Identity | null, shared: SharedIdentity | null): Step | null {
+  if (shared === null) return null;
+  const { anonId, principalId, spent } = shared;
+  if (anonId === current?.anonId) {
+    if (current.principalId !== null || principalId === null) return null;
+    // The other program has linked and aliased; ours would be a second alias.
+    return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: false };
+  }
+  if (spent) return null;
+  return {
+    kind: 'adopt',
+    identity: { anonId, principalId, verified: false, fingerprint: null },
+    alias: false,
+  };
+}
+
+/** The step that the credentials demand if they are not those of this identity. */
+function partWith(identity: Identity, seen: Observation, newAnonId: NewAnonId): Step | null {
+  const step = followCredentials(identity, seen, newAnonId);
+  return step === null || step.kind === 'change' ? null : step;
+}
+
+function followCredentials(identity: Identity, seen: Observation, newAnonId: NewAnonId): Step | null {
+  const { fingerprint, principalId } = seen;
+  if (fingerprint === undefined) return null;
+  if (fingerprint === null) {
+    return isBlank(identity) ? null : { kind: 'begin', identity: blank(newAnonId), alias: false };
+  }
+  const sameCredentials = identity.fingerprint === null || identity.fingerprint === fingerprint;
+  if (principalId === null) {
+    return sameCredentials
+      ? change(identity, { fingerprint }, false)
+      : { kind: 'begin', identity: { ...blank(newAnonId), fingerprint }, alias: false };
+  }
+  const linked = { principalId, verified: true, fingerprint };
+  if (identity.principalId === principalId) return change(identity, linked, false);
+  if (identity.principalId === null && sameCredentials) return change(identity, linked, true);
+  const { earlierAnonId } = seen;
+  return earlierAnonId === null
+    ? { kind: 'begin', identity: { anonId: newAnonId(), ...linked }, alias: true }
+    : { kind: 'resume', identity: { anonId: earlierAnonId, ...linked }, alias: false };
+}
+
+function change(identity: Identity, changes: Partial<Identity>, alias: boolean): Step | null {
+  const changed = { ...identity, ...changes };
+  const same =
+    changed.principalId === identity.principalId &&
+    changed.verified === identity.verified &&
+    changed.fingerprint === identity.fingerprint;
+  return same ? null : { kind: 'change', identity: changed, alias };
+}
+
+/** An event of credentials that cannot be read is nobody's for certain, unless nobody has ever signed in here. */
+function bindingOf(identity: Identity, seen: Observation): Binding {
+  if (isBlank(identity)) return 'anonymous';
+  if (seen.fingerprint === undefined) return 'nobody';
+  return identity.principalId !== null && identity.verified ? 'principal' : 'unbound';
+}
+
+function blank(newAnonId: NewAnonId): Identity {
   return { anonId: newAnonId(), principalId: null, verified: false, fingerprint: null };
 }

@@ -5,10 +5,11 @@
 
 import { writeSync } from 'node:fs';
 import { release, type } from 'node:os';
-import type { Settings } from '../settings.ts';
+import { LIMITS, type Settings } from '../settings.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
+import { openSoundSpool, withSoundSpool } from './damage.ts';
 import { type Execution, eventOf, type Machine } from './event.ts';
-import { installationOf, openSpool, type Spool } from './spool.ts';
+import { installationOf, type Spool } from './spool.ts';
 import { isWakeLikely } from './wake.ts';
 
 /** As the original words it, with the variable's name as the way out. */
@@ -41,7 +42,11 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
       isWakeLikely(spool, installationOf(spool), settings.destination, Date.now()),
     ),
     record: (execution, who) => {
-      const woken = attempt(debug, () => record(spool, execution, who, settings));
+      const woken = attempt(debug, () =>
+        withSoundSpool(spool, settings.program.migrations, (sound) =>
+          record(sound, execution, who, settings),
+        ),
+      );
       attempt(debug, () => {
         spool.close();
         return true;
@@ -54,7 +59,10 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
 function open(settings: Settings, debug: Debug): Spool | undefined {
   if (settings.directory === undefined) return undefined;
   try {
-    return openSpool(settings.directory, settings.program.migrations);
+    const started = performance.now();
+    const spool = openSoundSpool(settings.directory, settings.program.migrations);
+    spool.limitWaiting(LIMITS.lockWaitMs - (performance.now() - started));
+    return spool;
   } catch (error) {
     debug('the spool cannot be opened', error);
     return undefined;

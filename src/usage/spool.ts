@@ -1,13 +1,15 @@
 /** The spool as the rest of this folder sees it: one open database, its statements, its transactions. */
 import { createHmac } from 'node:crypto';
-import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, lstatSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { openDatabase, type Sqlite } from '../infra/database.ts';
 import { makePrivateDirectory } from '../infra/files.ts';
 import { LIMITS } from '../settings.ts';
 
 export interface Spool {
   readonly directory: string;
+  /** Of the database file, which may be replaced while it is open. */
+  readonly inode: bigint | undefined;
   /** The prepared statement of an SQL text, made at its first use. */
   statement(sql: string): Sqlite.Statement;
   /** Runs `work` in one `BEGIN IMMEDIATE` transaction; whatever it throws undoes all of it. */
@@ -16,6 +18,8 @@ export interface Spool {
   makeDurable(): void;
   /** How long a statement may wait for another process from here on. */
   waitForLock(ms: number): void;
+  /** How long all transactions from here on may wait for another process together. */
+  limitWaiting(ms: number): void;
   /** Rows changed by others since the last call (`PRAGMA data_version`). */
   dataVersion(): number;
   /** Runs a statement that no transaction may hold, such as a checkpoint. */
@@ -44,6 +48,7 @@ export const lockFile = (directory: string): string => join(directory, 'usage.lo
  * opened or trusted; the caller decides what that is worth.
  */
 export function openSpool(directory: string, migrations: string): Spool {
+  refuseBorrowedHome(directory);
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
   refuseForeign(path);
@@ -53,8 +58,10 @@ export function openSpool(directory: string, migrations: string): Spool {
 /** Wraps an open database; for readers, which open it in their own way. */
 export function spoolOf(directory: string, db: Sqlite.Database): Spool {
   const statements = new Map<string, Sqlite.Statement>();
+  let budgetMs: number | undefined;
   return {
     directory,
+    inode: lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino,
     statement(sql) {
       const known = statements.get(sql);
       if (known !== undefined) return known;
@@ -62,7 +69,19 @@ export function spoolOf(directory: string, db: Sqlite.Database): Spool {
       statements.set(sql, made);
       return made;
     },
-    transaction: (work) => db.transaction(work).immediate(),
+    transaction(work) {
+      if (budgetMs === undefined) return db.transaction(work).immediate();
+      db.pragma(`busy_timeout = ${Math.max(1, Math.round(budgetMs))}`);
+      const started = performance.now();
+      try {
+        return db.transaction(work).immediate();
+      } finally {
+        budgetMs -= performance.now() - started;
+      }
+    },
+    limitWaiting: (ms) => {
+      budgetMs = ms;
+    },
     makeDurable: () => void db.pragma('synchronous = FULL'),
     waitForLock: (ms) => void db.pragma(`busy_timeout = ${Math.max(0, Math.round(ms))}`),
     dataVersion: () => db.pragma('data_version', { simple: true }) as number,
@@ -93,6 +112,15 @@ function refuseForeign(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isFile() || found.nlink > 1) throw new Error('usage.db is not a plain file');
-  const user = process.getuid?.();
+  const user = process.geteuid?.();
   if (user !== undefined && found.uid !== user) throw new Error('usage.db belongs to another user');
+  if (user !== undefined && (found.mode & 0o077) !== 0) chmodSync(path, 0o600);
+}
+
+/** Under `sudo` in somebody's home, files of root's would keep that person's next command from recording. */
+function refuseBorrowedHome(directory: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const place = existsSync(directory) ? directory : dirname(directory);
+  if (statSync(place, { throwIfNoEntry: false })?.uid !== 0)
+    throw new Error('the home belongs to another user');
 }

@@ -30,11 +30,20 @@ export function askForFlusher(
   const asked = installation.flusher_asked_at;
   if (circumstances.destination.apiKey === undefined) return false;
   // Also false for a clock that was set back meanwhile: |now - asked| is then large.
-  if (asked !== null && Math.abs(now - asked) < FLUSHER.minLifeMs) return false;
+  if (asked !== null && Math.abs(now - asked) < FLUSHER.askEveryMs) return false;
   if (!isAnythingDue(spool, installation, circumstances)) return false;
-  if (isLocked(lockFile(spool.directory))) return false;
+  if (isFlusherAlive(spool)) return false;
   spool.statement('UPDATE installation SET flusher_asked_at = ?').run(now);
   return true;
+}
+
+/** A lock that cannot be used keeps every flusher from working: none is started, and the events wait. */
+function isFlusherAlive(spool: Spool): boolean {
+  try {
+    return isLocked(lockFile(spool.directory));
+  } catch {
+    return true;
+  }
 }
 
 /** Whether a flusher would find something to do. May use up the one hastening of a failure streak. */
@@ -86,7 +95,7 @@ export function isWakeLikely(
 ): boolean {
   const asked = installation.flusher_asked_at;
   if (destination.apiKey === undefined || installation.consent === 0) return false;
-  if (asked !== null && Math.abs(now - asked) < FLUSHER.minLifeMs) return false;
+  if (asked !== null && Math.abs(now - asked) < FLUSHER.askEveryMs) return false;
   if (backoffInForce(spool, destinationId(installation, destination), now) !== null) return false;
-  return !isLocked(lockFile(spool.directory));
+  return !isFlusherAlive(spool);
 }

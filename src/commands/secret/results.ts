@@ -9,15 +9,37 @@ export interface Result {
   readonly found?: boolean;
 }
 
-/** Does one of several things; what it fails with is kept for its own line. Rejects with what is no UserError. */
-export async function attempt(work: () => Promise<void>): Promise<UserError | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UserError) return error;
-    throw error;
-  }
+/** What the next secret would meet as well, after many seconds each. */
+const HOPELESS: ReadonlySet<ErrorCode> = new Set([
+  'DNS_FAILED',
+  'CONNECTION_REFUSED',
+  'TLS_FAILED',
+  'TIMED_OUT',
+  'UNAUTHORIZED',
+]);
+
+/**
+ * Does one of several things; what it fails with is kept for its own line. Once the server cannot be reached,
+ * the things not yet begun fail with the same. Rejects with what is no UserError.
+ */
+export function openAttempts(): (work: () => Promise<void>) => Promise<UserError | undefined> {
+  let hopeless: UserError | undefined;
+  return async (work) => {
+    if (hopeless !== undefined) return hopeless;
+    try {
+      await work();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (HOPELESS.has(error.code)) hopeless = error;
+      return error;
+    }
+  };
+}
+
+/** Why, and what to do next, in one line. */
+export function describeFailure({ message, hint }: UserError): string {
+  return hint === undefined ? message : `${message} ${hint}`;
 }
 
 /** Prints the results as one JSON document. */

@@ -3,18 +3,19 @@ import { visible } from '../../cli/output.ts';
 import { deleteSecret, listSecrets } from '../../secrets/api.ts';
 import type { Invocation, Run } from '../command.ts';
 import { connectEngine } from './engine.ts';
-import { attempt, failureOfResults, printResults, type Result } from './results.ts';
+import { describeFailure, failureOfResults, openAttempts, printResults, type Result } from './results.ts';
 
 /** Deletes the secrets in the order given. One that is not there is no failure. */
 export const run: Run = async (invocation) => {
   const { output, options, positionals } = invocation;
   const engine = await connectEngine(invocation);
-  const ids = new Map((await listSecrets(engine)).map(({ key, id }) => [key, id]));
+  const secrets = new Map((await listSecrets(engine)).map((secret) => [secret.key, secret]));
+  const attempt = openAttempts();
   const results: Result[] = [];
   for (const key of new Set(positionals)) {
-    const id = ids.get(key) ?? null;
-    const error = id === null ? undefined : await attempt(() => deleteSecret(engine, id));
-    const result = { key, error, found: id !== null };
+    const secret = secrets.get(key);
+    const error = secret && (await attempt(() => deleteSecret(engine, secret)));
+    const result = { key, error, found: secret !== undefined };
     results.push(result);
     if (options.json !== true) tell(output, result);
   }
@@ -28,6 +29,5 @@ function tell(output: Invocation['output'], { key, error, found }: Result): void
   else if (error === undefined) output.line(`Secret '${name}' deleted successfully`);
   else if (error.code === 'FORBIDDEN') {
     output.note(`Failed to delete secret '${name}'. Do you have permission to delete this secret?`);
-  } else
-    output.note(`Failed to delete secret '${name}': ${error.message}${error.hint ? ` ${error.hint}` : ''}`);
+  } else output.note(`Failed to delete secret '${name}': ${describeFailure(error)}`);
 }

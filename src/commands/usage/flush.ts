@@ -1,52 +1,71 @@
 /** `arcade usage flush` */
+import { existsSync } from 'node:fs';
 import { UserError, usageError } from '../../errors.ts';
-import { openSending } from '../../sending.ts';
+import { openSoundSpool, setAsideIfDamaged } from '../../usage/damage.ts';
 import { type RunOutcome, runFlusher } from '../../usage/flusher-run.ts';
-import { inspect } from '../../usage/inspect.ts';
 import { readLedger } from '../../usage/ledger.ts';
-import { openSpool } from '../../usage/spool.ts';
+import { spoolFile } from '../../usage/spool.ts';
 import type { Invocation, Run } from '../command.ts';
 
 const DEFAULT_SECONDS = 10;
 
 /** Drains in the foreground, ignoring back-off. Fails when something is left that could have been sent. */
 export const run: Run = async (invocation) => {
-  const { output, options, settings } = invocation;
+  const { options, settings } = invocation;
   const seconds = readTimeout(options.timeout);
-  if (settings.directory === undefined || inspect(settings, () => true) === undefined) {
+  if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
+  if (settings.directory === undefined || !existsSync(spoolFile(settings.directory))) {
     return report(invocation, { delivered: 0, pending: 0, quarantined: 0, outcome: 'drained' });
   }
-  if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
   if (settings.destination.apiKey === undefined) {
     throw new UserError('UNEXPECTED', 'There is nowhere to send to: this build has no project key.', {
       hint: 'Set ARCADE_POSTHOG_API_KEY.',
     });
   }
   const deadline = performance.now() + seconds * 1000;
-  const leftMs = (): number => deadline - performance.now();
-  const spool = openSpool(settings.directory, settings.program.migrations);
-  const sending = await openSending(settings, spool, { leftMs, ignoreBackoff: true });
-  const before = readLedger(spool);
-  const onDelivered = (): void => output.progress(`Sending: ${readLedger(spool).pending} left`);
-  const outcome = await runFlusher({
-    ...sending,
-    onDelivered,
-    maxRecords: settings.maxRecords,
-    lockWaitMs: seconds * 1000,
-    minLifeMs: 0,
-  });
-  output.progress('');
-  sending.deliverer.close();
-  const after = readLedger(spool);
-  spool.close();
-  if (outcome === 'consent withdrawn') throw off('usage disable');
-  return report(invocation, {
-    delivered: after.delivered - before.delivered,
-    pending: after.pending,
-    quarantined: after.quarantined,
-    outcome,
-  });
+  const { directory } = settings;
+  const drainOnce = (): Promise<Report | undefined> =>
+    drainNow(invocation, directory, () => deadline - performance.now());
+  const result = (await drainOnce()) ?? (await drainOnce());
+  if (result === undefined)
+    throw new UserError('UNEXPECTED', 'The usage spool is damaged.', { hint: 'Run `arcade usage doctor`.' });
+  if (result.outcome === 'consent withdrawn') throw off('usage disable');
+  return report(invocation, result);
 };
+
+/** Undefined: the database was damaged and has been set aside; what could be saved of it is in the new one. */
+async function drainNow(
+  invocation: Invocation,
+  directory: string,
+  leftMs: () => number,
+): Promise<Report | undefined> {
+  const { output, settings } = invocation;
+  const { migrations } = settings.program;
+  const spool = openSoundSpool(directory, migrations);
+  try {
+    const before = readLedger(spool);
+    const outcome = await runFlusher({
+      spool,
+      destination: settings.destination,
+      connect: async () => (await import('../../sending.ts')).connect(settings, leftMs),
+      ignoreBackoff: true,
+      leftMs,
+      now: Date.now,
+      random: Math.random,
+      onDelivered: () => output.progress(`Sending: ${readLedger(spool).pending} left`),
+      maxRecords: settings.maxRecords,
+      lockWaitMs: leftMs(),
+      lingerMs: 0,
+    });
+    output.progress('');
+    const { delivered, pending, quarantined } = readLedger(spool);
+    spool.close();
+    return { delivered: delivered - before.delivered, pending, quarantined, outcome };
+  } catch (error) {
+    if (!setAsideIfDamaged(spool, migrations, error)) throw error;
+    return undefined;
+  }
+}
 
 interface Report {
   readonly delivered: number;

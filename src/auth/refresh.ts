@@ -1,0 +1,99 @@
+/**
+ * Renews an OAuth login. Of any number of commands that find it stale at once exactly one asks the server: a
+ * refresh token that is presented twice counts as stolen and ends the login.
+ */
+import { UserError } from '../errors.ts';
+import { LIMITS, type Settings } from '../settings.ts';
+import type { Protect } from './bearer.ts';
+import { alone, authFields, changeCloud } from './change.ts';
+import { coordinatorUrl } from './connection.ts';
+import { accountOf, type OAuthCredentials, readStored, understand } from './credentials.ts';
+import { fieldsOf } from './document.ts';
+import { redeemRefreshToken, type Tokens } from './oauth.ts';
+import { findSignInServer } from './sign-in-server.ts';
+
+/**
+ * The credentials with tokens that are `good`: those that another command has stored meanwhile, or new ones.
+ * Throws UserError; unless it says that the login is over, nothing has changed.
+ */
+export async function refresh(
+  stale: OAuthCredentials,
+  settings: Settings,
+  good: (found: OAuthCredentials) => boolean,
+  protect: Protect,
+): Promise<OAuthCredentials> {
+  const { directory } = settings;
+  if (directory === undefined) throw failed('there is no home directory');
+  return alone(directory, async () => {
+    const found = await readStored(directory);
+    if (found.kind !== 'oauth' || accountOf(found) !== accountOf(stale)) {
+      throw failed('somebody logged in or out meanwhile');
+    }
+    if (good(found)) return { ...stale, ...tokensOf(found) };
+    if (found.refreshToken === null) throw loginIsOver();
+    // Tokens that could not be stored would be lost, and the login with them: better not to ask for any.
+    await changeCloud(directory, (cloud) => cloud, { discard: false });
+    const renewing = renewAndStore(directory, coordinatorUrl(settings, found), found.refreshToken);
+    protect(renewing);
+    return { ...stale, ...(await renewing) };
+  });
+}
+
+async function renewAndStore(
+  directory: string,
+  coordinator: string,
+  refreshToken: string,
+): Promise<Tokens> {
+  const tokens = await renew(coordinator, refreshToken);
+  await changeCloud(
+    directory,
+    (cloud) => {
+      const found = understand({ cloud });
+      // Whoever does not know of the lock may have signed in: theirs is the file then.
+      if (found?.kind !== 'oauth' || found.refreshToken !== refreshToken) return cloud;
+      return { ...cloud, auth: { ...fieldsOf(cloud.auth), ...authFields(tokens) } };
+    },
+    { discard: false },
+  );
+  return tokens;
+}
+
+async function renew(coordinator: string, refreshToken: string): Promise<Tokens> {
+  const deadline = performance.now() + LIMITS.refreshMs;
+  try {
+    const server = await findSignInServer(coordinator, LIMITS.refreshMs);
+    if (server === undefined) throw failed(`${new URL(coordinator).host} has no OAuth`);
+    const granted = await redeemRefreshToken(
+      server,
+      refreshToken,
+      Math.max(1, deadline - performance.now()),
+    );
+    if (granted.kind === 'refused') {
+      throw granted.error === 'invalid_grant' ? loginIsOver() : failed(`the server says ${granted.error}`);
+    }
+    return { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? refreshToken };
+  } catch (error) {
+    if (!(error instanceof UserError) || REFRESH_CODES.includes(error.code)) throw error;
+    throw failed(error.message.replace(/\.$/, ''), error.hint, error);
+  }
+}
+
+const REFRESH_CODES: readonly string[] = ['LOGIN_EXPIRED', 'LOGIN_REFRESH_FAILED'];
+
+function tokensOf({ accessToken, refreshToken, expiresAt }: OAuthCredentials) {
+  return { accessToken, refreshToken, expiresAt };
+}
+
+function loginIsOver(): UserError {
+  return new UserError('LOGIN_EXPIRED', 'Your login has expired, or was revoked.', {
+    hint: 'Run `arcade login` to log in again.',
+  });
+}
+
+function failed(why: string, hint?: string, cause?: unknown): UserError {
+  const message = `Failed to refresh token: ${why}. Please run 'arcade login' to re-authenticate.`;
+  return new UserError('LOGIN_REFRESH_FAILED', message, {
+    hint: hint ?? 'The login itself was not changed: trying again may also help.',
+    cause,
+  });
+}

@@ -1,0 +1,69 @@
+/** `arcade whoami` */
+import { bearerOf } from '../auth/bearer.ts';
+import { coordinatorUrl } from '../auth/connection.ts';
+import { askKeyOwner, askWhoami, type Owner } from '../auth/coordinator.ts';
+import type { Context, Credentials } from '../auth/credentials.ts';
+import { visible } from '../cli/output.ts';
+import { UserError } from '../errors.ts';
+import type { Invocation, Run } from './command.ts';
+import { notLoggedIn } from './signed-in.ts';
+
+type SomeCredentials = Exclude<Credentials, { kind: 'none' }>;
+
+/** Shows who is signed in, from the credentials; the coordinator is asked only for what they do not say. */
+export const run: Run = async (invocation) => {
+  const { options, output } = invocation;
+  const credentials = await invocation.credentials();
+  if (credentials.kind === 'none') throw notLoggedIn();
+  const context = credentials.kind === 'oauth' ? credentials.context : null;
+  const owner = await ownerOf(invocation, credentials, options.json === true);
+  if (options.json === true) {
+    output.json({
+      email: owner.email,
+      account_id: owner.accountId,
+      organization: context && { id: context.orgId, name: context.orgName },
+      project: context && { id: context.projectId, name: context.projectName },
+      auth: credentials.kind === 'api_key' && credentials.source === 'environment' ? 'environment' : credentials.kind,
+    });
+    return;
+  }
+  output.line(`Logged in as: ${visible(owner.email ?? owner.accountId ?? 'an account without a name')}`);
+  tellContext(output, context);
+  tellExpiry(output, credentials);
+};
+
+/** Without the network where possible, and where the e-mail is known also when the network is needed and fails. */
+async function ownerOf(invocation: Invocation, credentials: SomeCredentials, whole: boolean): Promise<Owner> {
+  const { email, accountId } = credentials;
+  if (whole ? accountId !== null : (email ?? accountId) !== null) return { email, accountId };
+  try {
+    const asked = await askOwner(invocation, credentials);
+    return { email: email ?? asked.email, accountId: asked.accountId };
+  } catch (error) {
+    if (email !== null && error instanceof UserError) return { email, accountId };
+    throw error;
+  }
+}
+
+async function askOwner({ protect, settings }: Invocation, credentials: SomeCredentials): Promise<Owner> {
+  const coordinator = coordinatorUrl(settings, credentials);
+  if (credentials.kind === 'api_key') return askKeyOwner(coordinator, credentials.apiKey);
+  return askWhoami(coordinator, await bearerOf(credentials, settings, protect));
+}
+
+function tellContext(output: Invocation['output'], context: Context | null): void {
+  if (context === null) {
+    output.line('No active organization/project set.');
+    return;
+  }
+  output.line(`Active organization: ${visible(context.orgName ?? context.orgId)}`);
+  output.line(`   ID: ${visible(context.orgId)}`);
+  output.line(`Active project: ${visible(context.projectName ?? context.projectId)}`);
+  output.line(`   ID: ${visible(context.projectId)}`);
+}
+
+function tellExpiry(output: Invocation['output'], credentials: SomeCredentials): void {
+  if (credentials.kind !== 'oauth' || credentials.refreshToken !== null) return;
+  if (credentials.expiresAt === null || credentials.expiresAt > Date.now()) return;
+  output.note('Note: this login has expired. Run `arcade login` to log in again.');
+}

@@ -1,0 +1,28 @@
+/** Opens a page for the person: whatever the system calls its browser. */
+
+/**
+ * Resolves to false when no browser could be started, as in a container or over SSH. A browser that starts and
+ * then shows nothing cannot be told from one that works.
+ */
+export async function openBrowser(url: string): Promise<boolean> {
+  const { default: open } = await import('open');
+  try {
+    const launcher = await open(url);
+    return await launched(launcher);
+  } catch {
+    return false; // There is no launcher.
+  }
+}
+
+/** How long a launcher may take to say that it found no browser; one that works may live as long as its browser. */
+const LAUNCH_MS = 1_500;
+
+function launched(launcher: import('node:child_process').ChildProcess): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(true), LAUNCH_MS);
+    launcher.once('exit', (code) => {
+      clearTimeout(timer);
+      resolve(code === 0 || code === null);
+    });
+  });
+}

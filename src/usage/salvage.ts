@@ -1,0 +1,154 @@
+/** What can still be read of a database that was set aside is carried over, and what cannot is counted. */
+import { join } from 'node:path';
+import { openReadOnly, type Sqlite } from '../infra/database.ts';
+import { moveDatabase, removeDatabase, setAsideFiles } from './damage.ts';
+import { count } from './ledger.ts';
+import type { Spool } from './spool.ts';
+
+/** How many of them are kept for whoever wants to look into them. */
+const KEPT = 3;
+
+/**
+ * Carries over what can be read of databases that were set aside. Only for the
+ * holder of usage.lock: two at once would count twice.
+ */
+export function salvage(spool: Spool): void {
+  for (const name of setAsideFiles(spool.directory).filter((file) => file.includes('damaged'))) {
+    try {
+      const db = openReadOnly(join(spool.directory, name), 0);
+      try {
+        spool.transaction(() => carryOver(db, spool));
+      } finally {
+        db.close();
+      }
+    } catch {
+      // Not even its beginning can be read: there is nothing to carry over.
+    }
+    moveDatabase(spool.directory, name, name.replace('damaged', 'salvaged'));
+  }
+  for (const name of setAsideFiles(spool.directory).slice(0, -KEPT))
+    removeDatabase(join(spool.directory, name));
+}
+
+interface OldRecord extends Readonly<Record<string, unknown>> {
+  readonly id: number;
+  readonly uuid: string;
+  readonly state: string;
+  readonly identity_id: number;
+  readonly spool_dropped: number;
+}
+
+const CARRIED = [
+  ...[
+    'uuid',
+    'kind',
+    'state',
+    'event',
+    'command_name',
+    'distinct_id',
+    'personless',
+    'fingerprint',
+    'resolvable',
+  ],
+  ...['properties', 'spool_dropped', 'sealed', 'bytes', 'recorded_at', 'attempts', 'settled_at', 'reason'],
+];
+
+/** The ledger goes on from the old one; what it says was there and could not be read is dropped as damaged. */
+function carryOver(db: Sqlite.Database, spool: Spool): void {
+  const identities = new Map<number, number>();
+  let carried = 0;
+  for (const record of readableRecords(db)) {
+    const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
+    if (known !== undefined) continue;
+    const identityId = carryIdentity(db, spool, identities, record.identity_id);
+    const columns = [...CARRIED, 'identity_id'];
+    spool
+      .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
+      .run(...CARRIED.map((column) => record[column]), identityId);
+    carried += 1;
+  }
+  carryLedger(db, spool, carried);
+}
+
+/** From the front until the first unreadable page, then from the back until the last one. */
+function readableRecords(db: Sqlite.Database): OldRecord[] {
+  const found = new Map<number, OldRecord>();
+  for (const order of ['ASC', 'DESC']) {
+    try {
+      const sql = `SELECT * FROM record NOT INDEXED WHERE state <> 'delivered' ORDER BY id ${order}`;
+      for (const row of db.prepare(sql).iterate() as IterableIterator<OldRecord>) {
+        if (found.has(row.id)) break;
+        found.set(row.id, row);
+      }
+    } catch {
+      // As far as it can be read from this side.
+    }
+  }
+  return [...found.values()].sort((a, b) => a.id - b.id);
+}
+
+function carryIdentity(
+  db: Sqlite.Database,
+  spool: Spool,
+  carried: Map<number, number>,
+  oldId: number,
+): number {
+  const known = carried.get(oldId);
+  if (known !== undefined) return known;
+  const id = findIdentity(db, spool, oldId);
+  carried.set(oldId, id);
+  return id;
+}
+
+function findIdentity(db: Sqlite.Database, spool: Spool, oldId: number): number {
+  const columns = 'anon_id, principal_id, verified, fingerprint, created_at, linked_at';
+  const old = readOne(db, `SELECT ${columns} FROM identity WHERE id = ${oldId}`);
+  const anonId = old?.anon_id ?? `lost-${oldId}`;
+  const present = spool.statement('SELECT id FROM identity WHERE anon_id = ?').get(anonId) as
+    | { id: number }
+    | undefined;
+  if (present !== undefined) return present.id;
+  const inserted = spool
+    .statement(`INSERT INTO identity (${columns}, retired_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+    .run(
+      anonId,
+      old?.principal_id ?? null,
+      old?.verified ?? 0,
+      old?.fingerprint ?? null,
+      old?.created_at ?? 0,
+      old?.linked_at ?? null,
+      Date.now(),
+    );
+  return Number(inserted.lastInsertRowid);
+}
+
+/** Inserting has counted what was carried; the rest of the old counts is added, so that the law still holds. */
+function carryLedger(db: Sqlite.Database, spool: Spool, carried: number): void {
+  const old = new Map<string, number>();
+  try {
+    for (const { name, value } of db.prepare('SELECT name, value FROM ledger').iterate() as IterableIterator<{
+      name: string;
+      value: number;
+    }>) {
+      old.set(name, value);
+    }
+  } catch {
+    return;
+  }
+  const lost = Math.max(0, (old.get('pending') ?? 0) + (old.get('quarantined') ?? 0) - carried);
+  const gone = [...old].filter(
+    ([name]) => name === 'delivered' || name === 'purged' || name.startsWith('dropped.'),
+  );
+  for (const [name, value] of gone) count(spool, name, value);
+  if (lost > 0) count(spool, 'dropped.damaged', lost);
+  count(spool, 'unreported', (old.get('unreported') ?? 0) + lost);
+  count(spool, 'recorded', gone.reduce((sum, [, value]) => sum + value, 0) + lost);
+}
+
+function readOne(db: Sqlite.Database, sql: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return db.prepare(sql).get() as Readonly<Record<string, unknown>> | undefined;
+  } catch {
+    return undefined;
+  }
+}

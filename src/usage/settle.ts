@@ -1,0 +1,166 @@
+/** What becomes of a batch: delivered, divided, quarantined, or put off. Each in one transaction. */
+import type { Answer } from '../infra/posthog.ts';
+import { SPOOL } from '../settings.ts';
+import { type BackoffReason, backoffMs, retryAfterMs } from './backoff.ts';
+import { backoffOf } from './destination.ts';
+import { count, countDropped, readCounter } from './ledger.ts';
+import type { PendingRecord } from './outbox.ts';
+import type { Spool } from './spool.ts';
+
+/** One request and its answer. */
+export interface Try {
+  /** When it began and ended, ms since the epoch; the duration is of a clock that never steps. */
+  readonly at: number;
+  readonly until: number;
+  readonly durationMs: number;
+  readonly answer: Answer;
+  /** Another batch of this drain has already failed. */
+  readonly afterFailure: boolean;
+}
+
+/**
+ * Settles records that PostHog has accepted; any back-off ends with them, unless it is one that another batch
+ * of the same drain has just met. Returns how many were still pending.
+ */
+export function settleDelivered(spool: Spool, records: readonly PendingRecord[], tried: Try): number {
+  return spool.transaction(() => {
+    let settled = 0;
+    for (const record of records) {
+      const { changes } = spool
+        .statement(
+          `UPDATE record SET state = 'delivered', attempts = attempts + 1, settled_at = ? WHERE id = ? AND state = 'pending'`,
+        )
+        .run(tried.until, record.id);
+      if (changes > 0) noteAttempt(spool, record.id, tried);
+      settled += changes;
+    }
+    if (!tried.afterFailure) spool.statement('DELETE FROM backoff').run();
+    trimReceipts(spool, tried.until);
+    return settled;
+  });
+}
+
+/** Settles a record that PostHog will never take. What it would have reported, the next event reports. */
+export function quarantine(spool: Spool, record: PendingRecord, tried: Try): void {
+  spool.transaction(() => {
+    const reason = tried.answer.kind === 'too-large' ? 'too large' : 'refused by PostHog';
+    const settled = spool
+      .statement(
+        `UPDATE record SET state = 'quarantined', attempts = attempts + 1, settled_at = ?, reason = ?, spool_dropped = 0
+         WHERE id = ? AND state = 'pending'`,
+      )
+      .run(tried.until, reason, record.id);
+    if (settled.changes === 0) return;
+    noteAttempt(spool, record.id, tried);
+    count(spool, 'unreported', record.spool_dropped);
+    trimQuarantine(spool, tried.until);
+  });
+}
+
+/** Notes a refusal that says nothing yet of each single record, and the halves to be sent from now on. */
+export function divide(spool: Spool, halves: readonly (readonly PendingRecord[])[], tried: Try): void {
+  spool.transaction(() => {
+    for (const half of halves) {
+      for (const record of half) {
+        spool
+          .statement('UPDATE record SET attempts = attempts + 1, half_id = ? WHERE id = ?')
+          .run(half[0]?.id ?? null, record.id);
+        noteAttempt(spool, record.id, tried);
+      }
+    }
+  });
+}
+
+/**
+ * Puts off what is due after a failure that is not the records' fault. Attempts count only where a server
+ * answered: the network's absence burns none. Batches that fail together are one failure; of their waits the
+ * longest holds.
+ */
+export function backOff(
+  spool: Spool,
+  records: readonly PendingRecord[],
+  tried: Try,
+  sending: { destination: string; random: () => number },
+): void {
+  const reason = reasonOf(tried.answer);
+  const answered = reason === 'throttled' || reason === 'unauthorized';
+  spool.transaction(() => {
+    for (const record of records) {
+      if (answered) spool.statement('UPDATE record SET attempts = attempts + 1 WHERE id = ?').run(record.id);
+      noteAttempt(spool, record.id, tried);
+    }
+    const before = backoffOf(spool, sending.destination);
+    const same = tried.afterFailure ? before : null;
+    const streak = same?.streak ?? (before?.streak ?? 0) + 1;
+    const header = tried.answer.kind === 'throttled' ? tried.answer.retryAfter : undefined;
+    const retryAfter = retryAfterMs(header, tried.until);
+    const until = tried.until + backoffMs({ reason, streak, retryAfterMs: retryAfter }, sending.random);
+    if (same !== null && same.until >= until) return;
+    spool
+      .statement(
+        `INSERT OR REPLACE INTO backoff (id, until, since, reason, status, streak, hastened, destination)
+         VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        until,
+        tried.until,
+        reason,
+        tried.answer.status,
+        streak,
+        before?.hastened ?? 0,
+        sending.destination,
+      );
+  });
+}
+
+function reasonOf(answer: Answer): BackoffReason {
+  if (answer.kind === 'portal' || answer.kind === 'throttled' || answer.kind === 'unauthorized')
+    return answer.kind;
+  return 'offline';
+}
+
+function noteAttempt(spool: Spool, recordId: number, { at, durationMs, answer }: Try): void {
+  spool
+    .statement('INSERT INTO attempt (record_id, at, outcome, status, duration_ms) VALUES (?, ?, ?, ?, ?)')
+    .run(recordId, at, answer.kind, answer.status, Math.round(durationMs));
+  if (answer.kind === 'accepted') return;
+  spool
+    .statement(
+      `DELETE FROM attempt WHERE record_id = @record AND id <= (
+         SELECT id FROM attempt WHERE record_id = @record ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
+    )
+    .run({ record: recordId, kept: SPOOL.attemptsKept });
+}
+
+// `state <> 'pending'` says nothing new; with it SQLite sees that the index of settled records serves.
+const SETTLED = `state <> 'pending' AND state =`;
+
+/** Receipts of delivered records are kept for a while, so that a person can see what was sent. */
+function trimReceipts(spool: Spool, now: number): void {
+  spool
+    .statement(
+      `DELETE FROM record WHERE ${SETTLED} 'delivered' AND id <= (
+         SELECT id FROM record WHERE ${SETTLED} 'delivered' ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+    )
+    .run(SPOOL.receipts);
+  spool
+    .statement(`DELETE FROM record WHERE ${SETTLED} 'delivered' AND settled_at < ?`)
+    .run(now - SPOOL.receiptAgeMs);
+}
+
+/** Drops what has been in quarantine for longest, over its bound or older than any record may be. */
+export function trimQuarantine(spool: Spool, now: number): void {
+  const over = readCounter(spool, 'quarantined') - SPOOL.quarantined;
+  if (over > 0) {
+    const { changes } = spool
+      .statement(
+        `DELETE FROM record WHERE id IN (SELECT id FROM record WHERE ${SETTLED} 'quarantined' ORDER BY id LIMIT ?)`,
+      )
+      .run(over);
+    if (changes > 0) countDropped(spool, 'overflow', changes, 0);
+  }
+  const { changes } = spool
+    .statement(`DELETE FROM record WHERE ${SETTLED} 'quarantined' AND settled_at < ?`)
+    .run(now - SPOOL.maxAgeMs);
+  if (changes > 0) countDropped(spool, 'expired', changes, 0);
+}

@@ -1,0 +1,135 @@
+/**
+ * The spool as a reader meets it: a private copy in memory, so that looking changes nothing on disk, needs no
+ * lock, and works beside a writer that never lets go. What cannot be read is said in words.
+ */
+import { lstatSync, type Stats } from 'node:fs';
+import { isBusy, isDamage, NewerSchemaError, openCopy } from '../infra/database.ts';
+import { NeverStillError, readDatabaseImage } from '../infra/database-image.ts';
+import { writersOf } from '../infra/lock-holders.ts';
+import type { Settings } from '../settings.ts';
+import { type Spool, spoolFile, spoolOf } from './spool.ts';
+
+/** Why there is nothing to read. */
+export type Unreadable = 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy';
+
+export type StoreState =
+  | { readonly state: 'ok' }
+  /** Nothing has been recorded yet. */
+  | { readonly state: 'absent' }
+  /** It can be read, but another process keeps commands from recording. */
+  | { readonly state: 'locked'; readonly message: string; readonly advice: string }
+  | { readonly state: Unreadable; readonly message: string; readonly advice: string };
+
+/** What was read, and in which state the store is. `value` is undefined when there was nothing to read. */
+export interface Reading<T> {
+  readonly store: StoreState;
+  readonly value: T | undefined;
+}
+
+/** Reads a copy of the spool with `look`. What keeps the store from being read is told, not thrown. */
+export function readStore<T>(settings: Settings, look: (spool: Spool) => T): Reading<T> {
+  const { directory } = settings;
+  if (directory === undefined) return { store: { state: 'absent' }, value: undefined };
+  try {
+    const copy = openStoreCopy(directory, settings.program.migrations);
+    if (copy === undefined) return { store: { state: 'absent' }, value: undefined };
+    try {
+      const value = look(copy);
+      return { store: lockState(directory), value };
+    } finally {
+      copy.close();
+    }
+  } catch (error) {
+    const store = stateOf(error);
+    if (store === undefined) throw error;
+    return { store, value: undefined };
+  }
+}
+
+/** A copy of the spool that is there, or undefined. Throws what keeps it from being read. */
+function openStoreCopy(directory: string, migrations: string): Spool | undefined {
+  const path = spoolFile(directory);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  refuse(found);
+  const image = readDatabaseImage(path);
+  // Just made, by a process that has not come further yet: version 0, in the header's bytes 60 to 63.
+  if (image.length === 0 || (image.length >= 100 && isSqlite(image) && image.readUInt32BE(60) === 0))
+    return undefined;
+  return spoolOf(directory, openCopy(image, migrations));
+}
+
+/** An empty spool in memory, as the first command would find it. */
+export function openEmptyCopy(directory: string, migrations: string): Spool {
+  return spoolOf(directory, openCopy(null, migrations));
+}
+
+function isSqlite(image: Buffer): boolean {
+  return image.toString('latin1', 0, 15) === 'SQLite format 3';
+}
+
+class NotOurs extends Error {}
+
+function refuse(found: Stats): void {
+  if (found.isSymbolicLink()) throw new NotOurs('is a symbolic link');
+  if (!found.isFile()) throw new NotOurs('is not a file');
+  if (found.nlink > 1) throw new NotOurs('is also known under another name (a hard link)');
+  const user = process.geteuid?.();
+  if (user !== undefined && found.uid !== user) throw new NotOurs(`belongs to another user (${found.uid})`);
+}
+
+function lockState(directory: string): StoreState {
+  const path = spoolFile(directory);
+  const [holder] = [...writersOf(path), ...writersOf(`${path}-shm`)];
+  if (holder === undefined) return { state: 'ok' };
+  return {
+    state: 'locked',
+    message: `Process ${holder} has the usage spool locked; what it has not committed yet is not shown.`,
+    advice: `If that lasts, see what it is with \`ps -p ${holder}\` and end it.`,
+  };
+}
+
+/** What an error of the above says of the store; undefined when it is our own mistake. */
+function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' | 'locked' }> | undefined {
+  if (error instanceof NotOurs) {
+    return {
+      state: 'foreign',
+      message: `The usage spool is not ours: usage.db ${error.message}. Nothing is recorded in it or read from it.`,
+      advice: 'Move it away, or give it back to its owner; the next command then makes a new one.',
+    };
+  }
+  if (error instanceof NewerSchemaError) {
+    return {
+      state: 'newer',
+      message: 'The usage spool is of a newer version of this program; this one leaves it alone.',
+      advice: 'Update this program, or go on with the newer one.',
+    };
+  }
+  if (error instanceof NeverStillError || isBusy(error)) {
+    return {
+      state: 'busy',
+      message: 'The usage spool is written to without a pause.',
+      advice: 'Try again in a moment.',
+    };
+  }
+  if (isDamage(error)) {
+    return {
+      state: 'damaged',
+      message: 'The usage spool is damaged.',
+      advice:
+        'The next command sets it aside, starts a new one and saves what can be read; commands work all the same.',
+    };
+  }
+  return systemState(error);
+}
+
+function systemState(error: unknown): { state: Unreadable; message: string; advice: string } | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EIO' && code !== 'ENOTDIR' && code !== 'ELOOP')
+    return undefined;
+  return {
+    state: 'unreadable',
+    message: `The usage spool cannot be read (${code}).`,
+    advice: 'Check who owns the .arcade folder and its files, and their modes: they are to be yours alone.',
+  };
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { arcade, type Ran } from '../support/cli.ts';
+import { type PostHog, startPostHog } from '../support/posthog.ts';
+import { type Sandbox, sandbox } from '../support/sandbox.ts';
+
+interface Status {
+  readonly identity: { readonly anon_id: string };
+  readonly ledger: {
+    readonly recorded: number;
+    readonly delivered: number;
+    readonly pending: number;
+    readonly quarantined: number;
+    readonly dropped: Readonly<Record<string, number>>;
+    readonly purged: number;
+  };
+}
+
+/** Runs a command that fails by itself, and records that. */
+async function record(home: Sandbox): Promise<void> {
+  const { exitCode, stdout } = await arcade(home, ['secret', 'list']);
+  assert.equal(exitCode, 1);
+  assert.equal(stdout, '');
+}
+
+async function status(home: Sandbox): Promise<Status> {
+  return JSON.parse((await arcade(home, ['usage', 'status', '--json'])).stdout) as Status;
+}
+
+function setAside(home: Sandbox): string[] {
+  return readdirSync(home.directory).filter((name) => /^usage\.db\.(damaged|salvaged)-\d+$/.test(name));
+}
+
+/** Brings all of the log into the database, so that what is overwritten is all there is. */
+function checkpoint(home: Sandbox): string {
+  const path = join(home.directory, 'usage.db');
+  const db = new Database(path);
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  db.close();
+  return path;
+}
+
+function overwrite(path: string, from: number, bytes: number): void {
+  const content = readFileSync(path);
+  content.fill(0x5a, from, Math.min(content.length, from + bytes));
+  writeFileSync(path, content);
+}
+
+/** Fills many pages with records, as a long outage would. */
+function fill(home: Sandbox, records: number): void {
+  const db = new Database(join(home.directory, 'usage.db'));
+  const same =
+    'kind, event, command_name, distinct_id, personless, identity_id, properties, bytes, recorded_at';
+  const uuid =
+    "substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-7' || substr(h, 14, 3) || '-8' || substr(h, 18, 3) || '-' || substr(h, 21, 12)";
+  const add = db.prepare(
+    `INSERT INTO record (uuid, ${same})
+     SELECT ${uuid}, ${same} FROM (SELECT lower(hex(randomblob(16))) AS h, * FROM record ORDER BY id LIMIT 1)`,
+  );
+  db.transaction(() => {
+    for (let i = 0; i < records; i += 1) add.run();
+  })();
+  db.close();
+}
+
+async function flush(t: TestContext, home: Sandbox): Promise<{ ran: Ran; posthog: PostHog }> {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  return { ran: await arcade(home, ['usage', 'flush', '--json'], { env }), posthog };
+}
+
+const damages: Readonly<Record<string, (path: string) => void>> = {
+  'whose header is overwritten': (path) => overwrite(path, 0, 100),
+  'that is no database': (path) =>
+    writeFileSync(path, 'this is not a database, nor is it short enough to be one'.repeat(9)),
+  'cut off in its middle': (path) => truncateSync(path, 9000),
+  'full of other bytes': (path) => overwrite(path, 4096, 1_000_000),
+};
+
+for (const [how, damage] of Object.entries(damages)) {
+  test(`a database ${how} is set aside, and recording goes on under the same identity`, async (t) => {
+    const home = sandbox(t);
+    for (let i = 0; i < 3; i += 1) await record(home);
+    const before = await status(home);
+    damage(checkpoint(home));
+    for (let i = 0; i < 2; i += 1) await record(home);
+    assert.equal(setAside(home).length, 1);
+    const after = await status(home);
+    assert.equal(after.identity.anon_id, before.identity.anon_id);
+    assert.equal(after.ledger.pending, 2);
+    assert.equal(statSync(join(home.directory, 'usage.db')).mode & 0o777, 0o600);
+  });
+}
+
+test('what can be read of a damaged database is carried over and delivered, and the rest is counted', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  fill(home, 2000);
+  assert.equal((await status(home)).ledger.recorded, 2001);
+  const path = checkpoint(home);
+  overwrite(path, Math.floor(statSync(path).size / 2), 4096 * 20);
+  // Reading all of it meets the damage, whichever pages an append needs.
+  const first = await flush(t, home);
+  await record(home);
+  const second = await flush(t, home);
+  assert.equal(second.ran.exitCode, 0, second.ran.stderr);
+  const { ledger } = await status(home);
+  const dropped = Object.values(ledger.dropped).reduce((sum, value) => sum + value, 0);
+  assert.equal(
+    ledger.recorded,
+    ledger.delivered + ledger.pending + ledger.quarantined + dropped + ledger.purged,
+  );
+  assert.equal(ledger.pending, 0);
+  assert.equal(ledger.recorded, 2002);
+  assert.ok((ledger.dropped.damaged ?? 0) > 0, 'some were lost');
+  const stored = new Set([...first.posthog.stored(), ...second.posthog.stored()].map((event) => event.uuid));
+  assert.ok(stored.size > 1000, `most were not: ${stored.size}`);
+});
+
+test('twenty commands that meet the same damage set it aside once, and none of their events is lost', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  overwrite(checkpoint(home), 0, 100);
+  await Promise.all(Array.from({ length: 20 }, () => record(home)));
+  assert.equal(setAside(home).length, 1);
+  assert.equal((await status(home)).ledger.pending, 20);
+});
+
+test('of many damaged databases the last three are kept', async (t) => {
+  const home = sandbox(t);
+  for (let i = 0; i < 5; i += 1) {
+    await record(home);
+    overwrite(checkpoint(home), 0, 100);
+  }
+  await record(home);
+  assert.equal(setAside(home).length, 5);
+  await flush(t, home);
+  assert.equal(setAside(home).length, 3);
+});
