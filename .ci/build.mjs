@@ -1,13 +1,11 @@
 // Bundles the two programs into dist/. A release sets ARCADE_POSTHOG_API_KEY for the build, and only then.
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
-rmSync(dist, { recursive: true, force: true });
-
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: ['bin/arcade.ts', 'bin/flusher.ts'],
   outdir: dist,
@@ -29,7 +27,12 @@ const { metafile } = await build({
   // CommonJS packages ask for Node's own modules with `require`.
   banner: { js: 'import{createRequire as $r}from"node:module";const require=$r(import.meta.url);' },
   logLevel: 'warning',
+  write: false,
 });
+// Only now: a build that fails leaves the last good one in place.
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(join(dist, 'chunks'), { recursive: true });
+for (const { path, contents } of outputFiles) writeFileSync(path, contents);
 chmodSync(join(dist, 'arcade.js'), 0o755);
 writeFileSync(join(dist, 'meta.json'), JSON.stringify(metafile));
 writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(metafile.inputs)));

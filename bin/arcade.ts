@@ -1,5 +1,6 @@
 #!/usr/bin/env -S node --
 import { extname } from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
 import { main } from '../src/main.ts';
@@ -7,6 +8,12 @@ import { main } from '../src/main.ts';
 const here = fileURLToPath(import.meta.url);
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const monotonic = (): number => Number(process.hrtime.bigint()) / 1e9;
+
+// Node cannot end while the system's resolver waits for a name server, whatever our own time limits say. glibc
+// reads this at the first look-up; its default of 5 s and 2 tries keeps a failed command on the terminal for 10 s.
+process.env.RES_OPTIONS ??= 'timeout:2 attempts:2';
+
+const terminals = [0, 1, 2].filter((stream) => isatty(stream));
 
 const ending = await main({
   argv: process.argv.slice(2),
@@ -29,5 +36,10 @@ const ending = await main({
   monotonic,
   startedAt: monotonic() - process.uptime(),
 });
+// Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
+if (!terminals.every((stream) => isatty(stream))) {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}
 process.exitCode = ending.exitCode;
 if (ending.atOnce) process.exit();

@@ -1,6 +1,5 @@
 /** One invocation: parse, run, tell, record, wake the flusher. The only place that catches. */
-import { mayAskCoordinator } from './auth/connection.ts';
-import { accountOf, type Credentials, readCredentials } from './auth/credentials.ts';
+import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { type Options, type Parsed, parseArguments } from './cli/arguments.ts';
 import { type Output, openOutput, type Stream, visible } from './cli/output.ts';
 import { eventNameOf, loadCommand, printHelp, SHAPES } from './cli/program.ts';
@@ -9,8 +8,9 @@ import { connectionOf, type Invocation } from './commands/command.ts';
 import { type ErrorCode, EXIT, UserError } from './errors.ts';
 import { prepareToStart, startDetached } from './infra/detached.ts';
 import { type NetworkWatch, watchNetwork } from './infra/waiting.ts';
+import { credentialsSeen } from './seen.ts';
 import { LIMITS, type Program, readSettings, type Settings } from './settings.ts';
-import type { CredentialsSeen, IdentityChange } from './usage/append.ts';
+import type { IdentityChange } from './usage/append.ts';
 import type { CommandName } from './usage/event.ts';
 import type { Recorder } from './usage/recorder.ts';
 
@@ -40,18 +40,19 @@ export async function main(around: Surroundings): Promise<Ending> {
   const output = openOutput(around.stdout, around.stderr, around.env);
   const pipes = watchPipes(around);
   const parsed = parseArguments(around.argv, SHAPES);
-  if (parsed.kind === 'version') {
-    output.line(`arcade ${settings.program.version}`);
-    return { exitCode: EXIT.done, atOnce: false };
-  }
-  if (parsed.kind === 'help') {
-    printHelp(parsed.words);
-    return { exitCode: EXIT.done, atOnce: false };
+  if (parsed.kind === 'version' || parsed.kind === 'help') {
+    if (parsed.kind === 'version') output.line(`arcade ${settings.program.version}`);
+    else printHelp(parsed.words);
+    const { exitCode, error } = await pipes.check(DONE);
+    if (error !== undefined) await tell(output, error, settings.debug);
+    return { exitCode, atOnce: false };
   }
   const session = openSession(parsed, settings);
   const result = await pipes.check(await runCommand(parsed, { around, settings, output, session }));
   const debug = settings.debug || session.options.debug === true;
+  output.progress('');
   if (result.error !== undefined) await tell(output, result.error, debug);
+  if (result.error !== undefined && session.options.json === true) output.json(errorDocument(result));
   await record(result, { around, settings, session });
   return { exitCode: result.exitCode, atOnce: result.interrupted };
 }
@@ -101,6 +102,8 @@ interface Result {
   readonly error: unknown;
   readonly interrupted: boolean;
 }
+
+const DONE: Result = { exitCode: EXIT.done, failure: null, error: undefined, interrupted: false };
 
 interface Running {
   readonly around: Surroundings;
@@ -152,6 +155,7 @@ function invocationOf(
       return around.stdin;
     },
     askHidden: (question) => askHidden(around.stdin, around.stderr, question),
+    understand,
     credentials: session.credentials,
     identityChanged: (change, signedIn) => {
       session.change = change;
@@ -163,6 +167,13 @@ function invocationOf(
     },
     protect: (work) => void session.protected.push(work),
   };
+}
+
+/** What is recorded of a command line: nothing of one that asks for help, or that names no command. */
+function understand(argv: readonly string[]): ReturnType<Invocation['understand']> {
+  const parsed = parseArguments(argv, SHAPES);
+  const runs = parsed.kind === 'run' || parsed.kind === 'wrong';
+  return { parsed, event: runs && parsed.words !== null ? eventNameOf(parsed.words) : null };
 }
 
 /** Waits for what an interruption must not cut short, within reason. */
@@ -227,6 +238,13 @@ async function tell(output: Output, error: unknown, debug: boolean): Promise<voi
   if (debug && error instanceof Error) output.note(describeStack(error));
 }
 
+/** A program that was promised a JSON document gets one, also when there is no result. */
+function errorDocument({ error, failure }: Result): unknown {
+  const known = error instanceof UserError ? error : undefined;
+  const message = known?.message ?? 'Something unexpected went wrong in this program.';
+  return { error: { code: failure, message, hint: known?.hint ?? null } };
+}
+
 function describeStack(error: Error): string {
   const cause = error.cause instanceof Error ? `\nCaused by: ${describeStack(error.cause)}` : '';
   return `${error.stack ?? error.message}${cause}`;
@@ -242,7 +260,8 @@ async function record(result: Result, { around, settings, session }: Omit<Runnin
       startedAt: around.startedAt,
       endedAt: around.monotonic(),
     };
-    const { seen, context } = await credentialsSeen(session, settings);
+    const inForce = async (): Promise<Credentials> => session.signedIn ?? (await session.credentials());
+    const { seen, context } = await credentialsSeen(inForce, connectionOf(session.options), settings);
     const recorder = await (session.recorder ?? loadRecorder(settings));
     const online = result.failure === null && session.watch.answered;
     const wake = recorder.record(
@@ -270,20 +289,6 @@ function flusherEnvironment(
   const { ARCADE_API_KEY: key, ...rest } = settings.flusherEnvironment;
   const inForce = credentials?.kind === 'api_key' && credentials.source === 'environment';
   return inForce && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
-}
-
-async function credentialsSeen(
-  session: Session,
-  settings: Settings,
-): Promise<{ seen: CredentialsSeen; context: { orgId: string; projectId: string } | null }> {
-  try {
-    const credentials = session.signedIn ?? (await session.credentials());
-    const resolvable = mayAskCoordinator(connectionOf(session.options), settings, credentials);
-    const context = credentials.kind === 'oauth' ? credentials.context : null;
-    return { seen: { account: accountOf(credentials), resolvable }, context };
-  } catch {
-    return { seen: { account: undefined, resolvable: false }, context: null };
-  }
 }
 
 /** Never rejects: it may be begun long before anybody waits for it. */

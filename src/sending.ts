@@ -11,14 +11,18 @@ import type { Resolving, Whose } from './usage/resolve.ts';
 export async function connect(settings: Settings, leftMs: () => number): Promise<Connections> {
   const { host, apiKey } = settings.destination;
   if (apiKey === undefined) throw new Error('no destination is configured');
-  return { deliverer: openDeliverer(host, apiKey), resolving: await openResolving(settings, leftMs) };
+  return { deliverer: openDeliverer(host, apiKey), resolving: resolvingFor(settings, leftMs) };
 }
 
-async function openResolving(settings: Settings, leftMs: () => number): Promise<Resolving> {
-  const credentials = await readCredentials(settings).catch(() => undefined);
+function resolvingFor(settings: Settings, leftMs: () => number): Resolving {
   return {
-    account: credentials === undefined ? undefined : accountOf(credentials),
-    ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
+    credentials: async () => {
+      const credentials = await readCredentials(settings).catch(() => undefined);
+      return {
+        account: credentials === undefined ? undefined : accountOf(credentials),
+        ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
+      };
+    },
     now: Date.now,
     random: Math.random,
   };

@@ -17,8 +17,9 @@ export const LIMITS = {
   inputBytes: 16 * 1024 * 1024,
   /** A token with less than this left is renewed before it is used. */
   freshMs: 5 * 60_000,
-  /** Both requests of a refresh together. */
+  /** Both requests of a refresh together; less where the token at hand still works. */
   refreshMs: 15_000,
+  earlyRefreshMs: 5_000,
   /** How long a command waits for another one that changes the credentials; longer than a refresh takes. */
   credentialsLockMs: 20_000,
   /** How long an interrupted command waits for a refresh that is under way. */
@@ -58,7 +59,7 @@ export const FLUSHER = {
   batchRecords: 500,
   batchBytes: 1024 * 1024,
   /** Where the server takes longer than `slowAnswerMs` to answer. */
-  batchesInFlight: 4,
+  batchesInFlight: 5,
   slowAnswerMs: 100,
   /** Captures whose account nobody could tell by then are bound without one. */
   unboundMs: 24 * 3600_000,

@@ -43,11 +43,16 @@ async function fresh(
 ): Promise<OAuthCredentials> {
   const leftMs = leftOf(credentials);
   if (leftMs > LIMITS.freshMs || (leftMs > 0 && credentials.refreshToken === null)) return credentials;
+  // What still works can do without a refresh: nobody waits for one that another command is at already.
+  const patience =
+    leftMs > 0
+      ? { lockMs: 0, limitMs: LIMITS.earlyRefreshMs }
+      : { lockMs: LIMITS.credentialsLockMs, limitMs: LIMITS.refreshMs };
   try {
     const { refresh } = await import('./refresh.ts');
-    return await refresh(credentials, settings, (found) => leftOf(found) > LIMITS.freshMs, protect);
+    return await refresh(credentials, settings, { ...patience, protect });
   } catch (error) {
-    if (leftMs > 0) return credentials; // It still works, and the next command tries again.
+    if (leftMs > 0) return credentials; // The next command tries again.
     throw error;
   }
 }
@@ -58,7 +63,8 @@ async function replace(
   protect: Protect,
 ): Promise<OAuthCredentials> {
   const { refresh } = await import('./refresh.ts');
-  return refresh(refused, settings, (found) => found.accessToken !== refused.accessToken, protect);
+  const patience = { lockMs: LIMITS.credentialsLockMs, limitMs: LIMITS.refreshMs };
+  return refresh(refused, settings, { ...patience, protect });
 }
 
 function leftOf({ expiresAt }: OAuthCredentials): number {

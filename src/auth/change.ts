@@ -7,14 +7,13 @@ import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import type { Fields } from '../infra/answer.ts';
 import { makePrivateDirectory, targetOf } from '../infra/files.ts';
-import { LIMITS } from '../settings.ts';
 import { understand } from './credentials.ts';
 import { credentialsFile, fieldsOf, readDocument, reasonOf, writeDocument } from './document.ts';
 import type { Tokens } from './oauth.ts';
 
-/** Does `work` while no other process changes the credentials. Throws UserError when one does so for too long. */
-export async function alone<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  const lock = await takeLock(directory);
+/** Does `work` while no other process changes the credentials. Throws UserError when one does after `waitMs`. */
+export async function alone<T>(directory: string, waitMs: number, work: () => Promise<T>): Promise<T> {
+  const lock = await takeLock(directory, waitMs);
   try {
     return await work();
   } finally {
@@ -86,18 +85,22 @@ function remove(path: string): boolean {
   }
 }
 
-async function takeLock(directory: string): Promise<{ release(): void } | undefined> {
+async function takeLock(directory: string, waitMs: number): Promise<{ release(): void } | undefined> {
   let lock: { release(): void } | undefined;
   try {
     makePrivateDirectory(directory);
     const { tryLockFor } = await import('../infra/lock.ts');
-    lock = await tryLockFor(join(directory, 'credentials.lock'), LIMITS.credentialsLockMs);
+    lock = await tryLockFor(join(directory, 'credentials.lock'), waitMs);
   } catch {
     // No place for a lock, or no SQLite on this machine: a command that runs alone still works.
     return undefined;
   }
   if (lock !== undefined) return lock;
-  throw new UserError('CREDENTIALS_BUSY', 'Another arcade command is changing the login and does not finish.', {
-    hint: 'Wait for it, or end it, and try again.',
-  });
+  throw new UserError(
+    'CREDENTIALS_BUSY',
+    'Another arcade command is changing the login and does not finish.',
+    {
+      hint: 'Wait for it, or end it, and try again.',
+    },
+  );
 }

@@ -78,10 +78,23 @@ export function accountOf(credentials: Credentials): string | null {
     case 'api_key':
       return `key ${createHash('sha256').update(credentials.apiKey).digest('hex')}`;
     case 'oauth': {
-      const subject = subjectOf(credentials.accessToken) ?? credentials.email ?? '';
+      // A token that names nobody stands for itself alone: two accounts must never look like one.
+      const subject =
+        subjectOf(credentials.accessToken) ??
+        credentials.email ??
+        createHash('sha256').update(credentials.accessToken).digest('hex');
       return `oauth ${JSON.stringify([credentials.coordinatorUrl ?? '', subject])}`;
     }
   }
+}
+
+/** Whether two readings of the file are of one login, refreshed or not. */
+export function isSameLogin(one: Credentials, other: Credentials): boolean {
+  const keyOf = (login: Credentials): unknown[] =>
+    login.kind === 'oauth'
+      ? [login.coordinatorUrl, login.email, subjectOf(login.accessToken)]
+      : [accountOf(login)];
+  return one.kind === other.kind && JSON.stringify(keyOf(one)) === JSON.stringify(keyOf(other));
 }
 
 /** What the fields of credentials.yaml say; undefined when they are no credentials. */

@@ -12,12 +12,12 @@ interface BrowserLogin {
   readonly coordinator: string;
   readonly timeoutSeconds: number;
   readonly interrupted: AbortSignal;
-  /** Shows the person where to go. */
-  readonly show: (url: string) => void;
+  /** Shows the person where to go, and tells to which port of this machine the browser will come back. */
+  readonly show: (url: string, port: string) => void;
   readonly debug: (what: string) => void;
 }
 
-const CONFIG_MS = 20_000;
+const CONFIG_MS = 10_000;
 const PROBE_MS = 10_000;
 
 /**
@@ -38,7 +38,7 @@ export async function logInWithBrowser<T>(
   try {
     login.debug(`waiting at ${callback.redirectUri}`);
     const attempt = await begin(login.coordinator, server, callback);
-    login.show(attempt.url);
+    login.show(attempt.url, new URL(callback.redirectUri).port);
     const parameters = await callback.wait(attempt.state, login.timeoutSeconds);
     login.debug('the browser came back');
     const done = await complete(await attempt.redeem(parameters));

@@ -38,10 +38,7 @@ interface Named {
 /** The context of an organization and its project. Throws UserError when it has none. */
 export function contextOf(organization: Named, project: Named | undefined): Context {
   if (project === undefined) {
-    throw new UserError(
-      'NO_PROJECT',
-      `No projects found in organization '${organization.name}'. ${CONTACT}`,
-    );
+    throw new UserError('NO_PROJECT', `No projects found in organization '${organization.name}'. ${CONTACT}`);
   }
   return {
     orgId: organization.id,

@@ -1,10 +1,10 @@
 /** OAuth 2: the authorization code with PKCE, refreshing and revoking, through oauth4webapi and our network. */
 import {
-  allowInsecureRequests,
   type AuthorizationServer,
+  allowInsecureRequests,
   authorizationCodeGrantRequest,
-  calculatePKCECodeChallenge,
   type Client,
+  calculatePKCECodeChallenge,
   customFetch,
   generateRandomCodeVerifier,
   generateRandomState,
@@ -12,8 +12,8 @@ import {
   processAuthorizationCodeResponse,
   processRefreshTokenResponse,
   processRevocationResponse,
-  refreshTokenGrantRequest,
   ResponseBodyError,
+  refreshTokenGrantRequest,
   revocationRequest,
   type TokenEndpointResponse,
   validateAuthResponse,

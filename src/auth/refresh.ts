@@ -3,48 +3,64 @@
  * refresh token that is presented twice counts as stolen and ends the login.
  */
 import { UserError } from '../errors.ts';
-import { LIMITS, type Settings } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import type { Protect } from './bearer.ts';
 import { alone, authFields, changeCloud } from './change.ts';
 import { coordinatorUrl } from './connection.ts';
-import { accountOf, type OAuthCredentials, readStored, understand } from './credentials.ts';
+import { isSameLogin, type OAuthCredentials, readStored, understand } from './credentials.ts';
 import { fieldsOf } from './document.ts';
 import { redeemRefreshToken, type Tokens } from './oauth.ts';
 import { findSignInServer } from './sign-in-server.ts';
 
+interface Patience {
+  /** How long to wait for another command that changes the credentials. */
+  readonly lockMs: number;
+  /** How long the server may take. */
+  readonly limitMs: number;
+  readonly protect: Protect;
+}
+
 /**
- * The credentials with tokens that are `good`: those that another command has stored meanwhile, or new ones.
- * Throws UserError; unless it says that the login is over, nothing has changed.
+ * The credentials with other tokens than the `stale` ones: those that another command has stored meanwhile, or
+ * new ones. Throws UserError; unless it says that the login is over, nothing has changed.
  */
 export async function refresh(
   stale: OAuthCredentials,
   settings: Settings,
-  good: (found: OAuthCredentials) => boolean,
-  protect: Protect,
+  { lockMs, limitMs, protect }: Patience,
 ): Promise<OAuthCredentials> {
   const { directory } = settings;
   if (directory === undefined) throw failed('there is no home directory');
-  return alone(directory, async () => {
+  return alone(directory, lockMs, async () => {
     const found = await readStored(directory);
-    if (found.kind !== 'oauth' || accountOf(found) !== accountOf(stale)) {
+    if (found.kind !== 'oauth' || !isSameLogin(found, stale)) {
       throw failed('somebody logged in or out meanwhile');
     }
-    if (good(found)) return { ...stale, ...tokensOf(found) };
+    if (isNewer(found, stale)) return { ...stale, ...tokensOf(found) };
     if (found.refreshToken === null) throw loginIsOver();
     // Tokens that could not be stored would be lost, and the login with them: better not to ask for any.
     await changeCloud(directory, (cloud) => cloud, { discard: false });
-    const renewing = renewAndStore(directory, coordinatorUrl(settings, found), found.refreshToken);
+    const server = { coordinator: coordinatorUrl(settings, found), limitMs };
+    const renewing = renewAndStore(directory, server, found.refreshToken);
     protect(renewing);
     return { ...stale, ...(await renewing) };
   });
 }
 
-async function renewAndStore(
-  directory: string,
-  coordinator: string,
-  refreshToken: string,
-): Promise<Tokens> {
-  const tokens = await renew(coordinator, refreshToken);
+/** However short the life of the server's tokens is: what another command has just fetched will do. */
+function isNewer(found: OAuthCredentials, stale: OAuthCredentials): boolean {
+  return (
+    found.accessToken !== stale.accessToken && (found.expiresAt ?? Number.POSITIVE_INFINITY) > Date.now()
+  );
+}
+
+interface Server {
+  readonly coordinator: string;
+  readonly limitMs: number;
+}
+
+async function renewAndStore(directory: string, server: Server, refreshToken: string): Promise<Tokens> {
+  const tokens = await renew(server, refreshToken);
   await changeCloud(
     directory,
     (cloud) => {
@@ -58,16 +74,12 @@ async function renewAndStore(
   return tokens;
 }
 
-async function renew(coordinator: string, refreshToken: string): Promise<Tokens> {
-  const deadline = performance.now() + LIMITS.refreshMs;
+async function renew({ coordinator, limitMs }: Server, refreshToken: string): Promise<Tokens> {
+  const deadline = performance.now() + limitMs;
   try {
-    const server = await findSignInServer(coordinator, LIMITS.refreshMs);
+    const server = await findSignInServer(coordinator, limitMs);
     if (server === undefined) throw failed(`${new URL(coordinator).host} has no OAuth`);
-    const granted = await redeemRefreshToken(
-      server,
-      refreshToken,
-      Math.max(1, deadline - performance.now()),
-    );
+    const granted = await redeemRefreshToken(server, refreshToken, Math.max(1, deadline - performance.now()));
     if (granted.kind === 'refused') {
       throw granted.error === 'invalid_grant' ? loginIsOver() : failed(`the server says ${granted.error}`);
     }

@@ -66,7 +66,7 @@ function endpointOf(fields: Fields, name: string, coordinator: string): string {
     throw new UserError(
       'UNEXPECTED_ANSWER',
       `${new URL(coordinator).host} is not Arcade's own, but would have you sign in there.`,
-      { hint: "Correct its configuration, or sign in with --host cloud.arcade.dev." },
+      { hint: 'Correct its configuration, or sign in with --host cloud.arcade.dev.' },
     );
   }
   return href;

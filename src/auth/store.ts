@@ -1,11 +1,12 @@
 /** Stores who has signed in, and in which project they work. */
 import { UserError } from '../errors.ts';
 import type { Fields } from '../infra/answer.ts';
+import { LIMITS } from '../settings.ts';
 import { alone, authFields, changeCloud } from './change.ts';
 import {
   type ApiKeyCredentials,
-  accountOf,
   type Context,
+  isSameLogin,
   type OAuthCredentials,
   understand,
 } from './credentials.ts';
@@ -31,7 +32,7 @@ export async function storeLogin(
     const { api: _api, auth: _auth, user: _user, context: _context, coordinator_url: _url, ...kept } = cloud;
     return { ...kept, ...loginFields(login) };
   };
-  await alone(directory, () => changeCloud(directory, edit, { discard }));
+  await alone(directory, LIMITS.credentialsLockMs, () => changeCloud(directory, edit, { discard }));
 }
 
 /** Makes another organization and project the active ones, unless somebody else has signed in. Throws UserError. */
@@ -42,14 +43,14 @@ export async function storeContext(
 ): Promise<void> {
   const edit = (cloud: Fields): Fields => {
     const found = understand({ cloud });
-    if (found === undefined || accountOf(found) !== accountOf(credentials)) {
+    if (found === undefined || !isSameLogin(found, credentials)) {
       throw new UserError('CREDENTIALS_BUSY', 'Somebody logged in or out meanwhile: nothing was switched.', {
         hint: 'Look with `arcade whoami` and try again.',
       });
     }
     return { ...cloud, context: { ...fieldsOf(cloud.context), ...contextFields(context) } };
   };
-  await alone(directory, () => changeCloud(directory, edit, { discard: false }));
+  await alone(directory, LIMITS.credentialsLockMs, () => changeCloud(directory, edit, { discard: false }));
 }
 
 function loginFields(login: NewLogin): Fields {

@@ -16,7 +16,7 @@ const PASTE_BEGINS = '\u001b[200~';
 const PASTE_ENDS = '\u001b[201~';
 
 /** A key: an escape sequence (CSI, SS3, Alt with a key), a line end, or one character. */
-const KEY = /\u001b\[[0-?]*[ -/]*[@-~]|\u001bO.|\u001b[^[O]|\r\n|[^]/uy;
+const KEY = /\u001b\[[0-?]*[ -/]*[@-~]|\u001bO.|\u001b[^[O]|\r\n|./suy;
 const UNFINISHED = /\u001b(?:\[[0-?]*[ -/]*|O)?$/;
 
 /** An empty line. Enter ends it; Backspace, Ctrl-U and Ctrl-W delete; other keys that write nothing do nothing. */
@@ -26,13 +26,13 @@ export function openHiddenLine(): HiddenLine {
   let held = '';
 
   function press(key: string, isLast: boolean): Ending | null {
+    if (key === '\u0003') return { kind: 'interrupt' };
     if (key === PASTE_BEGINS || key === PASTE_ENDS) pasting = key === PASTE_BEGINS;
     else if (pasting) text += /^[\r\n]/.test(key) ? '\n' : key;
     else if (/^[\r\n]/.test(key))
       return isLast ? { kind: 'line', text: dropLineEnd(text) } : { kind: 'several' };
-    else if (key === '\u0003') return { kind: 'interrupt' };
     else if (key === '\u0004') return text === '' ? { kind: 'end' } : null;
-    else if (key === '\u007f' || key === '\b') text = text.replace(/[^]$/u, '');
+    else if (key === '\u007f' || key === '\b') text = text.replace(/.$/su, '');
     else if (key === '\u0015') text = '';
     else if (key === '\u0017') text = text.replace(/\S*\s*$/, '');
     else if (key === '\t' || !/^\p{Cc}/u.test(key)) text += key;

@@ -6,6 +6,7 @@ export type Paint = Pick<Kleur, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'c
 export interface Stream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly writable?: boolean;
   write(text: string): unknown;
 }
 
@@ -21,13 +22,17 @@ export interface Output {
   /** Columns to keep to; null when the result goes to a file or a pipe and is to be whole. */
   readonly width: number | null;
   readonly stderrIsTerminal: boolean;
+  /** Whether somebody still reads the result. */
+  readonly isOpen: boolean;
+  /** Whether the terminal's character set has more than ASCII. */
+  readonly unicode: boolean;
   /** The colours of a stream: none unless it is a terminal that wants them. Read only when first asked for. */
   paint(stream: 'stdout' | 'stderr'): Promise<Paint>;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Opens the terminal. `env` is looked at for NO_COLOR, FORCE_COLOR and TERM. */
+/** Opens the terminal. `env` is looked at for NO_COLOR, FORCE_COLOR, TERM and the locale. */
 export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Output {
   const streams = { stdout, stderr };
   const stderrIsTerminal = stderr.isTTY === true;
@@ -48,6 +53,10 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
     // A terminal that does not know its size says 0.
     width: stdout.isTTY === true ? Math.max(40, stdout.columns || 80) : null,
     stderrIsTerminal,
+    get isOpen() {
+      return stdout.writable !== false;
+    },
+    unicode: isUnicode(env),
     async paint(stream) {
       return wantsColour(streams[stream], env) ? await colours() : PLAIN;
     },
@@ -65,6 +74,11 @@ export function visible(text: string): string {
     UNSAFE,
     (character) => SHORT[character] ?? `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
+}
+
+/** A value as JSON on one line, safe to print. */
+export function compactJson(value: unknown): string {
+  return escapeC1(JSON.stringify(value));
 }
 
 /** JSON leaves DEL and the C1 controls as they are, which some terminals obey. */
@@ -86,4 +100,11 @@ function wantsColour(stream: Stream, env: Environment): boolean {
   if ((env.NO_COLOR ?? '') !== '') return false;
   if ((env.FORCE_COLOR ?? '') !== '') return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
   return stream.isTTY === true && env.TERM !== 'dumb';
+}
+
+/** The first of these that is set decides, as in setlocale(3); none is the C locale, but for systems that have none. */
+function isUnicode(env: Environment): boolean {
+  const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find((value) => (value ?? '') !== '');
+  if (locale !== undefined) return /utf-?8/i.test(locale);
+  return process.platform === 'darwin' || (env.WT_SESSION ?? '') !== '';
 }

@@ -1,7 +1,9 @@
 /** Asks for what must not be seen, and reads what is piped in. */
+import { isUtf8 } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import type { ReadStream } from 'node:tty';
-import { usageError } from '../errors.ts';
+import { EXIT, UserError, usageError } from '../errors.ts';
+import { LIMITS } from '../settings.ts';
 import { type Ending, MARK_PASTES, openHiddenLine } from './hidden-line.ts';
 
 /** Standard input, as a terminal or a pipe. */
@@ -10,7 +12,7 @@ export type Input = NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY' | '
 /** Thrown when the person presses Ctrl-C at a prompt. */
 export class PromptInterrupted extends Error {}
 
-/** How long what follows a line is awaited, so that none of it is left for the shell to run. */
+/** How long it must be quiet after surplus lines, so that none of them is left for the shell to run. */
 const DRAIN_MS = 100;
 
 /**
@@ -53,22 +55,41 @@ function readLine(input: Input): Promise<Ending> {
   const line = openHiddenLine();
   const decoder = new StringDecoder('utf8');
   return new Promise((resolve) => {
-    let ended = false;
+    let surplus: NodeJS.Timeout | undefined;
     const end = (ending: Ending): void => {
+      clearTimeout(surplus);
       input.removeListener('data', take).removeListener('end', hangUp).removeListener('error', hangUp);
       input.pause();
       resolve(ending);
     };
     const hangUp = (): void => end({ kind: 'end' });
     const take = (chunk: Buffer | string): void => {
-      const ending = ended ? null : line.feed(decoder.write(chunk as Buffer));
-      if (ending === null) return;
-      ended = true;
-      if (ending.kind === 'several') setTimeout(() => end(ending), DRAIN_MS);
-      else end(ending);
+      surplus?.refresh();
+      const ending = surplus === undefined ? line.feed(decoder.write(chunk as Buffer)) : null;
+      if (ending?.kind === 'several') surplus = setTimeout(() => end(ending), DRAIN_MS);
+      else if (ending !== null) end(ending);
     };
     input.on('data', take).once('end', hangUp).once('error', hangUp).resume();
   });
+}
+
+/**
+ * Reads all of standard input as text and takes one final line end off: `echo` and most editors write it.
+ * Rejects with a usage error when it cannot be read, is too large, or is not UTF-8.
+ */
+export async function readAll(input: Input): Promise<string> {
+  const bytes = await readBytes(input, LIMITS.inputBytes).catch((cause: unknown) => {
+    throw new UserError('VALUE_REQUIRED', 'Standard input cannot be read.', { exitCode: EXIT.usage, cause });
+  });
+  if (bytes === undefined) throw usageError('Standard input is too large.', undefined, 'INVALID_VALUE');
+  if (!isUtf8(bytes)) {
+    throw usageError(
+      'Standard input is not UTF-8 text.',
+      'Encode binary values first, for example with base64.',
+      'INVALID_VALUE',
+    );
+  }
+  return bytes.toString('utf8').replace(/\r?\n$/, '');
 }
 
 /** Reads all there is; undefined when it is more than `limit` bytes. Rejects with what the system says. */

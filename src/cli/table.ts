@@ -6,6 +6,12 @@ interface TableOptions {
   /** Columns of the terminal; null: nothing is cut. */
   readonly width: number | null;
   readonly paint: Paint;
+  /** False: what is cut ends in "..", for terminals that have only ASCII. */
+  readonly unicode?: boolean;
+  /** Columns of numbers, which end under one another. */
+  readonly right?: ReadonlySet<number>;
+  /** Colours a cell that has its width already. */
+  readonly style?: (cell: string, column: number, row: number) => string;
 }
 
 const GAP = '  ';
@@ -19,18 +25,23 @@ export function tableLines(
   rows: readonly (readonly string[])[],
   options: TableOptions,
 ): string[] {
-  const cells = rows.map((row) => row.map(visible));
+  const cells = rows.map((row) => row.map((cell) => (isPlain(cell) ? cell : visible(cell))));
   const natural = headings.map((heading, i) =>
-    cells.reduce((widest, row) => Math.max(widest, stringWidth(row[i] ?? '')), stringWidth(heading)),
+    cells.reduce((widest, row) => Math.max(widest, widthOf(row[i] ?? '')), widthOf(heading)),
   );
   const widths =
     options.width === null ? natural : fit(natural, options.width - GAP.length * (headings.length - 1));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => pad(cut(cell, widths[i] ?? 0), widths[i] ?? 0))
-      .join(GAP)
-      .trimEnd();
-  return [options.paint.bold(line(headings)), ...cells.map(line)];
+  const { right, unicode = true, style } = options;
+  const fitted = (row: readonly string[]): string[] =>
+    row.map((cell, i) => pad(cut(cell, widths[i] ?? 0, unicode), widths[i] ?? 0, right?.has(i) === true));
+  const heading = options.paint.bold(fitted(headings).join(GAP).trimEnd());
+  const lines = cells.map((row, number) => {
+    const padded = fitted(row);
+    const last = row.findLastIndex((cell) => cell !== '');
+    const shown = [...padded.slice(0, last), (padded[last] ?? '').trimEnd()];
+    return shown.map((cell, column) => style?.(cell, column, number) ?? cell).join(GAP);
+  });
+  return [heading, ...lines];
 }
 
 const NARROWEST = 4;
@@ -46,18 +57,37 @@ function fit(natural: readonly number[], room: number): number[] {
 /** What a reader takes for one character is kept or dropped as a whole, such as an emoji of several. */
 const CHARACTERS = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
+function cut(text: string, width: number, unicode: boolean): string {
+  if (widthOf(text) <= width) return text;
+  const mark = unicode ? '…' : '..';
   let kept = '';
   for (const { segment } of CHARACTERS.segment(text)) {
-    if (stringWidth(kept + segment) > width - 1) break;
+    if (widthOf(kept + segment) > width - mark.length) break;
     kept += segment;
   }
-  return `${kept}…`;
+  return kept + mark;
 }
 
-function pad(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+function pad(text: string, width: number, right: boolean): string {
+  const blank = ' '.repeat(Math.max(0, width - widthOf(text)));
+  return right ? blank + text : text + blank;
+}
+
+/** Most cells are plain ASCII, for which there is nothing to look up. */
+function isPlain(text: string): boolean {
+  return /^[ -~]*$/.test(text);
+}
+
+/** A column repeats itself: the few texts that take long to measure are measured once. */
+const measured = new Map<string, number>();
+
+function widthOf(text: string): number {
+  if (isPlain(text)) return text.length;
+  const known = measured.get(text);
+  if (known !== undefined) return known;
+  const width = stringWidth(text);
+  if (measured.size < 1000) measured.set(text, width);
+  return width;
 }
 
 function sum(numbers: readonly number[]): number {

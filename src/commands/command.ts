@@ -2,12 +2,13 @@
 
 import type { ConnectionOptions } from '../auth/connection.ts';
 import type { Credentials } from '../auth/credentials.ts';
-import type { Options } from '../cli/arguments.ts';
+import type { Options, Parsed } from '../cli/arguments.ts';
 import type { Output } from '../cli/output.ts';
 import type { Input } from '../cli/prompt.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { IdentityChange } from '../usage/append.ts';
+import type { CommandName } from '../usage/event.ts';
 
 export interface Invocation {
   readonly options: Options;
@@ -18,6 +19,8 @@ export interface Invocation {
   readonly input: Input;
   /** Asks on the terminal without echo; null at end of input. */
   readonly askHidden: (question: string) => Promise<string | null>;
+  /** Takes another command line apart, and tells which events it would be recorded by; null for none. */
+  readonly understand: (argv: readonly string[]) => { parsed: Parsed; event: CommandName | null };
   /** The credentials in force, read once. Rejects with UserError when they cannot be read. */
   readonly credentials: () => Promise<Credentials>;
   /** To be called by a command that has changed who is signed in, with what it signed in with. */

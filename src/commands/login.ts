@@ -42,9 +42,16 @@ export const run: Run = async (invocation) => {
     return;
   }
   const login = await logInWithBrowser(
-    { coordinator, timeoutSeconds, interrupted, show: (url) => show(invocation, url), debug: debugOf(invocation) },
+    {
+      coordinator,
+      timeoutSeconds,
+      interrupted,
+      show: (url, port) => show(invocation, url, port),
+      debug: debugOf(invocation),
+    },
     async (proof) => {
-      if (proof.kind === 'api_key' && proof.warning !== null) output.note(`Warning: ${visible(proof.warning)}`);
+      if (proof.kind === 'api_key' && proof.warning !== null)
+        output.note(`Warning: ${visible(proof.warning)}`);
       return store(await newLoginOf(proof, coordinator));
     },
   );
@@ -113,9 +120,12 @@ async function readKey({ askHidden, input }: Invocation): Promise<string> {
   return apiKey;
 }
 
-function show({ options, output }: Invocation, url: string): void {
+function show({ options, output }: Invocation, url: string, port: string): void {
   if (options['no-browser'] === true) {
     output.note(`Open this URL in your browser to log in: ${url}`);
+    output.note(
+      `It comes back to port ${port} of this machine: from another one, forward that port (ssh -L).`,
+    );
     return;
   }
   output.note('Opening a browser to log you in...');

@@ -42,7 +42,9 @@ async function removeAll({ directory, workDirectory }: Settings): Promise<Remove
     return removeDocument(credentialsFile(folder));
   };
   const own =
-    directory !== undefined && exists(credentialsFile(directory)) && (await alone(directory, () => remove(directory)));
+    directory !== undefined &&
+    exists(credentialsFile(directory)) &&
+    (await alone(directory, LIMITS.credentialsLockMs, () => remove(directory)));
   const other =
     workDirectory !== undefined &&
     (await holdsCredentials(join(workDirectory, 'credentials.yaml'))) &&

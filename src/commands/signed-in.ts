@@ -29,7 +29,9 @@ export async function requireLogin(invocation: Invocation): Promise<SignedIn> {
     throw new UserError(
       'API_KEY_UNSUPPORTED',
       `You are signed in with ${how}, which belongs to one project: there is nothing to switch.`,
-      { hint: `${credentials.source === 'environment' ? 'Unset it and run' : 'Run'} \`arcade login --force\`.` },
+      {
+        hint: `${credentials.source === 'environment' ? 'Unset it and run' : 'Run'} \`arcade login --force\`.`,
+      },
     );
   }
   const coordinator = chosenCoordinatorUrl(connection, settings, credentials);

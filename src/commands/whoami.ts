@@ -23,7 +23,10 @@ export const run: Run = async (invocation) => {
       account_id: owner.accountId,
       organization: context && { id: context.orgId, name: context.orgName },
       project: context && { id: context.projectId, name: context.projectName },
-      auth: credentials.kind === 'api_key' && credentials.source === 'environment' ? 'environment' : credentials.kind,
+      auth:
+        credentials.kind === 'api_key' && credentials.source === 'environment'
+          ? 'environment'
+          : credentials.kind,
     });
     return;
   }

@@ -50,6 +50,8 @@ export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
 }
 
 async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promise<HttpAnswer> {
+  // No header can hold it; sent all the same, it would look like a failure of the network.
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw unsendable();
   const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
   const retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
   agent ??= openAgent({ alwaysVerify: false });
@@ -60,13 +62,16 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
       if (last || ![502, 503, 504].includes(answer.status)) return { ...answer, tries };
     } catch (error) {
       const failure = failureOf(error);
-      if (last || failure === 'timeout' || failure === 'tls') throw unreachable(wanted.url, failure, error);
+      if (last || FINAL.includes(failure)) throw unreachable(wanted.url, failure, error);
     }
-    const pauseMs = 150 * 2 ** tries * (0.5 + Math.random() / 2);
+    const pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
     if (performance.now() + pauseMs > deadline) throw unreachable(wanted.url, 'timeout', undefined);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
+
+/** Failures that another try would meet again; the resolver has asked each name server twice by itself. */
+const FINAL: readonly NetworkFailure[] = ['timeout', 'tls', 'dns'];
 
 /** Shared, so that several secrets travel over the same connections; idle ones do not keep Node running. */
 let agent: Dispatcher | undefined;
@@ -82,7 +87,7 @@ async function once(
     method: wanted.method,
     headers: headersOf(wanted),
     body: bodyOf(wanted),
-    limitMs,
+    signal: AbortSignal.timeout(Math.max(1, Math.ceil(limitMs))),
   });
   const header = (name: string): string | undefined => {
     const value = response.headers[name];
@@ -138,6 +143,12 @@ const FAILURES: Readonly<Record<NetworkFailure, readonly [ErrorCode, string, str
   timeout: ['TIMED_OUT', 'it did not answer in time', 'Check your network connection and try again.'],
   other: ['NETWORK_FAILED', 'the network failed', 'Check your network connection and proxy settings.'],
 };
+
+function unsendable(): UserError {
+  return new UserError('CREDENTIALS_MALFORMED', 'The API key or token holds characters that none can have.', {
+    hint: 'Check ARCADE_API_KEY, or run `arcade login` again.',
+  });
+}
 
 function unreachable(url: string, failure: NetworkFailure, cause: unknown): UserError {
   const [code, what, hint] = FAILURES[failure];

@@ -9,37 +9,40 @@ export interface Lock {
   release(): void;
 }
 
-/** Takes the lock at once, or returns undefined when somebody else has it. Throws the system's error. */
+/** The lock can be neither taken nor looked at: its file is a directory, say. */
+class UnusableLockError extends Error {}
+
+/** Takes the lock at once, or returns undefined when somebody else has it. */
 function tryLock(path: string): Lock | undefined {
-  const db = openLockFile(path);
+  const db = open(path);
   try {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    db.close();
+    close(db);
     if (isBusy(error)) return undefined;
-    throw error;
+    throw unusable(error);
   }
   return { release: () => close(db) };
 }
 
 /**
  * Tells whether somebody holds the lock. Looking takes a shared lock for a moment; a taker who meets it tries
- * again (see `tryLockFor`), so a look never keeps anybody from the lock.
+ * again (see `tryLockFor`), so a look never keeps anybody from the lock. Throws UnusableLockError.
  */
 export function isLocked(path: string): boolean {
-  const db = openLockFile(path);
+  const db = open(path);
   try {
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
     return false;
   } catch (error) {
     if (isBusy(error)) return true;
-    throw error;
+    throw unusable(error);
   } finally {
     close(db);
   }
 }
 
-/** Takes the lock, trying for `waitMs`; a tenth of a second outlasts every look at it. */
+/** Takes the lock, trying for `waitMs`; a tenth of a second outlasts every look at it. Throws UnusableLockError. */
 export async function tryLockFor(path: string, waitMs: number): Promise<Lock | undefined> {
   const deadline = performance.now() + waitMs;
   for (;;) {
@@ -47,6 +50,19 @@ export async function tryLockFor(path: string, waitMs: number): Promise<Lock | u
     if (lock !== undefined || performance.now() >= deadline) return lock;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+function open(path: string): Sqlite.Database {
+  try {
+    return openLockFile(path);
+  } catch (error) {
+    throw unusable(error);
+  }
+}
+
+/** Wrapped, for what SQLite says of the lock's file must not be taken for a word about the spool. */
+function unusable(cause: unknown): UnusableLockError {
+  return new UnusableLockError('the lock file cannot be used', { cause });
 }
 
 function close(db: Sqlite.Database): void {

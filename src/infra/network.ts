@@ -1,8 +1,13 @@
 /** The one way to the network: undici with the user's proxies and certificates, and limits on every wait. */
 import type { Dispatcher } from 'undici';
+import connectMethod from 'undici/lib/api/api-connect.js';
 import requestMethod from 'undici/lib/api/api-request.js';
+import DispatcherBase from 'undici/lib/dispatcher/dispatcher.js';
 import EnvHttpProxyAgent from 'undici/lib/dispatcher/env-http-proxy-agent.js';
 import { LIMITS } from '../settings.ts';
+
+// As undici's index does: its agent for proxies calls this method.
+DispatcherBase.prototype.connect = connectMethod as typeof DispatcherBase.prototype.connect;
 
 /** How an exchange failed before any answer came. */
 export type NetworkFailure = 'dns' | 'refused' | 'lost' | 'tls' | 'timeout' | 'other';
@@ -15,6 +20,8 @@ export function openAgent({ alwaysVerify }: { alwaysVerify: boolean }): Dispatch
   const tls = alwaysVerify ? { rejectUnauthorized: true } : {};
   return new EnvHttpProxyAgent({
     connect: { timeout: LIMITS.connectMs, ...tls },
+    // Plain HTTP is not tunnelled: many proxies allow CONNECT to port 443 alone.
+    proxyTunnel: false,
     ...(alwaysVerify ? { requestTls: tls, proxyTls: tls } : {}),
     keepAliveTimeout: 10_000,
   });
@@ -23,19 +30,16 @@ export function openAgent({ alwaysVerify }: { alwaysVerify: boolean }): Dispatch
 /** Sends one request and resolves with the answer's head; its body is still to be read. Redirects are answers. */
 export function send(agent: Dispatcher, url: string, options: Exchange): Promise<Dispatcher.ResponseData> {
   const { origin, pathname, search } = new URL(url);
-  const limits = {
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    signal: AbortSignal.timeout(Math.max(1, Math.ceil(options.limitMs))),
-  };
-  const { method, headers, body } = options;
+  const { method, headers, body, signal } = options;
   return requestMethod.call(agent, {
     origin,
     path: `${pathname}${search}`,
     method,
     headers,
     body,
-    ...limits,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    signal,
   });
 }
 
@@ -43,8 +47,8 @@ interface Exchange {
   readonly method: Dispatcher.HttpMethod;
   readonly headers: Record<string, string>;
   readonly body: string | Buffer | null;
-  /** For all of the exchange, the reading of the body included. */
-  readonly limitMs: number;
+  /** Ends the exchange, the reading of the body included; nothing else limits it. */
+  readonly signal: AbortSignal;
 }
 
 /** Names the kind of a network error; undici nests the system's error below its own. */

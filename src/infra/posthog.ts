@@ -43,23 +43,31 @@ export function openDeliverer(host: string, apiKey: string): Deliverer {
   };
 }
 
-/**
- * The event object of a record as it goes on the wire, posthog-node's own fields included. posthog-node makes
- * it, and nothing is sent. An unbound record (distinctId '') is shown with null.
- */
+/** The event object of a record as it goes on the wire (see `postHogEvents`). */
 export async function postHogEvent(record: WireRecord): Promise<Record<string, unknown>> {
-  let event: Record<string, unknown> = {};
-  const client = openClient('phc_shown_only', 1, {
+  return (await postHogEvents([record]))[0] ?? {};
+}
+
+/**
+ * The event objects of records as they go on the wire, posthog-node's own fields included. posthog-node makes
+ * them, and nothing is sent. An unbound record (distinctId '') is shown with null.
+ */
+export async function postHogEvents(records: readonly WireRecord[]): Promise<Record<string, unknown>[]> {
+  let events: Record<string, unknown>[] = [];
+  const client = openClient('phc_shown_only', records.length, {
     disableCompression: true,
+    maxBatchSize: records.length + 1,
     fetch: async (_url, options) => {
-      const { batch } = JSON.parse(String(options.body)) as { batch: Record<string, unknown>[] };
-      event = batch[0] ?? {};
+      events = events.concat(
+        (JSON.parse(String(options.body)) as { batch: Record<string, unknown>[] }).batch,
+      );
       return { status: 200, text: async () => '', json: async () => ({}) };
     },
   });
-  client.capture(messageOf({ ...record, distinctId: record.distinctId || 'unbound' }));
+  for (const record of records)
+    client.capture(messageOf({ ...record, distinctId: record.distinctId || 'unbound' }));
   await client.flush();
-  return record.distinctId === '' ? { ...event, distinct_id: null } : event;
+  return events.map((event, i) => (records[i]?.distinctId === '' ? { ...event, distinct_id: null } : event));
 }
 
 interface Sending {
@@ -125,24 +133,29 @@ async function ask(
   dispatcher: Dispatcher,
   limitMs: number,
 ): Promise<Answer> {
+  const limit = new AbortController();
+  // Not AbortSignal.timeout(), which would keep the body in memory until its time is up.
+  const timer = setTimeout(() => limit.abort(), Math.max(1, limitMs));
   try {
     const body = options.body instanceof Blob ? Buffer.from(await options.body.arrayBuffer()) : options.body;
     const response = await send(dispatcher, url, {
       method: options.method as Dispatcher.HttpMethod,
       headers: options.headers,
       body: body as string | Buffer,
-      limitMs,
+      signal: limit.signal,
     });
     const text = await readShort(response.body);
     const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
     return judge(response.statusCode, header('content-type') ?? '', text, header('retry-after'));
   } catch {
     return { kind: 'offline', status: null };
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-/** PostHog's answers are a few bytes; of a portal's page the beginning is enough. */
-async function readShort(body: Dispatcher.ResponseData['body']): Promise<string> {
+/** The beginning of a body: PostHog's answers are a few bytes, and of a portal's page no more is needed. */
+export async function readShort(body: Dispatcher.ResponseData['body']): Promise<string> {
   let text = '';
   for await (const chunk of body) {
     text += (chunk as Buffer).toString('latin1');
@@ -151,8 +164,16 @@ async function readShort(body: Dispatcher.ResponseData['body']): Promise<string>
   return text;
 }
 
-/** Source of the statuses: PostHog's rust/capture, v0_endpoint.rs and api.rs. */
-function judge(status: number, contentType: string, text: string, retryAfter: string | undefined): Answer {
+/**
+ * What an answer says, and whether it is PostHog's. Source of the statuses: PostHog's rust/capture,
+ * v0_endpoint.rs and api.rs.
+ */
+export function judge(
+  status: number,
+  contentType: string,
+  text: string,
+  retryAfter: string | undefined,
+): Answer {
   if (status === 200) return isPostHogs(text) ? { kind: 'accepted', status } : { kind: 'portal', status };
   if (status === 413) return { kind: 'too-large', status };
   // What a network says that wants a login first (RFC 6585).

@@ -19,7 +19,10 @@ export function parseAssignment(argument: string, position: number): Assignment 
   // White space, and no value: more likely a passphrase than a key.
   if (isBlank || (value === null && /\s/.test(key))) throw invalidAssignment(position);
   // Node puts U+FFFD for bytes that are not UTF-8: the secret would be another one.
-  if (argument.includes('\ufffd')) throw notText(`argument ${position}`);
+  if (argument.includes('\ufffd')) {
+    const hint = 'Encode binary values first, for example with base64.';
+    throw usageError(`Argument ${position} is not UTF-8 text.`, hint, 'INVALID_VALUE');
+  }
   checkKey(key, position);
   return { key, value };
 }
@@ -43,15 +46,6 @@ export function invalidAssignment(position: number): UserError {
     `Invalid format (argument ${position}). Expected KEY=VALUE`,
     'A KEY alone asks for its value on a terminal; in a script use --stdin.',
     'INVALID_PAIR',
-  );
-}
-
-/** The error of a value that would not arrive as it was given. `where` says where it came from. */
-export function notText(where: string): UserError {
-  return usageError(
-    `What ${where} holds is not UTF-8 text.`,
-    'Encode binary values first, for example with base64.',
-    'INVALID_VALUE',
   );
 }
 

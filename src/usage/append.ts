@@ -50,8 +50,13 @@ export type Appended = 'refused' | { readonly wake: boolean };
 export function append(spool: Spool, entry: Entry): Appended {
   return withIdentity(spool, {
     change: (newAnonId) => (installationOf(spool).consent === 0 ? null : whose(spool, entry, newAnonId)),
-    then: (owner) => (owner === null ? 'refused' : { wake: insert(spool, entry, owner) }),
+    rest: (owner) => (owner === null ? 'refused' : { wake: insert(spool, entry, owner) }),
   });
+}
+
+/** The same to a copy of the spool, inside a transaction of its caller's: nothing reaches the disk. */
+export function appendToCopy(copy: Spool, entry: Entry): void {
+  insert(copy, entry, whose(copy, entry, randomUUID));
 }
 
 /** Brings usage.json up to date if that is due, once what the other program wrote there has been followed. */
@@ -61,7 +66,7 @@ export function exportIfDue(spool: Spool, now: number): void {
     change: (newAnonId) => {
       if (currentIdentity(spool) !== null) follow(spool, undefined, { now, newAnonId });
     },
-    then: () => undefined,
+    rest: () => undefined,
   });
 }
 

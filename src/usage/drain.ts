@@ -36,8 +36,8 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
   const { spool, leftMs } = draining;
   const stop = reasonToStop(draining);
   if (stop !== undefined) return stop;
-  await bindUnbound(spool, draining.resolving);
-  exportIfDue(spool);
+  await bindUnbound(spool, draining.resolving, draining.ignoreBackoff);
+  exportIfDue(spool, draining.now());
   const destination = destinationId(installationOf(spool), draining.destination);
   if (!draining.ignoreBackoff && backoffInForce(spool, destination, draining.now()) !== null)
     return 'backing off';

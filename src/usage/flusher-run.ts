@@ -54,7 +54,7 @@ async function live(run: Run, lock: Lock, id: number): Promise<RunOutcome> {
   };
   try {
     for (;;) {
-      const outcome = await drain({ ...run, deliverer, resolving, onDelivered });
+      const outcome = await persist(run.leftMs, () => drain({ ...run, deliverer, resolving, onDelivered }));
       if (outcome === 'drained') await linger(run);
       if (await persist(run.leftMs, () => letGo(run, lock, id, outcome))) return outcome;
     }
@@ -64,10 +64,9 @@ async function live(run: Run, lock: Lock, id: number): Promise<RunOutcome> {
 }
 
 /** From here on the lock tells that a flusher is alive; the mark of the one that was asked for has served. */
-function begin({ spool, now, ignoreBackoff }: Run): number {
+function begin({ spool, now }: Run): number {
   return spool.transaction(() => {
     spool.statement('UPDATE installation SET flusher_asked_at = NULL').run();
-    if (ignoreBackoff) spool.statement('UPDATE installation SET resolve_until = 0').run();
     spool
       .statement(
         'DELETE FROM flusher_run WHERE id <= (SELECT id FROM flusher_run ORDER BY id DESC LIMIT 1 OFFSET ?)',

@@ -70,7 +70,9 @@ export function logOut(
 ): void {
   const next = rotate(identity, newAnonId);
   if (next === null) return;
-  take(spool, identity.id, { kind: 'adopt', identity: next, alias: false }, now);
+  retire(spool, identity.id, 'logged out', now);
+  insertIdentity(spool, next, now);
+  requestExport(spool);
 }
 
 /** Remembers whose credentials these are. */
@@ -89,9 +91,8 @@ function take(spool: Spool, currentId: number, { kind, identity, alias }: Step, 
   if (kind === 'change') {
     updateIdentity(spool, id, identity, now);
   } else {
-    retire(spool, id, { loggedOut: kind === 'adopt', now });
-    id =
-      kind === 'resume' ? resumeIdentity(spool, identity, now) : insertIdentity(spool, identity, now);
+    retire(spool, id, kind === 'adopt' ? 'rotated' : 'left', now);
+    id = kind === 'resume' ? resumeIdentity(spool, identity, now) : insertIdentity(spool, identity, now);
   }
   const { anonId, principalId } = identity;
   if (alias && principalId !== null) insertAlias(spool, { identityId: id, anonId, principalId }, now);
@@ -99,9 +100,9 @@ function take(spool: Spool, currentId: number, { kind, identity, alias }: Step, 
   return id;
 }
 
-/** Whether an anon_id has been linked to anybody, by us or by another program, now or earlier. */
+/** Whether an anon_id has been linked to anybody, by us or by another program, now or earlier, or may have been. */
 export function isLinked(spool: Spool, anonId: string): boolean {
-  const sql = 'SELECT 1 FROM identity WHERE anon_id = ? AND principal_id IS NOT NULL LIMIT 1';
+  const sql = 'SELECT 1 FROM identity WHERE anon_id = ? AND linked_at IS NOT NULL LIMIT 1';
   return spool.statement(sql).get(anonId) !== undefined;
 }
 
@@ -171,11 +172,20 @@ function resumeIdentity(spool: Spool, identity: Identity, now: number): number {
   return row.id;
 }
 
-/** A logged-out identity forgets its credentials, and with them that it could be resumed. */
-function retire(spool: Spool, id: number, { loggedOut, now }: { loggedOut: boolean; now: number }): void {
+type Ending =
+  /** Other credentials, or none any more: when they come back, so may the identity. */
+  | 'left'
+  /** It forgets its credentials, and with them that it could be resumed. */
+  | 'logged out'
+  /** The other program has begun another. It does so when it had linked this one, to an account that nobody knows. */
+  | 'rotated';
+
+function retire(spool: Spool, id: number, ending: Ending, now: number): void {
   spool
     .statement(
-      'UPDATE identity SET retired_at = ?, fingerprint = CASE WHEN ? THEN NULL ELSE fingerprint END WHERE id = ?',
+      `UPDATE identity SET retired_at = @now,
+         fingerprint = CASE WHEN @ending = 'left' THEN fingerprint END,
+         linked_at = CASE WHEN @ending = 'rotated' THEN coalesce(linked_at, @now) ELSE linked_at END WHERE id = @id`,
     )
-    .run(now, loggedOut ? 1 : 0, id);
+    .run({ id, ending, now });
 }

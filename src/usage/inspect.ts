@@ -1,14 +1,13 @@
-/** What a person may see of the spool: read in one snapshot, changing nothing. */
+/** What a person may see of the spool, read from a copy of it (`store.ts`), so that all of it belongs together. */
 import { existsSync } from 'node:fs';
-import { openReadOnly } from '../infra/database.ts';
-import { isLocked } from '../infra/lock.ts';
+import { isBusy, openReadOnly } from '../infra/database.ts';
 import type { WireRecord } from '../infra/posthog.ts';
-import { LIMITS, type Settings } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import { backoffInForce, destinationId } from './destination.ts';
 import { currentIdentity, type StoredIdentity } from './identities.ts';
 import { type Ledger, readLedger } from './ledger.ts';
 import { type PendingRecord, wireRecord } from './outbox.ts';
-import { installationOf, lockFile, type Spool, spoolFile, spoolOf } from './spool.ts';
+import { installationOf, lockFile, type Spool } from './spool.ts';
 
 export type RecordState = 'pending' | 'quarantined' | 'delivered';
 
@@ -52,24 +51,6 @@ export interface Status {
   readonly lastRun: FlusherRun | null;
 }
 
-/**
- * Reads from the spool with `look`, in one transaction, so that all it says belongs together. Undefined when
- * there is no spool yet. Throws when there is one that cannot be read.
- */
-export function inspect<T>(settings: Settings, look: (spool: Spool) => T): T | undefined {
-  if (settings.directory === undefined) return undefined;
-  const path = spoolFile(settings.directory);
-  if (!existsSync(path)) return undefined;
-  const db = openReadOnly(path, LIMITS.lockWaitMs);
-  try {
-    if (db.pragma('user_version', { simple: true }) === 0) return undefined;
-    const spool = spoolOf(settings.directory, db);
-    return db.transaction(() => look(spool))();
-  } finally {
-    db.close();
-  }
-}
-
 /** Everything that `usage status` tells. `now` is ms since the epoch. */
 export function readStatus(spool: Spool, settings: Settings, now: number): Status {
   const installation = installationOf(spool);
@@ -86,7 +67,7 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
     ).at,
     backoff: backoffInForce(spool, destinationId(installation, settings.destination), now),
     resolveUntil: installation.resolve_until,
-    flusherIsRunning: existsSync(lockFile(spool.directory)) && isLocked(lockFile(spool.directory)),
+    flusherIsRunning: isFlusherAlive(spool.directory),
     lastRun:
       one<FlusherRun | undefined>(
         'SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1',
@@ -94,51 +75,113 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
   };
 }
 
-/** Summaries of records, oldest first; the last `limit` of them. */
-export function listRecords(
-  spool: Spool,
-  filter: { state: RecordState | null; limit: number },
-): RecordSummary[] {
+/**
+ * Whether somebody holds usage.lock. The look takes a shared lock on it for a moment, for which a flusher that
+ * starts just then tries again, and makes no file.
+ */
+export function isFlusherAlive(directory: string): boolean {
+  const path = lockFile(directory);
+  if (!existsSync(path)) return false;
+  try {
+    const db = openReadOnly(path, 0);
+    try {
+      db.prepare('SELECT count(*) FROM sqlite_schema').get();
+      return false;
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    // A lock that cannot be read is nobody's flusher's.
+    return isBusy(error);
+  }
+}
+
+export interface Filter {
+  readonly state: RecordState | null;
+  readonly command: string | null;
+  /** Ms since the epoch; 0 for all. */
+  readonly since: number;
+  /** The last so many of them. */
+  readonly limit: number;
+}
+
+/** Summaries of records, oldest first, one at a time. */
+export function eachRecord(spool: Spool, filter: Filter): IterableIterator<RecordSummary> {
   return spool
     .statement(
       `SELECT * FROM (
          SELECT id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason
-         FROM record WHERE @state IS NULL OR state = @state ORDER BY id DESC LIMIT @limit
+         FROM record
+         WHERE (@state IS NULL OR state = @state) AND (@command IS NULL OR command_name = @command)
+           AND recorded_at >= @since
+         ORDER BY id DESC LIMIT @limit
        ) ORDER BY id`,
     )
-    .all(filter) as RecordSummary[];
+    .iterate(filter) as IterableIterator<RecordSummary>;
+}
+
+/** How many records a filter finds, whatever its limit. */
+export function countRecords(spool: Spool, { state, command, since }: Filter): number {
+  const sql = `SELECT count(*) AS n FROM record WHERE (@state IS NULL OR state = @state)
+    AND (@command IS NULL OR command_name = @command) AND recorded_at >= @since`;
+  return (spool.statement(sql).get({ state, command, since }) as { n: number }).n;
 }
 
 export interface RecordDetails {
   readonly record: RecordSummary;
   readonly wire: WireRecord;
   readonly attempts: readonly Attempt[];
+  readonly personless: boolean;
+  readonly settledAt: number | null;
 }
+
+type Row = RecordSummary & PendingRecord & { readonly settled_at: number | null };
 
 /** One record by its id or uuid; undefined when the spool does not have it. */
 export function findRecord(spool: Spool, id: string): RecordDetails | undefined {
   const column = /^\d+$/.test(id) ? 'id' : 'uuid';
-  const row = spool.statement(`SELECT * FROM record WHERE ${column} = ?`).get(id.toLowerCase()) as
-    | (RecordSummary & PendingRecord)
-    | undefined;
-  if (row === undefined) return undefined;
-  const { uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason } = row;
+  const row = spool.statement(`SELECT * FROM record WHERE ${column} = ?`).get(id.toLowerCase());
+  return row === undefined ? undefined : detailsOf(spool, row as Row);
+}
+
+/** Every record with its wire form and its attempts, oldest first, one at a time. */
+export function* eachRecordInFull(spool: Spool): Generator<RecordDetails> {
+  const ids = spool.statement('SELECT id FROM record ORDER BY id').all() as { id: number }[];
+  for (const { id } of ids) {
+    const found = findRecord(spool, String(id));
+    if (found !== undefined) yield found;
+  }
+}
+
+function detailsOf(spool: Spool, row: Row): RecordDetails {
+  const { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason } = row;
   return {
-    record: {
-      id: row.id,
-      uuid,
-      kind,
-      event,
-      command_name,
-      state,
-      distinct_id,
-      recorded_at,
-      attempts,
-      reason,
-    },
+    record: { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason },
     wire: wireRecord({ ...row, distinct_id: distinct_id ?? '' }),
     attempts: spool
       .statement('SELECT at, outcome, status, duration_ms FROM attempt WHERE record_id = ? ORDER BY id')
-      .all(row.id) as Attempt[],
+      .all(id) as Attempt[],
+    personless: row.personless === 1,
+    settledAt: row.settled_at,
   };
+}
+
+export interface LatestAnswer {
+  readonly at: number;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly duration_ms: number;
+  /** How many records were in the request. */
+  readonly records: number;
+}
+
+/** The last requests and what came of them, the latest first. */
+export function latestAnswers(spool: Spool, limit: number): LatestAnswer[] {
+  return spool
+    .statement(
+      `SELECT at, outcome, status, duration_ms, count(*) AS records
+       FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 5000)
+       GROUP BY at, outcome, status, duration_ms ORDER BY max(id) DESC LIMIT ?`,
+    )
+    .all(limit) as LatestAnswer[];
 }

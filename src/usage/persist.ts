@@ -8,10 +8,10 @@ const PAUSE_MS = 20;
  * is thus settled and not sent twice. Waiting in here and not in SQLite lets the other batches go on. Throws
  * what `work` throws.
  */
-export async function persist<T>(leftMs: () => number, work: () => T): Promise<T> {
+export async function persist<T>(leftMs: () => number, work: () => T | Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return work();
+      return await work();
     } catch (error) {
       if (!isBusy(error) || leftMs() <= 0) throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -84,7 +84,8 @@ function record(spool: Spool, execution: Execution, who: Recording, settings: Se
   return appended !== 'refused' && appended.wake;
 }
 
-function machineOf(settings: Settings): Machine {
+/** This machine, as far as it is recorded. */
+export function machineOf(settings: Settings): Machine {
   const system = type();
   return {
     cliVersion: settings.program.version,

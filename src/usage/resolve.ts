@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { FLUSHER } from '../settings.ts';
 import { backoffMs } from './backoff.ts';
 import { isDistinctId } from './event.ts';
-import { applyTransition, currentIdentity, isLinked, observe, rememberAccount } from './identities.ts';
-import { reconcile } from './identity.ts';
+import { accountOf, currentIdentity, follow, isLinked, rememberAccount } from './identities.ts';
+import { withIdentity } from './shared-identity.ts';
 import { fingerprintOf, installationOf, type Spool } from './spool.ts';
 import { mayResolve } from './wake.ts';
 
@@ -17,67 +17,105 @@ export type Whose =
   | { readonly kind: 'refused' }
   | { readonly kind: 'no answer' };
 
-export interface Resolving {
-  /** The credentials in force now, told apart as at append; null when there are none. */
+/** The credentials in force at one moment. */
+export interface InForce {
+  /** Told apart as at append: null when there are none, undefined when they cannot be read. */
   readonly account: string | null | undefined;
-  /** Asks the coordinator whose those credentials are. Never rejects. */
+  /** Asks the coordinator whose they are. Never rejects. */
   readonly ask: () => Promise<Whose>;
+}
+
+export interface Resolving {
+  /** Reads the credentials; they may be others each time. Never rejects. */
+  readonly credentials: () => Promise<InForce>;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly random: () => number;
 }
 
+/** Captures of the same credentials; those that are recorded from now on are not among them. */
 interface Unbound {
   readonly fingerprint: string | null;
   readonly resolvable: number;
+  readonly lastId: number;
 }
 
-/** Binds what can be bound. The coordinator is asked once at most. */
-export async function bindUnbound(spool: Spool, resolving: Resolving): Promise<void> {
-  const installation = installationOf(spool);
-  const inForce = fingerprintOf(installation, resolving.account);
-  const groups = spool
-    .statement(
-      `SELECT DISTINCT fingerprint, resolvable FROM record WHERE state = 'pending' AND distinct_id IS NULL`,
-    )
-    .all() as Unbound[];
-  for (const { fingerprint, resolvable } of groups) {
-    const known = fingerprint === null ? undefined : knownAccount(spool, fingerprint);
-    if (fingerprint !== null && known !== undefined) {
-      bindTo(spool, fingerprint, known, resolving.now());
-    } else if (fingerprint === null || resolvable === 0 || fingerprint !== inForce) {
-      release(spool, { fingerprint, resolvable }, Number.MAX_SAFE_INTEGER);
-    } else if (mayResolve(installationOf(spool), resolving.now())) {
-      settle(spool, fingerprint, await resolving.ask(), resolving);
+/**
+ * Binds what can be bound. The coordinator is asked once at most, and with `ignoreBackoff` also while it is
+ * being left alone.
+ */
+export async function bindUnbound(spool: Spool, resolving: Resolving, ignoreBackoff: boolean): Promise<void> {
+  const groups = unboundGroups(spool);
+  if (groups.length === 0) return;
+  // After the look at the records: whoever replaced the credentials since may have recorded under the new ones.
+  const inForce = await resolving.credentials();
+  const fingerprint = fingerprintOf(installationOf(spool), inForce.account);
+  for (const group of groups) {
+    const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
+    if (group.fingerprint !== null && known !== null) {
+      bindTo(spool, group.fingerprint, known, resolving.now());
+    } else if (
+      group.fingerprint === null ||
+      group.resolvable === 0 ||
+      isGone(group.fingerprint, fingerprint)
+    ) {
+      release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now());
+    } else if (ignoreBackoff || mayResolve(installationOf(spool), resolving.now())) {
+      settle(spool, { ...group, fingerprint: group.fingerprint }, await inForce.ask(), resolving);
     }
   }
 }
 
-function settle(spool: Spool, fingerprint: string, whose: Whose, { now, random }: Resolving): void {
+/** A file that is being written at this moment cannot be read either: then nothing is known to be gone. */
+function isGone(fingerprint: string, inForce: string | null | undefined): boolean {
+  return inForce !== undefined && inForce !== fingerprint;
+}
+
+/** Those that may be asked about first: the answer also binds what was recorded where asking was not allowed. */
+function unboundGroups(spool: Spool): Unbound[] {
+  return spool
+    .statement(
+      `SELECT fingerprint, resolvable, max(id) AS lastId FROM record WHERE state = 'pending' AND distinct_id IS NULL
+       GROUP BY fingerprint, resolvable ORDER BY resolvable DESC`,
+    )
+    .all() as Unbound[];
+}
+
+function settle(
+  spool: Spool,
+  group: Unbound & { readonly fingerprint: string },
+  whose: Whose,
+  { now, random }: Resolving,
+): void {
   if (whose.kind === 'principal' && isDistinctId(whose.principalId)) {
-    bindTo(spool, fingerprint, whose.principalId, now());
+    bindTo(spool, group.fingerprint, whose.principalId, now());
   } else if (whose.kind === 'refused') {
-    release(spool, { fingerprint, resolvable: 1 }, Number.MAX_SAFE_INTEGER);
+    release(spool, group, Number.MAX_SAFE_INTEGER, now());
   } else {
-    release(spool, { fingerprint, resolvable: 1 }, now() - FLUSHER.unboundMs);
+    release(spool, group, now() - FLUSHER.unboundMs, now());
     waitForAnswer(spool, now(), random);
   }
 }
 
 /** The captures of these credentials are the principal's, and so is the identity, if it is still theirs. */
 function bindTo(spool: Spool, fingerprint: string, principalId: string, now: number): void {
-  spool.transaction(() => {
-    rememberAccount(spool, fingerprint, principalId, now);
-    const current = currentIdentity(spool);
-    if (current?.fingerprint === fingerprint) {
-      const observation = observe(spool, installationOf(spool), fingerprint);
-      applyTransition(spool, current, reconcile(current, observation, randomUUID), now);
-    }
-    spool
-      .statement(
-        `UPDATE record SET distinct_id = ?, personless = 0 WHERE state = 'pending' AND distinct_id IS NULL AND fingerprint = ?`,
-      )
-      .run(principalId, fingerprint);
-    spool.statement('UPDATE installation SET resolve_since = 0, resolve_until = 0, resolve_streak = 0').run();
+  withIdentity(spool, {
+    change: (newAnonId) => {
+      // Without the credentials: an identity that the other program has begun since is not these ones' to take.
+      follow(spool, undefined, { now, newAnonId });
+      rememberAccount(spool, fingerprint, principalId, now);
+      if (currentIdentity(spool)?.fingerprint === fingerprint) follow(spool, fingerprint, { now, newAnonId });
+    },
+    rest: () => {
+      spool
+        .statement(
+          `UPDATE record SET distinct_id = ?, personless = 0 WHERE state = 'pending' AND distinct_id IS NULL AND fingerprint = ?`,
+        )
+        .run(principalId, fingerprint);
+      spool
+        .statement('UPDATE installation SET resolve_since = 0, resolve_until = 0, resolve_streak = 0')
+        .run();
+    },
   });
 }
 
@@ -86,24 +124,28 @@ function bindTo(spool: Spool, fingerprint: string, principalId: string, now: num
  * recorded. One that has been linked to anybody would make them that account's, so they then get an id of
  * their own, which is never aliased.
  */
-function release(spool: Spool, { fingerprint, resolvable }: Unbound, recordedUntil: number): void {
-  spool.transaction(() => {
-    const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
-      AND resolvable = @resolvable AND recorded_at <= @recordedUntil`;
-    const which = { fingerprint, resolvable, recordedUntil };
-    const identities = spool
-      .statement(
-        `SELECT DISTINCT i.id, i.anon_id FROM record AS r JOIN identity AS i ON i.id = r.identity_id WHERE ${where}`,
-      )
-      .all(which) as { id: number; anon_id: string }[];
-    for (const { id, anon_id } of identities) {
-      const distinctId = isLinked(spool, anon_id) ? randomUUID() : anon_id;
-      spool
+function release(spool: Spool, group: Unbound, recordedUntil: number, now: number): void {
+  const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
+    AND resolvable = @resolvable AND id <= @lastId AND recorded_at <= @recordedUntil`;
+  const which = { ...group, recordedUntil };
+  withIdentity(spool, {
+    // The other program may have linked that anon_id by now.
+    change: (newAnonId) => void follow(spool, undefined, { now, newAnonId }),
+    rest: () => {
+      const identities = spool
         .statement(
-          `UPDATE record SET distinct_id = @distinctId, personless = 1 WHERE ${where} AND identity_id = @id`,
+          `SELECT id, anon_id FROM identity WHERE id IN (SELECT identity_id FROM record WHERE ${where})`,
         )
-        .run({ ...which, id, distinctId });
-    }
+        .all(which) as { id: number; anon_id: string }[];
+      for (const { id, anon_id } of identities) {
+        const distinctId = isLinked(spool, anon_id) ? randomUUID() : anon_id;
+        spool
+          .statement(
+            `UPDATE record SET distinct_id = @distinctId, personless = 1 WHERE ${where} AND identity_id = @id`,
+          )
+          .run({ ...which, id, distinctId });
+      }
+    },
   });
 }
 
@@ -115,9 +157,4 @@ function waitForAnswer(spool: Spool, now: number, random: () => number): void {
       .statement('UPDATE installation SET resolve_since = ?, resolve_until = ?, resolve_streak = ?')
       .run(now, until, streak);
   });
-}
-
-function knownAccount(spool: Spool, fingerprint: string): string | undefined {
-  const sql = 'SELECT principal_id FROM account WHERE fingerprint = ?';
-  return (spool.statement(sql).get(fingerprint) as { principal_id: string } | undefined)?.principal_id;
 }

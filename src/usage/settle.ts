@@ -119,10 +119,14 @@ function reasonOf(answer: Answer): BackoffReason {
   return 'offline';
 }
 
+/** A record that a command has dropped meanwhile, over the bounds, has no attempts any more. */
 function noteAttempt(spool: Spool, recordId: number, { at, durationMs, answer }: Try): void {
   spool
-    .statement('INSERT INTO attempt (record_id, at, outcome, status, duration_ms) VALUES (?, ?, ?, ?, ?)')
-    .run(recordId, at, answer.kind, answer.status, Math.round(durationMs));
+    .statement(
+      `INSERT INTO attempt (record_id, at, outcome, status, duration_ms)
+       SELECT id, ?, ?, ?, ? FROM record WHERE id = ?`,
+    )
+    .run(at, answer.kind, answer.status, Math.round(durationMs), recordId);
   if (answer.kind === 'accepted') return;
   spool
     .statement(

@@ -22,22 +22,12 @@ const INTENTS_KEPT = 100;
 const TRIES = 3;
 
 /**
- * What usage.json says, if it is not as we last wrote it: its identity, or 'broken' when it is missing, cannot
- * be understood or was written by a transaction of ours that a crash undid; it is then to be written again.
- * Null: nothing has changed.
+ * What usage.json says, if it is not as we last wrote it: its identity, or 'broken' when it is missing or cannot
+ * be understood; it is then to be written again. Null: nothing has changed.
  */
 export function readShared(spool: Spool, installation: Installation): SharedFile | 'broken' | null {
-  const path = sharedFile(spool.directory);
-  const stamp = stampOf(path);
-  if (stamp === null) return 'broken';
-  if (stamp === installation.export_stamp) return null;
-  const text = readText(path);
-  if (text === null || isIntent(spool, text)) return 'broken';
-  try {
-    return understand(JSON.parse(text)) ?? 'broken';
-  } catch {
-    return 'broken'; // Not JSON: the same as missing.
-  }
+  const text = foreignText(spool, installation);
+  return text === undefined ? null : (understand(text) ?? 'broken');
 }
 
 /** Notes that usage.json is to be written. */
@@ -49,17 +39,23 @@ interface IdentityWork<C, R> {
   /** Changes who events are sent as; new anon_ids are drawn from `newAnonId`. May run several times. */
   readonly change: (newAnonId: () => string) => C;
   /** The rest of the transaction; runs at most once. */
-  readonly then: (changed: C) => R;
+  readonly rest: (changed: C) => R;
 }
 
 /** Thrown to undo a transaction that would write to usage.json what has not been noted before. */
 class Unforeseen extends Error {
-  readonly text: string;
+  readonly intent: Intent;
 
-  constructor(text: string) {
+  constructor(intent: Intent) {
     super('usage.json is to be written');
-    this.text = text;
+    this.intent = intent;
   }
+}
+
+interface Intent {
+  readonly text: string;
+  /** What another program has written there; null when that cannot be understood anyway. */
+  readonly replaces: string | null;
 }
 
 /**
@@ -80,29 +76,32 @@ export function withIdentity<C, R>(spool: Spool, work: IdentityWork<C, R>): R {
     try {
       return spool.transaction(() => {
         const changed = work.change(newAnonId);
-        const text = dueText(spool);
-        if (text !== null && tries < TRIES && !isIntent(spool, text)) throw new Unforeseen(text);
-        const result = work.then(changed);
-        if (text !== null) exportShared(spool, text);
+        const intent = intentOf(spool);
+        if (intent !== null && tries < TRIES && !isForeseen(spool, intent)) throw new Unforeseen(intent);
+        const result = work.rest(changed);
+        if (intent !== null) exportShared(spool, intent.text);
         return result;
       });
     } catch (error) {
       if (!(error instanceof Unforeseen)) throw error;
       spool.makeDurable();
-      spool.transaction(() => foresee(spool, error.text));
+      spool.transaction(() => foresee(spool, error.intent));
     }
   }
 }
 
-/** The text of usage.json if it is due; nothing is written once the person has refused. */
-function dueText(spool: Spool): string | null {
-  const { consent, export_due } = installationOf(spool);
-  if (consent === 0 || export_due === 0) return null;
+/** What is to be written if that is due; nothing is written once the person has refused. */
+function intentOf(spool: Spool): Intent | null {
+  const installation = installationOf(spool);
+  if (installation.consent === 0 || installation.export_due === 0) return null;
   const current = spool
     .statement('SELECT anon_id, principal_id FROM identity WHERE retired_at IS NULL')
     .get() as { anon_id: string; principal_id: string | null } | undefined;
   if (current === undefined) return null;
-  return JSON.stringify({ anon_id: current.anon_id, linked_principal_id: current.principal_id }, null, 2);
+  const content = { anon_id: current.anon_id, linked_principal_id: current.principal_id };
+  const foreign = foreignText(spool, installation);
+  const replaces = understand(foreign) === undefined ? null : (foreign ?? null);
+  return { text: JSON.stringify(content, null, 2), replaces };
 }
 
 function exportShared(spool: Spool, text: string): void {
@@ -116,28 +115,42 @@ function exportShared(spool: Spool, text: string): void {
   spool.statement('DELETE FROM export_intent WHERE text = ?').run(text);
 }
 
-/** What a crash has left in the file is taken for ours now: its note may go before the file is written again. */
-function foresee(spool: Spool, text: string): void {
-  const path = sharedFile(spool.directory);
-  const found = readText(path);
-  if (found !== null && isIntent(spool, found)) {
-    spool.statement('UPDATE installation SET export_stamp = ?, export_due = 1').run(stampOf(path));
-  }
-  spool.statement('INSERT OR IGNORE INTO export_intent (text) VALUES (?)').run(text);
+function foresee(spool: Spool, { text, replaces }: Intent): void {
+  spool.statement('INSERT OR REPLACE INTO export_intent (text, replaces) VALUES (?, ?)').run(text, replaces);
   spool
     .statement('DELETE FROM export_intent WHERE id <= (SELECT max(id) FROM export_intent) - ?')
     .run(INTENTS_KEPT);
 }
 
-function isIntent(spool: Spool, text: string): boolean {
-  return spool.statement('SELECT 1 FROM export_intent WHERE text = ?').get(text) !== undefined;
+function isForeseen(spool: Spool, { text, replaces }: Intent): boolean {
+  const sql = 'SELECT 1 FROM export_intent WHERE text = ? AND replaces IS ?';
+  return spool.statement(sql).get(text, replaces) !== undefined;
 }
 
-function understand(content: unknown): SharedFile | undefined {
-  if (typeof content !== 'object' || content === null) return undefined;
-  const { anon_id: anonId, linked_principal_id: principalId } = content as Record<string, unknown>;
-  if (!isDistinctId(anonId)) return undefined;
-  return { anonId, principalId: isDistinctId(principalId) ? principalId : null };
+/**
+ * The file's text if another program has written it, undefined if we have; '' when there is none. Of a text that
+ * a transaction of ours left there, which a crash then undid, what it replaced counts.
+ */
+function foreignText(spool: Spool, installation: Installation): string | undefined {
+  const path = sharedFile(spool.directory);
+  const stamp = stampOf(path);
+  if (stamp !== null && stamp === installation.export_stamp) return undefined;
+  const text = readText(path) ?? '';
+  const undone = spool.statement('SELECT replaces FROM export_intent WHERE text = ?').get(text) as
+    | { replaces: string | null }
+    | undefined;
+  return undone === undefined ? text : (undone.replaces ?? '');
+}
+
+function understand(text: string | undefined): SharedFile | undefined {
+  try {
+    const content = JSON.parse(text ?? '') as Record<string, unknown> | null;
+    const { anon_id: anonId, linked_principal_id: principalId } = content ?? {};
+    if (!isDistinctId(anonId)) return undefined;
+    return { anonId, principalId: isDistinctId(principalId) ? principalId : null };
+  } catch {
+    return undefined; // Not JSON: the same as missing.
+  }
 }
 
 /** The text of a plain file; null for anything else. Does not wait for the other end of a pipe. */

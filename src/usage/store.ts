@@ -10,7 +10,7 @@ import type { Settings } from '../settings.ts';
 import { type Spool, spoolFile, spoolOf } from './spool.ts';
 
 /** Why there is nothing to read. */
-export type Unreadable = 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy';
+export type Unreadable = 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy' | 'no sqlite';
 
 export type StoreState =
   | { readonly state: 'ok' }
@@ -28,26 +28,47 @@ export interface Reading<T> {
 
 /** Reads a copy of the spool with `look`. What keeps the store from being read is told, not thrown. */
 export function readStore<T>(settings: Settings, look: (spool: Spool) => T): Reading<T> {
-  const { directory } = settings;
-  if (directory === undefined) return { store: { state: 'absent' }, value: undefined };
+  let copy: Spool | undefined;
   try {
-    const copy = openStoreCopy(directory, settings.program.migrations);
-    if (copy === undefined) return { store: { state: 'absent' }, value: undefined };
-    try {
-      const value = look(copy);
-      return { store: lockState(directory), value };
-    } finally {
-      copy.close();
-    }
+    copy = openStoreCopy(settings);
+    if (copy === undefined) return ABSENT;
+    const value = look(copy);
+    return { store: lockState(copy.directory), value };
   } catch (error) {
-    const store = stateOf(error);
-    if (store === undefined) throw error;
-    return { store, value: undefined };
+    return told(error);
+  } finally {
+    copy?.close();
   }
 }
 
+/** The same for a look that takes its time. */
+export async function readStoreSlowly<T>(
+  settings: Settings,
+  look: (spool: Spool) => Promise<T>,
+): Promise<Reading<T>> {
+  let copy: Spool | undefined;
+  try {
+    copy = openStoreCopy(settings);
+    if (copy === undefined) return ABSENT;
+    return { store: { state: 'ok' }, value: await look(copy) };
+  } catch (error) {
+    return told(error);
+  } finally {
+    copy?.close();
+  }
+}
+
+const ABSENT = { store: { state: 'absent' }, value: undefined } as const;
+
+function told(error: unknown): Reading<never> {
+  const store = stateOf(error);
+  if (store === undefined) throw error;
+  return { store, value: undefined };
+}
+
 /** A copy of the spool that is there, or undefined. Throws what keeps it from being read. */
-function openStoreCopy(directory: string, migrations: string): Spool | undefined {
+function openStoreCopy({ directory, program }: Settings): Spool | undefined {
+  if (directory === undefined) return undefined;
   const path = spoolFile(directory);
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
@@ -56,7 +77,7 @@ function openStoreCopy(directory: string, migrations: string): Spool | undefined
   // Just made, by a process that has not come further yet: version 0, in the header's bytes 60 to 63.
   if (image.length === 0 || (image.length >= 100 && isSqlite(image) && image.readUInt32BE(60) === 0))
     return undefined;
-  return spoolOf(directory, openCopy(image, migrations));
+  return spoolOf(directory, openCopy(image, program.migrations));
 }
 
 /** An empty spool in memory, as the first command would find it. */
@@ -87,6 +108,22 @@ function lockState(directory: string): StoreState {
     message: `Process ${holder} has the usage spool locked; what it has not committed yet is not shown.`,
     advice: `If that lasts, see what it is with \`ps -p ${holder}\` and end it.`,
   };
+}
+
+/** What an error says of a store that was to be changed. */
+export function storeError(error: unknown): { readonly message: string; readonly advice: string } {
+  if (isBusy(error)) {
+    return {
+      message: 'The usage spool is locked by another process.',
+      advice: 'Try again in a moment; `arcade usage doctor` tells which process it is.',
+    };
+  }
+  return (
+    stateOf(error) ?? {
+      message: `The usage spool cannot be changed: ${error instanceof Error ? error.message : 'unknown'}.`,
+      advice: 'See what `arcade usage doctor` finds.',
+    }
+  );
 }
 
 /** What an error of the above says of the store; undefined when it is our own mistake. */
@@ -125,6 +162,13 @@ function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' |
 
 function systemState(error: unknown): { state: Unreadable; message: string; advice: string } | undefined {
   const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_DLOPEN_FAILED' || code === 'MODULE_NOT_FOUND') {
+    return {
+      state: 'no sqlite',
+      message: 'The native module of better-sqlite3 cannot be loaded: usage is not recorded.',
+      advice: 'Run `npm rebuild better-sqlite3` where this program is installed, or install it again.',
+    };
+  }
   if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EIO' && code !== 'ENOTDIR' && code !== 'ELOOP')
     return undefined;
   return {

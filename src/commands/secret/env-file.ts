@@ -1,5 +1,5 @@
 /** Reads what `--env-file` names: a file, or a pipe such as the shell's `<(command)`. */
-import { close, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { close, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { visible } from '../../cli/output.ts';
 import { readBytes } from '../../cli/prompt.ts';
@@ -17,8 +17,11 @@ export async function readEnvFile(path: string): Promise<Uint8Array> {
     if (!found.isFile() && !found.isFIFO()) throw unreadable(path, 'it is neither a file nor a pipe');
     if (found.size > LIMITS.inputBytes) throw unreadable(path, 'it is too large');
     if (found.isFile()) return readFileSync(descriptor);
+    const begun = readAtOnce(descriptor);
+    if (begun?.length === 0) return begun;
     const pipe = new Socket({ fd: descriptor, readable: true, writable: false });
     descriptor = undefined; // Closed with the socket.
+    if (begun !== undefined) pipe.unshift(begun);
     const bytes = await readBytes(pipe, LIMITS.inputBytes);
     if (bytes === undefined) throw unreadable(path, 'it is too large');
     return bytes;
@@ -31,6 +34,20 @@ export async function readEnvFile(path: string): Promise<Uint8Array> {
     );
   } finally {
     if (descriptor !== undefined) close(descriptor);
+  }
+}
+
+/**
+ * What a pipe holds already: nothing when nobody writes to it, which waiting would not tell; undefined when it
+ * is worth waiting for.
+ */
+function readAtOnce(pipe: number): Buffer | undefined {
+  const buffer = Buffer.alloc(64 * 1024);
+  try {
+    return buffer.subarray(0, readSync(pipe, buffer));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+    throw error;
   }
 }
 

@@ -1,17 +1,9 @@
 /** The values to be set: from arguments, the terminal, standard input or an environment file. */
-import { isUtf8 } from 'node:buffer';
 import { visible } from '../../cli/output.ts';
-import { readBytes } from '../../cli/prompt.ts';
-import { EXIT, UserError, usageError } from '../../errors.ts';
-import {
-  type Assignment,
-  checkKey,
-  invalidAssignment,
-  notText,
-  parseAssignment,
-} from '../../secrets/assignment.ts';
+import { readAll } from '../../cli/prompt.ts';
+import { UserError, usageError } from '../../errors.ts';
+import { type Assignment, checkKey, invalidAssignment, parseAssignment } from '../../secrets/assignment.ts';
 import { describeWarning, parseDotenv } from '../../secrets/dotenv.ts';
-import { LIMITS } from '../../settings.ts';
 import type { Invocation } from '../command.ts';
 import { readEnvFile } from './env-file.ts';
 
@@ -59,33 +51,19 @@ function fromArguments(invocation: Invocation): () => Promise<Values> {
   }
   return async () => {
     const values = new Map<string, string>();
-    for (const assignment of given) values.set(assignment.key, await valueOf(assignment, invocation));
+    for (const assignment of given) values.set(assignment.key, await read(assignment, invocation));
     return values;
   };
 }
 
-async function valueOf({ key, value, position, piped }: Given, invocation: Invocation): Promise<string> {
-  if (piped) return readPiped(invocation.input);
-  if (value !== null) return value;
-  const answer = await invocation.askHidden(`Value of secret '${visible(key)}' (not shown): `);
-  if (answer === null || answer.trim() === '') throw noValue(`No value was given for argument ${position}.`);
-  return answer;
-}
-
-/** One final line end is not part of the value: `echo` and most editors write it. */
-async function readPiped(input: Invocation['input']): Promise<string> {
-  const bytes = await readBytes(input, LIMITS.inputBytes).catch((cause: unknown) => {
-    throw noValue('Standard input cannot be read.', cause);
-  });
-  if (bytes === undefined) throw noValue('Standard input is too large.');
-  if (!isUtf8(bytes)) throw notText('standard input');
-  const value = bytes.toString('utf8').replace(/\r?\n$/, '');
-  if (value.trim() === '') throw noValue('Standard input holds no value.');
-  return value;
-}
-
-function noValue(message: string, cause?: unknown): UserError {
-  return new UserError('VALUE_REQUIRED', message, { exitCode: EXIT.usage, cause });
+async function read({ key, value, position, piped }: Given, invocation: Invocation): Promise<string> {
+  if (!piped && value !== null) return value;
+  const answer = piped
+    ? await readAll(invocation.input)
+    : await invocation.askHidden(`Value of secret '${visible(key)}' (not shown): `);
+  if (answer !== null && answer.trim() !== '') return answer;
+  const message = piped ? 'Standard input holds no value.' : `No value was given for argument ${position}.`;
+  throw usageError(message, undefined, 'VALUE_REQUIRED');
 }
 
 async function fromFile({ options, positionals, output }: Invocation): Promise<Values> {

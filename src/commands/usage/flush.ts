@@ -4,8 +4,9 @@ import { UserError, usageError } from '../../errors.ts';
 import { openSoundSpool, setAsideIfDamaged } from '../../usage/damage.ts';
 import { type RunOutcome, runFlusher } from '../../usage/flusher-run.ts';
 import { readLedger } from '../../usage/ledger.ts';
-import { spoolFile } from '../../usage/spool.ts';
+import { type Spool, spoolFile } from '../../usage/spool.ts';
 import type { Invocation, Run } from '../command.ts';
+import { progressLine } from './flush-progress.ts';
 
 const DEFAULT_SECONDS = 10;
 
@@ -41,18 +42,20 @@ async function drainNow(
 ): Promise<Report | undefined> {
   const { output, settings } = invocation;
   const { migrations } = settings.program;
-  const spool = openSoundSpool(directory, migrations);
+  let spool: Spool | undefined;
   try {
-    const before = readLedger(spool);
+    spool = openSoundSpool(directory, migrations);
+    const open = spool;
+    const before = readLedger(open);
     const outcome = await runFlusher({
-      spool,
+      spool: open,
       destination: settings.destination,
       connect: async () => (await import('../../sending.ts')).connect(settings, leftMs),
       ignoreBackoff: true,
       leftMs,
       now: Date.now,
       random: Math.random,
-      onDelivered: () => output.progress(`Sending: ${readLedger(spool).pending} left`),
+      onDelivered: () => output.progress(progressLine(before, readLedger(open), output.unicode)),
       maxRecords: settings.maxRecords,
       lockWaitMs: leftMs(),
       lingerMs: 0,
@@ -62,8 +65,11 @@ async function drainNow(
     spool.close();
     return { delivered: delivered - before.delivered, pending, quarantined, outcome };
   } catch (error) {
-    if (!setAsideIfDamaged(spool, migrations, error)) throw error;
-    return undefined;
+    if (spool !== undefined && setAsideIfDamaged(spool, migrations, error)) return undefined;
+    throw new UserError('UNEXPECTED', 'The usage spool cannot be used just now; nothing is lost.', {
+      hint: 'Another process may be holding it; try again, or run `arcade usage doctor`.',
+      cause: error,
+    });
   }
 }
 

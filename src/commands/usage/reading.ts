@@ -1,36 +1,28 @@
 /** Reading the spool for a person. */
 import { UserError } from '../../errors.ts';
-import { inspect } from '../../usage/inspect.ts';
 import type { Spool } from '../../usage/spool.ts';
+import { type Reading, readStore, readStoreSlowly, type StoreState } from '../../usage/store.ts';
 import type { Invocation } from '../command.ts';
 
 /** Reads with `look`; undefined when nothing has been recorded yet. Throws UserError when the spool cannot be read. */
 export function readSpool<T>({ settings }: Invocation, look: (spool: Spool) => T): T | undefined {
-  try {
-    return inspect(settings, look);
-  } catch (cause) {
-    throw new UserError('UNEXPECTED', 'The usage spool cannot be read.', {
-      hint: 'It may be damaged, locked, or of a newer version of this program; commands work all the same.',
-      cause,
-    });
-  }
+  return readable(readStore(settings, look));
 }
 
-/** An instant for JSON. */
-export function isoTime(at: number): string {
-  return new Date(at).toISOString();
+/** The same for a look that takes its time. */
+export async function readSpoolSlowly<T>(
+  { settings }: Invocation,
+  look: (spool: Spool) => Promise<T>,
+): Promise<T | undefined> {
+  return readable(await readStoreSlowly(settings, look));
 }
 
-/** How long ago, or ahead, in words: "3 min ago", "in 40 s". `at` and `now` in ms. */
-export function relativeTime(at: number, now: number): string {
-  const words = duration(Math.abs(now - at));
-  return at <= now ? `${words} ago` : `in ${words}`;
+function readable<T>({ store, value }: Reading<T>): T | undefined {
+  if (store.state === 'ok' || store.state === 'absent' || store.state === 'locked') return value;
+  throw unreadable(store);
 }
 
-function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 90) return `${seconds} s`;
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+/** What a command that needs the spool says of one that cannot be read. */
+export function unreadable(store: Extract<StoreState, { advice: string }>): UserError {
+  return new UserError('UNEXPECTED', store.message, { hint: store.advice });
 }

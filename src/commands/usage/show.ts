@@ -1,16 +1,20 @@
 /** `arcade usage show` */
+import { compactJson, type Paint } from '../../cli/output.ts';
 import { UserError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/posthog.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect.ts';
 import type { Run } from '../command.ts';
-import { isoTime, readSpool } from './reading.ts';
+import { printEvent } from './event-lines.ts';
+import { readSpool } from './reading.ts';
+import { isoTime, relativeTime, shortly } from './words.ts';
 
 /** Shows one record: its payload as it goes on the wire, and each try. */
 export const run: Run = async (invocation) => {
   const { output, options, positionals } = invocation;
-  const found = readSpool(invocation, (spool) => findRecord(spool, positionals[0] ?? ''));
+  const id = positionals[0] ?? '';
+  const found = readSpool(invocation, (spool) => findRecord(spool, id));
   if (found === undefined) {
-    throw new UserError('NOT_FOUND', 'There is no such record.', {
+    throw new UserError('NOT_FOUND', `There is no record ${id}.`, {
       hint: 'See `arcade usage list` for their ids.',
     });
   }
@@ -21,23 +25,50 @@ export const run: Run = async (invocation) => {
       payload,
       attempts: found.attempts.map((attempt) => ({ ...attempt, at: isoTime(attempt.at) })),
     });
-    return;
+    return undefined;
   }
+  const now = Date.now();
   const paint = await output.paint('stdout');
-  output.line(paint.bold(heading(found)));
-  output.line(JSON.stringify(payload, null, 2));
-  for (const line of describeAttempts(found.attempts)) output.line(line);
+  for (const line of head(found, now, paint)) output.line(line);
+  output.line();
+  printEvent(output, payload, paint);
+  output.line();
+  output.line(paint.dim(`On the wire: ${Buffer.byteLength(JSON.stringify(payload))} bytes`));
+  output.line(paint.dim(compactJson(payload)));
+  output.line();
+  for (const line of describeAttempts(found, now, paint)) output.line(line);
+  return undefined;
 };
 
-function heading({ record }: RecordDetails): string {
-  const reason = record.reason === null ? '' : ` (${record.reason})`;
-  return `Record ${record.id}: ${record.kind}, ${record.state}${reason}, recorded ${isoTime(record.recorded_at)}`;
+function head(found: RecordDetails, now: number, paint: Paint): string[] {
+  const { id, kind, state, reason, recorded_at: at } = found.record;
+  const colour = { delivered: paint.green, quarantined: paint.red, pending: paint.yellow }[state];
+  const why = reason === null ? '' : ` (${reason})`;
+  return [
+    `${paint.bold(`Record ${id}`)}  ${kind}, ${colour(state)}${why}`,
+    `Recorded  ${isoTime(at)}, ${relativeTime(at, now)}`,
+    `Sent as   ${identityInWords(found)}`,
+  ];
 }
 
-function describeAttempts(attempts: readonly Attempt[]): string[] {
-  if (attempts.length === 0) return ['Not tried yet.'];
-  return attempts.map(
-    ({ at, outcome, status, duration_ms }) =>
-      `${isoTime(at)}  ${outcome}${status === null ? '' : ` (${status})`} after ${duration_ms} ms`,
-  );
+function identityInWords({ record, wire, personless }: RecordDetails): string {
+  if (record.kind === 'alias') {
+    return `the account ${record.distinct_id}, to which it joins the anonymous id ${String(wire.properties.alias)}`;
+  }
+  if (record.distinct_id === null) return 'an account still to be found out; Arcade is asked when it is sent';
+  return personless ? `the anonymous id ${record.distinct_id}` : `the account ${record.distinct_id}`;
+}
+
+function describeAttempts({ attempts, record }: RecordDetails, now: number, paint: Paint): string[] {
+  if (attempts.length === 0) {
+    return [
+      record.state === 'delivered' ? 'How it was delivered is no longer kept.' : 'It was not tried yet.',
+    ];
+  }
+  const line = ({ at, outcome, status, duration_ms }: Attempt): string => {
+    const colour = outcome === 'accepted' ? paint.green : paint.red;
+    const answer = status === null ? 'no answer' : `status ${status}`;
+    return `  ${isoTime(at)}  ${colour(outcome.padEnd(12))}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
+  };
+  return [paint.bold('Tries'), ...attempts.map(line)];
 }

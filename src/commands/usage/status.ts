@@ -2,127 +2,125 @@
 import type { Paint } from '../../cli/output.ts';
 import type { Settings } from '../../settings.ts';
 import { readStatus, type Status } from '../../usage/inspect.ts';
-import type { Run } from '../command.ts';
-import { isoTime, readSpool, relativeTime } from './reading.ts';
+import { openEmptyCopy, readStore, type StoreState } from '../../usage/store.ts';
+import type { Invocation, Run } from '../command.ts';
+import { consentOf, statusDocument } from './status-document.ts';
+import { nextSender, type Sender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
+import { counted, isoTime, relativeTime } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
   const { output, settings, options } = invocation;
   const now = Date.now();
-  const status = readSpool(invocation, (spool) => readStatus(spool, settings, now));
-  const why = whyNothingIsSent(settings, status, now);
+  const { store, status, sender } = await look(invocation, now);
+  const why = whyNothingIsSent(settings, store, status, now);
   if (options.json === true) {
-    output.json(document(settings, status, why));
-    return;
+    output.json(statusDocument(settings, { store, status, sender, why }));
+  } else {
+    const seen = { store, status, sender, now };
+    for (const line of lines(settings, seen, await output.paint('stdout'))) output.line(line);
+    output.line();
+    output.line(why);
   }
-  for (const line of lines(settings, status, now, await output.paint('stdout'))) output.line(line);
-  output.line();
-  output.line(why);
+  return isBroken(store) ? 'UNEXPECTED' : undefined;
 };
 
-function consentOf(settings: Settings, status: Status | undefined): { enabled: boolean; decided_by: string } {
-  const { enabled, decidedBy } = settings.consent;
-  if (enabled && status?.consent === false) return { enabled: false, decided_by: 'usage disable' };
-  return { enabled, decided_by: decidedBy };
+interface Seen {
+  readonly store: StoreState;
+  readonly status: Status | undefined;
+  readonly sender: Sender | null;
 }
 
-function stateOf(status: Status | undefined): 'anonymous' | 'linked' | 'unresolved' {
-  const identity = status?.identity;
-  if (!identity || (identity.fingerprint === null && identity.principalId === null)) return 'anonymous';
-  return identity.principalId !== null && identity.verified ? 'linked' : 'unresolved';
+async function look(invocation: Invocation, now: number): Promise<Seen> {
+  const { settings } = invocation;
+  const sender = await nextSender(invocation);
+  const { store, value } = readStore(settings, (copy) => ({
+    status: readStatus(copy, settings, now),
+    sender: sender(copy),
+  }));
+  if (value !== undefined) return { store, ...value };
+  return { store, status: undefined, sender: store.state === 'absent' ? first(settings, sender) : null };
 }
 
-function document(settings: Settings, status: Status | undefined, why: string): unknown {
-  const { destination } = settings;
-  const run = status?.lastRun;
-  return {
-    consent: consentOf(settings, status),
-    destination: { host: destination.host, configured: destination.apiKey !== undefined },
-    identity: {
-      anon_id: status?.identity?.anonId ?? null,
-      linked_principal_id: status?.identity?.principalId ?? null,
-      state: stateOf(status),
-    },
-    ledger: status?.ledger ?? {
-      recorded: 0,
-      delivered: 0,
-      pending: 0,
-      quarantined: 0,
-      dropped: {},
-      purged: 0,
-    },
-    backoff: status?.backoff
-      ? {
-          since: isoTime(status.backoff.since),
-          until: isoTime(status.backoff.until),
-          reason: status.backoff.reason,
-        }
-      : null,
-    flusher: {
-      running: status?.flusherIsRunning ?? false,
-      last: run
-        ? {
-            started_at: isoTime(run.started_at),
-            ended_at: run.ended_at === null ? null : isoTime(run.ended_at),
-            outcome: run.outcome,
-            delivered: run.delivered,
-          }
-        : null,
-    },
-    why,
-  };
+/** Before the first event there may be a usage.json of another program's to go on from. */
+function first(
+  { directory, program }: Settings,
+  sender: Awaited<ReturnType<typeof nextSender>>,
+): Sender | null {
+  if (directory === undefined) return null;
+  const copy = openEmptyCopy(directory, program.migrations);
+  try {
+    return sender(copy);
+  } finally {
+    copy.close();
+  }
 }
 
-function lines(settings: Settings, status: Status | undefined, now: number, paint: Paint): string[] {
-  const consent = consentOf(settings, status);
-  const { destination } = settings;
+function isBroken({ state }: StoreState): boolean {
+  return state !== 'ok' && state !== 'absent' && state !== 'locked';
+}
+
+function lines(settings: Settings, seen: Seen & { now: number }, paint: Paint): string[] {
+  const { store, status, sender, now } = seen;
+  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
+  const { host, apiKey } = settings.destination;
   const rows: [string, string][] = [
-    ['Recording', `${consent.enabled ? paint.green('on') : paint.yellow('off')} (${consent.decided_by})`],
-    [
-      'Destination',
-      destination.apiKey === undefined ? `${destination.host} (no project key)` : destination.host,
-    ],
-    ['Next event as', sender(status)],
+    ['Recording', enabled ? `${paint.green('on')} (${decidedBy})` : `${paint.yellow('off')} (${decidedBy})`],
+    ['Destination', apiKey === undefined ? `${host} ${paint.yellow('(no project key)')}` : host],
+    ['Next event as', sender?.words ?? 'nobody'],
   ];
-  if (status !== undefined) {
-    const { ledger, oldestPendingAt, backoff, lastRun } = status;
-    const oldest = oldestPendingAt === null ? '' : `, the oldest ${relativeTime(oldestPendingAt, now)}`;
-    rows.push(
-      ['Recorded', String(ledger.recorded)],
-      ['Delivered', String(ledger.delivered)],
-      ['Pending', `${ledger.pending}${oldest}`],
-      ['Quarantined', String(ledger.quarantined)],
-      ['Dropped', inReasons(ledger.dropped)],
-      ['Purged', String(ledger.purged)],
-      ['Back-off', backoff === null ? 'none' : `until ${isoTime(backoff.until)} (${backoff.reason})`],
-      ['Flusher', flusher(status.flusherIsRunning, lastRun, now)],
-    );
-  }
-  return rows.map(([name, value]) => `${paint.dim(name.padEnd(14))}${value}`);
+  if (store.state === 'locked') rows.push(['Spool', paint.yellow(store.message)]);
+  if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
+  return rows.map(([name, value]) => `${paint.bold(name.padEnd(15))}${value}`);
 }
 
-function sender(status: Status | undefined): string {
-  const identity = status?.identity;
-  if (!identity) return 'nobody yet';
-  switch (stateOf(status)) {
-    case 'linked':
-      return `${identity.principalId}, the account that is logged in`;
-    case 'unresolved':
-      return 'the account that is logged in, once Arcade has said which';
-    default:
-      return `${identity.anonId}, anonymous`;
-  }
+function counters(
+  { ledger, oldestPendingAt, unbound }: Status,
+  now: number,
+  paint: Paint,
+): [string, string][] {
+  const dropped = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
+  const aside = [
+    ...(oldestPendingAt === null ? [] : [`the oldest ${relativeTime(oldestPendingAt, now)}`]),
+    ...(unbound === 0 ? [] : [`${unbound} of them of an account still to be found out`]),
+  ];
+  return [
+    ['Recorded', counted(ledger.recorded, 'record')],
+    ['  delivered', ledger.delivered.toLocaleString('en')],
+    ['  pending', [ledger.pending.toLocaleString('en'), ...aside].join(', ')],
+    ['  quarantined', ledger.quarantined === 0 ? '0' : paint.red(ledger.quarantined.toLocaleString('en'))],
+    ['  dropped', dropped === 0 ? '0' : paint.yellow(inReasons(ledger.dropped))],
+    ...(ledger.purged === 0
+      ? []
+      : ([['  purged', ledger.purged.toLocaleString('en')]] as [string, string][])),
+  ];
+}
+
+function sendingRows(
+  { backoff, flusherIsRunning, lastRun }: Status,
+  now: number,
+  paint: Paint,
+): [string, string][] {
+  const waits =
+    backoff === null
+      ? 'none'
+      : paint.yellow(
+          `until ${isoTime(backoff.until)}, ${relativeTime(backoff.until, now)} (${backoff.reason})`,
+        );
+  return [
+    ['Back-off', waits],
+    ['Flusher', flusherIsRunning ? paint.green('running') : lastRunInWords(lastRun, now)],
+  ];
+}
+
+function lastRunInWords(last: Status['lastRun'], now: number): string {
+  if (last === null) return 'has never run';
+  const when = relativeTime(last.ended_at ?? last.started_at, now);
+  return `last ran ${when}: ${last.outcome ?? 'was killed'}, ${last.delivered.toLocaleString('en')} delivered`;
 }
 
 function inReasons(dropped: Readonly<Record<string, number>>): string {
   const reasons = Object.entries(dropped).filter(([, number]) => number > 0);
-  return reasons.length === 0 ? '0' : reasons.map(([reason, number]) => `${number} (${reason})`).join(', ');
-}
-
-function flusher(running: boolean, last: Status['lastRun'], now: number): string {
-  if (running) return 'running';
-  if (last === null) return 'has never run';
-  const when = relativeTime(last.ended_at ?? last.started_at, now);
-  return `last run ${when}: ${last.outcome ?? 'killed'}, ${last.delivered} delivered`;
+  return reasons.map(([reason, number]) => `${number.toLocaleString('en')} ${reason}`).join(', ');
 }

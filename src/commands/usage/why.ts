@@ -1,15 +1,23 @@
 /** Why nothing is being sent just now, or that all is well: one sentence. */
 import type { Settings } from '../../settings.ts';
 import type { Status } from '../../usage/inspect.ts';
-import { relativeTime } from './reading.ts';
+import type { StoreState } from '../../usage/store.ts';
+import { relativeTime } from './words.ts';
 
-/** The first reason that applies. `status` undefined: nothing has been recorded yet. */
-export function whyNothingIsSent(settings: Settings, status: Status | undefined, now: number): string {
+/** The first reason that applies. `status` undefined: there is none, or none that can be read. */
+export function whyNothingIsSent(
+  settings: Settings,
+  store: StoreState,
+  status: Status | undefined,
+  now: number,
+): string {
   const { consent, destination, directory } = settings;
   if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.`;
   if (status?.consent === false) return 'Usage is not recorded: `arcade usage disable` says so.';
   if (directory === undefined) return 'Usage is not recorded: there is no home directory.';
-  if (status === undefined) return 'Nothing has been recorded yet.';
+  if (status === undefined) {
+    return 'advice' in store ? `${store.message} ${store.advice}` : 'Nothing has been recorded yet.';
+  }
   const { ledger, backoff } = status;
   if (ledger.pending === 0) {
     if (ledger.quarantined > 0) return `All is sent but ${ledger.quarantined} that PostHog refused.`;

@@ -1,0 +1,60 @@
+/** Pictures of numbers for a terminal: pure functions from values to text, with and without Unicode. */
+
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'] as const;
+const RISING = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
+
+/** A bar of at most `width` cells for `value` of `most`; anything above 0 can be seen. */
+export function barOf(value: number, most: number, width: number, unicode: boolean): string {
+  if (value <= 0 || most <= 0 || width <= 0) return '';
+  const eighths = Math.max(1, Math.round((Math.min(value, most) / most) * width * 8));
+  if (!unicode) return '#'.repeat(Math.max(1, Math.round(eighths / 8)));
+  return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '');
+}
+
+/**
+ * Two parts in one bar of whole cells, told apart without colour. Both can be seen where they are not 0, and
+ * together they are no longer than `width`.
+ */
+export function splitBar(
+  [first, second]: readonly [number, number],
+  most: number,
+  width: number,
+  unicode: boolean,
+): readonly [string, string] {
+  const cells = (value: number): number =>
+    value <= 0 || most <= 0 ? 0 : Math.max(1, Math.round((value / most) * width));
+  const right = Math.min(cells(second), width);
+  const left = Math.min(cells(first), width - right);
+  return unicode ? ['█'.repeat(left), '▒'.repeat(right)] : ['#'.repeat(left), 'x'.repeat(right)];
+}
+
+/** The two marks of `splitBar`, for a legend. */
+export function splitMarks(unicode: boolean): readonly [string, string] {
+  return unicode ? ['█', '▒'] : ['#', 'x'];
+}
+
+/** A curve over time as `height` lines, the highest first; one value a cell. */
+export function areaLines(values: readonly number[], height: number, unicode: boolean): string[] {
+  const most = Math.max(...values, 1);
+  return Array.from({ length: height }, (_, i) => {
+    const floor = height - 1 - i;
+    return values.map((value) => areaCell((value / most) * height - floor, floor, value, unicode)).join('');
+  });
+}
+
+function areaCell(filled: number, floor: number, value: number, unicode: boolean): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, filled)) * 8);
+  const seen = value > 0 && floor === 0 ? Math.max(1, eighths) : eighths;
+  if (unicode) return RISING[seen] ?? ' ';
+  return seen === 0 ? ' ' : seen <= 2 ? '.' : seen <= 5 ? ':' : '#';
+}
+
+/** `values` brought to `cells` of them, each the most of those it stands for. */
+export function condense(values: readonly number[], cells: number): number[] {
+  if (values.length <= cells) return [...values];
+  return Array.from({ length: cells }, (_, i) => {
+    const from = Math.floor((i * values.length) / cells);
+    const until = Math.max(from + 1, Math.floor(((i + 1) * values.length) / cells));
+    return Math.max(...values.slice(from, until));
+  });
+}

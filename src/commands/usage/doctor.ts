@@ -1,0 +1,72 @@
+/** `arcade usage doctor` */
+import type { Paint } from '../../cli/output.ts';
+import type { Settings } from '../../settings.ts';
+import type { Checked, Finding } from '../../usage/finding.ts';
+import type { Invocation, Run } from '../command.ts';
+import { checkNetwork, checkSettings } from './doctor-network.ts';
+
+/** Checks everything, tells what is wrong and what to do. Fails when anything is. */
+export const run: Run = async (invocation) => {
+  const { output, options, settings } = invocation;
+  const checked = await checkStoreAndModule(settings);
+  checked.push(...checkSettings(settings));
+  if (options.network === true) checked.push(...(await checkNetwork(settings)));
+  const findings = checked.filter((check): check is Finding => check.severity !== 'ok');
+  const ok = findings.every(({ severity }) => severity === 'info');
+  if (options.json === true) {
+    const good = checked.filter(({ severity }) => severity === 'ok');
+    output.json({ ok, findings, passed: good.map(({ code, message }) => ({ code, message })) });
+  } else {
+    print(invocation, checked, await output.paint('stdout'));
+  }
+  return ok ? undefined : 'UNEXPECTED';
+};
+
+/** The store's checks need the native module, which is a thing to be checked itself. */
+async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
+  try {
+    const { openCopy } = await import('../../infra/database.ts');
+    const db = openCopy(null, settings.program.migrations);
+    const { version } = db.prepare('SELECT sqlite_version() AS version').get() as { version: string };
+    db.close();
+    const { checkStore } = await import('../../usage/doctor.ts');
+    const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
+    return [{ code: 'native-module', severity: 'ok', message }, ...checkStore(settings, Date.now())];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND' && code !== 'ERR_DLOPEN_FAILED')
+      throw error;
+    return [
+      {
+        code: 'native-module',
+        severity: 'error',
+        message: `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${code}): nothing is recorded.`,
+        advice: 'Run `npm rebuild better-sqlite3` where this program is installed, or install it again.',
+      },
+    ];
+  }
+}
+
+function print({ output }: Invocation, checked: readonly Checked[], paint: Paint): void {
+  const marks = output.unicode
+    ? { ok: paint.green('✓'), info: paint.cyan('•'), warning: paint.yellow('!'), error: paint.red('✗') }
+    : {
+        ok: paint.green('ok  '),
+        info: paint.cyan('note'),
+        warning: paint.yellow('warn'),
+        error: paint.red('BAD '),
+      };
+  const indent = output.unicode ? '  ' : '     ';
+  for (const check of checked) {
+    const { severity, message } = check;
+    output.line(`${marks[severity]} ${severity === 'error' ? paint.bold(message) : message}`);
+    if (severity !== 'ok') output.line(`${indent}${paint.dim(check.advice)}`);
+  }
+  const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
+  output.line();
+  output.line(
+    wrong === 0
+      ? paint.green('All is well.')
+      : paint.red(`${wrong} thing${wrong === 1 ? ' is' : 's are'} wrong.`),
+  );
+}

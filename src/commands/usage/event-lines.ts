@@ -1,0 +1,23 @@
+/** An event for a person to read: its JSON, coloured, with remarks beside what is not what it will be. */
+import { type Output, type Paint, visible } from '../../cli/output.ts';
+
+/** Prints an event. `remarks` are by the name of the field, wherever it stands. */
+export function printEvent(
+  output: Output,
+  event: Readonly<Record<string, unknown>>,
+  paint: Paint,
+  remarks: ReadonlyMap<string, string> = new Map(),
+): void {
+  for (const line of JSON.stringify(event, null, 2).split('\n')) {
+    const field = /^(\s*)("(?:[^"\\]|\\.)*"): (.*)$/.exec(line);
+    if (field === null) {
+      output.line(visible(line));
+      continue;
+    }
+    const [, indent = '', name = '', value = ''] = field;
+    const remark = remarks.get(JSON.parse(name) as string);
+    const arrow = output.unicode ? '←' : '<-';
+    const aside = remark === undefined ? '' : `  ${paint.yellow(`${arrow} ${remark}`)}`;
+    output.line(`${indent}${paint.cyan(visible(name))}: ${visible(value)}${aside}`);
+  }
+}

@@ -1,0 +1,13 @@
+/** How far a flush has come, on one line. */
+import { barOf } from '../../cli/chart.ts';
+import type { Ledger } from '../../usage/ledger.ts';
+
+const CELLS = 30;
+
+/** What is done of what waited at the beginning; what arrives meanwhile makes the bar longer, never shorter. */
+export function progressLine(before: Ledger, now: Ledger, unicode: boolean): string {
+  const done = now.delivered - before.delivered + (now.quarantined - before.quarantined);
+  const total = done + now.pending;
+  const bar = barOf(done, total, CELLS, unicode).padEnd(CELLS, unicode ? '░' : '.');
+  return `Sending ${bar} ${done.toLocaleString('en')} of ${total.toLocaleString('en')}`;
+}

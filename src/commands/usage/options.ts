@@ -1,0 +1,34 @@
+/** Reading the values of options that several views share. */
+import { usageError } from '../../errors.ts';
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+
+/** A whole number from 1; undefined when the option was not given. */
+export function readPositive(
+  option: string | true | undefined,
+  name: string,
+  most = Number.MAX_SAFE_INTEGER,
+): number | undefined {
+  if (option === undefined) return undefined;
+  const number = /^\d+$/.test(String(option)) ? Number(option) : Number.NaN;
+  if (number >= 1 && number <= most) return number;
+  const range = most === Number.MAX_SAFE_INTEGER ? 'from 1' : `from 1 to ${most}`;
+  throw usageError(`${name} is a whole number ${range}.`);
+}
+
+/** The moment that `--since` names, ms since the epoch: so long ago, or a date. */
+export function readSince(option: string | true | undefined, now: number): number | undefined {
+  if (option === undefined) return undefined;
+  const text = String(option).trim();
+  const ago = /^(\d+(?:\.\d+)?)\s*([smhdw])$/i.exec(text);
+  if (ago !== null) return now - Number(ago[1]) * (UNITS_MS[(ago[2] ?? '').toLowerCase()] ?? 0);
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  throw usageError('--since is a time ago such as 30m, 12h, 2d or 1w, or a date such as 2026-01-31.');
+}

@@ -1,0 +1,147 @@
+/** `arcade usage preview -- COMMAND…` */
+import type { Parsed } from '../../cli/arguments.ts';
+import { closest } from '../../cli/closest.ts';
+import type { Paint } from '../../cli/output.ts';
+import { type ErrorCode, RECORDED_MESSAGES, usageError } from '../../errors.ts';
+import { postHogEvent } from '../../infra/posthog.ts';
+import { credentialsSeen } from '../../seen.ts';
+import type { CommandName } from '../../usage/event.ts';
+import { type Previewed, previewCapture } from '../../usage/preview.ts';
+import { openEmptyCopy, readStore } from '../../usage/store.ts';
+import { connectionOf, type Invocation, type Run } from '../command.ts';
+import { printEvent } from './event-lines.ts';
+import { unreadable } from './reading.ts';
+import { senderOf } from './who.ts';
+
+type Event = Readonly<Record<string, unknown>>;
+
+/** Values that only a run can have, by the name of their field. */
+const RUN_SPECIFIC: ReadonlyMap<string, string> = new Map([
+  ['uuid', 'drawn when the event is recorded'],
+  ['timestamp', 'when it is recorded'],
+  ['duration_ms', 'how long the command took'],
+  ['device_start_timestamp', 'when it began, by a clock without a date'],
+  ['device_end_timestamp', 'when it ended'],
+]);
+
+interface Preview {
+  readonly command: CommandName;
+  /** Null: these arguments cannot succeed. */
+  readonly succeeded: Event | null;
+  readonly failed: Event;
+  readonly sentAs: string;
+  readonly remarks: ReadonlyMap<string, string>;
+}
+
+/** Shows what a command would record. Runs nothing of it. */
+export const run: Run = async (invocation) => {
+  const { output, options, positionals } = invocation;
+  const code = readCode(options.error);
+  const { parsed, event: command } = invocation.understand(positionals);
+  if (parsed.kind === 'wrong' && parsed.words === null) throw parsed.error;
+  const preview = command === null ? null : await previewOf(invocation, { command, parsed, code });
+  if (options.json === true) {
+    output.json({
+      command_name: preview?.command ?? null,
+      succeeded: preview?.succeeded ?? null,
+      failed: preview?.failed ?? null,
+      stand_ins: preview === null ? [] : standIns(preview),
+    });
+  } else if (preview === null) {
+    output.line(`\`arcade ${positionals.join(' ')}\` records nothing.`);
+  } else {
+    print(invocation, preview, await output.paint('stdout'));
+  }
+  return undefined;
+};
+
+interface Asked {
+  readonly command: CommandName;
+  readonly parsed: Parsed;
+  readonly code: ErrorCode | undefined;
+}
+
+async function previewOf(invocation: Invocation, { command, parsed, code }: Asked): Promise<Preview> {
+  const { settings, credentials } = invocation;
+  const options = 'options' in parsed ? parsed.options : {};
+  const { seen, context } = await credentialsSeen(credentials, connectionOf(options), settings);
+  const wrong = parsed.kind === 'wrong' ? parsed.error.code : undefined;
+  const around = { command, credentials: seen, context };
+  const { succeeded, failed } = onCopy(invocation, (copy) => ({
+    succeeded: previewCapture(copy, settings, { ...around, failure: null }),
+    failed: previewCapture(copy, settings, { ...around, failure: code ?? wrong ?? 'UNEXPECTED' }),
+  }));
+  const login = command === 'login';
+  return {
+    command,
+    succeeded: wrong === undefined ? await eventOf(login ? toBeLoggedIn(succeeded) : succeeded) : null,
+    failed: await eventOf(failed),
+    sentAs: login ? 'the account that logs in; a failure as before' : senderOf(failed).words,
+    remarks: failed.newcomer ? new Map([...RUN_SPECIFIC, ['distinct_id', 'drawn at random']]) : RUN_SPECIFIC,
+  };
+}
+
+/** Whose account it will be, and with which organization, only the login tells. */
+function toBeLoggedIn({ wire }: Previewed): Previewed {
+  const { $process_person_profile: _, org_id: __, project_id: ___, ...properties } = wire.properties;
+  return { wire: { ...wire, distinctId: '', properties }, newcomer: false };
+}
+
+function eventOf({ wire, newcomer }: Previewed): Promise<Event> {
+  return postHogEvent(newcomer ? { ...wire, distinctId: STAND_IN_ID } : wire);
+}
+
+const STAND_IN_ID = '00000000-0000-4000-8000-000000000000';
+
+function onCopy<T>({ settings }: Invocation, look: Parameters<typeof readStore<T>>[1]): T {
+  const { store, value } = readStore(settings, look);
+  if (value !== undefined) return value;
+  if ('advice' in store) throw unreadable(store);
+  const empty = openEmptyCopy(settings.directory ?? '', settings.program.migrations);
+  try {
+    return look(empty);
+  } finally {
+    empty.close();
+  }
+}
+
+function standIns({ remarks, succeeded, failed }: Preview): string[] {
+  const properties = new Set(
+    Object.keys({ ...(succeeded?.properties as object), ...(failed.properties as object) }),
+  );
+  return [...remarks.keys()].map((name) => (properties.has(name) ? `properties.${name}` : name));
+}
+
+function print({ output, positionals, options }: Invocation, preview: Preview, paint: Paint): void {
+  const { succeeded, failed, sentAs, remarks, command } = preview;
+  output.line(`\`arcade ${positionals.join(' ')}\` would record one event, as ${sentAs}.`);
+  output.line(
+    paint.dim('Nothing was run, sent or written. What an arrow points at differs from run to run.'),
+  );
+  output.line();
+  if (succeeded === null) {
+    output.line(paint.bold('It cannot succeed with these arguments.'));
+  } else {
+    output.line(paint.bold(paint.green('If it succeeds')));
+    printEvent(output, succeeded, paint, command === 'login' ? loginRemarks(remarks) : remarks);
+  }
+  output.line();
+  const chosen = options.error === undefined ? ' (--error CODE chooses how)' : '';
+  output.line(paint.bold(paint.red(`If it fails${chosen}`)));
+  printEvent(output, failed, paint, remarks);
+}
+
+function loginRemarks(remarks: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...remarks, ['distinct_id', 'the account, with its org_id and project_id']]);
+}
+
+function readCode(option: string | true | undefined): ErrorCode | undefined {
+  if (option === undefined) return undefined;
+  const code = String(option).toUpperCase();
+  if (Object.hasOwn(RECORDED_MESSAGES, code)) return code as ErrorCode;
+  const guess = closest(code, Object.keys(RECORDED_MESSAGES));
+  throw usageError(
+    `There is no error_code '${option}'.`,
+    guess === undefined ? 'They are listed in docs/telemetry.md.' : `Did you mean ${guess}?`,
+  );
+}

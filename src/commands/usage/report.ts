@@ -1,0 +1,83 @@
+/** `arcade usage report` */
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { UserError } from '../../errors.ts';
+import { writeAtomically } from '../../infra/files.ts';
+import { postHogEvents } from '../../infra/posthog.ts';
+import { eachRecordInFull, readStatus } from '../../usage/inspect.ts';
+import type { Spool } from '../../usage/spool.ts';
+import { readStats } from '../../usage/stats.ts';
+import type { Invocation, Run } from '../command.ts';
+import { readPositive } from './options.ts';
+import { readSpoolSlowly } from './reading.ts';
+import { reportPage, type Told } from './report-page.ts';
+import { consentOf } from './status-document.ts';
+import { nextSender } from './who.ts';
+import { whyNothingIsSent } from './why.ts';
+import { counted } from './words.ts';
+
+const DEFAULT_FILE = 'arcade-usage.html';
+const DEFAULT_DAYS = 30;
+const MOST_DAYS = 90;
+
+/** Writes the report, and opens it when asked to. */
+export const run: Run = async (invocation) => {
+  const { output, options } = invocation;
+  const days = readPositive(options.days, '--days', MOST_DAYS) ?? DEFAULT_DAYS;
+  const path = resolve(typeof options.output === 'string' ? options.output : DEFAULT_FILE);
+  const sender = await nextSender(invocation);
+  const told = await readSpoolSlowly(invocation, (spool) => tell(invocation, spool, { days, sender }));
+  if (told === undefined) {
+    throw new UserError('NOT_FOUND', 'Nothing has been recorded yet: there is nothing to report.');
+  }
+  write(path, reportPage(told));
+  const url = pathToFileURL(path).href;
+  if (options.json === true) output.json({ path, url, records: told.events.length });
+  else output.line(`Wrote ${counted(told.events.length, 'record')} to ${path}`);
+  if (options.open !== true) return undefined;
+  const { openBrowser } = await import('../../infra/browser.ts');
+  if (!(await openBrowser(url))) output.note(`No browser could be started; open ${url} yourself.`);
+  return undefined;
+};
+
+interface Asked {
+  readonly days: number;
+  readonly sender: Awaited<ReturnType<typeof nextSender>>;
+}
+
+async function tell({ settings }: Invocation, spool: Spool, { days, sender }: Asked): Promise<Told> {
+  const now = Date.now();
+  const status = readStatus(spool, settings, now);
+  const details = [...eachRecordInFull(spool)];
+  const payloads = await postHogEvents(details.map(({ wire }) => wire));
+  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
+  return {
+    now,
+    host: settings.destination.host,
+    recording: `${enabled ? 'on' : 'off'} (${decidedBy})`,
+    sender: sender(spool).words,
+    why: whyNothingIsSent(settings, { state: 'ok' }, status, now),
+    status,
+    stats: readStats(spool, days, now),
+    events: details.map((record, i) => ({ details: record, payload: payloads[i] })),
+  };
+}
+
+/** Only an earlier report is written over. Throws UserError. */
+function write(path: string, text: string): void {
+  try {
+    if (existsSync(path) && !readFileSync(path, 'utf8').includes('content="arcade usage report"')) {
+      throw new UserError('OUTPUT_FAILED', `${path} is there already and is not a report.`, {
+        hint: 'Choose another file with --output.',
+      });
+    }
+    writeAtomically(path, text);
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    throw new UserError('OUTPUT_FAILED', `${path} cannot be written.`, {
+      hint: 'Choose another file with --output.',
+      cause,
+    });
+  }
+}

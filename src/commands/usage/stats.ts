@@ -1,0 +1,60 @@
+/** `arcade usage stats` */
+import type { Paint } from '../../cli/output.ts';
+import { readStats, type Stats } from '../../usage/stats.ts';
+import type { Run } from '../command.ts';
+import { printLines } from './lines.ts';
+import { readPositive } from './options.ts';
+import { readSpool } from './reading.ts';
+import { delivery, eventsADay, queue, slowest } from './stats-charts.ts';
+import { isoTime } from './words.ts';
+
+const DEFAULT_DAYS = 14;
+/** As long as the numbers are kept. */
+const MOST_DAYS = 90;
+/** Longer bars are no easier to read. */
+const WIDEST = 120;
+
+/** Draws what the spool knows of the last days. */
+export const run: Run = async (invocation) => {
+  const { output, options } = invocation;
+  const days = readPositive(options.days, '--days', MOST_DAYS) ?? DEFAULT_DAYS;
+  const stats = readSpool(invocation, (spool) => readStats(spool, days, Date.now()));
+  if (options.json === true) {
+    output.json(statsDocument(stats, days));
+  } else if (stats === undefined) {
+    output.line('Nothing has been recorded yet.');
+  } else {
+    const width = Math.min(output.width ?? 80, WIDEST);
+    const style = { width, unicode: output.unicode, paint: await output.paint('stdout') };
+    printLines(output, charts(stats, style));
+  }
+  return undefined;
+};
+
+/** How charts are to be drawn. */
+export interface ChartStyle {
+  readonly width: number;
+  readonly unicode: boolean;
+  readonly paint: Paint;
+}
+
+function charts(stats: Stats, style: ChartStyle): string[] {
+  const parts = [eventsADay, slowest, queue, delivery].map((draw) => draw(stats, style));
+  return parts.flatMap((part, i) => (i === 0 ? part : ['', ...part]));
+}
+
+/** The numbers, for scripts and for the report. */
+export function statsDocument(stats: Stats | undefined, days: number): unknown {
+  if (stats === undefined) {
+    return { days, since: null, until: null, events_per_day: [], commands: [], queue: [], delivery: null };
+  }
+  return {
+    days,
+    since: isoTime(stats.since),
+    until: isoTime(stats.until),
+    events_per_day: stats.perDay,
+    commands: stats.commands,
+    queue: stats.queue.map(({ at, most }) => ({ at: isoTime(at), most })),
+    delivery: stats.delivery,
+  };
+}

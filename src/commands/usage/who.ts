@@ -1,0 +1,36 @@
+/** Who an event goes out as, in words. */
+import { credentialsSeen } from '../../seen.ts';
+import { type Previewed, previewCapture } from '../../usage/preview.ts';
+import type { Spool } from '../../usage/spool.ts';
+import type { Invocation } from '../command.ts';
+
+export interface Sender {
+  /** Null: it is not known before Arcade has said it, or the id is still to be drawn. */
+  readonly distinct_id: string | null;
+  readonly words: string;
+}
+
+/** Who the next event would go out as, found out by recording one on a copy. */
+export async function nextSender({
+  settings,
+  credentials,
+  connection,
+}: Invocation): Promise<(copy: Spool) => Sender> {
+  const { seen, context } = await credentialsSeen(credentials, connection, settings);
+  return (copy) =>
+    senderOf(
+      previewCapture(copy, settings, { command: 'whoami', failure: null, credentials: seen, context }),
+    );
+}
+
+/** The sender of a previewed or stored event. */
+export function senderOf({ wire, newcomer }: Previewed): Sender {
+  const anonymous = wire.properties.$process_person_profile === false;
+  if (wire.distinctId === '') {
+    return { distinct_id: null, words: 'the account that is logged in, once Arcade has said which it is' };
+  }
+  if (newcomer) return { distinct_id: null, words: 'nobody in particular: a new random id' };
+  return anonymous
+    ? { distinct_id: wire.distinctId, words: `an anonymous id, ${wire.distinctId}` }
+    : { distinct_id: wire.distinctId, words: `the account that is logged in, ${wire.distinctId}` };
+}

@@ -1,0 +1,149 @@
+/** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomically } from '../infra/files.ts';
+import { removeDatabase, setAsideFiles } from './damage.ts';
+import { currentIdentity } from './identities.ts';
+import { count, countDropped, readLedger } from './ledger.ts';
+import { requestExport, withIdentity } from './shared-identity.ts';
+import { installationOf, type Spool, sharedFile } from './spool.ts';
+
+/** What was done to how many records. */
+export interface Changed {
+  readonly records: number;
+  /** In which state the one record was that was asked for; null when there is none, or all were. */
+  readonly state: string | null;
+}
+
+/** Lets a quarantined record, or with null all of them, be sent once more. Its bytes stay the same. */
+export function requeue(spool: Spool, id: string | null): Changed {
+  return spool.transaction(() => {
+    const where = id === null ? `state = 'quarantined'` : `state = 'quarantined' AND ${column(id)} = ?`;
+    const state = id === null ? null : stateOf(spool, id);
+    const { changes } = spool
+      .statement(`UPDATE record SET state = 'pending', settled_at = NULL, reason = NULL WHERE ${where}`)
+      .run(...values(id));
+    return { records: changes, state };
+  });
+}
+
+/** Drops a record that was not delivered, or with null all of them. */
+export function discard(spool: Spool, id: string | null): Changed {
+  return spool.transaction(() => {
+    const where = id === null ? `state <> 'delivered'` : `state <> 'delivered' AND ${column(id)} = ?`;
+    const state = id === null ? null : stateOf(spool, id);
+    const { carried } = spool
+      .statement(`SELECT coalesce(sum(spool_dropped), 0) AS carried FROM record WHERE ${where}`)
+      .get(...values(id)) as { carried: number };
+    const { changes } = spool.statement(`DELETE FROM record WHERE ${where}`).run(...values(id));
+    if (changes > 0) countDropped(spool, 'discarded', changes, carried);
+    return { records: changes, state };
+  });
+}
+
+function column(id: string): string {
+  return /^\d+$/.test(id) ? 'id' : 'uuid';
+}
+
+function values(id: string | null): string[] {
+  return id === null ? [] : [id.toLowerCase()];
+}
+
+function stateOf(spool: Spool, id: string): string | null {
+  const row = spool.statement(`SELECT state FROM record WHERE ${column(id)} = ?`).get(id.toLowerCase());
+  return (row as { state: string } | undefined)?.state ?? null;
+}
+
+/** Retires the current identity for good and begins a new, anonymous one. Returns its anon_id. */
+export function resetIdentity(spool: Spool, now: number): string {
+  return withIdentity(spool, {
+    change: (newAnonId) => {
+      const anonId = newAnonId();
+      spool
+        .statement('UPDATE identity SET retired_at = ?, fingerprint = NULL WHERE retired_at IS NULL')
+        .run(now);
+      spool.statement('INSERT INTO identity (anon_id, created_at) VALUES (?, ?)').run(anonId, now);
+      requestExport(spool);
+      return anonId;
+    },
+    rest: (anonId) => anonId,
+  });
+}
+
+/** Records again from now on. Returns whether that is a change. */
+export function enable(spool: Spool): boolean {
+  return spool.transaction(() => {
+    const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
+    return changes > 0;
+  });
+}
+
+/** How many records are gone, and whether nothing of them is left in any file. */
+export interface Purged {
+  readonly purged: number;
+  /** False while another process still reads what was there: the bytes go when it ends. */
+  readonly erased: boolean;
+}
+
+/**
+ * Stops recording and erases all that was recorded: not only the records, but also the ids they went out as, the
+ * pictures' numbers and what earlier damage has left beside the database. What stays is that it is off, and the
+ * counters. SQLite leaves deleted rows in its pages and its log; both are written anew without them.
+ */
+export function disable(spool: Spool, now: number): Purged {
+  spool.pragma('secure_delete = ON');
+  spool.pragma('temp_store = MEMORY');
+  spool.makeDurable();
+  const purged = spool.transaction(() => purge(spool, now));
+  for (const name of setAsideFiles(spool.directory)) removeDatabase(join(spool.directory, name));
+  spool.statement('VACUUM').run();
+  const [checkpoint] = spool.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+  return { purged, erased: checkpoint?.busy === 0 };
+}
+
+function purge(spool: Spool, now: number): number {
+  const { pending, quarantined } = readLedger(spool);
+  const previous = ids(spool);
+  for (const table of [
+    'attempt',
+    'record',
+    'activity',
+    'account',
+    'backoff',
+    'flusher_run',
+    'export_intent',
+  ]) {
+    spool.statement(`DELETE FROM ${table}`).run();
+  }
+  count(spool, 'purged', pending + quarantined);
+  // Last, for the triggers of the records fill it.
+  spool.statement('DELETE FROM queue_length').run();
+  spool.statement(`UPDATE ledger SET value = 0 WHERE name = 'unreported'`).run();
+  const known = currentIdentity(spool) !== null;
+  spool.statement('DELETE FROM identity').run();
+  const anonId = randomUUID();
+  if (known) spool.statement('INSERT INTO identity (anon_id, created_at) VALUES (?, ?)').run(anonId, now);
+  spool
+    .statement(
+      `UPDATE installation SET consent = 0, fingerprint_key = randomblob(32), export_stamp = NULL, export_due = 1,
+         flusher_asked_at = NULL, resolve_since = 0, resolve_until = 0, resolve_streak = 0`,
+    )
+    .run();
+  if (installationOf(spool).consent === 0) forgetShared(spool, previous, anonId);
+  return pending + quarantined;
+}
+
+function ids(spool: Spool): Set<string> {
+  const rows = spool.statement('SELECT anon_id FROM identity').all() as { anon_id: string }[];
+  return new Set(rows.map((row) => row.anon_id));
+}
+
+/** usage.json is the other programs' too: it gets a new id, unless it holds one that was never ours. */
+function forgetShared(spool: Spool, previous: ReadonlySet<string>, anonId: string): void {
+  const path = sharedFile(spool.directory);
+  if (!existsSync(path)) return;
+  const text = readFileSync(path, 'utf8');
+  if (![...previous].some((id) => text.includes(id))) return;
+  writeAtomically(path, JSON.stringify({ anon_id: anonId, linked_principal_id: null }, null, 2));
+}

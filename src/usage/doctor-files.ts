@@ -1,0 +1,89 @@
+/** Checks of the files beside the spool: whose they are, who else may open them, who holds the lock. */
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { writersOf } from '../infra/lock-holders.ts';
+import { FLUSHER } from '../settings.ts';
+import { setAsideFiles } from './damage.ts';
+import { type Checked, type Finding, passed } from './finding.ts';
+import { isFlusherAlive } from './inspect.ts';
+import { lockFile } from './spool.ts';
+
+const FILES = ['usage.db', 'usage.db-wal', 'usage.db-shm', 'usage.json', 'usage.lock', 'credentials.yaml'];
+
+/** Whether the files belong to this user and to nobody else. */
+export function checkFiles(directory: string): Checked[] {
+  const findings = [
+    fileFinding(directory, '.arcade', 'info'),
+    ...FILES.map((name) => fileFinding(join(directory, name), name, 'error')),
+  ].filter((finding) => finding !== undefined);
+  return findings.length > 0 ? findings : [passed('files', 'The files are yours, and yours alone.')];
+}
+
+/** On Windows modes say nothing. */
+function fileFinding(path: string, name: string, severity: 'error' | 'info'): Finding | undefined {
+  const user = process.geteuid?.();
+  let found: ReturnType<typeof lstatSync>;
+  try {
+    found = lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // A directory that may not be entered: the spool's own state says so.
+  }
+  if (found === undefined || user === undefined) return undefined;
+  if (Number(found.uid) !== user) {
+    return {
+      code: 'owner',
+      severity: 'error',
+      message: `${name} belongs to another user (${found.uid}).`,
+      advice: `Give it back with \`sudo chown ${user} '${path}'\`; it may come from a command under sudo.`,
+    };
+  }
+  const mode = Number(found.mode) & 0o777;
+  if ((mode & 0o077) === 0) return undefined;
+  const wanted = found.isDirectory() ? '700' : '600';
+  return {
+    code: 'mode',
+    severity,
+    message: `${name} is open to other users (mode ${mode.toString(8).padStart(4, '0')}).`,
+    advice: `Close it with \`chmod ${wanted} '${path}'\`.`,
+  };
+}
+
+/** What earlier damage has left. */
+export function checkSetAside(directory: string): Checked[] {
+  let names: string[];
+  try {
+    names = setAsideFiles(directory);
+  } catch {
+    return [];
+  }
+  if (names.length === 0) return [];
+  return [
+    {
+      code: 'set-aside',
+      severity: 'info',
+      message: `A damaged database was set aside: ${names.join(', ')}.`,
+      advice:
+        'What could be read of it has been or will be saved; delete it when you do not want to look into it.',
+    },
+  ];
+}
+
+/** Whether whoever holds usage.lock can be a flusher. `since`: when the last run began, if it has not ended. */
+export function checkLock(directory: string, now: number, since: number | undefined): Checked[] {
+  if (!isFlusherAlive(directory)) return [passed('lock', 'No flusher is at work.')];
+  const [holder] = writersOf(lockFile(directory));
+  const who = holder === undefined ? 'a process' : `process ${holder}`;
+  if (since !== undefined && now - since <= FLUSHER.budgetMs * 2)
+    return [passed('lock', `A flusher is at work (${who}).`)];
+  return [
+    {
+      code: 'lock-stuck',
+      severity: 'warning',
+      message: `usage.lock is held by ${who}, for longer than a flusher lives: nothing is sent meanwhile.`,
+      advice:
+        holder === undefined
+          ? 'It is free again when that process ends; a long `usage flush --timeout` may be at work.'
+          : `See what it is with \`ps -p ${holder}\`; unless it is a long \`usage flush\`, end it with \`kill ${holder}\`.`,
+    },
+  ];
+}

@@ -1,0 +1,211 @@
+/** Checks of the store: each says that all is well, or what is wrong and what to do. */
+import { readFileSync } from 'node:fs';
+import type { Settings } from '../settings.ts';
+import { checkFiles, checkLock, checkSetAside } from './doctor-files.ts';
+import { type Checked, passed } from './finding.ts';
+import { currentIdentity } from './identities.ts';
+import { readCounter, readLedger } from './ledger.ts';
+import { type Spool, sharedFile } from './spool.ts';
+import { openEmptyCopy, readStore } from './store.ts';
+
+/** Checks the store and all that is beside it. `now` is ms since the epoch. Changes nothing. */
+export function checkStore(settings: Settings, now: number): Checked[] {
+  const { directory } = settings;
+  if (directory === undefined) {
+    const advice = 'Set HOME or ARCADE_WORK_DIR.';
+    return [
+      {
+        code: 'home',
+        severity: 'error',
+        message: 'There is no home directory: nothing is recorded.',
+        advice,
+      },
+    ];
+  }
+  const { store, value } = readStore(settings, (spool) => contents(spool, settings, now));
+  const files = [
+    ...checkFiles(directory),
+    ...checkSetAside(directory),
+    ...checkLock(directory, now, value?.runningSince),
+  ];
+  switch (store.state) {
+    case 'ok':
+      return [...(value?.checked ?? []), ...files];
+    case 'absent':
+      return [passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
+    case 'locked':
+      return [
+        { code: 'spool-locked', severity: 'warning', message: store.message, advice: store.advice },
+        ...(value?.checked ?? []),
+        ...files,
+      ];
+    default:
+      return [
+        { code: `spool-${store.state}`, severity: 'error', message: store.message, advice: store.advice },
+        ...files,
+      ];
+  }
+}
+
+interface Contents {
+  readonly checked: Checked[];
+  /** When the last flusher run began, if it has not ended. */
+  readonly runningSince: number | undefined;
+}
+
+function contents(spool: Spool, settings: Settings, now: number): Contents {
+  const run = spool
+    .statement('SELECT started_at, ended_at FROM flusher_run ORDER BY id DESC LIMIT 1')
+    .get() as { started_at: number; ended_at: number | null } | undefined;
+  return {
+    checked: [
+      checkIntegrity(spool),
+      checkSchema(spool, settings),
+      checkConservation(spool),
+      checkGauges(spool),
+      checkClock(spool, now),
+      checkIdentity(spool),
+      checkQuarantine(spool),
+    ],
+    runningSince: run?.ended_at === null ? run.started_at : undefined,
+  };
+}
+
+const DAMAGED =
+  'The next command that meets the damage sets the file aside and saves what can be read; `arcade usage export` first, if you want a copy.';
+
+function checkIntegrity(spool: Spool): Checked {
+  const [row] = spool.pragma('integrity_check(1)') as { integrity_check: string }[];
+  const orphans = spool.pragma('foreign_key_check') as unknown[];
+  if (row?.integrity_check !== 'ok') {
+    return { code: 'integrity', severity: 'error', message: 'The database is damaged.', advice: DAMAGED };
+  }
+  if (orphans.length > 0) {
+    const message = `${orphans.length} rows refer to rows that are not there.`;
+    return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
+  }
+  return passed('integrity', 'The database is sound.');
+}
+
+function checkSchema(spool: Spool, { program }: Settings): Checked {
+  const sql = `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name`;
+  const pristine = openEmptyCopy(spool.directory, program.migrations);
+  try {
+    const known = new Map(
+      (pristine.statement(sql).all() as SchemaRow[]).map((row) => [`${row.type} ${row.name}`, row.sql]),
+    );
+    const found = new Map(
+      (spool.statement(sql).all() as SchemaRow[]).map((row) => [`${row.type} ${row.name}`, row.sql]),
+    );
+    const different = [...new Set([...known.keys(), ...found.keys()])].filter(
+      (key) => known.get(key) !== found.get(key),
+    );
+    if (different.length === 0) return passed('schema', 'The schema is as this program makes it.');
+    return {
+      code: 'schema',
+      severity: 'error',
+      message: `The schema is not as this program makes it: ${different.join(', ')}.`,
+      advice:
+        'Somebody has changed the database by hand. Move usage.db away; the next command makes a new one.',
+    };
+  } finally {
+    pristine.close();
+  }
+}
+
+interface SchemaRow {
+  readonly type: string;
+  readonly name: string;
+  readonly sql: string | null;
+}
+
+function checkConservation(spool: Spool): Checked {
+  const { recorded, delivered, pending, quarantined, dropped, purged } = readLedger(spool);
+  const lost = Object.values(dropped).reduce((sum, number) => sum + number, 0);
+  const sum = delivered + pending + quarantined + lost + purged;
+  const terms = `${delivered} delivered + ${pending} pending + ${quarantined} quarantined + ${lost} dropped + ${purged} purged`;
+  if (sum === recorded)
+    return passed('conservation', `Every record is accounted for: ${recorded} recorded = ${terms}.`);
+  return {
+    code: 'conservation',
+    severity: 'error',
+    message: `${recorded} recorded is not ${terms}, which is ${sum}.`,
+    advice: 'The counters do not add up: please report it, with what `arcade usage status --json` says.',
+  };
+}
+
+function checkGauges(spool: Spool): Checked {
+  const rows = spool.statement('SELECT state, count(*) AS n FROM record GROUP BY state').all() as {
+    state: string;
+    n: number;
+  }[];
+  const count = new Map(rows.map((row) => [row.state, row.n]));
+  const wrong = ['pending', 'quarantined'].filter(
+    (state) => readCounter(spool, state) !== (count.get(state) ?? 0),
+  );
+  if (wrong.length === 0) return passed('gauges', 'The counters agree with the records.');
+  return {
+    code: 'gauges',
+    severity: 'error',
+    message: `The counter of ${wrong.join(' and ')} records does not agree with the records themselves.`,
+    advice: 'Please report it, with what `arcade usage status --json` says.',
+  };
+}
+
+/** A minute is what a clock that is being corrected may be off. */
+const CLOCK_MS = 60_000;
+
+function checkClock(spool: Spool, now: number): Checked {
+  const { at } = spool.statement('SELECT max(recorded_at) AS at FROM record').get() as { at: number | null };
+  if (at === null || at <= now + CLOCK_MS) return passed('clock', 'The clock has not gone back.');
+  return {
+    code: 'clock',
+    severity: 'warning',
+    message: `The latest event is from ${new Date(at).toISOString()}, which this clock has not reached yet.`,
+    advice: 'Set the clock of this machine, or let the network set it; times are recorded as it tells them.',
+  };
+}
+
+function checkIdentity(spool: Spool): Checked {
+  const current = currentIdentity(spool);
+  const shared = readSharedFile(spool.directory);
+  if (current === null) return passed('identity', 'There is no identity yet; the first command makes one.');
+  if (shared === undefined) {
+    return {
+      code: 'identity',
+      severity: 'info',
+      message:
+        'usage.json is missing or cannot be understood; other Arcade programs then use an id of their own.',
+      advice: 'The next command writes it again, unless recording is off.',
+    };
+  }
+  const same =
+    shared.anon_id === current.anonId && (shared.linked_principal_id ?? null) === current.principalId;
+  if (same) return passed('identity', 'usage.json says what the database says.');
+  return {
+    code: 'identity',
+    severity: 'info',
+    message: 'usage.json says something else than the database: another Arcade program has changed it.',
+    advice: 'The next command follows it. `arcade usage identity` shows both.',
+  };
+}
+
+function readSharedFile(directory: string): { anon_id?: unknown; linked_principal_id?: unknown } | undefined {
+  try {
+    const content: unknown = JSON.parse(readFileSync(sharedFile(directory), 'utf8'));
+    return typeof content === 'object' && content !== null ? content : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function checkQuarantine(spool: Spool): Checked {
+  const number = readCounter(spool, 'quarantined');
+  if (number === 0) return passed('quarantine', 'No record is quarantined.');
+  return {
+    code: 'quarantine',
+    severity: 'info',
+    message: `PostHog refused ${number} record${number === 1 ? '' : 's'} for good.`,
+    advice: 'See `arcade usage list --state quarantined`; then `usage requeue` or `usage discard`.',
+  };
+}

@@ -1,0 +1,75 @@
+/** What is written where, and in which colours. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openOutput, visible } from '../../src/cli/output.ts';
+
+function opened(terminal: boolean, env: Record<string, string> = {}, columns = 100) {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: 'stdout' | 'stderr') => ({
+    isTTY: terminal,
+    columns,
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  return { written, output: openOutput(stream('stdout'), stream('stderr'), env) };
+}
+
+test('results go to stdout, notes to stderr', () => {
+  const { written, output } = opened(false);
+  output.line('a');
+  output.line();
+  output.json({ b: 1 });
+  output.note('c');
+  output.progress('d');
+  assert.deepEqual(written, { stdout: 'a\n\n{\n  "b": 1\n}\n', stderr: 'c\n' });
+});
+
+test('progress is shown on a terminal, and gone before anything else is written', () => {
+  const { written, output } = opened(true);
+  output.note('before');
+  output.progress('1 of 2');
+  output.line('result');
+  output.progress('2 of 2');
+  output.progress('2 of 2');
+  output.progress('');
+  output.progress('');
+  assert.equal(written.stderr, 'before\n\r\u001b[2K1 of 2\r\u001b[2K\r\u001b[2K2 of 2\r\u001b[2K');
+  assert.equal(written.stdout, 'result\n');
+});
+
+for (const [title, expected, terminal, env] of [
+  ['a terminal', true, true, {}],
+  ['a pipe', false, false, {}],
+  ['a terminal with NO_COLOR', false, true, { NO_COLOR: '1' }],
+  ['a terminal with an empty NO_COLOR', true, true, { NO_COLOR: '' }],
+  ['a terminal with NO_COLOR and FORCE_COLOR', false, true, { NO_COLOR: '1', FORCE_COLOR: '1' }],
+  ['a pipe with FORCE_COLOR', true, false, { FORCE_COLOR: '1' }],
+  ['a terminal with FORCE_COLOR=0', false, true, { FORCE_COLOR: '0' }],
+  ['a dumb terminal', false, true, { TERM: 'dumb' }],
+] as const) {
+  test(`${title} is ${expected ? '' : 'not '}coloured`, async () => {
+    const paint = await opened(terminal, env).output.paint('stderr');
+    assert.equal(paint.red('x'), expected ? '\u001b[31mx\u001b[39m' : 'x');
+  });
+}
+
+test('the width is that of a terminal, within reason', () => {
+  assert.equal(opened(true, {}, 100).output.width, 100);
+  assert.equal(opened(true, {}, 10).output.width, 40);
+  assert.equal(opened(true, {}, 0).output.width, 80);
+  assert.equal(opened(false).output.width, null);
+});
+
+test('JSON holds no byte that a terminal obeys', () => {
+  const { written, output } = opened(false);
+  output.json('\u001b\u0007\u007f\u009b');
+  assert.equal(written.stdout, '"\\u001b\\u0007\\u007f\\u009b"\n');
+});
+
+test('text is made visible once, and what is harmless stays', () => {
+  const harmless = 'Zürich 日本語 مفتاح 👩‍👩‍👧 \\n [/x] {}';
+  assert.equal(visible(harmless), harmless);
+  assert.equal(visible('\ud800'), '\\u{d800}');
+  assert.equal(visible(visible('\u001b\n')), visible('\u001b\n'));
+});

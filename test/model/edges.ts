@@ -1,0 +1,80 @@
+/** The edges of the state machine: from which state, on what news and credentials, by which steps. */
+import { randomUUID } from 'node:crypto';
+import { currentIdentity, observe } from '../../src/usage/identities.ts';
+import { type Identity, type Observation, reconcile } from '../../src/usage/identity.ts';
+import { fingerprintOf, installationOf, type Spool } from '../../src/usage/spool.ts';
+
+/** The edge that a command is about to take; nothing is changed. `known`: whose login this is. */
+export function seenBy(spool: Spool, account: string | null | undefined, known: string | null): string {
+  const installation = installationOf(spool);
+  const { seen } = observe(spool, installation, fingerprintOf(installation, account));
+  return edgeOf(currentIdentity(spool), known === null ? seen : { ...seen, principalId: known });
+}
+
+/** All edges: each state with each observation that can be made of it. */
+export function allEdges(): Set<string> {
+  const edges = new Set<string>();
+  for (const current of STATES) {
+    for (const fingerprint of [undefined, null, 'F', 'G']) {
+      for (const principalId of typeof fingerprint === 'string' ? [null, 'P', 'Q'] : [null]) {
+        if (!isPossible(current, fingerprint, principalId)) continue;
+        for (const earlierAnonId of earlierOnes(current, principalId)) {
+          for (const shared of SHARED)
+            edges.add(edgeOf(current, { fingerprint, principalId, earlierAnonId, shared }));
+        }
+      }
+    }
+  }
+  return edges;
+}
+
+const STATES: readonly (Identity | null)[] = [
+  null,
+  { anonId: 'X', principalId: null, verified: false, fingerprint: null },
+  { anonId: 'X', principalId: null, verified: false, fingerprint: 'F' },
+  { anonId: 'X', principalId: 'P', verified: false, fingerprint: null },
+  { anonId: 'X', principalId: 'P', verified: false, fingerprint: 'F' },
+  { anonId: 'X', principalId: 'P', verified: true, fingerprint: 'F' },
+];
+
+const SHARED: readonly Observation['shared'][] = [
+  null,
+  { anonId: 'X', principalId: 'P', spent: false },
+  { anonId: 'X', principalId: 'Q', spent: false },
+  { anonId: 'Z', principalId: null, spent: false },
+  { anonId: 'Z', principalId: 'P', spent: false },
+  { anonId: 'Z', principalId: 'Q', spent: false },
+  { anonId: 'S', principalId: 'Q', spent: true },
+];
+
+/** Nobody has an earlier identity before the first one, nor beside the one that is in force. */
+function earlierOnes(current: Identity | null, principalId: string | null): (string | null)[] {
+  const has = current !== null && principalId !== null && principalId !== current.principalId;
+  return has ? [null, 'E'] : [null];
+}
+
+/** Whose the credentials of a verified identity are is known. */
+function isPossible(
+  current: Identity | null,
+  fingerprint: string | null | undefined,
+  principalId: string | null,
+): boolean {
+  if (current === null || fingerprint !== current.fingerprint || fingerprint === null) return true;
+  return !current.verified || principalId === current.principalId;
+}
+
+function edgeOf(current: Identity | null, seen: Observation): string {
+  const { steps, binding } = reconcile(current, seen, randomUUID);
+  const taken = steps.map(
+    ({ kind, alias, identity }) => `${kind}${alias ? ' with alias' : ''} to ${stateOf(identity)}`,
+  );
+  return [stateOf(current), ...taken, `event ${binding}`].join(' > ');
+}
+
+function stateOf(identity: Identity | null): string {
+  if (identity === null) return 'nothing';
+  const { principalId, verified, fingerprint } = identity;
+  if (principalId === null) return fingerprint === null ? 'blank' : 'unresolved';
+  if (verified) return 'linked';
+  return fingerprint === null ? 'linked by them' : 'linked by them, unresolved';
+}

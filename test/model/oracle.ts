@@ -1,0 +1,327 @@
+/**
+ * What ought to come of a history, told from what happened and from the wording of the design alone: it knows
+ * nothing of the spool. It thinks in stretches, each a part of the history that belongs together on this machine.
+ */
+import type { Sink } from './sink.ts';
+import type { Login, Who } from './steps.ts';
+import { type SharedFile, understood } from './world.ts';
+
+interface Stretch {
+  /** The credentials seen in it last. */
+  credentials: string | null;
+  account: Who | null;
+  /** Whom the other program says it belongs to. */
+  theirs: Who | null;
+  /** What became of it cannot be told from here: a crash, a lost database or another program's alias. */
+  vague: boolean;
+  /** Whose the anonymous part of it may turn out to be. */
+  readonly mayBe: Set<Who>;
+}
+
+interface Recorded {
+  readonly label: number;
+  readonly owner: Who | null;
+  readonly kind: 'anonymous' | 'of an account' | 'of nobody knows whom';
+  readonly credentials: string | null;
+  readonly stretch: Stretch;
+  readonly at: number;
+  /** Whether the coordinator may be asked about its credentials. */
+  readonly resolvable: boolean;
+  /** It has to be with its owner in the end. */
+  certain: boolean;
+  waiting: boolean;
+  /** The moment before which it cannot have been known that nobody will tell whose it is; else 0. */
+  releasedAt: number;
+  /** Only the lost database knew that the anon_id had seen somebody's credentials. */
+  forgotten: boolean;
+}
+
+/** What was done about who is signed in; a login only when its account is known. */
+export type Change = 'login' | 'logout' | null;
+
+interface DrainEnd {
+  readonly killed: boolean;
+  readonly asked: boolean;
+  readonly impatient: boolean;
+  readonly now: number;
+  /** Whether an event is still in the spool. */
+  readonly isThere: (label: number) => boolean;
+}
+
+interface Circumstances {
+  /** The anon_id that usage.json has after it; null when that cannot be told. */
+  readonly anonId: string | null;
+  /** What usage.json said right before. */
+  readonly text: string;
+  readonly now: number;
+  readonly change: Change;
+  readonly resolvable: boolean;
+}
+
+const DAY = 24 * 3600_000;
+const nameOf = (login: Login): string => `${login.who} ${login.via}`;
+const newStretch = (): Stretch => ({
+  credentials: null,
+  account: null,
+  theirs: null,
+  vague: false,
+  mayBe: new Set(),
+});
+
+export type Oracle = ReturnType<typeof createOracle>;
+
+/** An oracle for a new machine. */
+export function createOracle() {
+  const events: Recorded[] = [];
+  const whose = new Map<string, 'known' | 'perhaps'>();
+  const retired = new Set<string>();
+  const linkedAs = new Map<string, Who>();
+  const violations: string[] = [];
+  let stretch = newStretch();
+  let ours: { text: string; shared: SharedFile | null } = { text: '', shared: null };
+  /** Which anon_ids are to be joined to whom, whatever was recorded under them. */
+  const joins = new Map<string, Who>();
+  /** What a killed process left in usage.json, and what had been there. */
+  const undone = new Map<string, string>();
+
+  function begin(account: Who | null, login: Login | null): void {
+    const { vague } = stretch;
+    stretch = newStretch();
+    stretch.account = account;
+    stretch.credentials = login === null ? null : nameOf(login);
+    // After a fresh start without credentials all doubts are over.
+    stretch.vague = vague && login !== null;
+    if (account !== null) stretch.mayBe.add(account);
+  }
+
+  /** What another program has written to usage.json since our last look. */
+  function follow(text: string): { linked: Who } | 'rotated' | null {
+    const shared = understood(undone.get(text) ?? text);
+    if (text === ours.text || shared === null) return null;
+    if (shared.anonId === ours.shared?.anonId) {
+      return shared.linked === null || ours.shared.linked !== null ? null : { linked: shared.linked };
+    }
+    if (retired.has(shared.anonId) || shared.anonId.startsWith('account-of-')) return null;
+    retired.add(shared.anonId);
+    stretch = newStretch();
+    if (shared.linked !== null) theyLink(shared.linked);
+    return 'rotated';
+  }
+
+  function theyLink(who: Who): void {
+    stretch.theirs = who;
+    stretch.vague = true;
+    stretch.mayBe.add(who);
+  }
+
+  function isTheirs(login: Login): boolean {
+    return stretch.account === login.who || (stretch.account === null && stretch.theirs === login.who);
+  }
+
+  function see(login: Login | null | undefined, text: string): void {
+    const before = stretch.credentials;
+    const wasTheirs = login !== null && login !== undefined && isTheirs(login);
+    const news = follow(text);
+    const linked = news !== null && news !== 'rotated' ? news.linked : null;
+    if (login === undefined) {
+      if (linked !== null) theyLink(linked);
+      return;
+    }
+    if (login === null) {
+      if (linked !== null) theyLink(linked);
+      if (stretch.credentials !== null || stretch.account !== null || stretch.theirs !== null)
+        begin(null, null);
+      return;
+    }
+    const known = whose.get(nameOf(login));
+    const others = news !== 'rotated' && before !== null && before !== nameOf(login);
+    if (known === 'perhaps') stretch.vague = true;
+    const parts = others && !(known === 'known' && wasTheirs);
+    if (linked !== null) theyLink(linked);
+    if (parts) begin(known === 'known' ? login.who : null, login);
+    else if (known === 'known') take(login.who, login);
+    stretch.credentials = nameOf(login);
+    if (stretch.vague) stretch.mayBe.add(login.who);
+  }
+
+  /** Links the stretch to an account, unless it is another's. */
+  function take(who: Who, login: Login): void {
+    if (stretch.account === who) return;
+    if (stretch.account !== null || (stretch.theirs !== null && stretch.theirs !== who)) {
+      begin(who, login);
+    } else {
+      stretch.account = who;
+      stretch.mayBe.add(who);
+    }
+  }
+
+  return {
+    violations,
+    isKnown: (login: Login): boolean => whose.get(nameOf(login)) === 'known',
+
+    /** An event was recorded while these credentials were in force. */
+    recorded(label: number, login: Login | null | undefined, circumstances: Circumstances): void {
+      const { text, now, change, resolvable, anonId } = circumstances;
+      if (change === 'login' && login) whose.set(nameOf(login), 'known');
+      const before = { stretch, vague: stretch.vague };
+      see(login, text);
+      const blank = stretch.credentials === null && stretch.account === null && stretch.theirs === null;
+      const certain = login !== null && login !== undefined && whose.get(nameOf(login)) === 'known';
+      events.push({
+        label,
+        owner: login?.who ?? null,
+        kind: login ? 'of an account' : blank ? 'anonymous' : 'of nobody knows whom',
+        credentials: login ? nameOf(login) : null,
+        stretch,
+        at: now,
+        resolvable,
+        certain,
+        waiting: Boolean(login) && !certain,
+        forgotten: false,
+        releasedAt: 0,
+      });
+      if (change === 'logout' && !blank) begin(null, null);
+      const doubtful = before.vague || stretch.vague || ours.shared === null || anonId === null;
+      if (!doubtful && (stretch === before.stretch) !== (anonId === ours.shared?.anonId)) {
+        violations.push(`event ${label}: the anon_id ${stretch === before.stretch ? 'changed' : 'stayed'}`);
+      }
+      if (!stretch.vague && stretch.account !== null && anonId !== null) joins.set(anonId, stretch.account);
+    },
+
+    /** usage.json was written by us: what it said before has been taken in, what it says now is ours. */
+    wrote(before: string, after: string, byCommand: boolean): void {
+      if (!byCommand) {
+        const news = follow(before);
+        if (news !== null && news !== 'rotated') theyLink(news.linked);
+      }
+      const shared = understood(after);
+      const was = linkedAs.get(shared?.anonId ?? '');
+      if (was !== undefined && was !== shared?.linked)
+        violations.push(`usage.json gives ${was}'s anon_id to another`);
+      if (shared?.linked) linkedAs.set(shared.anonId, shared.linked);
+      if (ours.shared !== null && shared?.anonId !== ours.shared.anonId) retired.add(ours.shared.anonId);
+      if (shared !== null) retired.delete(shared.anonId);
+      ours = { text: after, shared };
+    },
+
+    /** A process was killed that had written usage.json and not committed what it says. */
+    killed(before: string, after: string): void {
+      if (after !== before) undone.set(after, undone.get(before) ?? before);
+    },
+
+    /** A drain begins. It is told when the credentials are read, and how it ends. */
+    drains(moment: number): { reads(login: Login | null | undefined): void; ends(how: DrainEnd): void } {
+      const waiting = events.filter((event) => event.waiting);
+      let inForce: Login | null | undefined;
+      let known = new Set<string | null>();
+      return {
+        reads(login) {
+          inForce = login;
+          known = new Set([...whose].flatMap(([name, how]) => (how === 'known' ? [name] : [])));
+        },
+        ends({ killed, asked, impatient, now, isThere }) {
+          for (const event of waiting.filter((each) => each.waiting)) {
+            const theirs =
+              inForce === undefined || (inForce !== null && event.credentials === nameOf(inForce));
+            const isKnown = known.has(event.credentials);
+            const waits = event.resolvable && theirs && !isKnown && (inForce || event.at > now - DAY);
+            event.certain ||= isKnown && !killed;
+            event.waiting = Boolean(waits) && !killed;
+            if (!event.waiting && !killed) event.releasedAt = moment;
+            if (event.waiting && inForce && impatient && !asked && isThere(event.label)) {
+              violations.push(`event ${event.label} waits and nobody was asked whose it is`);
+            }
+          }
+        },
+      };
+    },
+
+    /** The coordinator is asked: only ever about what is not known. */
+    asks(login: Login): void {
+      if (whose.get(nameOf(login)) === 'known')
+        violations.push(`asked although it is known whose ${nameOf(login)} are`);
+    },
+
+    /** The coordinator was asked, and has answered; usage.json says `text`. */
+    answered(login: Login, answer: 'principal' | 'refused' | 'no answer', text: string, now: number): void {
+      const name = nameOf(login);
+      const waiting = events.filter((event) => event.waiting && event.credentials === name);
+      if (answer === 'refused') for (const event of waiting) event.waiting = false;
+      if (answer === 'no answer') {
+        for (const event of waiting) if (event.at <= now - DAY) event.waiting = false;
+      }
+      if (answer !== 'principal') return;
+      whose.set(name, 'known');
+      const news = follow(text);
+      if (news !== null && news !== 'rotated') theyLink(news.linked);
+      if (news !== null) ours = { text, shared: understood(text) };
+      if (stretch.credentials === name) take(login.who, login);
+      for (const event of waiting) {
+        event.certain = true;
+        event.waiting = false;
+      }
+    },
+
+    /** A flusher was killed after an answer: nobody can tell whether it was remembered. */
+    forgetsPerhaps(login: Login): void {
+      whose.set(nameOf(login), 'perhaps');
+      stretch.vague = true;
+      stretch.mayBe.add(login.who);
+      for (const event of events) {
+        if (event.credentials !== nameOf(login)) continue;
+        event.certain = false;
+        event.stretch.vague = true;
+        event.stretch.mayBe.add(login.who);
+      }
+    },
+
+    /** The database is gone, and what it alone knew. */
+    lostDatabase(): void {
+      whose.clear();
+      retired.clear();
+      joins.clear();
+      linkedAs.clear();
+      for (const event of events) {
+        event.certain = false;
+        event.waiting = false;
+        event.stretch.vague = true;
+        event.forgotten = true;
+      }
+      stretch.vague = true;
+      stretch.credentials = null;
+      if (stretch.account !== null) stretch.theirs = stretch.account;
+      stretch.account = null;
+    },
+
+    /** Everything is delivered: is every event where it belongs? Returns what is not. */
+    judge(sink: Sink, isStored: (label: number) => string | undefined): string[] {
+      const wrong = [...violations];
+      for (const [anonId, who] of joins) {
+        if (!sink.accountsWith(anonId).includes(who)) wrong.push(`${anonId} was not joined to ${who}`);
+      }
+      for (const event of events) {
+        const distinctId = isStored(event.label);
+        if (distinctId === undefined) continue;
+        const found = sink.accountsWith(distinctId);
+        // What the other program links after an event was sent takes it along; before, it must not have been sent so.
+        const links = sink.linksByOther(distinctId).filter((link) => link.moment > event.releasedAt);
+        const allowed = new Set<Who>(links.map((link) => link.who));
+        if (event.owner !== null) allowed.add(event.owner);
+        if (event.kind === 'anonymous' || event.forgotten)
+          for (const who of event.stretch.mayBe) allowed.add(who);
+        const strangers = found.filter((who) => !allowed.has(who));
+        const what = `event ${event.label}, ${event.kind}${event.owner === null ? '' : ` ${event.owner}`}`;
+        if (strangers.length > 0) wrong.push(`${what}, is on the person of ${strangers}`);
+        if (found.length > 1) wrong.push(`${what}, is on a person that joins ${found}`);
+        if (event.certain && event.owner !== null && !found.includes(event.owner)) {
+          wrong.push(`${what}, is not on its owner's person but ${distinctId}`);
+        }
+        const { account, vague } = event.stretch;
+        if (event.kind === 'anonymous' && account !== null && !vague && !found.includes(account)) {
+          wrong.push(`${what}, was not joined to ${account}`);
+        }
+      }
+      return wrong;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/** One machine: its files, its clock, who is signed in where, and which servers answer. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { accountOf, type Credentials } from '../../src/auth/credentials.ts';
+import { openSpool, type Spool } from '../../src/usage/spool.ts';
+import type { Login, Step, Who } from './steps.ts';
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
+const MEMORY = '/dev/shm';
+
+type Mode<K extends Step['do']> = Extract<Step, { do: K; is: string }>['is'];
+
+export interface World {
+  readonly directory: string;
+  /** The database as the commands have it open, and as the flusher has. */
+  commands: Spool;
+  flusher: Spool;
+  now: number;
+  /** What credentials.yaml holds. */
+  file: Login | 'corrupt' | null;
+  posthog: Mode<'posthog'>;
+  arcade: Mode<'arcade'>;
+  /** Every text that usage.json has had since the database was made. */
+  readonly texts: string[];
+  /** Deletes the database, and with it the record of what usage.json was. */
+  loseDatabase(): void;
+  close(): void;
+}
+
+/** A new machine, switched on at `now`. */
+export function openWorld(now: number): World {
+  const home = mkdtempSync(join(statSync(MEMORY, { throwIfNoEntry: false }) ? MEMORY : tmpdir(), 'model-'));
+  const directory = join(home, '.arcade');
+  mkdirSync(directory, { mode: 0o700 });
+  const open = (): Spool => openSpool(directory, MIGRATIONS);
+  const close = (): void => {
+    world.commands.close();
+    world.flusher.close();
+  };
+  const world: World = {
+    directory,
+    commands: open(),
+    flusher: open(),
+    now,
+    file: null,
+    posthog: 'up',
+    arcade: 'up',
+    texts: [],
+    loseDatabase() {
+      close();
+      for (const end of ['', '-wal', '-shm']) rmSync(join(directory, `usage.db${end}`), { force: true });
+      world.texts.length = 0;
+      world.commands = open();
+      world.flusher = open();
+    },
+    close() {
+      close();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+  return world;
+}
+
+export const accountId = (who: Who): string => `account-of-${who}`;
+
+/** The credentials in force in a shell; undefined when they cannot be read. */
+export function loginIn(world: World, shell: 0 | 1 | 2): Login | null | undefined {
+  if (shell === 1) return { who: 'B', via: 'key 1' };
+  if (shell === 2) return { who: 'C', via: 'key 2' };
+  return world.file === 'corrupt' ? undefined : world.file;
+}
+
+let tokens = 0;
+
+/** The same credentials as the program reads them; every call has another access token. */
+export function accountOfLogin(login: Login | null | undefined): string | null | undefined {
+  if (login === null || login === undefined) return login;
+  const known = { email: null, accountId: null, coordinatorUrl: 'https://coordinator.test' };
+  tokens += 1;
+  const claims = Buffer.from(JSON.stringify({ sub: accountId(login.who), jti: tokens })).toString(
+    'base64url',
+  );
+  const oauth: Credentials = {
+    ...known,
+    kind: 'oauth',
+    accessToken: `e30.${claims}.x`,
+    refreshToken: `refresh-${tokens}`,
+    expiresAt: null,
+    context: null,
+  };
+  const key: Credentials = {
+    ...known,
+    kind: 'api_key',
+    source: 'file',
+    apiKey: `${login.via} of ${login.who}`,
+  };
+  return accountOf(login.via === 'oauth' ? oauth : key);
+}
+
+export interface SharedFile {
+  readonly anonId: string;
+  readonly linked: Who | null;
+}
+
+export const sharedPath = (world: World): string => join(world.directory, 'usage.json');
+
+/** The text of usage.json, and which file it is; '' when there is none. */
+export function glimpse(world: World): { text: string; inode: bigint } {
+  try {
+    return {
+      text: readFileSync(sharedPath(world), 'utf8'),
+      inode: statSync(sharedPath(world), { bigint: true }).ino,
+    };
+  } catch {
+    return { text: '', inode: 0n };
+  }
+}
+
+/** What a text of usage.json says; null when nobody can tell. */
+export function understood(text: string): SharedFile | null {
+  try {
+    const { anon_id, linked_principal_id } = JSON.parse(text) as Record<string, string | null>;
+    if (typeof anon_id !== 'string') return null;
+    const linked = (['A', 'B', 'C'] as const).find((who) => accountId(who) === linked_principal_id);
+    return { anonId: anon_id, linked: linked ?? null };
+  } catch {
+    return null;
+  }
+}
+
+/** Writes usage.json as another program does. */
+export function writeShared(world: World, text: string): void {
+  rmSync(sharedPath(world), { force: true });
+  if (text !== '') writeFileSync(sharedPath(world), text);
+}

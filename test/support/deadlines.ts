@@ -1,0 +1,162 @@
+/** Everything that can hold a flusher up, each ready to be tried: by the tests once, by the table many times. */
+
+import { once } from 'node:events';
+import { mkdirSync, rmSync } from 'node:fs';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { openSpool } from '../../src/usage/spool.ts';
+import { arcade } from './cli.ts';
+import {
+  accountOf,
+  BLACK_HOLE,
+  DEAD_NAME_SERVER,
+  type Ended,
+  type Started,
+  startFlusher,
+} from './flusher.ts';
+import type { Fault } from './posthog/faults.ts';
+import { type PostHog, startPostHog } from './posthog.ts';
+import { fillSpool, MIGRATIONS } from './queue.ts';
+import { openSandbox, type Sandbox } from './sandbox.ts';
+import { until } from './until.ts';
+
+interface Place {
+  readonly home: Sandbox;
+  readonly posthog: PostHog;
+  readonly env: Readonly<Record<string, string>>;
+  /** Something that listens on loopback, accepts, and never says a word. */
+  readonly silent: string;
+}
+
+type Obstacle = (place: Place) => Started | Promise<Started>;
+
+export interface Verdict extends Ended {
+  /** Events that PostHog does not have once the obstacle is gone. */
+  readonly lost: number;
+  /** Copies on the wire, and what PostHog counts twice. */
+  readonly copies: number;
+  readonly duplicates: number;
+}
+
+const faulty =
+  (fault: Fault): Obstacle =>
+  ({ home, posthog, env }) => {
+    posthog.fault(fault, Number.POSITIVE_INFINITY);
+    return startFlusher(home, env);
+  };
+
+const to =
+  (host: string, more: Readonly<Record<string, string>> = {}, inside?: string): Obstacle =>
+  ({ home, env, silent }) => {
+    const filled = Object.entries({ ...env, ...more, ARCADE_POSTHOG_HOST: host });
+    return startFlusher(
+      home,
+      Object.fromEntries(filled.map(([name, value]) => [name, value.replace('SILENT', silent)])),
+      inside,
+    );
+  };
+
+/** Those that need namespaces of their own. */
+export const SECLUDED: Readonly<Record<string, Obstacle>> = {
+  'name server silent': to('https://posthog.example', {}, DEAD_NAME_SERVER),
+  'SYN dropped': to('https://10.9.9.9', {}, BLACK_HOLE),
+  'disk full': async ({ home, env }) => {
+    const inside = `mount -t tmpfs -o size=1m tmpfs "$HOME/small"
+cp -r "$HOME/.arcade" "$HOME/small/"
+dd if=/dev/zero of="$HOME/small/fill" 2> /dev/null || true
+ip link set lo up`;
+    mkdirSync(`${home.home}/small`);
+    return startFlusher(home, { ...env, ARCADE_WORK_DIR: `${home.home}/small` }, inside);
+  },
+};
+
+export const OBSTACLES: Readonly<Record<string, Obstacle>> = {
+  'TLS handshake stalled': to('https://SILENT'),
+  'headers never': faulty({ kind: 'hang' }),
+  'headers one byte a second': faulty({ kind: 'slow-headers' }),
+  'body one byte a second': faulty({ kind: 'trickle' }),
+  'endless 503, Retry-After a day': faulty({ kind: 'status', status: 503, retryAfter: '86400' }),
+  'endless 429, Retry-After a date': faulty({
+    kind: 'status',
+    status: 429,
+    retryAfter: new Date(Date.now() + 3600_000).toUTCString(),
+  }),
+  'proxy hangs (CONNECT)': to('https://posthog.example', { HTTPS_PROXY: 'http://SILENT' }),
+  'proxy hangs (plain)': to('http://posthog.example', { HTTP_PROXY: 'http://SILENT' }),
+  'acknowledgement lost': faulty({ kind: 'lost-ack' }),
+  'database lock held': async ({ home, env }) => {
+    const release = holdLock(home);
+    const started = startFlusher(home, env);
+    void started.ended.then(release);
+    return started;
+  },
+  'database lock held from the answer on': async ({ home, posthog, env }) => {
+    posthog.fault({ kind: 'delay', ms: 200 });
+    const started = startFlusher(home, env);
+    await until(() => posthog.requests.length > 0, { what: 'the request' });
+    void started.ended.then(holdLock(home));
+    return started;
+  },
+  'stopped for 9 s (SIGSTOP, SIGCONT)': async ({ home, posthog, env }) => {
+    posthog.fault({ kind: 'hang' }, Number.POSITIVE_INFINITY);
+    const at = performance.now();
+    const started = startFlusher(home, env);
+    await until(() => posthog.requests.length > 0, { what: 'the request' });
+    process.kill(started.pid, 'SIGSTOP');
+    await until(() => performance.now() - at > 9_000, { what: 'nine seconds' });
+    process.kill(started.pid, 'SIGCONT');
+    return started;
+  },
+};
+
+function holdLock(home: Sandbox): () => void {
+  const spool = openSpool(home.directory, MIGRATIONS);
+  spool.statement('BEGIN IMMEDIATE').run();
+  return () => {
+    spool.statement('ROLLBACK').run();
+    spool.close();
+  };
+}
+
+/** Tries one obstacle with `records` events in a home of its own; then takes it away and counts. */
+export async function tryObstacle(obstacle: Obstacle, records: number): Promise<Verdict> {
+  const home = openSandbox();
+  const posthog = await startPostHog();
+  const silent = await startSilent();
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  try {
+    fillSpool(home.directory, records);
+    const { port } = silent.server.address() as AddressInfo;
+    const started = await obstacle({ home, posthog, env, silent: `127.0.0.1:${port}` });
+    const ended = await started.ended;
+    posthog.clearFaults();
+    await arcade(home, ['usage', 'flush'], { env });
+    const { recorded, delivered, pending } = accountOf(home);
+    const stored = posthog.stored();
+    return {
+      ...ended,
+      lost: records - new Set(stored.map(({ uuid }) => uuid)).size + (recorded - delivered - pending),
+      copies: posthog.duplicates(),
+      duplicates: stored.length - new Set(stored.map(({ uuid }) => uuid)).size,
+    };
+  } finally {
+    await Promise.all([posthog.close(), silent.close()]);
+    rmSync(home.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+async function startSilent(): Promise<{ server: Server; close: () => Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    server,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

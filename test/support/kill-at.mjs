@@ -1,0 +1,34 @@
+// Loaded into the program by its tests, with `node --import`: SIGKILL right before the statement or the rename
+// that ARCADE_TEST_KILL_AT names, and right after it with "after " in front. Nothing of this is in the program.
+import fs from 'node:fs';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+
+const wanted = process.env.ARCADE_TEST_KILL_AT ?? '';
+const after = wanted.startsWith('after ');
+const point = after ? wanted.slice('after '.length) : wanted;
+const die = () => process.kill(process.pid, 'SIGKILL');
+
+/** Runs `work` between the two moments at which the process may be killed. */
+function at(what, work) {
+  const hit = what.replace(/\s+/g, ' ').includes(point);
+  if (hit && !after) die();
+  const result = work();
+  if (hit) die();
+  return result;
+}
+
+if (point !== '') {
+  const { renameSync } = fs;
+  fs.renameSync = (from, to) => at(`rename ${to}`, () => renameSync(from, to));
+  syncBuiltinESMExports();
+  const Database = createRequire(process.argv[1])('better-sqlite3');
+  const { prepare } = Database.prototype;
+  Database.prototype.prepare = function (sql) {
+    const statement = prepare.call(this, sql);
+    for (const how of ['run', 'get', 'all']) {
+      const original = statement[how];
+      statement[how] = (...values) => at(sql, () => original.apply(statement, values));
+    }
+    return statement;
+  };
+}

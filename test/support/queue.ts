@@ -1,0 +1,160 @@
+/** A spool with a clock of the test's own, and a server whose answers the test writes, all in this process. */
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Answer, WireRecord } from '../../src/infra/posthog.ts';
+import { append } from '../../src/usage/append.ts';
+import { type RunOutcome, runFlusher } from '../../src/usage/flusher-run.ts';
+import { insertAlias, insertCapture } from '../../src/usage/records.ts';
+import { openSpool, type Spool } from '../../src/usage/spool.ts';
+import { sandbox } from './sandbox.ts';
+
+export const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
+export const DESTINATION = { host: 'http://127.0.0.1:1', apiKey: 'phc_test' };
+export const MINUTE = 60_000;
+export const DAY = 24 * 3600_000;
+export const ACCEPTED: Answer = { kind: 'accepted', status: 200 };
+export const OFFLINE: Answer = { kind: 'offline', status: null };
+export const INVALID: Answer = { kind: 'invalid', status: 400 };
+
+/** What the server says to a batch. */
+export type Server = (batch: readonly WireRecord[], request: number) => Answer | Promise<Answer>;
+
+export interface Queue {
+  readonly spool: Spool;
+  /** Ms since the epoch; moves only when the test moves it. */
+  readonly clock: { now: number };
+  /** Batches as they were sent, in order. */
+  readonly sent: (readonly WireRecord[])[];
+  /** Inserts captures that are due. */
+  add(records: number, distinctId?: string): void;
+  addAlias(principalId: string, anonId: string): void;
+  /** One command's event, by the very function that commands use; true when it asks for a flusher. */
+  command(options?: { online?: boolean; maxRecords?: number }): boolean;
+  /** One flusher's run against `server`. */
+  flush(server: Server, options?: Partial<Parameters<typeof runFlusher>[0]>): Promise<RunOutcome>;
+  /** One value out of the spool. */
+  one<T = number>(sql: string): T;
+}
+
+const PROPERTIES = {
+  command_name: 'secret.list',
+  cli_version: '0.1.0',
+  runtime_language: 'node',
+  runtime_version: '20.20.2',
+  os_type: 'Linux',
+  os_release: '6.1.0',
+  duration_ms: 150,
+  device_start_timestamp: 1,
+  device_end_timestamp: 1.15,
+} as const;
+
+/** An empty spool that goes when the test does. */
+export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:00Z')): Queue {
+  const { directory } = sandbox(t);
+  const spool = openSpool(directory, MIGRATIONS);
+  t.after(() => spool.close());
+  const clock = { now: start };
+  const sent: (readonly WireRecord[])[] = [];
+  const identity = (): number => ensureIdentity(spool);
+  return {
+    spool,
+    clock,
+    sent,
+    add: (records, distinctId = 'anon-1') =>
+      spool.transaction(() => {
+        const identityId = identity();
+        for (let i = 0; i < records; i += 1)
+          insertCapture(spool, captureOf(identityId, distinctId), clock.now);
+      }),
+    addAlias: (principalId, anonId) =>
+      spool.transaction(() => insertAlias(spool, { identityId: identity(), anonId, principalId }, clock.now)),
+    command: (options = {}) => command(spool, clock.now, options),
+    flush: (server, options = {}) =>
+      runFlusher({
+        spool,
+        destination: DESTINATION,
+        connect: async () => ({
+          deliverer: {
+            deliver: async (batch) => {
+              sent.push(batch);
+              return await server(batch, sent.length);
+            },
+            close: () => undefined,
+          },
+          resolving: {
+            credentials: async () => ({ account: null, ask: async () => ({ kind: 'no answer' }) }),
+            now: () => clock.now,
+            random: () => 0.5,
+          },
+        }),
+        ignoreBackoff: false,
+        leftMs: () => 5_000,
+        now: () => clock.now,
+        random: () => 0.5,
+        onDelivered: () => undefined,
+        maxRecords: 10_000,
+        lockWaitMs: 0,
+        lingerMs: 0,
+        ...options,
+      }),
+    one: <T>(sql: string) => (spool.statement(sql).raw().get() as T[] | undefined)?.[0] as T,
+  };
+}
+
+/** Puts captures that are due into the spool of a home. */
+export function fillSpool(directory: string, records: number): void {
+  const spool = openSpool(directory, MIGRATIONS);
+  const now = Date.now();
+  for (let done = 0; done < records; done += 10_000) {
+    spool.transaction(() => {
+      const identityId = ensureIdentity(spool);
+      for (let i = done; i < Math.min(records, done + 10_000); i += 1)
+        insertCapture(spool, captureOf(identityId, 'anon-1'), now - records + i);
+    });
+  }
+  spool.close();
+}
+
+function ensureIdentity(spool: Spool): number {
+  const sql = `INSERT INTO identity (anon_id, created_at) SELECT 'anon-1', 0 WHERE NOT EXISTS (SELECT 1 FROM identity)`;
+  spool.statement(sql).run();
+  return (spool.statement('SELECT max(id) AS id FROM identity').get() as { id: number }).id;
+}
+
+function captureOf(identityId: number, distinctId: string): Parameters<typeof insertCapture>[1] {
+  return {
+    name: 'CLI execution succeeded',
+    properties: PROPERTIES,
+    identityId,
+    distinctId,
+    personless: true,
+    fingerprint: null,
+    resolvable: false,
+  };
+}
+
+function command(
+  spool: Spool,
+  now: number,
+  { online = false, maxRecords = 10_000 }: { online?: boolean; maxRecords?: number },
+): boolean {
+  const appended = append(spool, {
+    name: 'CLI execution succeeded',
+    properties: PROPERTIES,
+    credentials: { account: null, resolvable: false },
+    change: null,
+    destination: DESTINATION,
+    maxRecords,
+    online,
+    now,
+    showNotice: () => undefined,
+  });
+  return appended !== 'refused' && appended.wake;
+}
+
+/** What the ledger says is missing: 0 when every record is accounted for. */
+export function unaccounted(spool: Spool): number {
+  const sql = `SELECT sum(CASE WHEN name = 'recorded' THEN value
+    WHEN name IN ('delivered', 'pending', 'quarantined', 'purged') OR name LIKE 'dropped.%' THEN -value ELSE 0 END) FROM ledger`;
+  return (spool.statement(sql).raw().get() as number[])[0] ?? 0;
+}

@@ -1,0 +1,104 @@
+/** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
+import { join } from 'node:path';
+import type { CommandName } from '../../src/usage/event.ts';
+import { insertAlias, insertCapture } from '../../src/usage/records.ts';
+import { openSpool } from '../../src/usage/spool.ts';
+import type { Sandbox } from './sandbox.ts';
+
+export interface Past {
+  readonly records: number;
+  /** Ms since the epoch: of the last one. */
+  readonly now: number;
+  /** Between one record and the next. */
+  readonly everyMs: number;
+  /** The first so many of them are delivered. */
+  readonly delivered?: number;
+  /** The next so many are quarantined. */
+  readonly quarantined?: number;
+}
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
+const COMMANDS: readonly CommandName[] = ['secret.list', 'secret.set', 'whoami', 'secret.unset', 'login'];
+export const ANON_ID = '5d0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d';
+export const PRINCIPAL = 'acct_7fK2';
+
+/** Records captures, one alias first; every seventh has failed. */
+export function seedSpool(home: Sandbox, past: Past): void {
+  const { records, now, everyMs, delivered = 0, quarantined = 0 } = past;
+  const spool = openSpool(home.directory, MIGRATIONS);
+  spool.transaction(() => {
+    const identityId = Number(
+      spool
+        .statement(
+          'INSERT INTO identity (anon_id, principal_id, verified, created_at, linked_at) VALUES (?, ?, 1, ?, ?)',
+        )
+        .run(ANON_ID, PRINCIPAL, now, now).lastInsertRowid,
+    );
+    for (let i = 0; i < records; i += 1) {
+      const at = now - (records - 1 - i) * everyMs;
+      if (i === 0) insertAlias(spool, { identityId, anonId: ANON_ID, principalId: PRINCIPAL }, at);
+      else insertCapture(spool, captureOf(i, identityId), at);
+    }
+    settle(spool, 'delivered', 0, delivered, now);
+    settle(spool, 'quarantined', delivered, delivered + quarantined, now);
+    spool
+      .statement(
+        `INSERT INTO flusher_run (started_at, ended_at, outcome, delivered) VALUES (?, ?, 'drained', ?)`,
+      )
+      .run(now - 900, now, delivered);
+  });
+  spool.close();
+}
+
+function captureOf(i: number, identityId: number): Parameters<typeof insertCapture>[1] {
+  const command = COMMANDS[i % COMMANDS.length] ?? 'whoami';
+  const failed = i % 7 === 0;
+  return {
+    name: failed ? 'CLI execution failed' : 'CLI execution succeeded',
+    properties: {
+      command_name: command,
+      cli_version: '0.1.0',
+      runtime_language: 'node',
+      runtime_version: '20.20.2',
+      os_type: 'Linux',
+      os_release: '6.1.0',
+      duration_ms: 40 + (i % 5) * 210 + ((i * 7919) % 97),
+      device_start_timestamp: i,
+      device_end_timestamp: i + 1,
+      ...(failed ? { error_code: 'TIMED_OUT', error_message: 'The server did not answer in time' } : {}),
+    },
+    identityId,
+    distinctId: i % 3 === 0 ? ANON_ID : PRINCIPAL,
+    personless: i % 3 === 0,
+    fingerprint: null,
+    resolvable: false,
+  };
+}
+
+function settle(
+  spool: ReturnType<typeof openSpool>,
+  state: 'delivered' | 'quarantined',
+  from: number,
+  until: number,
+  now: number,
+): void {
+  const reason = state === 'quarantined' ? 'refused by PostHog' : null;
+  const where = 'id > @from AND id <= @until';
+  spool
+    .statement(
+      `UPDATE record SET state = @state, attempts = 1, sealed = 1, reason = @reason,
+         settled_at = min(@now, recorded_at + (id * 7919) % 90000) WHERE ${where}`,
+    )
+    .run({ state, reason, now, from, until });
+  spool
+    .statement(
+      `INSERT INTO attempt (record_id, at, outcome, status, duration_ms)
+       SELECT id, settled_at, @outcome, @status, 20 + id % 80 FROM record WHERE ${where}`,
+    )
+    .run({
+      outcome: state === 'delivered' ? 'accepted' : 'invalid',
+      status: state === 'delivered' ? 200 : 400,
+      from,
+      until,
+    });
+}

@@ -1,0 +1,122 @@
+/** One flusher's life, in this process: the lock, what arrives meanwhile, and letting go. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tryLockFor } from '../../src/infra/lock.ts';
+import { lockFile, openSpool } from '../../src/usage/spool.ts';
+import { ACCEPTED, DESTINATION, MIGRATIONS, OFFLINE, openQueue } from '../support/queue.ts';
+
+test('whoever finds the lock taken leaves without loading anything', async (t) => {
+  const queue = openQueue(t);
+  const lock = await tryLockFor(lockFile(queue.spool.directory), 0);
+  const connect = () => Promise.reject(new Error('loaded'));
+  assert.equal(await queue.flush(() => ACCEPTED, { connect }), 'locked');
+  lock?.release();
+});
+
+test('an event that is appended at any moment of a run is sent by it, or asks for the next one', async (t) => {
+  const queue = openQueue(t);
+  const other = openSpool(queue.spool.directory, MIGRATIONS);
+  t.after(() => other.close());
+  queue.command();
+  let asked = 0;
+  const outcome = await queue.flush(
+    (_batch, request) => {
+      if (request < 20 && queue.command()) asked += 1;
+      return ACCEPTED;
+    },
+    { lingerMs: 100 },
+  );
+  assert.equal(outcome, 'drained');
+  assert.equal(asked, 0, 'the lock is held');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'pending'`), 0);
+  assert.equal(queue.command(), true, 'the lock was freed with the last look');
+});
+
+test('an event of another process ends the wait for more of them', async (t) => {
+  const queue = openQueue(t);
+  const other = openSpool(queue.spool.directory, MIGRATIONS);
+  t.after(() => other.close());
+  queue.command();
+  const run = queue.flush(
+    () => {
+      if (queue.sent.length === 1) {
+        setTimeout(() => {
+          other
+            .statement(
+              `INSERT INTO record (uuid, kind, event, distinct_id, identity_id, properties, bytes, recorded_at)
+               SELECT 'b', kind, event, distinct_id, identity_id, properties, bytes, recorded_at FROM record LIMIT 1`,
+            )
+            .run();
+        }, 60);
+      }
+      return ACCEPTED;
+    },
+    { lingerMs: 1_000 },
+  );
+  assert.equal(await run, 'drained');
+  assert.equal(queue.sent.length, 2);
+});
+
+test('when the time is up the rest stays, and the next command asks for another flusher', async (t) => {
+  const queue = openQueue(t);
+  queue.add(2_000);
+  let left = 3;
+  const outcome = await queue.flush(
+    () => {
+      left -= 1;
+      return ACCEPTED;
+    },
+    { leftMs: () => left * 100 },
+  );
+  assert.equal(outcome, 'out of time');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'pending'`), 500);
+  assert.equal(queue.command(), true);
+});
+
+test('a request that our own time cut short is no failure of the network', async (t) => {
+  const queue = openQueue(t);
+  queue.add(1);
+  let left = 100;
+  const outcome = await queue.flush(
+    () => {
+      left = 0;
+      return OFFLINE;
+    },
+    { leftMs: () => left },
+  );
+  assert.equal(outcome, 'out of time');
+  assert.equal(queue.one('SELECT count(*) FROM backoff'), 0);
+});
+
+test('the last fifty runs are kept, with their outcomes', async (t) => {
+  const queue = openQueue(t);
+  for (let run = 0; run < 55; run += 1) await queue.flush(() => ACCEPTED);
+  assert.equal(queue.one('SELECT count(*) FROM flusher_run'), 50);
+  assert.equal(queue.one(`SELECT count(*) FROM flusher_run WHERE outcome = 'drained'`), 50);
+});
+
+test('a queue far over its bounds is trimmed in steps, and half of the time is left for sending', async (t) => {
+  const queue = openQueue(t);
+  queue.add(5_000);
+  assert.equal(await queue.flush(() => ACCEPTED, { maxRecords: 1_000 }), 'drained');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'dropped.overflow'`), 4_000);
+  assert.equal(queue.sent[0]?.[0]?.properties.spool_dropped, 4_000);
+});
+
+test('a try under way at midnight, repeated after it and after the clock was set, counts once', async (t) => {
+  const { startPostHog } = await import('../support/posthog.ts');
+  const { openDeliverer } = await import('../../src/infra/posthog.ts');
+  const queue = openQueue(t, Date.parse('2026-03-04T23:59:59.990Z'));
+  let serverNow = queue.clock.now + 5;
+  const posthog = await startPostHog({ now: () => serverNow });
+  const deliverer = openDeliverer(posthog.url, DESTINATION.apiKey);
+  t.after(() => Promise.all([posthog.close(), deliverer.close()]));
+  queue.add(1);
+  for (const later of [0, 60_000, -7 * 3600_000]) {
+    serverNow += 60_000;
+    queue.clock.now += later;
+    if (later !== -7 * 3600_000) posthog.fault({ kind: 'lost-ack' });
+    await queue.flush((batch) => deliverer.deliver(batch, 2_000), { ignoreBackoff: true });
+  }
+  assert.deepEqual([posthog.requests.length, posthog.stored().length, posthog.duplicates()], [3, 1, 2]);
+});
