@@ -23,7 +23,7 @@ export const LIMITS = {
   /** How long a command waits for another one that changes the credentials; longer than a refresh takes. */
   credentialsLockMs: 20_000,
   /** How long an interrupted command waits for a refresh that is under way. */
-  protectedMs: 3_000,
+  protectedMs: 2_000,
   /** How long logout waits for the server to revoke the login. */
   revokeMs: 2_000,
   /** Largest answer that is read from Arcade. */
@@ -47,9 +47,9 @@ export const FLUSHER = {
   /** From the start of the process to its end, whatever happens. */
   budgetMs: 10_000,
   /** The last moment at which the flusher ends itself with SIGKILL; the rest is the system's time to do so. */
-  killAtMs: 9_700,
+  killAtMs: 9_500,
   /** After this no new request begins and those under way are given up. */
-  stopAtMs: 9_000,
+  stopAtMs: 8_800,
   /** It stays this long after the last event was sent, so that a burst of commands starts few of them. */
   lingerMs: 2_000,
   /** A command does not ask for a flusher when another one has done so within this time. */

@@ -57,6 +57,15 @@ const VIEWS: Readonly<Record<string, CommandSpec>> = {
     event: null,
     load: loader(() => import('../commands/usage/show.ts')),
   },
+  'usage identity': {
+    usage: '',
+    describe: ['List who this machine has sent events as, and what is known of each.'],
+    examples: ['usage identity', 'usage identity --json'],
+    options: [JSON_OUT],
+    positionals: [0, 0],
+    event: null,
+    load: loader(() => import('../commands/usage/identity.ts')),
+  },
   'usage preview': {
     usage: '<COMMAND>...',
     describe: [

@@ -21,7 +21,7 @@ const CHECK_MS = 5_000;
 
 /** Signs somebody in and stores it. Whoever is signed in already stays, without `--force`. */
 export const run: Run = async (invocation) => {
-  const { connection, interrupted, options, output, settings } = invocation;
+  const { connection, identityChanged, interrupted, options, output, settings } = invocation;
   const timeoutSeconds = timeoutOf(invocation);
   const directory = directoryOf(invocation);
   interrupted.addEventListener('abort', () => output.note('Login cancelled.'));
@@ -36,27 +36,37 @@ export const run: Run = async (invocation) => {
     await storeLogin(directory, login, { interrupted, discard: options.force === true });
     return login;
   };
-  if (options['api-key'] === true) {
-    const login = await store(await newKeyLogin(await readKey(invocation), coordinator));
-    finish(invocation, login);
-    return;
+  const login =
+    options['api-key'] === true
+      ? await store(await newKeyLogin(await readKey(invocation), coordinator))
+      : await throughBrowser(invocation, { coordinator, timeoutSeconds, store });
+  // Where the variable is set it stays who is signed in.
+  if (settings.apiKey === undefined) {
+    const account = accountOf(login) ?? '';
+    identityChanged({ kind: 'login', account, principalId: login.accountId }, login);
   }
-  const login = await logInWithBrowser(
-    {
-      coordinator,
-      timeoutSeconds,
-      interrupted,
-      show: (url, port) => show(invocation, url, port),
-      debug: debugOf(invocation),
-    },
-    async (proof) => {
-      if (proof.kind === 'api_key' && proof.warning !== null)
-        output.note(`Warning: ${visible(proof.warning)}`);
-      return store(await newLoginOf(proof, coordinator));
-    },
-  );
-  finish(invocation, login);
+  tellLogin(invocation, login);
 };
+
+interface ThroughBrowser {
+  readonly coordinator: string;
+  readonly timeoutSeconds: number;
+  readonly store: (login: NewLogin) => Promise<NewLogin>;
+}
+
+function throughBrowser(
+  invocation: Invocation,
+  { coordinator, timeoutSeconds, store }: ThroughBrowser,
+): Promise<NewLogin> {
+  const { interrupted, output } = invocation;
+  const show = (url: string, port: string): void => showPage(invocation, url, port);
+  const login = { coordinator, timeoutSeconds, interrupted, show, debug: debugOf(invocation) };
+  return logInWithBrowser(login, async (proof) => {
+    const warning = proof.kind === 'api_key' ? proof.warning : null;
+    if (warning !== null) output.note(`Warning: ${visible(warning)}`);
+    return store(await newLoginOf(proof, coordinator));
+  });
+}
 
 function timeoutOf({ options, settings }: Invocation): number {
   if (typeof options.timeout !== 'string') return Math.min(settings.loginTimeoutSeconds, MAX_SECONDS);
@@ -120,7 +130,7 @@ async function readKey({ askHidden, input }: Invocation): Promise<string> {
   return apiKey;
 }
 
-function show({ options, output }: Invocation, url: string, port: string): void {
+function showPage({ options, output }: Invocation, url: string, port: string): void {
   if (options['no-browser'] === true) {
     output.note(`Open this URL in your browser to log in: ${url}`);
     output.note(
@@ -147,12 +157,7 @@ function debugOf({ options, output, settings }: Invocation): (what: string) => v
   };
 }
 
-/** Where ARCADE_API_KEY is set, it stays who is signed in. */
-function finish({ identityChanged, output, settings }: Invocation, login: NewLogin): void {
-  if (settings.apiKey === undefined) {
-    const account = accountOf(login) ?? '';
-    identityChanged({ kind: 'login', account, principalId: login.accountId }, login);
-  }
+function tellLogin({ output, settings }: Invocation, login: NewLogin): void {
   output.line(`✅ Logged in as ${nameOf(login)}.`);
   if (login.kind === 'oauth') {
     const { orgName, projectName } = login.context;

@@ -21,6 +21,8 @@ export class NeverStillError extends Error {}
  *   the database may hold half of is made whole by the log.
  * - There is no log: then the database is complete at that moment, and it is what we have read if a second
  *   reading finds the same.
+ *
+ * Not while this process has a connection to the database: closing a file ends all of a process's locks on it.
  */
 export function readDatabaseImage(path: string): Buffer {
   const log = `${path}-wal`;

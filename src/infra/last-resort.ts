@@ -11,7 +11,10 @@ export function kill(): void {
  * may be held up by a slow disk or a database lock. It does not keep the process from ending earlier.
  */
 export function killAfter(ms: number): void {
-  const code = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${Math.max(0, Math.round(ms))})`;
+  // By the clock that all threads share: on a busy machine a thread may begin late.
+  const at = Number(process.hrtime.bigint() / 1_000_000n) + Math.max(0, Math.round(ms));
+  const code = `setTimeout(() => process.kill(process.pid, 'SIGKILL'),
+    Math.max(0, ${at} - Number(process.hrtime.bigint() / 1_000_000n)))`;
   const thread = new Worker(code, {
     eval: true,
     env: {},

@@ -53,6 +53,8 @@ interface Exchange {
 
 /** Names the kind of a network error; undici nests the system's error below its own. */
 export function failureOf(error: unknown): NetworkFailure {
+  // It has the code of a request that was given up.
+  if (error instanceof Error && /^Proxy response \(\d+\)/.test(error.message)) return 'other';
   for (const code of codesOf(error)) {
     if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'EAI_FAIL' || code === 'ENODATA')
       return 'dns';

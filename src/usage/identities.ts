@@ -1,5 +1,14 @@
 /** The identity's rows: what the rules of `identity.ts` decide, written down. */
-import { type Binding, type Identity, type Observation, reconcile, rotate, type Step } from './identity.ts';
+import {
+  type Binding,
+  type Identity,
+  type Observation,
+  reconcile,
+  rotate,
+  type SharedIdentity,
+  type Step,
+} from './identity.ts';
+import { insertIdentity, resumeIdentity, retire, updateIdentity } from './identity-rows.ts';
 import { insertAlias } from './records.ts';
 import { readShared, requestExport } from './shared-identity.ts';
 import { type Installation, installationOf, type Spool } from './spool.ts';
@@ -56,6 +65,7 @@ export function follow(
   const { seen, fileIsOurs } = observe(spool, installationOf(spool), fingerprint);
   // Whatever becomes of it, a changed file is followed once: our next export makes it ours again.
   if (!fileIsOurs) requestExport(spool);
+  if (seen.shared?.spent) noteLink(spool, seen.shared, now);
   const { steps, identity, binding } = reconcile(current, seen, newAnonId);
   let id = current?.id ?? 0;
   for (const step of steps) id = take(spool, id, step, now);
@@ -106,6 +116,16 @@ export function isLinked(spool: Spool, anonId: string): boolean {
   return spool.statement(sql).get(anonId) !== undefined;
 }
 
+/** The other program has linked, from an old usage.json, what is retired here: nothing may be sent as that any more. */
+function noteLink(spool: Spool, { anonId, principalId }: SharedIdentity, now: number): void {
+  if (principalId === null) return;
+  spool
+    .statement(
+      'UPDATE identity SET principal_id = ?, linked_at = ? WHERE anon_id = ? AND principal_id IS NULL AND retired_at IS NOT NULL',
+    )
+    .run(principalId, now, anonId);
+}
+
 /** Whose credentials these are, as far as anybody has found out. */
 export function accountOf(spool: Spool, fingerprint: string): string | null {
   const row = spool.statement('SELECT principal_id FROM account WHERE fingerprint = ?').get(fingerprint) as
@@ -131,61 +151,4 @@ function isSpent(spool: Spool, anonId: string): boolean {
        OR principal_id = @id
      UNION ALL SELECT 1 FROM account WHERE principal_id = @id LIMIT 1`;
   return spool.statement(sql).get({ id: anonId }) !== undefined;
-}
-
-function insertIdentity(spool: Spool, identity: Identity, now: number): number {
-  const { lastInsertRowid } = spool
-    .statement(
-      `INSERT INTO identity (anon_id, principal_id, verified, fingerprint, created_at, linked_at) VALUES (?, ?, ?, ?, ?, ?)`,
-    )
-    .run(
-      identity.anonId,
-      identity.principalId,
-      identity.verified ? 1 : 0,
-      identity.fingerprint,
-      now,
-      identity.principalId === null ? null : now,
-    );
-  return Number(lastInsertRowid);
-}
-
-function updateIdentity(spool: Spool, id: number, identity: Identity, now: number): void {
-  spool
-    .statement(
-      `UPDATE identity SET principal_id = @principal, verified = @verified, fingerprint = @fingerprint,
-         linked_at = CASE WHEN @principal IS NULL THEN NULL ELSE coalesce(linked_at, @now) END WHERE id = @id`,
-    )
-    .run({
-      id,
-      now,
-      principal: identity.principalId,
-      verified: identity.verified ? 1 : 0,
-      fingerprint: identity.fingerprint,
-    });
-}
-
-function resumeIdentity(spool: Spool, identity: Identity, now: number): number {
-  const row = spool
-    .statement('UPDATE identity SET retired_at = NULL WHERE anon_id = ? RETURNING id')
-    .get(identity.anonId) as { id: number };
-  updateIdentity(spool, row.id, identity, now);
-  return row.id;
-}
-
-type Ending =
-  /** Other credentials, or none any more: when they come back, so may the identity. */
-  | 'left'
-  /** It forgets its credentials, and with them that it could be resumed. */
-  | 'logged out'
-  /** The other program has begun another. It does so when it had linked this one, to an account that nobody knows. */
-  | 'rotated';
-
-function retire(spool: Spool, id: number, ending: Ending, now: number): void {
-  spool
-    .statement(
-      `UPDATE identity SET retired_at = @now,
-         fingerprint = CASE WHEN @ending = 'left' THEN fingerprint END,
-         linked_at = CASE WHEN @ending = 'rotated' THEN coalesce(linked_at, @now) ELSE linked_at END WHERE id = @id`,
-    )
-    .run({ id, ending, now });
 }

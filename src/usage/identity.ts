@@ -20,6 +20,11 @@ export interface SharedIdentity {
   readonly principalId: string | null;
   /** The anon_id belongs to a retired identity of ours, or to an account: it must not be taken up again. */
   readonly spent: boolean;
+  /**
+   * A transaction of ours had decided so and was undone by a crash, or the other program came to the same at that
+   * moment. The alias is then due in either case: to the same account it may be sent twice.
+   */
+  readonly undone: boolean;
 }
 
 export interface Observation {
@@ -90,17 +95,17 @@ export function isBlank(identity: Identity): boolean {
 
 function followShared(current: Identity | null, shared: SharedIdentity | null): Step | null {
   if (shared === null) return null;
-  const { anonId, principalId, spent } = shared;
+  const { anonId, principalId, spent, undone } = shared;
   if (anonId === current?.anonId) {
     if (current.principalId !== null || principalId === null) return null;
     // The other program has linked and aliased; ours would be a second alias.
-    return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: false };
+    return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: undone };
   }
   if (spent) return null;
   return {
     kind: 'adopt',
     identity: { anonId, principalId, verified: false, fingerprint: null },
-    alias: false,
+    alias: undone && principalId !== null,
   };
 }
 

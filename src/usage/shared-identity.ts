@@ -4,30 +4,39 @@
  * what it says: it is never older than the database, and no state overwrites a later one.
  */
 import { randomUUID } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { writeAtomically } from '../infra/files.ts';
-import { isDistinctId } from './event.ts';
+import { readText, type SharedFile, stampOf, understand } from './shared-file.ts';
 import { type Installation, installationOf, type Spool, sharedFile } from './spool.ts';
 
-interface SharedFile {
-  readonly anonId: string;
-  readonly principalId: string | null;
+/** A text of another program's in usage.json; '' when there is none. */
+interface Foreign {
+  readonly text: string;
+  /** It is also what a transaction of ours was about to write. */
+  readonly undone: boolean;
 }
 
-/** Largest usage.json that is read: ours has about a hundred bytes. */
-const MAX_BYTES = 64n * 1024n;
 /** Notes of writes that never came, kept until they have certainly been looked for. */
 const INTENTS_KEPT = 100;
-/** Under a crowd of writers no state lasts long enough to be foreseen; then it is written unforeseen. */
+/**
+ * Under a crowd of writers no state lasts long enough to be foreseen, and each further transaction may be the one
+ * that waits too long for the lock. After so many tries, or such a wait, usage.json is written unforeseen: the
+ * event is worth more than knowing, after a crash at that very moment, whose text is found there.
+ */
 const TRIES = 3;
+const CROWD_MS = 50;
 
 /**
  * What usage.json says, if it is not as we last wrote it: its identity, or 'broken' when it is missing or cannot
  * be understood; it is then to be written again. Null: nothing has changed.
  */
-export function readShared(spool: Spool, installation: Installation): SharedFile | 'broken' | null {
-  const text = foreignText(spool, installation);
-  return text === undefined ? null : (understand(text) ?? 'broken');
+export function readShared(
+  spool: Spool,
+  installation: Installation,
+): (SharedFile & { readonly undone: boolean }) | 'broken' | null {
+  const foreign = readForeign(spool, installation);
+  if (foreign === undefined) return null;
+  const shared = understand(foreign.text);
+  return shared === undefined ? 'broken' : { ...shared, undone: foreign.undone };
 }
 
 /** Notes that usage.json is to be written. */
@@ -65,6 +74,9 @@ interface Intent {
  */
 export function withIdentity<C, R>(spool: Spool, work: IdentityWork<C, R>): R {
   const drawn: string[] = [];
+  const called = performance.now();
+  let durable = false;
+  let crowded = false;
   for (let tries = 1; ; tries += 1) {
     let next = 0;
     const newAnonId = (): string => {
@@ -75,9 +87,11 @@ export function withIdentity<C, R>(spool: Spool, work: IdentityWork<C, R>): R {
     };
     try {
       return spool.transaction(() => {
+        crowded ||= tries >= TRIES || performance.now() - called > CROWD_MS;
         const changed = work.change(newAnonId);
         const intent = intentOf(spool);
-        if (intent !== null && tries < TRIES && !isForeseen(spool, intent)) throw new Unforeseen(intent);
+        const ready = durable && (crowded || (intent !== null && isForeseen(spool, intent)));
+        if (intent !== null && !ready) throw new Unforeseen(intent);
         const result = work.rest(changed);
         if (intent !== null) exportShared(spool, intent.text);
         return result;
@@ -85,7 +99,8 @@ export function withIdentity<C, R>(spool: Spool, work: IdentityWork<C, R>): R {
     } catch (error) {
       if (!(error instanceof Unforeseen)) throw error;
       spool.makeDurable();
-      spool.transaction(() => foresee(spool, error.intent));
+      durable = true;
+      if (!crowded) spool.transaction(() => foresee(spool, error.intent));
     }
   }
 }
@@ -99,8 +114,8 @@ function intentOf(spool: Spool): Intent | null {
     .get() as { anon_id: string; principal_id: string | null } | undefined;
   if (current === undefined) return null;
   const content = { anon_id: current.anon_id, linked_principal_id: current.principal_id };
-  const foreign = foreignText(spool, installation);
-  const replaces = understand(foreign) === undefined ? null : (foreign ?? null);
+  const foreign = readForeign(spool, installation)?.text ?? '';
+  const replaces = understand(foreign) === undefined ? null : foreign;
   return { text: JSON.stringify(content, null, 2), replaces };
 }
 
@@ -115,65 +130,41 @@ function exportShared(spool: Spool, text: string): void {
   spool.statement('DELETE FROM export_intent WHERE text = ?').run(text);
 }
 
-function foresee(spool: Spool, { text, replaces }: Intent): void {
+function foresee(spool: Spool, intent: Intent): void {
+  if (isForeseen(spool, intent)) return;
+  const { text, replaces } = intent;
   spool.statement('INSERT OR REPLACE INTO export_intent (text, replaces) VALUES (?, ?)').run(text, replaces);
   spool
     .statement('DELETE FROM export_intent WHERE id <= (SELECT max(id) FROM export_intent) - ?')
     .run(INTENTS_KEPT);
 }
 
+/** What is there already can be written again without a trace. */
 function isForeseen(spool: Spool, { text, replaces }: Intent): boolean {
-  const sql = 'SELECT 1 FROM export_intent WHERE text = ? AND replaces IS ?';
-  return spool.statement(sql).get(text, replaces) !== undefined;
+  const noted = findIntent(spool, text);
+  return (
+    readText(sharedFile(spool.directory)) === text || (noted !== undefined && noted.replaces === replaces)
+  );
 }
 
 /**
- * The file's text if another program has written it, undefined if we have; '' when there is none. Of a text that
- * a transaction of ours left there, which a crash then undid, what it replaced counts.
+ * What another program has written, undefined if the text is ours. Of a text that a transaction of ours left there,
+ * which a crash then undid, what it replaced counts; but a link stands, for the other program may have written the
+ * very same.
  */
-function foreignText(spool: Spool, installation: Installation): string | undefined {
+function readForeign(spool: Spool, installation: Installation): Foreign | undefined {
   const path = sharedFile(spool.directory);
   const stamp = stampOf(path);
   if (stamp !== null && stamp === installation.export_stamp) return undefined;
   const text = readText(path) ?? '';
-  const undone = spool.statement('SELECT replaces FROM export_intent WHERE text = ?').get(text) as
-    | { replaces: string | null }
-    | undefined;
-  return undone === undefined ? text : (undone.replaces ?? '');
+  const intent = findIntent(spool, text);
+  if (intent === undefined) return { text, undone: false };
+  if (understand(text)?.principalId != null) return { text, undone: true };
+  const replaced = intent.replaces ?? '';
+  return { text: replaced, undone: findIntent(spool, replaced) !== undefined };
 }
 
-function understand(text: string | undefined): SharedFile | undefined {
-  try {
-    const content = JSON.parse(text ?? '') as Record<string, unknown> | null;
-    const { anon_id: anonId, linked_principal_id: principalId } = content ?? {};
-    if (!isDistinctId(anonId)) return undefined;
-    return { anonId, principalId: isDistinctId(principalId) ? principalId : null };
-  } catch {
-    return undefined; // Not JSON: the same as missing.
-  }
-}
-
-/** The text of a plain file; null for anything else. Does not wait for the other end of a pipe. */
-function readText(path: string): string | null {
-  try {
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const found = fstatSync(file, { bigint: true });
-      return found.isFile() && found.size <= MAX_BYTES ? readFileSync(file, 'utf8') : null;
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return null;
-  }
-}
-
-/** Tells one state of the file from another; null when there is none. */
-function stampOf(path: string): string | null {
-  try {
-    const { mtimeNs, size, ino }: BigIntStats = statSync(path, { bigint: true });
-    return `${mtimeNs} ${size} ${ino}`;
-  } catch {
-    return null;
-  }
+function findIntent(spool: Spool, text: string): Intent | undefined {
+  const sql = 'SELECT text, replaces FROM export_intent WHERE text = ?';
+  return spool.statement(sql).get(text) as Intent | undefined;
 }

@@ -94,7 +94,15 @@ test('a login that fails or is cut short is recorded by its code, and links nobo
 test('keys and tokens are where they belong, and nowhere else', async (t) => {
   const [home, arcade, sink] = [sandbox(t), await started(t, { echoSecrets: true }), await startPostHog()];
   t.after(() => sink.close());
-  const env = { ARCADE_POSTHOG_HOST: sink.url, ARCADE_POSTHOG_API_KEY: 'phc_test', ARCADE_DEBUG: '1' };
+  const env = {
+    ARCADE_POSTHOG_HOST: sink.url,
+    ARCADE_POSTHOG_API_KEY: 'phc_test',
+    ARCADE_DEBUG: '1',
+    // Whatever is meant for another host, Arcade's own for instance, arrives at the stand-in as at a proxy.
+    HTTPS_PROXY: arcade.url,
+    HTTP_PROXY: arcade.url,
+    NO_PROXY: 'localhost,127.0.0.1',
+  };
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   const printed: string[] = [];
   const secrets = new Set<string>();

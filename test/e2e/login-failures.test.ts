@@ -81,6 +81,14 @@ test('a coordinator that is down', async (t) => {
   assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .*refused/);
 });
 
+test('a coordinator that is slow, and one that never answers', async (t) => {
+  const slow = await started(t, { latencyMs: 500 });
+  assert.equal((await logIn(sandbox(t), slow, slow.user('A'), [], { env })).exitCode, 0);
+  const [home, arcade] = [sandbox(t), await started(t)];
+  arcade.fault({ path: CONFIG }, { kind: 'hang' });
+  assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .* did not answer in time/);
+});
+
 test('a web server that is no coordinator opens no browser', async (t) => {
   const [home, arcade] = [sandbox(t), await started(t)];
   arcade.fault({}, { kind: 'html', status: 404 }, Number.POSITIVE_INFINITY);
@@ -118,10 +126,12 @@ test('an error page shows what the server says, and runs none of it', async (t) 
 });
 
 test('a code that was used before, and one that was changed on its way', async (t) => {
-  for (const how of ['used', 'changed'] as const) {
+  for (const how of ['used', 'changed', 'another challenge'] as const) {
     const [home, arcade] = [sandbox(t), await started(t, { echoSecrets: true })];
     const login = await startLogin(home, arcade, [], { env });
-    const back = new URL(await authorize(login.url, { user: arcade.user('A') }));
+    const opened = new URL(login.url);
+    if (how === 'another challenge') opened.searchParams.set('code_challenge', 'x'.repeat(43));
+    const back = new URL(await authorize(opened.href, { user: arcade.user('A') }));
     const code = back.searchParams.get('code') ?? '';
     if (how === 'used') {
       const form = {
@@ -135,7 +145,8 @@ test('a code that was used before, and one that was changed on its way', async (
         method: 'POST',
         body: new URLSearchParams(form),
       });
-    } else back.searchParams.set('code', 'another');
+    }
+    if (how === 'changed') back.searchParams.set('code', 'another');
     assert.equal((await fetch(back)).status, 400);
     const ran = await login.ended;
     assertFailed(home, ran, /did not accept the authorization code \(invalid_grant\)/);

@@ -47,14 +47,6 @@ test('twenty commands that find the login expired refresh it once, and all of th
   assert.deepEqual(readdirSync(home.directory).sort(), ['credentials.lock', 'credentials.yaml']);
 });
 
-test('tokens that live for less than five minutes are refreshed by one command at a time too', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { latencyMs: 50, expiresInSeconds: 120 })];
-  signedIn(home, arcade, { expiresInSeconds: -60 });
-  const all = await Promise.all(Array.from({ length: 8 }, () => list(home, arcade)));
-  for (const { exitCode, stderr } of all) assert.equal(exitCode, 0, stderr);
-  assert.equal(refreshes(arcade), 1);
-});
-
 test('nobody waits for a refresh while the token at hand still works', async (t) => {
   const [home, arcade] = [sandbox(t), await started(t)];
   signedIn(home, arcade, { expiresInSeconds: 120 });

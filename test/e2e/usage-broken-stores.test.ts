@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -14,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { execa } from 'execa';
 import { arcade } from '../support/cli.ts';
 import { directoryState } from '../support/directory.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
@@ -37,7 +39,7 @@ interface Broken {
   readonly state: string;
   readonly words: RegExp;
   /** Brings a sound store into this state. */
-  readonly make: (store: Store) => void;
+  readonly make: (store: Store) => void | Promise<void>;
   /** What `doctor` finds. */
   readonly finds?: string;
 }
@@ -132,28 +134,25 @@ const STORES: readonly Broken[] = [
     name: 'locked by a transaction that does not end',
     state: process.platform === 'linux' ? 'locked' : 'ok',
     words: process.platform === 'linux' ? /Process \d+ has the usage spool locked/ : readable,
-    make: ({ t, path }) => {
-      const db = hold(t, path);
-      db.exec('BEGIN IMMEDIATE');
-      db.exec(`UPDATE record SET reason = 'not committed'`);
-    },
+    make: ({ t, path }) => hold(t, path, `BEGIN IMMEDIATE; UPDATE record SET reason = 'not committed'`),
   },
   {
     name: 'locked as a whole',
     state: process.platform === 'linux' ? 'locked' : 'ok',
     words: process.platform === 'linux' ? /Process \d+ has the usage spool locked/ : readable,
-    make: ({ t, path }) => {
-      const db = hold(t, path);
-      db.pragma('locking_mode = EXCLUSIVE');
-      db.exec(`BEGIN EXCLUSIVE; UPDATE record SET reason = 'x' WHERE id = 1; COMMIT`);
-    },
+    make: ({ t, path }) =>
+      hold(
+        t,
+        path,
+        `PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE record SET attempts = 3; COMMIT`,
+      ),
   },
   {
     name: 'with a log that nobody has brought in',
     state: 'ok',
     words: readable,
-    make: ({ t, home, path }) => {
-      const db = hold(t, path);
+    make: ({ home, path }) => {
+      const db = new Database(path);
       db.pragma('wal_autocheckpoint = 0');
       db.exec(`UPDATE record SET attempts = 7 WHERE id = 2`);
       // As a crash leaves it: copied away from under the connection.
@@ -171,10 +170,27 @@ const STORES: readonly Broken[] = [
   },
 ];
 
-function hold(t: TestContext, path: string): Database.Database {
+const HOLDER = `
+  import Database from 'better-sqlite3';
+  const [path, sql] = process.argv.slice(-2);
   const db = new Database(path);
-  t.after(() => db.close());
-  return db;
+  db.exec(sql);
+  console.log('held');
+  process.stdin.on('end', () => process.exit()).resume();
+`;
+
+/** In another process, for this one would lose its locks as soon as it looks at the file. */
+async function hold(t: TestContext, path: string, sql: string): Promise<void> {
+  const root = join(import.meta.dirname, '..', '..');
+  const holder = execa(process.execPath, ['--input-type=module', '-e', HOLDER, path, sql], {
+    cwd: root,
+    stdin: 'pipe',
+  });
+  t.after(async () => {
+    holder.stdin.end();
+    await holder;
+  });
+  await once(holder.stdout, 'data');
 }
 
 function change(path: string, sql: string): void {
@@ -214,7 +230,7 @@ test('a store that may not be read: every view says so and leaves it as it is', 
 async function check(t: TestContext, { state, words, make, finds }: Broken): Promise<void> {
   const home = sandbox(t);
   seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000, delivered: 2, quarantined: 1 });
-  make({ t, home, path: join(home.directory, 'usage.db') });
+  await make({ t, home, path: join(home.directory, 'usage.db') });
   const before = directoryState(home.directory);
   const broken = state !== 'ok' && state !== 'absent' && state !== 'locked';
   const ran = await Promise.all(READERS.map((args) => arcade(home, args)));
@@ -255,8 +271,7 @@ async function check(t: TestContext, { state, words, make, finds }: Broken): Pro
 test('what is not committed is not shown', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
-  const db = hold(t, join(home.directory, 'usage.db'));
-  db.exec(`BEGIN IMMEDIATE; DELETE FROM attempt; DELETE FROM record`);
+  await hold(t, join(home.directory, 'usage.db'), 'BEGIN IMMEDIATE; DELETE FROM attempt; DELETE FROM record');
   const { exitCode, stdout } = await arcade(home, ['usage', 'list', '--json']);
   assert.equal(exitCode, 0);
   assert.equal((JSON.parse(stdout) as { records: unknown[] }).records.length, 3);

@@ -39,12 +39,16 @@ const STATES: readonly (Identity | null)[] = [
 
 const SHARED: readonly Observation['shared'][] = [
   null,
-  { anonId: 'X', principalId: 'P', spent: false },
-  { anonId: 'X', principalId: 'Q', spent: false },
-  { anonId: 'Z', principalId: null, spent: false },
-  { anonId: 'Z', principalId: 'P', spent: false },
-  { anonId: 'Z', principalId: 'Q', spent: false },
-  { anonId: 'S', principalId: 'Q', spent: true },
+  { anonId: 'X', principalId: 'P', spent: false, undone: false },
+  { anonId: 'X', principalId: 'Q', spent: false, undone: false },
+  { anonId: 'X', principalId: 'P', spent: false, undone: true },
+  { anonId: 'X', principalId: 'Q', spent: false, undone: true },
+  { anonId: 'Z', principalId: 'P', spent: false, undone: true },
+  { anonId: 'Z', principalId: 'Q', spent: false, undone: true },
+  { anonId: 'Z', principalId: null, spent: false, undone: false },
+  { anonId: 'Z', principalId: 'P', spent: false, undone: false },
+  { anonId: 'Z', principalId: 'Q', spent: false, undone: false },
+  { anonId: 'S', principalId: 'Q', spent: true, undone: false },
 ];
 
 /** Nobody has an earlier identity before the first one, nor beside the one that is in force. */

@@ -96,7 +96,9 @@ export function createOracle() {
 
   /** What another program has written to usage.json since our last look. */
   function follow(text: string): { linked: Who } | 'rotated' | null {
-    const shared = understood(undone.get(text) ?? text);
+    const left = understood(text);
+    // A link that a killed process has left is as good as the other program's.
+    const shared = left?.linked ? left : understood(undone.get(text) ?? text);
     if (text === ours.text || shared === null) return null;
     if (shared.anonId === ours.shared?.anonId) {
       return shared.linked === null || ours.shared.linked !== null ? null : { linked: shared.linked };
@@ -207,6 +209,10 @@ export function createOracle() {
     /** A process was killed that had written usage.json and not committed what it says. */
     killed(before: string, after: string): void {
       if (after !== before) undone.set(after, undone.get(before) ?? before);
+      const linked = understood(after)?.linked;
+      if (!linked) return;
+      stretch.vague = true;
+      stretch.mayBe.add(linked);
     },
 
     /** A drain begins. It is told when the credentials are read, and how it ends. */
@@ -228,7 +234,8 @@ export function createOracle() {
             event.certain ||= isKnown && !killed;
             event.waiting = Boolean(waits) && !killed;
             if (!event.waiting && !killed) event.releasedAt = moment;
-            if (event.waiting && inForce && impatient && !asked && isThere(event.label)) {
+            const mayBeKnown = whose.has(event.credentials ?? '');
+            if (event.waiting && inForce && impatient && !asked && !mayBeKnown && isThere(event.label)) {
               violations.push(`event ${event.label} waits and nobody was asked whose it is`);
             }
           }
@@ -297,6 +304,8 @@ export function createOracle() {
     judge(sink: Sink, isStored: (label: number) => string | undefined): string[] {
       const wrong = [...violations];
       for (const [anonId, who] of joins) {
+        // Whether the other program's own alias has arrived is its business.
+        if (sink.linksByOther(anonId).length > 0) continue;
         if (!sink.accountsWith(anonId).includes(who)) wrong.push(`${anonId} was not joined to ${who}`);
       }
       for (const event of events) {

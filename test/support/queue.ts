@@ -121,7 +121,8 @@ function ensureIdentity(spool: Spool): number {
   return (spool.statement('SELECT max(id) AS id FROM identity').get() as { id: number }).id;
 }
 
-function captureOf(identityId: number, distinctId: string): Parameters<typeof insertCapture>[1] {
+/** A capture as `insertCapture` takes it. */
+export function captureOf(identityId: number, distinctId: string): Parameters<typeof insertCapture>[1] {
   return {
     name: 'CLI execution succeeded',
     properties: PROPERTIES,
@@ -137,19 +138,30 @@ function command(
   spool: Spool,
   now: number,
   { online = false, maxRecords = 10_000 }: { online?: boolean; maxRecords?: number },
+  destination = DESTINATION,
 ): boolean {
   const appended = append(spool, {
     name: 'CLI execution succeeded',
     properties: PROPERTIES,
     credentials: { account: null, resolvable: false },
     change: null,
-    destination: DESTINATION,
+    destination,
     maxRecords,
     online,
     now,
     showNotice: () => undefined,
   });
   return appended !== 'refused' && appended.wake;
+}
+
+/** One command's event, in the spool of a home, as of now; true when it asks for a flusher. */
+export function appendFor(directory: string, destination: typeof DESTINATION): boolean {
+  const spool = openSpool(directory, MIGRATIONS);
+  try {
+    return command(spool, Date.now(), {}, destination);
+  } finally {
+    spool.close();
+  }
 }
 
 /** What the ledger says is missing: 0 when every record is accounted for. */

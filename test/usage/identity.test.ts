@@ -17,7 +17,7 @@ const known = (fingerprint: string, principalId: string): Observation => ({
 });
 const unreadable: Observation = { ...nothing, fingerprint: undefined };
 const file = (anonId: string, principalId: string | null, spent = false): Partial<Observation> => ({
-  shared: { anonId, principalId, spent },
+  shared: { anonId, principalId, spent, undone: false },
 });
 
 /** What is seen, and the steps, the anon_id and the binding that come of it. */
@@ -142,6 +142,18 @@ const rows: readonly Row[] = [
     unresolved,
     { ...known('G', 'Q'), ...file('X', 'Q') },
     'change, begin+alias | new1 Q G | principal',
+  ],
+  [
+    'a link that a crash of ours has undone is made good',
+    blank,
+    { ...unknown('F'), shared: { anonId: 'X', principalId: 'P', spent: false, undone: true } },
+    'change+alias, change | X P? F | unbound',
+  ],
+  [
+    'a link that a crash of ours has undone, and another account logs in',
+    blank,
+    { ...known('F', 'Q'), shared: { anonId: 'X', principalId: 'P', spent: false, undone: true } },
+    'change+alias, begin+alias | new1 Q F | principal',
   ],
   [
     'the other program contradicts us',

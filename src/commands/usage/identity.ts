@@ -1,0 +1,54 @@
+/** `arcade usage identity` */
+import { tableLines } from '../../cli/table.ts';
+import { type IdentitySummary, listIdentities } from '../../usage/identity-list.ts';
+import type { Run } from '../command.ts';
+import { readSpool } from './reading.ts';
+import { isoTime, relativeTime } from './words.ts';
+
+/** Lists who this machine's events have been sent as, oldest first, with what is known of each. */
+export const run: Run = async (invocation) => {
+  const { output, options } = invocation;
+  const identities = readSpool(invocation, listIdentities) ?? [];
+  if (options.json === true) {
+    output.json({ identities: identities.map(document) });
+    return undefined;
+  }
+  if (identities.length === 0) {
+    output.line('Nothing has been recorded yet: this machine has no identity.');
+    return undefined;
+  }
+  const now = Date.now();
+  const rows = identities.map((identity) => [
+    identity.anon_id,
+    accountOf(identity),
+    relativeTime(identity.created_at, now),
+    identity.current ? 'in use' : `retired ${relativeTime(identity.retired_at ?? now, now)}`,
+    identity.alias ?? '',
+    String(identity.pending),
+  ]);
+  const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Events waiting'];
+  const paint = await output.paint('stdout');
+  for (const line of tableLines(headings, rows, { width: output.width, paint })) output.line(line);
+  return undefined;
+};
+
+function document({ created_at, linked_at, retired_at, ...rest }: IdentitySummary): unknown {
+  return {
+    ...rest,
+    created_at: isoTime(created_at),
+    linked_at: linked_at === null ? null : isoTime(linked_at),
+    retired_at: retired_at === null ? null : isoTime(retired_at),
+  };
+}
+
+/** What is known of the account in plain words. */
+function accountOf({ principal_id, state, current, in_doubt }: IdentitySummary): string {
+  if (principal_id !== null) {
+    return state === 'linked' ? principal_id : `${principal_id}, as another program says`;
+  }
+  if (in_doubt) return 'none, or one that another program linked';
+  if (state === 'unresolved') {
+    return current ? 'to be found out: Arcade has not said yet' : 'was never found out';
+  }
+  return 'nobody has logged in';
+}

@@ -1,0 +1,37 @@
+/** The identities of this machine as a person may see them. */
+import type { Spool } from './spool.ts';
+
+export interface IdentitySummary {
+  readonly anon_id: string;
+  readonly principal_id: string | null;
+  readonly state: 'anonymous' | 'linked' | 'unresolved';
+  readonly current: boolean;
+  /** Whether other programs may have joined it to an account without our seeing to which. */
+  readonly in_doubt: boolean;
+  /** Milliseconds since the epoch. */
+  readonly created_at: number;
+  readonly linked_at: number | null;
+  readonly retired_at: number | null;
+  /** What became of the alias that joins it to the account; null when none of ours is on record. */
+  readonly alias: 'pending' | 'delivered' | 'quarantined' | null;
+  /** Events of it that still wait. */
+  readonly pending: number;
+}
+
+/** All of them, oldest first. */
+export function listIdentities(spool: Spool): IdentitySummary[] {
+  const rows = spool
+    .statement(
+      `SELECT anon_id, principal_id, created_at, linked_at, retired_at,
+         CASE WHEN principal_id IS NOT NULL AND verified = 1 THEN 'linked'
+           WHEN principal_id IS NULL AND fingerprint IS NULL THEN 'anonymous' ELSE 'unresolved' END AS state,
+         retired_at IS NULL AS current, principal_id IS NULL AND linked_at IS NOT NULL AS in_doubt,
+         (SELECT a.state FROM record AS a WHERE a.identity_id = i.id AND a.kind = 'alias' ORDER BY a.id DESC LIMIT 1)
+           AS alias,
+         (SELECT count(*) FROM record AS c WHERE c.identity_id = i.id AND c.kind = 'capture' AND c.state = 'pending')
+           AS pending
+       FROM identity AS i ORDER BY i.id`,
+    )
+    .all() as (Omit<IdentitySummary, 'current' | 'in_doubt'> & { current: number; in_doubt: number })[];
+  return rows.map((row) => ({ ...row, current: row.current === 1, in_doubt: row.in_doubt === 1 }));
+}

@@ -1,0 +1,66 @@
+/** Refreshing, where the order of things matters: what several callers find that all hold the same stale tokens. */
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type OAuthCredentials, readStored } from '../../src/auth/credentials.ts';
+import { refresh } from '../../src/auth/refresh.ts';
+import { readSettings } from '../../src/settings.ts';
+import { started } from '../support/arcade/client.ts';
+import type { ArcadeOptions } from '../support/arcade.ts';
+import { sandbox } from '../support/sandbox.ts';
+
+async function stale(t: TestContext, options: ArcadeOptions) {
+  const [home, arcade] = [sandbox(t), await started(t, options)];
+  const user = arcade.user('A');
+  home.signInWithTokens({
+    tokens: arcade.issueTokens(user, { expiresInSeconds: -1 }),
+    email: user.email,
+    coordinatorUrl: arcade.coordinator.url,
+    context: null,
+  });
+  const program = {
+    version: '0',
+    execPath: '',
+    execArgv: [],
+    flusher: '',
+    migrations: '',
+    postHogApiKey: undefined,
+  };
+  const settings = readSettings({ HOME: home.home }, program);
+  const credentials = (await readStored(home.directory)) as OAuthCredentials;
+  const patience = { lockMs: 20_000, limitMs: 20_000, protect: () => undefined };
+  return { home, arcade, credentials, again: () => refresh(credentials, settings, patience) };
+}
+
+test('tokens that live for less than five minutes are shared like any others', async (t) => {
+  const { arcade, credentials, again } = await stale(t, { expiresInSeconds: 60 });
+  const all = await Promise.all(Array.from({ length: 8 }, again));
+  const tokens = new Set(all.map(({ accessToken }) => accessToken));
+  assert.equal(tokens.size, 1);
+  assert.ok(!tokens.has(credentials.accessToken));
+  assert.equal(arcade.requests.filter(({ path }) => path === '/oauth2/token').length, 1);
+});
+
+test('after a logout or another login there is nothing to refresh', async (t) => {
+  const { home, arcade, again } = await stale(t, {});
+  rmSync(join(home.directory, 'credentials.yaml'));
+  await assert.rejects(again(), { code: 'LOGIN_REFRESH_FAILED' });
+  const other = arcade.user('B');
+  home.signInWithTokens({
+    tokens: arcade.issueTokens(other),
+    email: other.email,
+    coordinatorUrl: arcade.coordinator.url,
+    context: null,
+  });
+  await assert.rejects(again(), { code: 'LOGIN_REFRESH_FAILED' });
+  assert.equal(arcade.requests.length, 0, 'nobody’s tokens were spent');
+});
+
+test('tokens that could not be stored are not asked for', async (t) => {
+  const { home, arcade, credentials, again } = await stale(t, {});
+  rmSync(join(home.directory, 'credentials.yaml'));
+  home.write('credentials.yaml', 'cloud: [');
+  await assert.rejects(again(), { code: 'CREDENTIALS_MALFORMED' });
+  assert.equal(arcade.stateOf(credentials.refreshToken ?? ''), 'valid');
+});

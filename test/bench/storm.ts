@@ -1,0 +1,19 @@
+/** The storm at its full size: 64 processes with 200 events each, killed at 40 points. `npm run test:storm` */
+import { FLUSHER } from '../../src/settings.ts';
+import { rage } from '../support/storm.ts';
+
+const ROUNDS = Number(process.env.STORM_ROUNDS ?? 1);
+
+for (let round = 0; round < ROUNDS; round += 1) {
+  const storm = { writers: 64, eventsEach: 200, kills: 40, latencyMs: round % 2 === 0 ? 5 : 150 };
+  const after = await rage(storm);
+  console.log(JSON.stringify({ ...storm, ...after }));
+  const total = storm.writers * storm.eventsEach;
+  const holds =
+    after.stored === total &&
+    after.distinct === total &&
+    after.unaccounted === 0 &&
+    after.killedWriters + after.killedFlushers >= 30 &&
+    after.copies <= (after.killedWriters + after.killedFlushers) * FLUSHER.batchRecords;
+  if (!holds) process.exitCode = 1;
+}

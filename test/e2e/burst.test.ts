@@ -1,0 +1,82 @@
+/** Five hundred commands in ten seconds, and a thousand of them offline. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { startDetached } from '../../src/infra/detached.ts';
+import { arcade } from '../support/cli.ts';
+import { accountOf, FLUSHER_PROGRAM, flushersOf } from '../support/flusher.ts';
+import { startPostHog } from '../support/posthog.ts';
+import { appendFor } from '../support/queue.ts';
+import { type Sandbox, sandbox } from '../support/sandbox.ts';
+import { until } from '../support/until.ts';
+
+/** Starts a flusher as `main.ts` does. */
+function start(home: Sandbox, environment: Record<string, string>): Promise<void> {
+  const program = {
+    version: '0',
+    execPath: process.execPath,
+    execArgv: [],
+    flusher: FLUSHER_PROGRAM,
+    migrations: '',
+    postHogApiKey: undefined,
+  };
+  return startDetached({ program, script: FLUSHER_PROGRAM, directory: home.directory, environment });
+}
+
+describe('many commands', { concurrency: true }, () => {
+  test('500 in ten seconds never meet two flushers, start at most six, and leave none behind', async (t) => {
+    const posthog = await startPostHog();
+    t.after(() => posthog.close());
+    const home = sandbox(t);
+    const destination = { host: posthog.url, apiKey: 'phc_test' };
+    const env = { HOME: home.home, ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const seen = new Set<number>();
+    let most = 0;
+    const look = setInterval(() => {
+      const alive = flushersOf(home);
+      most = Math.max(most, alive.length);
+      for (const pid of alive) seen.add(pid);
+    }, 10);
+    t.after(() => clearInterval(look));
+    let started = 0;
+    const begun = performance.now();
+    for (let command = 0; command < 500; command += 1) {
+      if (appendFor(home.directory, destination)) {
+        started += 1;
+        await start(home, env);
+      }
+      // The pace of the commands; what follows is waited for by condition.
+      await pause(Math.max(0, begun + command * 20 - performance.now()));
+    }
+    await until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 11_000 });
+    assert.ok(started >= 1 && started <= 6, `${started} were started`);
+    assert.ok(most <= 1, `${most} at once, of ${seen.size}`);
+    assert.deepEqual([posthog.stored().length, posthog.duplicates()], [500, 0]);
+    assert.equal(accountOf(home).delivered, 500);
+  });
+
+  test('1,000 with PostHog down lose nothing and start no more flushers than the back-off allows', async (t) => {
+    const posthog = await startPostHog();
+    t.after(() => posthog.close());
+    await posthog.down();
+    const home = sandbox(t);
+    const destination = { host: posthog.url, apiKey: 'phc_test' };
+    const env = { HOME: home.home, ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    let started = 0;
+    for (let command = 0; command < 990; command += 1) {
+      if (!appendFor(home.directory, destination)) continue;
+      started += 1;
+      await start(home, env);
+      await until(() => accountOf(home).backoff !== null, { what: 'the back-off' });
+      await until(() => flushersOf(home).length === 0, { what: 'its end' });
+    }
+    await Promise.all(Array.from({ length: 10 }, () => arcade(home, ['secret', 'list'], { env })));
+    assert.equal(started, 1);
+    assert.deepEqual(flushersOf(home), []);
+    const { recorded, pending } = accountOf(home);
+    assert.deepEqual([recorded, pending], [1_000, 1_000]);
+    await posthog.up();
+    assert.equal((await arcade(home, ['usage', 'flush'], { env })).exitCode, 0);
+    assert.equal(posthog.stored().length, 1_000);
+  });
+});

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { arcade } from '../support/cli.ts';
+import { type Sandbox, sandbox } from '../support/sandbox.ts';
+import { ANON_ID, PRINCIPAL, seedSpool } from '../support/seed.ts';
+
+interface Status {
+  readonly consent: { readonly enabled: boolean; readonly decided_by: string };
+  readonly identity: { readonly anon_id: string | null; readonly linked_principal_id: string | null };
+  readonly ledger: {
+    readonly recorded: number;
+    readonly delivered: number;
+    readonly pending: number;
+    readonly quarantined: number;
+    readonly dropped: Readonly<Record<string, number>>;
+    readonly purged: number;
+  };
+}
+
+async function status(home: Sandbox): Promise<Status> {
+  return JSON.parse((await arcade(home, ['usage', '--json'])).stdout) as Status;
+}
+
+function conserved({ ledger }: Status): void {
+  const dropped = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
+  const { recorded, delivered, pending, quarantined, purged } = ledger;
+  assert.equal(recorded, delivered + pending + quarantined + dropped + purged);
+}
+
+function seeded(home: Sandbox): void {
+  seedSpool(home, { records: 12, now: Date.now(), everyMs: 60_000, delivered: 4, quarantined: 3 });
+}
+
+test('requeue lets one, then all of the quarantined records go on', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const one = await arcade(home, ['usage', 'requeue', '5']);
+  assert.deepEqual(one, { exitCode: 0, signal: undefined, stdout: 'Requeued 1 record.\n', stderr: '' });
+  const all = await arcade(home, ['usage', 'requeue', '--all', '--json']);
+  assert.equal(all.exitCode, 0);
+  assert.deepEqual(JSON.parse(all.stdout), { requeued: 2 });
+  const after = await status(home);
+  assert.deepEqual([after.ledger.pending, after.ledger.quarantined], [8, 0]);
+  conserved(after);
+  const { stdout } = await arcade(home, ['usage', 'requeue', '--all']);
+  assert.equal(stdout, 'No record is quarantined.\n');
+});
+
+test('discard drops one, then all that was not delivered, and counts them', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  assert.equal((await arcade(home, ['usage', 'discard', '12'])).stdout, 'Discarded 1 record.\n');
+  assert.equal((await arcade(home, ['usage', 'discard', '6'])).exitCode, 0);
+  const all = await arcade(home, ['usage', 'discard', '--all', '--yes', '--json']);
+  assert.deepEqual(JSON.parse(all.stdout), { discarded: 6 });
+  const after = await status(home);
+  assert.deepEqual(after.ledger.dropped, { discarded: 8 });
+  assert.deepEqual([after.ledger.pending, after.ledger.quarantined, after.ledger.delivered], [0, 0, 4]);
+  conserved(after);
+  assert.equal((await arcade(home, ['usage', 'discard', '--all'])).stdout, 'There is nothing to discard.\n');
+});
+
+const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
+  ['a record that is not there', ['requeue', '99'], 1, /There is no record 99\.\n.*usage list/],
+  ['a pending one', ['requeue', '12'], 1, /Record 12 is pending: only quarantined ones/],
+  ['a delivered one', ['requeue', '1'], 1, /Record 1 is delivered/],
+  ['one that is out', ['discard', '1'], 1, /Record 1 is delivered: it is out of our hands/],
+  ['none that is there', ['discard', 'ffffffff-ffff-7fff-bfff-ffffffffffff'], 1, /There is no record f/],
+  ['words', ['discard', `5' OR 1=1`], 1, /There is no record 5' OR 1=1/],
+  ['neither', ['requeue'], 2, /Name one record by its id, or give --all/],
+  ['both', ['discard', '5', '--all'], 2, /Name one record by its id, or give --all/],
+  ['two', ['discard', '5', '6'], 2, /unexpected extra argument/],
+  ['no answer', ['reset'], 2, /no terminal to ask on\.\n.*--yes/],
+];
+
+test('what cannot be done is refused in words, and changes nothing', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const before = await status(home);
+  for (const [name, args, code, words] of REFUSED) {
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args]);
+    assert.equal(exitCode, code, name);
+    assert.equal(stdout, '', name);
+    assert.match(stderr, words, name);
+  }
+  assert.deepEqual(await status(home), before);
+});
+
+test('what there is nothing to do to makes no store', async (t) => {
+  const home = sandbox(t);
+  for (const args of [
+    ['requeue', '--all'],
+    ['discard', '--all'],
+  ]) {
+    assert.equal((await arcade(home, ['usage', ...args])).exitCode, 0);
+  }
+  assert.equal((await arcade(home, ['usage', 'requeue', '1'])).exitCode, 1);
+  assert.equal(existsSync(home.directory), false);
+});
+
+test('reset begins a new anonymous identity, and usage.json follows', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { exitCode, stdout } = await arcade(home, ['usage', 'reset', '--yes', '--json']);
+  assert.equal(exitCode, 0);
+  const { anon_id: anonId } = JSON.parse(stdout) as { anon_id: string };
+  assert.notEqual(anonId, ANON_ID);
+  const { identity } = await status(home);
+  assert.deepEqual([identity.anon_id, identity.linked_principal_id], [anonId, null]);
+  const shared: unknown = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
+  assert.deepEqual(shared, { anon_id: anonId, linked_principal_id: null });
+});
+
+test('disable leaves no event value in any file; enable brings nothing back', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON_ID, linked_principal_id: PRINCIPAL }));
+  home.write('usage.db.damaged-1700000000000', `left by a crash: ${ANON_ID}`);
+  const exported = (await arcade(home, ['usage', 'export'])).stdout.trim().split('\n');
+  const values = valuesOf(exported);
+  assert.ok(values.length > 15 && bytesOf(home).includes(values[0] ?? ''));
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable']);
+  assert.equal(exitCode, 0, stderr);
+  assert.match(stdout, /no longer recorded.*\n8 events will never be sent\.\n/);
+  for (const value of values) assert.equal(bytesOf(home).includes(value), false, value);
+  const off = await status(home);
+  assert.deepEqual(off.consent, { enabled: false, decided_by: 'usage disable' });
+  assert.deepEqual([off.ledger.recorded, off.ledger.purged, off.ledger.delivered], [12, 8, 4]);
+  conserved(off);
+  assert.equal((await arcade(home, ['secret', 'list'])).exitCode, 1);
+  assert.equal((await status(home)).ledger.recorded, 12);
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Usage is recorded from now on.\n');
+  const on = await status(home);
+  assert.deepEqual([on.consent.enabled, on.ledger.pending], [true, 0]);
+  await arcade(home, ['secret', 'list']);
+  const again = await status(home);
+  assert.deepEqual([again.ledger.recorded, again.ledger.pending], [13, 1]);
+  conserved(again);
+});
+
+test('disable works on an empty home, and again, and enable says what else is off', async (t) => {
+  const home = sandbox(t);
+  for (let i = 0; i < 2; i += 1) assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.equal((await status(home)).consent.enabled, false);
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'enable'], {
+    env: { DO_NOT_TRACK: '1' },
+  });
+  assert.equal(exitCode, 0);
+  assert.equal(stdout, 'Usage is recorded from now on.\n');
+  assert.match(stderr, /DO_NOT_TRACK says off/);
+});
+
+test('disable leaves an id alone that another program has put into usage.json since', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const theirs = JSON.stringify({
+    anon_id: '11111111-2222-4333-8444-555555555555',
+    linked_principal_id: null,
+  });
+  home.write('usage.json', theirs);
+  await arcade(home, ['usage', 'disable']);
+  assert.equal(readFileSync(join(home.directory, 'usage.json'), 'utf8'), theirs);
+});
+
+/** What an event says of this machine and its person; words such as "node" are in any database's pages. */
+function valuesOf(lines: readonly string[]): string[] {
+  const values = new Set<string>([ANON_ID, PRINCIPAL, 'CLI execution failed', 'secret.unset', 'TIMED_OUT']);
+  for (const line of lines) values.add((JSON.parse(line) as { uuid: string }).uuid);
+  return [...values];
+}
+
+function bytesOf(home: Sandbox): string {
+  return readdirSync(home.directory)
+    .map((name) => readFileSync(join(home.directory, name), 'latin1'))
+    .join('\n');
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { contextOf } from '../support/arcade/accounts.ts';
+import { startArcade } from '../support/arcade.ts';
+import { arcade } from '../support/cli.ts';
+import { directoryState } from '../support/directory.ts';
+import { startPostHog } from '../support/posthog.ts';
+import { type Sandbox, sandbox } from '../support/sandbox.ts';
+
+type Event = Record<string, unknown> & { readonly properties: Record<string, unknown> };
+
+interface Preview {
+  readonly command_name: string | null;
+  readonly succeeded: Event | null;
+  readonly failed: Event | null;
+  readonly stand_ins: readonly string[];
+}
+
+interface World {
+  readonly home: Sandbox;
+  readonly env: Readonly<Record<string, string>>;
+  readonly posthog: Awaited<ReturnType<typeof startPostHog>>;
+}
+
+async function world(t: TestContext, who: 'nobody' | 'oauth' | 'unknown key'): Promise<World> {
+  const [server, posthog] = await Promise.all([startArcade(), startPostHog()]);
+  t.after(() => Promise.all([server.close(), posthog.close()]));
+  const home = sandbox(t);
+  const user = server.user('A');
+  if (who === 'oauth') {
+    home.signInWithTokens({
+      tokens: server.issueTokens(user, { expiresInSeconds: 86_400 }),
+      email: user.email,
+      coordinatorUrl: server.coordinator.url,
+      context: contextOf(user),
+    });
+  }
+  if (who === 'unknown key') home.signInWithKey('arc_not_known_to_anybody', server.coordinator.url);
+  return {
+    home,
+    posthog,
+    env: { ARCADE_URL: server.url, ARCADE_POSTHOG_HOST: posthog.url },
+  };
+}
+
+async function preview({ home, env }: World, command: readonly string[], error?: string): Promise<Preview> {
+  const chosen = error === undefined ? [] : ['--error', error];
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'preview', '--json', ...chosen, '--', ...command], {
+    env,
+  });
+  assert.equal(exitCode, 0, stderr);
+  assert.equal(stderr, '');
+  return JSON.parse(stdout) as Preview;
+}
+
+async function spooled({ home, env }: World): Promise<Event[]> {
+  const { stdout } = await arcade(home, ['usage', 'export'], { env });
+  const lines = stdout.trim().split('\n');
+  return lines.filter(Boolean).map((line) => (JSON.parse(line) as { payload: Event }).payload);
+}
+
+/** The previewed event with this run's values in the places of their stand-ins, as bytes. */
+function filled(event: Event, standIns: readonly string[], run: Event): string {
+  const copy = structuredClone(event) as Record<string, unknown> & { properties: Record<string, unknown> };
+  for (const path of standIns) {
+    const name = path.replace('properties.', '');
+    if (path === name) copy[name] = run[name];
+    else copy.properties[name] = run.properties[name];
+  }
+  return JSON.stringify(copy);
+}
+
+const COMMANDS: readonly { args: readonly string[]; input?: string }[] = [
+  { args: ['secret', 'list'] },
+  { args: ['secret', 'set', 'API_KEY=value'] },
+  { args: ['secret', 'unset', 'API_KEY'] },
+  { args: ['secret', 'unset'] },
+  { args: ['secret', 'set', '--no-such-option'] },
+  { args: ['whoami'] },
+  { args: ['org', 'list'] },
+  { args: ['project', 'set', 'none-such'] },
+  { args: ['logout'] },
+];
+
+for (const who of ['nobody', 'oauth', 'unknown key'] as const) {
+  test(`what is previewed, spooled and sent is the same to the byte: ${who}`, async (t) => {
+    const place = await world(t, who);
+    const { home, env, posthog } = place;
+    const previews: Preview[] = [];
+    for (const { args } of COMMANDS) {
+      const before = directoryState(home.directory);
+      const shown = await preview(place, args);
+      assert.deepEqual(directoryState(home.directory), before);
+      const { exitCode } = await arcade(home, args, { env });
+      const event = (await spooled(place)).findLast(({ event: name }) => name !== '$create_alias');
+      assert.ok(event !== undefined, args.join(' '));
+      const failed = exitCode !== 0;
+      const code = event.properties.error_code as string | undefined;
+      const exact = failed ? await preview({ ...place, ...(await forked(t, home)) }, args, code) : shown;
+      // The second preview is of another moment: identity may have moved on with the command.
+      const mine = failed ? { ...shown.failed, properties: withError(shown.failed, exact.failed) } : shown.succeeded;
+      assert.ok(mine !== null);
+      assert.equal(filled(mine as Event, shown.stand_ins, event), JSON.stringify(event), args.join(' '));
+      previews.push(shown);
+    }
+    const beforeSending = await spooled(place);
+    await arcade(home, ['usage', 'flush', '--json'], { env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+    const sent = new Map<string, string>();
+    for (const request of posthog.requests) {
+      const { batch } = JSON.parse(request.text ?? '') as { batch: Event[] };
+      for (const event of batch) sent.set(String(event.uuid), JSON.stringify(event));
+    }
+    assert.ok(beforeSending.length >= COMMANDS.length);
+    for (const event of await spooled(place)) {
+      assert.equal(sent.get(String(event.uuid)), JSON.stringify(event));
+    }
+  });
+}
+
+/** The error's own two properties, and all others as they were shown before. */
+function withError(shown: Event | null, exact: Event | null): Record<string, unknown> {
+  const { error_code, error_message } = exact?.properties ?? {};
+  return { ...shown?.properties, error_code, error_message };
+}
+
+async function forked(_t: TestContext, home: Sandbox): Promise<{ home: Sandbox }> {
+  return { home };
+}
+
+const NOTHING: readonly (readonly string[])[] = [
+  ['usage', 'status'],
+  ['usage', 'preview', '--', 'secret', 'list'],
+  ['secret', 'list', '--help'],
+  ['--version'],
+];
+
+test('a command that is not tracked has no event', async (t) => {
+  const place = await world(t, 'nobody');
+  for (const command of NOTHING) {
+    const { command_name, succeeded, failed } = await preview(place, command);
+    assert.deepEqual([command_name, succeeded, failed], [null, null, null], command.join(' '));
+  }
+});
+
+test('arguments that cannot succeed are told, with the error that they are recorded with', async (t) => {
+  const place = await world(t, 'nobody');
+  const { succeeded, failed } = await preview(place, ['secret', 'unset']);
+  assert.equal(succeeded, null);
+  assert.equal(failed?.properties.error_code, 'INVALID_USAGE');
+});
+
+test('works when recording is off, makes no file, and opens no connection', async (t) => {
+  const place = await world(t, 'nobody');
+  const off = { ...place, env: { ...place.env, DO_NOT_TRACK: '1', ARCADE_POSTHOG_API_KEY: 'phc_test' } };
+  const { succeeded } = await preview(off, ['secret', 'list']);
+  assert.equal(succeeded?.event, 'CLI execution succeeded');
+  assert.equal(existsSync(place.home.directory), false);
+  assert.equal(place.posthog.connections, 0);
+  await arcade(place.home, ['usage', 'disable']);
+  assert.equal((await preview(place, ['whoami'])).failed?.event, 'CLI execution failed');
+});
+
+const WRONG: readonly [readonly string[], RegExp][] = [
+  [['usage', 'preview'], /Missing argument/],
+  [['usage', 'preview', '--', 'secrt', 'list'], /No such command 'secrt'/],
+  [['usage', 'preview', '--error', 'TIME_OUT', '--', 'secret', 'list'], /Did you mean TIMED_OUT\?/],
+  [['usage', 'preview', '--error', 'constructor', '--', 'secret', 'list'], /There is no error_code/],
+];
+
+test('what cannot be previewed is a usage error', async (t) => {
+  const home = sandbox(t);
+  for (const [args, words] of WRONG) {
+    const { exitCode, stdout, stderr } = await arcade(home, args);
+    assert.equal(exitCode, 2, args.join(' '));
+    assert.equal(stdout, '');
+    assert.match(stderr, words);
+  }
+});

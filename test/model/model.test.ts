@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runCampaign, tell } from './campaign.ts';
+import { CORPUS } from './corpus.ts';
+import { runHistory } from './history.ts';
+import type { Step } from './steps.ts';
+
+for (const [what, steps] of Object.entries(CORPUS)) {
+  test(`every event is with its owner: ${what}`, async () => {
+    for (const seed of [1, 2, 3]) assert.deepEqual((await runHistory(steps, seed)).violations, []);
+  });
+}
+
+const FIRST_SEED = 1;
+const HISTORIES = 300;
+
+test(`every event is with its owner in ${HISTORIES} random histories`, async () => {
+  const { failure } = await runCampaign(FIRST_SEED, HISTORIES);
+  assert.equal(failure === null ? '' : tell(failure), '');
+});
+
+const login = { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true } as const;
+const command = { do: 'command', shell: 0, resolvable: true } as const;
+const drain = { do: 'drain', shell: 0, impatient: true } as const;
+const byHand = { do: 'replace', as: { who: 'B', via: 'key 1' } } as const;
+type Mortal = (kill: number) => readonly Step[];
+
+/** What dies at each of its statements, commits and requests in turn. */
+const deaths: Readonly<Record<string, Mortal>> = {
+  'a first command': (kill) => [{ ...command, kill }, login],
+  'a login': (kill) => [command, { ...login, kill }],
+  'a login after the other program has linked': (kill) => [
+    command,
+    { do: 'python login', as: { who: 'B', via: 'oauth' } },
+    { ...login, kill },
+  ],
+  'a command after the other program has rotated': (kill) => [
+    command,
+    { do: 'python starts afresh', as: { who: 'B', via: 'oauth' } },
+    { ...command, kill },
+    login,
+  ],
+  'a logout': (kill) => [login, command, { do: 'logout', tracked: true, kill }, command, byHand],
+  'a switch of accounts': (kill) => [login, byHand, { ...command, kill }, command],
+  'a drain that links': (kill) => [command, byHand, command, { ...drain, kill }],
+  'a drain that gives events up': (kill) => [
+    byHand,
+    command,
+    { do: 'remove' },
+    { ...drain, kill },
+    command,
+    login,
+  ],
+  'a drain whose answers get lost': (kill) => [
+    command,
+    login,
+    { do: 'posthog', is: 'losing answers' },
+    { ...drain, kill },
+  ],
+};
+
+for (const [what, story] of Object.entries(deaths)) {
+  test(`wherever ${what} is killed, every event is with its owner`, async () => {
+    let killed = true;
+    let moments = 0;
+    for (let kill = 1; killed; kill += 1) {
+      const { violations, counts } = await runHistory(story(kill), kill);
+      killed = counts.has('a command killed') || counts.has('a flusher killed');
+      assert.deepEqual(violations, [], `killed at its step ${kill}`);
+      moments = kill;
+    }
+    assert.ok(moments > 10, 'it has as many moments as that');
+  });
+}

@@ -1,0 +1,79 @@
+/**
+ * One writer of the storm: `node storm-writer.js DIRECTORY WRITER EVENTS HOST FLUSHER MIGRATIONS`. Records its
+ * events one by one as commands do and starts flushers when told to. Killed and started again, it goes on
+ * after the last event that was recorded.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { isBusy } from '../../src/infra/database.ts';
+import { startDetached } from '../../src/infra/detached.ts';
+import { append } from '../../src/usage/append.ts';
+import { openSpool } from '../../src/usage/spool.ts';
+
+const [directory = '', writer = '', events = '', host = '', flusher = '', migrations = ''] =
+  process.argv.slice(2);
+const destination = { host, apiKey: 'phc_storm' };
+const program = {
+  version: '0',
+  execPath: process.execPath,
+  execArgv: [],
+  flusher,
+  migrations,
+  postHogApiKey: undefined,
+};
+const environment = {
+  HOME: directory.replace(/\/\.arcade$/, ''),
+  ARCADE_POSTHOG_HOST: host,
+  ARCADE_POSTHOG_API_KEY: 'phc_storm',
+  ARCADE_USAGE_MAX_RECORDS: '1000000',
+};
+
+const PACE_MS = 100;
+
+const spool = openSpool(directory, migrations);
+for (;;) {
+  const { done } = spool
+    .statement('SELECT count(*) AS done FROM storm WHERE writer = ?')
+    .get(Number(writer)) as { done: number };
+  if (done >= Number(events)) break;
+  // Commands come one after another, and give the killer something to aim at.
+  await pause(Math.random() * PACE_MS);
+  if (recordQuietly()) await startDetached({ program, script: flusher, directory, environment });
+}
+spool.close();
+
+/** A lock that is held for too long costs this try, and the next one records the event. */
+function recordQuietly(): boolean {
+  try {
+    return recordOne();
+  } catch (error) {
+    if (isBusy(error)) return false;
+    throw error;
+  }
+}
+
+function recordOne(): boolean {
+  const now = Date.now();
+  const appended = append(spool, {
+    name: 'CLI execution succeeded',
+    properties: {
+      command_name: 'secret.list',
+      cli_version: '0.1.0',
+      runtime_language: 'node',
+      runtime_version: process.versions.node,
+      os_type: 'Linux',
+      os_release: '6',
+      // What the storm's trigger knows the writer by.
+      duration_ms: Number(writer),
+      device_start_timestamp: 1,
+      device_end_timestamp: 1,
+    },
+    credentials: { account: null, resolvable: false },
+    change: null,
+    destination,
+    maxRecords: 1_000_000,
+    online: false,
+    now,
+    showNotice: () => undefined,
+  });
+  return appended !== 'refused' && appended.wake;
+}
