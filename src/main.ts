@@ -1,15 +1,17 @@
 /** One invocation: parse, run, tell, record, wake the flusher. The only place that catches. */
 import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { type Options, type Parsed, parseArguments } from './cli/arguments.ts';
-import { type Output, openOutput, type Stream, visible } from './cli/output.ts';
+import { errorDocument, tell } from './cli/failure.ts';
+import { Interrupted, type OnSignal, settled, watchSignals } from './cli/interruption.ts';
+import { type Output, openOutput, type Stream } from './cli/output.ts';
+import { watchPipes } from './cli/pipes.ts';
 import { eventNameOf, loadCommand, printHelp, SHAPES } from './cli/program.ts';
 import { askHidden, type Input, PromptInterrupted } from './cli/prompt.ts';
 import { connectionOf, type Invocation } from './commands/command.ts';
 import { type ErrorCode, EXIT, UserError } from './errors.ts';
-import { prepareToStart, startDetached } from './infra/detached.ts';
 import { type NetworkWatch, watchNetwork } from './infra/waiting.ts';
-import { credentialsSeen } from './seen.ts';
-import { LIMITS, type Program, readSettings, type Settings } from './settings.ts';
+import { loadRecorder, record } from './recording.ts';
+import { type Program, readSettings, type Settings } from './settings.ts';
 import type { IdentityChange } from './usage/append.ts';
 import type { CommandName } from './usage/event.ts';
 import type { Recorder } from './usage/recorder.ts';
@@ -22,7 +24,7 @@ export interface Surroundings {
   readonly stdin: Input;
   readonly stdout: Stream & NodeJS.EventEmitter;
   readonly stderr: Stream & NodeJS.EventEmitter;
-  readonly on: (signal: NodeJS.Signals, listener: () => void) => void;
+  readonly on: OnSignal;
   /** Seconds of a monotonic clock, and when this process began by it. */
   readonly monotonic: () => number;
   readonly startedAt: number;
@@ -38,22 +40,25 @@ interface Ending {
 export async function main(around: Surroundings): Promise<Ending> {
   const settings = readSettings(around.env, around.program);
   const output = openOutput(around.stdout, around.stderr, around.env);
-  const pipes = watchPipes(around);
+  const written = watchPipes(around.stdout, around.stderr);
   const parsed = parseArguments(around.argv, SHAPES);
   if (parsed.kind === 'version' || parsed.kind === 'help') {
     if (parsed.kind === 'version') output.line(`arcade ${settings.program.version}`);
     else printHelp(parsed.words);
-    const { exitCode, error } = await pipes.check(DONE);
+    const error = await written();
     if (error !== undefined) await tell(output, error, settings.debug);
-    return { exitCode, atOnce: false };
+    return { exitCode: error?.exitCode ?? EXIT.done, atOnce: false };
   }
   const session = openSession(parsed, settings);
-  const result = await pipes.check(await runCommand(parsed, { around, settings, output, session }));
-  const debug = settings.debug || session.options.debug === true;
+  const ran = await runCommand(parsed, { around, settings, output, session });
+  const unwritten = await written();
+  const result = ran.failure === null && unwritten !== undefined ? failed(unwritten) : ran;
   output.progress('');
-  if (result.error !== undefined) await tell(output, result.error, debug);
-  if (result.error !== undefined && session.options.json === true) output.json(errorDocument(result));
-  await record(result, { around, settings, session });
+  if (result.error !== undefined) {
+    await tell(output, result.error, settings.debug || session.options.debug === true);
+    if (session.options.json === true) output.json(errorDocument(result.error));
+  }
+  await recordResult(result, session, around, settings);
   return { exitCode: result.exitCode, atOnce: result.interrupted };
 }
 
@@ -103,8 +108,6 @@ interface Result {
   readonly interrupted: boolean;
 }
 
-const DONE: Result = { exitCode: EXIT.done, failure: null, error: undefined, interrupted: false };
-
 interface Running {
   readonly around: Surroundings;
   readonly settings: Settings;
@@ -113,7 +116,7 @@ interface Running {
 }
 
 async function runCommand(parsed: Runnable, running: Running): Promise<Result> {
-  const interruption = watchSignals(running.around);
+  const interruption = watchSignals(running.around.on);
   try {
     if (parsed.kind === 'wrong') throw parsed.error;
     const run = await loadCommand(parsed.argv);
@@ -131,14 +134,27 @@ async function runCommand(parsed: Runnable, running: Running): Promise<Result> {
       await settled(running.session.protected);
       return { exitCode, failure: 'INTERRUPTED', error: undefined, interrupted: true };
     }
-    const known = error instanceof UserError ? error : undefined;
-    return {
-      exitCode: known?.exitCode ?? EXIT.failed,
-      failure: known?.code ?? 'UNEXPECTED',
-      error,
-      interrupted: false,
-    };
+    return failed(error);
   }
+}
+
+function failed(error: unknown): Result {
+  const known = error instanceof UserError ? error : undefined;
+  const exitCode = known?.exitCode ?? EXIT.failed;
+  return { exitCode, failure: known?.code ?? 'UNEXPECTED', error, interrupted: false };
+}
+
+async function recordResult(
+  result: Result,
+  session: Session,
+  around: Surroundings,
+  settings: Settings,
+): Promise<void> {
+  if (session.event === null) return;
+  const { failure } = result;
+  const times = { startedAt: around.startedAt, endedAt: around.monotonic() };
+  const online = failure === null && session.watch.answered;
+  await record({ command: session.event, failure, ...times }, { ...session, settings, online });
 }
 
 function invocationOf(
@@ -174,139 +190,4 @@ function understand(argv: readonly string[]): ReturnType<Invocation['understand'
   const parsed = parseArguments(argv, SHAPES);
   const runs = parsed.kind === 'run' || parsed.kind === 'wrong';
   return { parsed, event: runs && parsed.words !== null ? eventNameOf(parsed.words) : null };
-}
-
-/** Waits for what an interruption must not cut short, within reason. */
-async function settled(work: readonly Promise<unknown>[]): Promise<void> {
-  if (work.length === 0) return;
-  const enough = new Promise((resolve) => setTimeout(resolve, LIMITS.protectedMs));
-  await Promise.race([Promise.allSettled(work), enough]);
-}
-
-class Interrupted extends Error {
-  readonly exitCode: number;
-
-  constructor(exitCode: number) {
-    super('interrupted');
-    this.exitCode = exitCode;
-  }
-}
-
-/** Rejects at the first signal; the second one ends the process as it would have without us. */
-function watchSignals({ on }: Surroundings): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    on('SIGINT', () => reject(new Interrupted(EXIT.interrupted)));
-    on('SIGTERM', () => reject(new Interrupted(EXIT.terminated)));
-    on('SIGHUP', () => reject(new Interrupted(EXIT.hangup)));
-  });
-}
-
-/**
- * A reader that has seen enough (`arcade secret list | head -1`) is no failure; a result that could not be
- * written anywhere else is.
- */
-function watchPipes({ stdout, stderr }: Surroundings): { check: (result: Result) => Promise<Result> } {
-  let failed: NodeJS.ErrnoException | undefined;
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') failed ??= error;
-  });
-  stderr.on('error', () => undefined);
-  return {
-    async check(result) {
-      // A stream tells of a failed write a moment after it.
-      await new Promise((resolve) => setImmediate(resolve));
-      if (failed === undefined || result.failure !== null) return result;
-      const error = new UserError('OUTPUT_FAILED', 'The result could not be written.', {
-        hint: 'Check that there is space where the output goes.',
-        cause: failed,
-      });
-      return { ...result, exitCode: EXIT.failed, failure: 'OUTPUT_FAILED', error };
-    },
-  };
-}
-
-async function tell(output: Output, error: unknown, debug: boolean): Promise<void> {
-  const paint = await output.paint('stderr');
-  const known = error instanceof UserError ? error : undefined;
-  const message = known?.message ?? 'Something unexpected went wrong in this program.';
-  const hint =
-    known === undefined
-      ? 'Run it again with ARCADE_DEBUG=1 to see the details, and please report them.'
-      : known.hint;
-  output.note(`${paint.red('Error:')} ${visible(message)}`);
-  if (hint !== undefined) output.note(`${paint.dim('Hint:')} ${visible(hint)}`);
-  if (debug && error instanceof Error) output.note(describeStack(error));
-}
-
-/** A program that was promised a JSON document gets one, also when there is no result. */
-function errorDocument({ error, failure }: Result): unknown {
-  const known = error instanceof UserError ? error : undefined;
-  const message = known?.message ?? 'Something unexpected went wrong in this program.';
-  return { error: { code: failure, message, hint: known?.hint ?? null } };
-}
-
-function describeStack(error: Error): string {
-  const cause = error.cause instanceof Error ? `\nCaused by: ${describeStack(error.cause)}` : '';
-  return `${error.stack ?? error.message}${cause}`;
-}
-
-/** Everything of the telemetry; whatever happens in here, the command has already ended. */
-async function record(result: Result, { around, settings, session }: Omit<Running, 'output'>): Promise<void> {
-  if (session.event === null) return;
-  try {
-    const execution = {
-      command: session.event,
-      failure: result.failure,
-      startedAt: around.startedAt,
-      endedAt: around.monotonic(),
-    };
-    const inForce = async (): Promise<Credentials> => session.signedIn ?? (await session.credentials());
-    const { seen, context } = await credentialsSeen(inForce, connectionOf(session.options), settings);
-    const recorder = await (session.recorder ?? loadRecorder(settings));
-    const online = result.failure === null && session.watch.answered;
-    const wake = recorder.record(
-      { ...execution, context },
-      { credentials: seen, change: session.change, online },
-    );
-    if (wake && settings.directory !== undefined) {
-      await startDetached({
-        program: settings.program,
-        script: settings.program.flusher,
-        directory: settings.directory,
-        environment: flusherEnvironment(settings, await session.credentials().catch(() => undefined)),
-      });
-    }
-  } catch (error) {
-    debugTo(settings)('usage was not recorded', error);
-  }
-}
-
-/** The key travels only when it is what the person signed in with. */
-function flusherEnvironment(
-  settings: Settings,
-  credentials: Credentials | undefined,
-): Record<string, string> {
-  const { ARCADE_API_KEY: key, ...rest } = settings.flusherEnvironment;
-  const inForce = credentials?.kind === 'api_key' && credentials.source === 'environment';
-  return inForce && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
-}
-
-/** Never rejects: it may be begun long before anybody waits for it. */
-async function loadRecorder(settings: Settings): Promise<Recorder> {
-  try {
-    const { openRecorder } = await import('./usage/recorder.ts');
-    const recorder = openRecorder(settings, debugTo(settings));
-    if (recorder.wakeIsLikely) await prepareToStart();
-    return recorder;
-  } catch (error) {
-    debugTo(settings)('the recorder cannot be loaded', error);
-    return { wakeIsLikely: false, record: () => false };
-  }
-}
-
-function debugTo(settings: Settings): (what: string, error: unknown) => void {
-  return (what, error) => {
-    if (settings.debug)
-      process.stderr.write(`usage: ${what}: ${error instanceof Error ? describeStack(error) : error}\n`);
-  };
 }

@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import { failureOf, openAgent, send } from './network.ts';
 import { type Answer, judge, readShort } from './posthog.ts';
 
-export interface Step {
+interface Step {
   readonly name: 'DNS' | 'TCP' | 'TLS' | 'HTTP';
   readonly ok: boolean;
   /** What was tried. */

@@ -27,18 +27,21 @@ const MAX_PAGES = 1000;
  * is not the API's.
  */
 export async function listSecrets(engine: Engine): Promise<Secret[]> {
-  const secrets: Secret[] = [];
+  const secrets = new Map<string, Secret>();
   let offset = 0;
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const query = offset === 0 ? '' : `?offset=${offset}`;
     const answer = objectOf(await call(engine, { method: 'GET', path: query }));
     if (!Array.isArray(answer.items)) throw notTheApi();
-    for (const item of answer.items) secrets.push(readSecret(item));
+    const before = secrets.size;
+    for (const secret of answer.items.map(readSecret))
+      secrets.set(JSON.stringify([secret.id, secret.key]), secret);
     offset += answer.items.length;
     const total = answer.total_count;
-    if (answer.items.length === 0 || typeof total !== 'number' || offset >= total) return secrets;
+    // A server that does not page answers with the same secrets again.
+    if (secrets.size === before || typeof total !== 'number' || offset >= total) break;
   }
-  return secrets;
+  return [...secrets.values()];
 }
 
 /** Creates or replaces a secret. Throws UserError; its text never repeats anything that the server said. */

@@ -88,8 +88,8 @@ export function rotate(identity: Identity, newAnonId: NewAnonId): Identity | nul
   return isBlank(identity) ? null : blank(newAnonId);
 }
 
-/** Whether an identity has seen neither an account nor credentials. */
-export function isBlank(identity: Identity): boolean {
+/** It has seen neither an account nor credentials. */
+function isBlank(identity: Identity): boolean {
   return identity.principalId === null && identity.fingerprint === null;
 }
 

@@ -32,7 +32,7 @@ export interface Attempt {
   readonly duration_ms: number;
 }
 
-export interface FlusherRun {
+interface FlusherRun {
   readonly started_at: number;
   readonly ended_at: number | null;
   readonly outcome: string | null;

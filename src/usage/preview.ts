@@ -13,7 +13,7 @@ import { readShared } from './shared-identity.ts';
 import { installationOf, type Spool } from './spool.ts';
 
 /** What stands for the values that only a run can have. */
-export const STAND_IN = {
+const STAND_IN = {
   uuid: '00000000-0000-7000-8000-000000000000',
   /** The first moment of 1970. */
   at: 0,

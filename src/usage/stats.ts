@@ -21,7 +21,7 @@ export interface DayOfEvents {
   readonly failed: number;
 }
 
-export interface CommandTimes {
+interface CommandTimes {
   readonly command_name: string;
   /** Of all its events. */
   readonly events: number;
@@ -32,12 +32,12 @@ export interface CommandTimes {
   readonly p95_ms: number | null;
 }
 
-export interface QueueHour {
+interface QueueHour {
   readonly at: number;
   readonly most: number;
 }
 
-export interface Delivery {
+interface Delivery {
   /** Receipts that the delays are taken from. */
   readonly measured: number;
   readonly p50_ms: number | null;

@@ -10,7 +10,7 @@ import type { Settings } from '../settings.ts';
 import { type Spool, spoolFile, spoolOf } from './spool.ts';
 
 /** Why there is nothing to read. */
-export type Unreadable = 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy' | 'no sqlite';
+type Unreadable = 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy' | 'no sqlite';
 
 export type StoreState =
   | { readonly state: 'ok' }

@@ -94,7 +94,9 @@ test(`${MANY} writers of identity never tear usage.json, nor leave it older than
   assert.ok(looks > 5);
   const [current] = read<{ anon_id: string }>(home, 'SELECT anon_id FROM identity WHERE retired_at IS NULL');
   assert.equal(shared(home).anon_id, current?.anon_id);
-  assert.deepEqual(read(home, 'SELECT count(*) AS n FROM record'), [{ n: MANY + 1 }]);
+  // A crowd that keeps the lock for longer than a command may wait costs events, never their order.
+  const recorded = read(home, 'SELECT count(*) AS value FROM record');
+  assert.deepEqual(read(home, `SELECT value FROM ledger WHERE name = 'recorded'`), recorded);
   assert.deepEqual(
     readdirSync(home.directory).filter((name) => name.endsWith('.tmp')),
     [],
@@ -189,7 +191,10 @@ test('`usage identity` lists what was, and `usage status` says who is next', asy
   const account = arcade.user('A').account_id;
   assert.deepEqual(JSON.parse((await go(['usage', 'identity', '--json'])).stdout), { identities: [] });
   await go(['secret', 'list']);
-  assert.match((await go(['usage', 'status'])).stdout, /an anonymous id/);
+  assert.match(
+    (await go(['usage', 'status'])).stdout,
+    /an anonymous id, [-0-9a-f]{36}, since nobody is logged in/,
+  );
   await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
   assert.ok((await go(['usage', 'status'])).stdout.includes(`the account that is logged in, ${account}`));
   await go(['logout']);

@@ -1,36 +1,15 @@
 /** Logins that cannot succeed: each says why in one line, exits 1 and stores nothing. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { authorize, signIn } from '../support/arcade/browser.ts';
 import { started } from '../support/arcade/client.ts';
-import type { Arcade } from '../support/arcade.ts';
-import { type Ran, arcade as run } from '../support/cli.ts';
 import { logIn, startLogin } from '../support/login.ts';
-import { type Sandbox, sandbox } from '../support/sandbox.ts';
-
-const env = { ARCADE_USAGE_TRACKING: '0' };
+import { assertFailed, env, refused } from '../support/refused-login.ts';
+import { sandbox } from '../support/sandbox.ts';
 
 const CONFIG = /cli_config$/;
 const TOKEN = /oauth2\/token$/;
 const WHOAMI = /whoami$/;
-
-/** Runs a login that ends before the person is asked for anything. */
-function refused(home: Sandbox, arcade: Arcade, args: readonly string[] = []): Promise<Ran> {
-  return run(home, ['login', '--no-browser', '--host', arcade.coordinator.url, ...args], { env });
-}
-
-function assertFailed(home: Sandbox, ran: Ran, message: RegExp): void {
-  assert.equal(ran.exitCode, 1, ran.stderr);
-  assert.equal(ran.stdout, '');
-  const lines = ran.stderr.split('\n').filter((line) => !/^(Open this URL|It comes back)/.test(line));
-  assert.match(lines[0] ?? '', /^Error: /);
-  assert.match(lines[0] ?? '', message);
-  assert.ok(lines.length <= 3, `an error and a hint: ${ran.stderr}`);
-  assert.ok(!existsSync(join(home.directory, 'credentials.yaml')), 'nothing is stored');
-}
 
 test('a coordinator that cannot say how to sign in', async (t) => {
   const arcade = await started(t);
@@ -201,122 +180,3 @@ test('nobody comes back in time', async (t) => {
   const wrong = await refused(home, arcade, ['--timeout', 'soon']);
   assert.equal(wrong.exitCode, 2);
 });
-
-test('the port that a login returns to is taken', async (t) => {
-  const blocker = createServer();
-  blocker.on('error', () => undefined); // Another login has it: it is taken all the same.
-  blocker.listen(9905, '127.0.0.1');
-  t.after(() => blocker.close());
-  const [home, arcade] = [sandbox(t), await started(t)];
-  const login = await startLogin(home, arcade, [], { env });
-  assert.notEqual(login.callback.port, '9905');
-  await signIn(login.url, { user: arcade.user('A') });
-  assert.equal((await login.ended).exitCode, 0);
-
-  const other = sandbox(t);
-  arcade.settings.redirectPorts = [9905];
-  assertFailed(other, await refused(other, arcade), /Port 9905 is in use, and .* returns? to no other port/);
-});
-
-test('a place where nothing can be stored is noticed before anybody is sent to a browser', async (t) => {
-  const arcade = await started(t);
-  const before = arcade.requests.length;
-  const places: readonly (readonly [RegExp, (home: Sandbox) => void])[] = [
-    [
-      /credentials\.yaml cannot be read: it is a directory/,
-      (home) => void mkdirSync(join(home.directory, 'credentials.yaml'), { recursive: true }),
-    ],
-    [/credentials\.yaml cannot be read/, loop],
-    [/credentials\.yaml cannot be understood/, (home) => void home.write('credentials.yaml', 'cloud: [')],
-    [/credentials\.yaml cannot be understood/, (home) => void home.write('credentials.yaml', 'cloud: {}')],
-  ];
-  for (const [message, prepare] of places) {
-    const home = sandbox(t);
-    prepare(home);
-    const ran = await refused(home, arcade);
-    assert.equal(ran.exitCode, 1);
-    assert.match(ran.stderr.split('\n')[0] ?? '', message);
-    assert.equal(ran.stderr.trimEnd().split('\n').length, 2);
-  }
-  assert.equal(arcade.requests.length, before);
-  const forced = sandbox(t);
-  forced.write('credentials.yaml', 'cloud: [');
-  assert.equal((await logIn(forced, arcade, arcade.user('A'), ['--force'], { env })).exitCode, 0);
-});
-
-function loop(home: Sandbox): void {
-  mkdirSync(home.directory, { recursive: true });
-  symlinkSync(join(home.directory, 'credentials.yaml'), join(home.directory, 'credentials.yaml'));
-}
-
-test('without a home there is nowhere to store a login', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
-  mkdirSync(join(home.home, 'file'), { recursive: true });
-  home.write('file', 'not a directory');
-  const place = { ...env, ARCADE_WORK_DIR: join(home.directory, 'file') };
-  const ran = await run(home, ['login', '--no-browser', '--host', arcade.coordinator.url], { env: place });
-  assertFailed(home, ran, /cannot be written: a file is in the place of its directory/);
-});
-
-test('two logins at once both complete, and one whole file is left', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
-  const [a, b] = [arcade.user('A'), arcade.user('B')];
-  const [one, two] = [
-    await startLogin(home, arcade, [], { env }),
-    await startLogin(home, arcade, [], { env }),
-  ];
-  assert.notEqual(one.callback.port, two.callback.port);
-  await Promise.all([signIn(one.url, { user: a }), signIn(two.url, { user: b })]);
-  for (const { ended } of [one, two]) assert.equal((await ended).exitCode, 0);
-  assert.deepEqual(readdirSync(home.directory).sort(), ['credentials.lock', 'credentials.yaml']);
-  const shown = await run(home, ['whoami'], { env });
-  assert.ok([a, b].some(({ email }) => shown.stdout.includes(email)));
-});
-
-test('strangers at the door are answered and waited out', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
-  const login = await startLogin(home, arcade, ['--debug'], { env });
-  await knock(t, login.callback, login.state);
-  const page = await signIn(login.url, { user: arcade.user('A') });
-  assert.equal(page.status, 200);
-  const ran = await login.ended;
-  assert.equal(ran.exitCode, 0, ran.stderr);
-  assert.match(ran.stderr, /a stray request was waited out/);
-});
-
-async function knock(t: TestContext, callback: URL, state: string): Promise<void> {
-  const { connect } = await import('node:net');
-  const port = Number(callback.port);
-  for (const [path, init, status] of [
-    ['/favicon.ico', {}, 404],
-    ['/', {}, 404],
-    ['/callback', {}, 400],
-    ['/callback?state=wrong&code=x', {}, 400],
-    ['/callback?error=access_denied', {}, 400],
-    [`/callback?state=${state}&code=x`, { method: 'POST' }, 405],
-    [`/callback?state=${state}&code=x`, { method: 'HEAD' }, 405],
-    [`/callbacks?state=${state}&code=x`, {}, 404],
-  ] as const) {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, init);
-    assert.equal(answer.status, status, path);
-    assert.match(answer.headers.get('content-security-policy') ?? '', /default-src 'none'/);
-    assert.equal(answer.headers.get('cache-control'), 'no-store');
-    await answer.text();
-  }
-  // A scan that says nothing, one that talks nonsense, and targets that no URL parser takes.
-  const silent = connect(port, '127.0.0.1');
-  t.after(() => silent.destroy());
-  for (const nonsense of [
-    '\u0016\u0003\u0001\u0000',
-    'GET // HTTP/1.1\r\nhost: [\r\n\r\n',
-    'GET http://[/ HTTP/1.1\r\nhost: x\r\n\r\n',
-  ]) {
-    await new Promise<void>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => socket.write(nonsense));
-      socket
-        .on('data', () => undefined)
-        .on('error', () => undefined)
-        .on('close', () => resolve());
-    });
-  }
-}

@@ -1,27 +1,15 @@
 /** Runs a history on one machine and says what came of it. */
 
-import type { WireRecord } from '../../src/infra/posthog.ts';
-import { append } from '../../src/usage/append.ts';
-import { drain } from '../../src/usage/drain.ts';
 import { readLedger } from '../../src/usage/ledger.ts';
-import type { InForce, Whose } from '../../src/usage/resolve.ts';
-import { seenBy } from './edges.ts';
-import { Killed, type Life, lifeOf, mortal } from './mortal.ts';
-import { type Change, createOracle, type Oracle } from './oracle.ts';
+import { record } from './command.ts';
+import { drainOnce } from './flusher.ts';
+import { createOracle } from './oracle.ts';
 import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
 import { randomFrom } from './random.ts';
+import { count, noteAliases, type Run } from './run.ts';
 import { openSink, type Sink } from './sink.ts';
-import type { Login, Step } from './steps.ts';
-import {
-  accountId,
-  accountOfLogin,
-  glimpse,
-  loginIn,
-  openWorld,
-  understood,
-  type World,
-  writeShared,
-} from './world.ts';
+import type { Step } from './steps.ts';
+import { accountId, glimpse, loginIn, openWorld, understood, type World, writeShared } from './world.ts';
 
 export interface Outcome {
   readonly violations: readonly string[];
@@ -31,16 +19,6 @@ export interface Outcome {
   readonly log: readonly string[];
 }
 
-interface Run {
-  readonly world: World;
-  readonly sink: Sink;
-  readonly oracle: Oracle;
-  readonly counts: Map<string, number>;
-  readonly random: () => number;
-  events: number;
-}
-
-const DESTINATION = { host: 'http://posthog.test', apiKey: undefined };
 const START = Date.UTC(2026, 0, 1);
 
 /** Runs the steps, then lets everything be well, gives one more command and drains. */
@@ -53,6 +31,7 @@ export async function runHistory(steps: readonly Step[], seed: number): Promise<
     oracle: createOracle(),
     counts: new Map(),
     random: randomFrom(seed),
+    act: (step) => take(run, step),
     events: 0,
   };
   const violations: string[] = [];
@@ -175,203 +154,6 @@ function tamper(run: Run, becomes: Extract<Step, { do: 'usage.json' }>['becomes'
   );
 }
 
-interface Recording {
-  readonly login: Login | null | undefined;
-  readonly change: Change;
-  readonly known?: boolean;
-  readonly resolvable: boolean;
-  readonly kill?: number;
-  readonly meanwhile?: readonly Step[];
-}
-
-/** One command's append, in a process that others may overtake and that may be killed. */
-function record(run: Run, recording: Recording): void {
-  const { world, oracle } = run;
-  const { login, change, known = true, resolvable } = recording;
-  run.events += 1;
-  const label = run.events;
-  const now = world.now;
-  const account = accountOfLogin(login);
-  const others = [...(recording.meanwhile ?? [])];
-  const life = lifeOf(recording.kill);
-  const signedIn = change === 'login' && typeof account === 'string' && login;
-  let before = glimpse(world);
-  const spool = mortal(world.commands, life, {
-    between: () => void takeNow(run, others.shift()),
-    begins: () => {
-      before = glimpse(world);
-      count(
-        run,
-        `edge ${seenBy(world.commands, account, signedIn && known ? accountId(signedIn.who) : null)}`,
-      );
-    },
-    committed: () => undefined,
-  });
-  try {
-    append(spool, {
-      name: 'CLI execution succeeded',
-      properties: {
-        command_name: change ?? 'secret.list',
-        cli_version: '1.0.0',
-        runtime_language: 'node',
-        runtime_version: '20',
-        os_type: 'Linux',
-        os_release: '6',
-        duration_ms: 1,
-        device_start_timestamp: label,
-        device_end_timestamp: label,
-      },
-      credentials: { account, resolvable: resolvable && login !== null },
-      change: signedIn
-        ? { kind: 'login', account, principalId: known ? accountId(signedIn.who) : null }
-        : change === 'logout'
-          ? { kind: 'logout' }
-          : null,
-      destination: DESTINATION,
-      maxRecords: 10_000,
-      online: false,
-      now,
-      showNotice: () => undefined,
-    });
-  } catch (error) {
-    if (!(error instanceof Killed)) throw error;
-    count(run, 'a command killed');
-  }
-  const after = glimpse(world);
-  if (isRecorded(world, label)) {
-    const told = change === 'login' && !known ? null : change;
-    oracle.recorded(label, login, {
-      text: before.text,
-      now,
-      change: told,
-      resolvable,
-      anonId: understood(after.text)?.anonId ?? null,
-    });
-    if (after.inode !== before.inode) wrote(run, before.text, after.text, true);
-  } else {
-    oracle.killed(before.text, after.text);
-  }
-}
-
-/** Notes the aliases that there are by now. After a crash, or with others about, nobody can tell what was known. */
-function noteAliases({ world, sink, counts }: Run, step: Step): void {
-  const disturbed = 'meanwhile' in step || counts.has('a command killed') || counts.has('a flusher killed');
-  const sql = `SELECT uuid FROM record WHERE kind = 'alias' AND state = 'pending'`;
-  for (const { uuid } of world.commands.statement(sql).all() as { uuid: string }[]) {
-    sink.aliasRecorded(uuid, disturbed);
-  }
-}
-
-function wrote({ world, oracle }: Run, before: string, after: string, byCommand: boolean): void {
-  oracle.wrote(before, after, byCommand);
-  world.texts.push(after);
-}
-
-/** Appends are not asynchronous; what others do meanwhile must not be, either. */
-function takeNow(run: Run, step: Step | undefined): void {
-  if (step !== undefined && step.do !== 'drain') {
-    count(run, 'others act in the middle of a command');
-    void take(run, step);
-  }
-}
-
-function isRecorded({ commands }: World, label: number): boolean {
-  const sql = `SELECT 1 FROM record WHERE json_extract(properties, '$.device_start_timestamp') = ?`;
-  return commands.statement(sql).get(label) !== undefined;
-}
-
-async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>): Promise<void> {
-  const { world, sink, oracle } = run;
-  const others = [...(step.meanwhile ?? [])];
-  const life = lifeOf(step.kill);
-  const ending = oracle.drains(sink.moment());
-  ending.reads(loginIn(world, step.shell));
-  let before = glimpse(world);
-  let asked: Login | null = null;
-  const meanwhile = async (): Promise<void> => {
-    const next = others.shift();
-    if (next === undefined) return;
-    count(run, 'others act in the middle of a drain');
-    await take(run, next);
-  };
-  const spool = mortal(world.flusher, life, {
-    between: () => noteAliases(run, step),
-    begins: () => {
-      before = glimpse(world);
-    },
-    committed: () => {
-      const after = glimpse(world);
-      if (after.inode !== before.inode) wrote(run, before.text, after.text, false);
-      before = after;
-    },
-  });
-  const credentials = async (): Promise<InForce> => {
-    await meanwhile();
-    const inForce = loginIn(world, step.shell);
-    ending.reads(inForce);
-    return {
-      account: accountOfLogin(inForce),
-      ask: async () => {
-        if (!inForce) return { kind: 'no answer' };
-        oracle.asks(inForce);
-        await meanwhile();
-        const whose = answerOf(world, inForce);
-        count(run, `asked: ${whose.kind}`);
-        asked = inForce;
-        oracle.answered(inForce, whose.kind, glimpse(world).text, world.now);
-        return whose;
-      },
-    };
-  };
-  const deliver = async (
-    records: readonly WireRecord[],
-  ): ReturnType<typeof sink.receive> extends infer A ? Promise<A> : never => {
-    life.live();
-    const answer = sink.receive(records);
-    count(run, `answer: ${answer.kind}`);
-    await meanwhile();
-    life.live();
-    return answer;
-  };
-  try {
-    const outcome = await drain({
-      spool,
-      destination: { host: 'http://posthog.test', apiKey: 'phc_model' },
-      deliverer: { deliver, close: () => undefined },
-      resolving: { credentials, now: () => world.now, random: run.random },
-      ignoreBackoff: step.impatient,
-      leftMs: () => 60_000,
-      now: () => world.now,
-      random: run.random,
-      onDelivered: () => undefined,
-    });
-    count(run, `drain: ${outcome}`);
-  } catch (error) {
-    if (!(error instanceof Killed)) throw error;
-    count(run, 'a flusher killed');
-  }
-  finish(run, { life, before: before.text, asked });
-  ending.ends({
-    killed: life.killed,
-    asked: asked !== null,
-    impatient: step.impatient,
-    now: world.now,
-    isThere: (label) => isRecorded(world, label),
-  });
-}
-
-function finish({ world, oracle }: Run, end: { life: Life; before: string; asked: Login | null }): void {
-  if (!end.life.killed) return;
-  oracle.killed(end.before, glimpse(world).text);
-  if (end.asked !== null && oracle.isKnown(end.asked)) oracle.forgetsPerhaps(end.asked);
-}
-
-function answerOf(world: World, login: Login): Whose {
-  if (world.arcade === 'down') return { kind: 'no answer' };
-  if (world.arcade === 'refusing') return { kind: 'refused' };
-  return { kind: 'principal', principalId: accountId(login.who) };
-}
-
 /** The conservation law, and at the end that nothing is left and nothing came twice. */
 function conserved({ world, sink }: Run, atTheEnd: boolean): string[] {
   const { recorded, delivered, pending, quarantined, dropped, purged } = readLedger(world.commands);
@@ -391,8 +173,4 @@ function conserved({ world, sink }: Run, atTheEnd: boolean): string[] {
   const labels = sink.stored().flatMap((event) => event.properties.device_start_timestamp ?? []);
   if (new Set(labels).size !== labels.length) wrong.push('an event was stored twice');
   return wrong;
-}
-
-function count({ counts }: Run, what: string): void {
-  counts.set(what, (counts.get(what) ?? 0) + 1);
 }

@@ -6,14 +6,16 @@ export interface Life {
   readonly killed: boolean;
   /** One thing is about to happen. Throws when it never will. */
   live(): void;
+  /** usage.json has been written, and not committed. */
+  wrote(): void;
 }
 
 /** Thrown in place of SIGKILL; whatever catches it is killed at its next step. */
 export class Killed extends Error {}
 
-/** A life of so many steps; for ever when undefined. */
-export function lifeOf(steps: number | undefined): Life {
-  let left = steps ?? Number.POSITIVE_INFINITY;
+/** A life until then; for ever when undefined. */
+export function lifeOf(end: number | 'after usage.json' | undefined): Life {
+  let left = typeof end === 'number' ? end : Number.POSITIVE_INFINITY;
   return {
     get killed() {
       return left <= 0;
@@ -21,6 +23,11 @@ export function lifeOf(steps: number | undefined): Life {
     live() {
       left -= 1;
       if (left <= 0) throw new Killed('killed');
+    },
+    wrote() {
+      if (end !== 'after usage.json') return;
+      left = 0;
+      throw new Killed('killed');
     },
   };
 }
@@ -30,6 +37,8 @@ interface Witness {
   readonly between: () => void;
   readonly begins: () => void;
   readonly committed: () => void;
+  /** Whether the present transaction has written usage.json. */
+  readonly hasWritten: () => boolean;
 }
 
 /** The same spool; an error thrown inside a transaction undoes it, as SIGKILL does. */
@@ -48,6 +57,7 @@ export function mortal(spool: Spool, life: Life, witness: Witness): Spool {
       const result = spool.transaction(() => {
         witness.begins();
         const done = work();
+        if (witness.hasWritten()) life.wrote();
         life.live();
         return done;
       });

@@ -9,9 +9,12 @@ export interface Login {
   readonly via: 'oauth' | 'key 1' | 'key 2';
 }
 
-/** The moment at which a process is killed: after so many statements, commits and requests. */
+/**
+ * The moment at which a process is killed: after so many statements, commits and requests, or when it has written
+ * usage.json and not yet committed what that says.
+ */
 interface Mortal {
-  readonly kill?: number;
+  readonly kill?: number | 'after usage.json';
 }
 
 /** What others do while a process is between two transactions, or waits for an answer. */
@@ -78,7 +81,7 @@ export function historyOf(seed: number): Step[] {
 function randomStep(random: Random, depth: number): Step {
   const kind = weighted(random, depth === 0 ? WEIGHTS : { ...WEIGHTS, drain: 0, 'lose usage.db': 0 });
   const crowd = (chance: number): Interrupted & Mortal => {
-    const kill = random() < 0.1 ? { kill: 1 + below(random, 45) } : {};
+    const kill = random() < 0.1 ? { kill: momentOf(random) } : {};
     if (depth > 0 || random() >= chance) return kill;
     return {
       ...kill,
@@ -122,6 +125,10 @@ function randomStep(random: Random, depth: number): Step {
     default:
       return { do: kind };
   }
+}
+
+function momentOf(random: Random): number | 'after usage.json' {
+  return random() < 0.4 ? 'after usage.json' : 1 + below(random, 45);
 }
 
 function shellOf(random: Random): 0 | 1 | 2 {

@@ -93,7 +93,7 @@ export const OBSTACLES: Readonly<Record<string, Obstacle>> = {
   'database lock held from the answer on': async ({ home, posthog, env }) => {
     posthog.fault({ kind: 'delay', ms: 200 });
     const started = startFlusher(home, env);
-    await until(() => posthog.requests.length > 0, { what: 'the request' });
+    await until(() => posthog.requests.length > 0, { what: 'the request', timeoutMs: 30_000 });
     void started.ended.then(holdLock(home));
     return started;
   },
@@ -101,7 +101,7 @@ export const OBSTACLES: Readonly<Record<string, Obstacle>> = {
     posthog.fault({ kind: 'hang' }, Number.POSITIVE_INFINITY);
     const at = performance.now();
     const started = startFlusher(home, env);
-    await until(() => posthog.requests.length > 0, { what: 'the request' });
+    await until(() => posthog.requests.length > 0, { what: 'the request', timeoutMs: 30_000 });
     process.kill(started.pid, 'SIGSTOP');
     await until(() => performance.now() - at > 9_000, { what: 'nine seconds' });
     process.kill(started.pid, 'SIGCONT');

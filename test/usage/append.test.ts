@@ -234,3 +234,13 @@ test('once it was refused nothing is recorded, and usage.json is left alone', (t
   assert.equal(readFileSync(path, 'utf8'), '{');
   assert.equal(readLedger(spool).recorded, 1);
 });
+
+test('a link that nobody has checked is not resumed', (t) => {
+  const { home, spool } = opened(t);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON, linked_principal_id: 'account-p' }));
+  append(spool, entry(of('a')));
+  append(spool, entry(of('b')));
+  append(spool, entry(login('c', 'account-p')));
+  assert.equal(currentIdentity(spool)?.principalId, 'account-p');
+  assert.notEqual(currentIdentity(spool)?.anonId, ANON);
+});

@@ -17,10 +17,18 @@ export async function nextSender({
   connection,
 }: Invocation): Promise<(copy: Spool) => Sender> {
   const { seen, context } = await credentialsSeen(credentials, connection, settings);
-  return (copy) =>
-    senderOf(
+  return (copy) => {
+    const sender = senderOf(
       previewCapture(copy, settings, { command: 'whoami', failure: null, credentials: seen, context }),
     );
+    return { ...sender, words: `${sender.words}${reasonOf(seen.account)}` };
+  };
+}
+
+/** Why it is not an account, where that is so. */
+function reasonOf(account: string | null | undefined): string {
+  if (account === null) return ', since nobody is logged in';
+  return account === undefined ? ', since the login cannot be read' : '';
 }
 
 /** The sender of a previewed or stored event. */

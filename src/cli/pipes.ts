@@ -1,0 +1,25 @@
+/** Whether what was written has arrived. */
+import { UserError } from '../errors.ts';
+
+type Emitter = Pick<NodeJS.EventEmitter, 'on'>;
+
+/**
+ * Watches the streams of the terminal. The function that it returns tells of a result that could not be
+ * written; a reader that has seen enough (`arcade secret list | head -1`) is no failure.
+ */
+export function watchPipes(stdout: Emitter, stderr: Emitter): () => Promise<UserError | undefined> {
+  let failed: NodeJS.ErrnoException | undefined;
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') failed ??= error;
+  });
+  stderr.on('error', () => undefined);
+  return async () => {
+    // A stream tells of a failed write a moment after it.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (failed === undefined) return undefined;
+    return new UserError('OUTPUT_FAILED', 'The result could not be written.', {
+      hint: 'Check that there is space where the output goes.',
+      cause: failed,
+    });
+  };
+}

@@ -1,0 +1,97 @@
+/** A command of ours: a process that others may overtake and that may be killed. */
+import { append } from '../../src/usage/append.ts';
+import { seenBy } from './edges.ts';
+import { Killed, lifeOf, mortal } from './mortal.ts';
+import type { Change } from './oracle.ts';
+import { count, isRecorded, type Run, wrote } from './run.ts';
+import type { Login, Step } from './steps.ts';
+import { accountId, accountOfLogin, glimpse, understood } from './world.ts';
+
+const DESTINATION = { host: 'http://posthog.test', apiKey: undefined };
+
+interface Recording {
+  readonly login: Login | null | undefined;
+  readonly change: Change;
+  readonly known?: boolean;
+  readonly resolvable: boolean;
+  readonly kill?: number | 'after usage.json';
+  readonly meanwhile?: readonly Step[];
+}
+
+/** One command's append, in a process that others may overtake and that may be killed. */
+export function record(run: Run, recording: Recording): void {
+  const { world, oracle } = run;
+  const { login, change, known = true, resolvable } = recording;
+  run.events += 1;
+  const label = run.events;
+  const now = world.now;
+  const account = accountOfLogin(login);
+  const others = [...(recording.meanwhile ?? [])];
+  const life = lifeOf(recording.kill);
+  const signedIn = change === 'login' && typeof account === 'string' && login;
+  let before = glimpse(world);
+  const spool = mortal(world.commands, life, {
+    between: () => void takeNow(run, others.shift()),
+    begins: () => {
+      before = glimpse(world);
+      count(
+        run,
+        `edge ${seenBy(world.commands, account, signedIn && known ? accountId(signedIn.who) : null)}`,
+      );
+    },
+    committed: () => undefined,
+    hasWritten: () => glimpse(world).inode !== before.inode,
+  });
+  try {
+    append(spool, {
+      name: 'CLI execution succeeded',
+      properties: {
+        command_name: change ?? 'secret.list',
+        cli_version: '1.0.0',
+        runtime_language: 'node',
+        runtime_version: '20',
+        os_type: 'Linux',
+        os_release: '6',
+        duration_ms: 1,
+        device_start_timestamp: label,
+        device_end_timestamp: label,
+      },
+      credentials: { account, resolvable: resolvable && login !== null },
+      change: signedIn
+        ? { kind: 'login', account, principalId: known ? accountId(signedIn.who) : null }
+        : change === 'logout'
+          ? { kind: 'logout' }
+          : null,
+      destination: DESTINATION,
+      maxRecords: 10_000,
+      online: false,
+      now,
+      showNotice: () => undefined,
+    });
+  } catch (error) {
+    if (!(error instanceof Killed)) throw error;
+    count(run, 'a command killed');
+  }
+  const after = glimpse(world);
+  if (isRecorded(world, label)) {
+    const told = change === 'login' && !known ? null : change;
+    oracle.recorded(label, login, {
+      text: before.text,
+      now,
+      change: told,
+      resolvable,
+      anonId: understood(after.text)?.anonId ?? null,
+    });
+    if (after.inode !== before.inode) wrote(run, before.text, after.text, true);
+  } else {
+    oracle.killed(before.text, after.text);
+  }
+}
+
+/** Appends are not asynchronous; what others do meanwhile must not be, either. */
+function takeNow(run: Run, step: Step | undefined): void {
+  if (step !== undefined && step.do !== 'drain') {
+    count(run, 'others act in the middle of a command');
+    void run.act(step);
+  }
+}

@@ -1,0 +1,100 @@
+/** A drain: a process that others may overtake while it waits, and that may be killed. */
+import type { Answer, WireRecord } from '../../src/infra/posthog.ts';
+import { drain } from '../../src/usage/drain.ts';
+import type { InForce, Whose } from '../../src/usage/resolve.ts';
+import { Killed, type Life, lifeOf, mortal } from './mortal.ts';
+import { count, isRecorded, noteAliases, type Run, wrote } from './run.ts';
+import type { Login, Step } from './steps.ts';
+import { accountId, accountOfLogin, glimpse, loginIn, type World } from './world.ts';
+
+/** Drains once, with the credentials of a shell. */
+export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>): Promise<void> {
+  const { world, sink, oracle } = run;
+  const others = [...(step.meanwhile ?? [])];
+  const life = lifeOf(step.kill);
+  const ending = oracle.drains(sink.moment());
+  ending.reads(loginIn(world, step.shell));
+  let before = glimpse(world);
+  let asked: Login | null = null;
+  const meanwhile = async (): Promise<void> => {
+    const next = others.shift();
+    if (next === undefined) return;
+    count(run, 'others act in the middle of a drain');
+    await run.act(next);
+  };
+  const spool = mortal(world.flusher, life, {
+    between: () => noteAliases(run, step),
+    begins: () => {
+      before = glimpse(world);
+    },
+    committed: () => {
+      const after = glimpse(world);
+      if (after.inode !== before.inode) wrote(run, before.text, after.text, false);
+      before = after;
+    },
+    hasWritten: () => glimpse(world).inode !== before.inode,
+  });
+  const credentials = async (): Promise<InForce> => {
+    await meanwhile();
+    const inForce = loginIn(world, step.shell);
+    ending.reads(inForce);
+    return {
+      account: accountOfLogin(inForce),
+      ask: async () => {
+        if (!inForce) return { kind: 'no answer' };
+        oracle.asks(inForce);
+        await meanwhile();
+        const whose = answerOf(world, inForce);
+        count(run, `asked: ${whose.kind}`);
+        asked = inForce;
+        oracle.answered(inForce, whose.kind, glimpse(world).text, world.now);
+        return whose;
+      },
+    };
+  };
+  const deliver = async (records: readonly WireRecord[]): Promise<Answer> => {
+    life.live();
+    const answer = sink.receive(records);
+    count(run, `answer: ${answer.kind}`);
+    await meanwhile();
+    life.live();
+    return answer;
+  };
+  try {
+    const outcome = await drain({
+      spool,
+      destination: { host: 'http://posthog.test', apiKey: 'phc_model' },
+      deliverer: { deliver, close: () => undefined },
+      resolving: { credentials, now: () => world.now, random: run.random },
+      ignoreBackoff: step.impatient,
+      leftMs: () => 60_000,
+      now: () => world.now,
+      random: run.random,
+      onDelivered: () => undefined,
+    });
+    count(run, `drain: ${outcome}`);
+  } catch (error) {
+    if (!(error instanceof Killed)) throw error;
+    count(run, 'a flusher killed');
+  }
+  finish(run, { life, before: before.text, asked });
+  ending.ends({
+    killed: life.killed,
+    asked: asked !== null,
+    impatient: step.impatient,
+    now: world.now,
+    isThere: (label) => isRecorded(world, label),
+  });
+}
+
+function finish({ world, oracle }: Run, end: { life: Life; before: string; asked: Login | null }): void {
+  if (!end.life.killed) return;
+  oracle.killed(end.before, glimpse(world).text);
+  if (end.asked !== null && oracle.isKnown(end.asked)) oracle.forgetsPerhaps(end.asked);
+}
+
+function answerOf(world: World, login: Login): Whose {
+  if (world.arcade === 'down') return { kind: 'no answer' };
+  if (world.arcade === 'refusing') return { kind: 'refused' };
+  return { kind: 'principal', principalId: accountId(login.who) };
+}

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { append } from '../../src/usage/append.ts';
+import { currentIdentity } from '../../src/usage/identities.ts';
+import { bindUnbound, type Whose } from '../../src/usage/resolve.ts';
+import { openSpool, type Spool } from '../../src/usage/spool.ts';
+import { sandbox } from '../support/sandbox.ts';
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
+const START = 1_800_000_000_000;
+const DAY = 24 * 3600_000;
+
+interface Machine {
+  readonly spool: Spool;
+  readonly path: string;
+  now: number;
+  asked: number;
+  /** Records an event under these credentials. */
+  record(account: string | null | undefined, resolvable?: boolean): void;
+  /** Lets a flusher bind, with these credentials in force and this answer. */
+  bind(account: string | null | undefined, whose: Whose, meanwhile?: () => void): Promise<void>;
+  ids(): (string | null)[];
+  anonId(): string;
+}
+
+function machine(t: TestContext): Machine {
+  const { directory } = sandbox(t);
+  const spool = openSpool(directory, MIGRATIONS);
+  t.after(() => spool.close());
+  const made: Machine = {
+    spool,
+    path: join(directory, 'usage.json'),
+    now: START,
+    asked: 0,
+    record(account, resolvable = true) {
+      append(spool, {
+        name: 'CLI execution succeeded',
+        properties: {
+          command_name: 'secret.list',
+          cli_version: '1.0.0',
+          runtime_language: 'node',
+          runtime_version: '20.20.0',
+          os_type: 'Linux',
+          os_release: '6',
+          duration_ms: 1,
+          device_start_timestamp: 1,
+          device_end_timestamp: 2,
+        },
+        credentials: { account, resolvable },
+        change: null,
+        destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
+        maxRecords: 1000,
+        online: false,
+        now: made.now,
+        showNotice: () => undefined,
+      });
+    },
+    async bind(account, whose, meanwhile = () => undefined) {
+      const ask = async (): Promise<Whose> => {
+        made.asked += 1;
+        meanwhile();
+        return whose;
+      };
+      const credentials = async () => ({ account, ask });
+      await bindUnbound(spool, { credentials, now: () => made.now, random: () => 0.5 }, true);
+    },
+    ids: () =>
+      (
+        spool.statement(`SELECT distinct_id FROM record WHERE kind = 'capture' ORDER BY id`).all() as {
+          distinct_id: string | null;
+        }[]
+      ).map((row) => row.distinct_id),
+    anonId: () => currentIdentity(spool)?.anonId ?? '',
+  };
+  return made;
+}
+
+const principal = (principalId: string): Whose => ({ kind: 'principal', principalId });
+const aliases = ({ spool }: Machine): number =>
+  spool.statement(`SELECT 1 FROM record WHERE kind = 'alias'`).all().length;
+
+test('an answer binds the events, links the identity and aliases it once', async (t) => {
+  const m = machine(t);
+  m.record(null);
+  m.record('a');
+  m.record('a');
+  const anonId = m.anonId();
+  await m.bind('a', principal('account-a'));
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), [anonId, 'account-a', 'account-a']);
+  assert.equal(aliases(m), 1);
+  assert.equal(m.asked, 1);
+});
+
+test('events of credentials that are gone stay with the anon_id, and nobody is asked', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const anonId = m.anonId();
+  await m.bind(null, principal('account-b'));
+  assert.deepEqual(m.ids(), [anonId]);
+  assert.equal(m.asked, 0);
+});
+
+test('events of credentials that are refused stay with the anon_id', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'refused' });
+  assert.deepEqual(m.ids(), [m.anonId()]);
+});
+
+test("events that are given up are nobody's once the other program has linked their anon_id", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const anonId = m.anonId();
+  writeFileSync(m.path, JSON.stringify({ anon_id: anonId, linked_principal_id: 'account-q' }));
+  await m.bind('a', { kind: 'refused' });
+  const [id] = m.ids();
+  assert.ok(id !== null && id !== anonId && id !== 'account-q');
+});
+
+test("events that are given up are nobody's once the other program has rotated, for it may have linked", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const anonId = m.anonId();
+  writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null }));
+  await m.bind(null, { kind: 'refused' });
+  assert.notEqual(m.ids()[0], anonId);
+  assert.equal(m.anonId(), 'z-another');
+});
+
+test('an identity that the other program has begun meanwhile is not linked by an answer', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('account-a'), () =>
+    writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null })),
+  );
+  assert.deepEqual(m.ids(), ['account-a']);
+  assert.equal(currentIdentity(m.spool)?.principalId, null);
+  assert.equal(aliases(m), 0);
+});
+
+test('without an answer events wait for a day, and not longer', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null]);
+  m.now += DAY + 1;
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [m.anonId()]);
+});
+
+test('while the credentials cannot be read nothing counts as gone', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind(undefined, { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null]);
+});
+
+test('a principal that PostHog would never merge is no answer', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('undefined'));
+  assert.deepEqual(m.ids(), [null]);
+  assert.equal(aliases(m), 0);
+});
+
+test('an identity that was retired while Arcade was asked is not linked, but its events are bound', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('account-a'), () => m.record('b'));
+  assert.deepEqual(m.ids(), ['account-a', null]);
+  assert.equal(aliases(m), 0);
+});
+
+test('events recorded while Arcade was asked are not given up with those before', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'refused' }, () => m.record('a'));
+  assert.equal(m.ids()[1], null);
+});
+
+test('events that may not be asked about are bound by an answer to others of the same credentials', async (t) => {
+  const m = machine(t);
+  m.record('a', false);
+  m.record('a', true);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), ['account-a', 'account-a']);
+});
+
+test('an unverified link to another account is left, and one to the same is verified without an alias', async (t) => {
+  for (const [answer, kept] of [
+    ['account-q', true],
+    ['account-p', false],
+  ] as const) {
+    const m = machine(t);
+    writeFileSync(m.path, JSON.stringify({ anon_id: 'x-imported', linked_principal_id: 'account-q' }));
+    m.record('a');
+    await m.bind('a', principal(answer));
+    assert.deepEqual(m.ids(), [answer]);
+    assert.equal(m.anonId() === 'x-imported', kept);
+    assert.equal(aliases(m), kept ? 0 : 1);
+    const shared = JSON.parse(readFileSync(m.path, 'utf8')) as Record<string, unknown>;
+    assert.deepEqual(shared, { anon_id: m.anonId(), linked_principal_id: answer });
+  }
+});
