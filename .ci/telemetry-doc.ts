@@ -33,8 +33,8 @@ These properties and no others. A value that is not of these kinds does not type
 ${table(['property', 'what', 'why', 'for example'], properties)}
 
 An event also has an id of its own, its time, and the id that it is sent under: a random one of this machine until you log in,
-then your account's. posthog-node adds \`$lib\`, \`$lib_version\`, \`$is_server\` and \`$geoip_disable\`; an anonymous event also has
-\`$process_person_profile: false\`. When events had to be dropped, the next one says how many, as \`spool_dropped\`. Logging in
+then your account's. posthog-node adds \`$lib\`, \`$lib_version\`, \`$is_server\` and \`$geoip_disable\`; \`$ignore_sent_at\` tells PostHog to take the
+event's own time as it is, and an anonymous event has \`$process_person_profile: false\`. When events had to be dropped, the next one says how many, as \`spool_dropped\`. Logging in
 records one more thing, \`$create_alias\`: that the random id and the account are the same person.
 
 What you type, secrets, their keys and values, file names, hosts, URLs, e-mail addresses and what a server says are never part of it.

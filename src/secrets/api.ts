@@ -27,21 +27,24 @@ const MAX_PAGES = 1000;
  * is not the API's.
  */
 export async function listSecrets(engine: Engine): Promise<Secret[]> {
-  const secrets = new Map<string, Secret>();
+  const secrets: Secret[] = [];
   let offset = 0;
+  let previous = '';
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const query = offset === 0 ? '' : `?offset=${offset}`;
     const answer = objectOf(await call(engine, { method: 'GET', path: query }));
     if (!Array.isArray(answer.items)) throw notTheApi();
-    const before = secrets.size;
-    for (const secret of answer.items.map(readSecret))
-      secrets.set(JSON.stringify([secret.id, secret.key]), secret);
-    offset += answer.items.length;
     const total = answer.total_count;
-    // A server that does not page answers with the same secrets again.
-    if (secrets.size === before || typeof total !== 'number' || offset >= total) break;
+    const pages = typeof total === 'number';
+    const shown = pages ? JSON.stringify(answer.items) : '';
+    // A server that tells a total but does not page answers with the same secrets again.
+    if (answer.items.length === 0 || (pages && shown === previous)) break;
+    for (const item of answer.items) secrets.push(readSecret(item));
+    previous = shown;
+    offset += answer.items.length;
+    if (!pages || offset >= total) break;
   }
-  return [...secrets.values()];
+  return secrets;
 }
 
 /** Creates or replaces a secret. Throws UserError; its text never repeats anything that the server said. */

@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import type { Settings } from '../settings.ts';
 import { checkFiles, checkLock, checkSetAside } from './doctor-files.ts';
+import { checkSchema } from './doctor-schema.ts';
 import { type Checked, passed } from './finding.ts';
 import { currentIdentity } from './identities.ts';
 import { readCounter, readLedger } from './ledger.ts';
 import { type Spool, sharedFile } from './spool.ts';
-import { openEmptyCopy, readStore } from './store.ts';
+import { readStore } from './store.ts';
 
 /** Checks the store and all that is beside it. `now` is ms since the epoch. Changes nothing. */
 export function checkStore(settings: Settings, now: number): Checked[] {
@@ -85,38 +86,6 @@ function checkIntegrity(spool: Spool): Checked {
     return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
   }
   return passed('integrity', 'The database is sound.');
-}
-
-function checkSchema(spool: Spool, { program }: Settings): Checked {
-  const sql = `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name`;
-  const pristine = openEmptyCopy(spool.directory, program.migrations);
-  try {
-    const known = new Map(
-      (pristine.statement(sql).all() as SchemaRow[]).map((row) => [`${row.type} ${row.name}`, row.sql]),
-    );
-    const found = new Map(
-      (spool.statement(sql).all() as SchemaRow[]).map((row) => [`${row.type} ${row.name}`, row.sql]),
-    );
-    const different = [...new Set([...known.keys(), ...found.keys()])].filter(
-      (key) => known.get(key) !== found.get(key),
-    );
-    if (different.length === 0) return passed('schema', 'The schema is as this program makes it.');
-    return {
-      code: 'schema',
-      severity: 'error',
-      message: `The schema is not as this program makes it: ${different.join(', ')}.`,
-      advice:
-        'Somebody has changed the database by hand. Move usage.db away; the next command makes a new one.',
-    };
-  } finally {
-    pristine.close();
-  }
-}
-
-interface SchemaRow {
-  readonly type: string;
-  readonly name: string;
-  readonly sql: string | null;
 }
 
 function checkConservation(spool: Spool): Checked {

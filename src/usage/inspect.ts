@@ -127,12 +127,15 @@ export function countRecords(spool: Spool, { state, command, since }: Filter): n
   return (spool.statement(sql).get({ state, command, since }) as { n: number }).n;
 }
 
-export interface RecordDetails {
+export interface RecordInFull {
   readonly record: RecordSummary;
   readonly wire: WireRecord;
-  readonly attempts: readonly Attempt[];
   readonly personless: boolean;
   readonly settledAt: number | null;
+}
+
+export interface RecordDetails extends RecordInFull {
+  readonly attempts: readonly Attempt[];
 }
 
 type Row = RecordSummary & PendingRecord & { readonly settled_at: number | null };
@@ -140,27 +143,25 @@ type Row = RecordSummary & PendingRecord & { readonly settled_at: number | null 
 /** One record by its id or uuid; undefined when the spool does not have it. */
 export function findRecord(spool: Spool, id: string): RecordDetails | undefined {
   const column = /^\d+$/.test(id) ? 'id' : 'uuid';
-  const row = spool.statement(`SELECT * FROM record WHERE ${column} = ?`).get(id.toLowerCase());
-  return row === undefined ? undefined : detailsOf(spool, row as Row);
+  const row = spool.statement(`SELECT * FROM record WHERE ${column} = ?`).get(id.toLowerCase()) as
+    | Row
+    | undefined;
+  if (row === undefined) return undefined;
+  const sql = 'SELECT at, outcome, status, duration_ms FROM attempt WHERE record_id = ? ORDER BY id';
+  return { ...inFull(row), attempts: spool.statement(sql).all(row.id) as Attempt[] };
 }
 
-/** Every record with its wire form and its attempts, oldest first, one at a time. */
-export function* eachRecordInFull(spool: Spool): Generator<RecordDetails> {
-  const ids = spool.statement('SELECT id FROM record ORDER BY id').all() as { id: number }[];
-  for (const { id } of ids) {
-    const found = findRecord(spool, String(id));
-    if (found !== undefined) yield found;
-  }
+/** Every record with its wire form, oldest first, one at a time. */
+export function* eachRecordInFull(spool: Spool): Generator<RecordInFull> {
+  const rows = spool.statement('SELECT * FROM record ORDER BY id').iterate() as IterableIterator<Row>;
+  for (const row of rows) yield inFull(row);
 }
 
-function detailsOf(spool: Spool, row: Row): RecordDetails {
+function inFull(row: Row): RecordInFull {
   const { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason } = row;
   return {
     record: { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason },
     wire: wireRecord({ ...row, distinct_id: distinct_id ?? '' }),
-    attempts: spool
-      .statement('SELECT at, outcome, status, duration_ms FROM attempt WHERE record_id = ? ORDER BY id')
-      .all(id) as Attempt[],
     personless: row.personless === 1,
     settledAt: row.settled_at,
   };

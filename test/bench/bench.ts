@@ -11,6 +11,7 @@ import { startPostHog } from '../support/posthog.ts';
 import { openSandbox } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
 import { type Case, inTurn, median, type Sample } from './measure.ts';
+import { benchViews } from './views.ts';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
 
@@ -56,6 +57,7 @@ try {
   await arcade(home, ['secret', 'list'], { env });
   const samples = await inTurn(cases, ROUNDS);
   report(samples);
+  await benchViews(ROUNDS);
 } finally {
   await Promise.all([server.close(), posthog.close()]);
   rmSync(home.home, { recursive: true, force: true });

@@ -3,7 +3,9 @@ import type { Paint } from '../../cli/output.ts';
 import type { Settings } from '../../settings.ts';
 import type { Checked, Finding } from '../../usage/finding.ts';
 import type { Invocation, Run } from '../command.ts';
-import { checkNetwork, checkSettings } from './doctor-network.ts';
+import { checkNetwork } from './doctor-network.ts';
+import { checkSettings } from './doctor-settings.ts';
+import { wrapped } from './words.ts';
 
 /** Checks everything, tells what is wrong and what to do. Fails when anything is. */
 export const run: Run = async (invocation) => {
@@ -57,10 +59,15 @@ function print({ output }: Invocation, checked: readonly Checked[], paint: Paint
         error: paint.red('BAD '),
       };
   const indent = output.unicode ? '  ' : '     ';
+  const room = output.width === null ? null : output.width - indent.length;
   for (const check of checked) {
     const { severity, message } = check;
-    output.line(`${marks[severity]} ${severity === 'error' ? paint.bold(message) : message}`);
-    if (severity !== 'ok') output.line(`${indent}${paint.dim(check.advice)}`);
+    const [first = '', ...rest] = wrapped(message, room);
+    const strong = severity === 'error' ? paint.bold : String;
+    output.line(`${marks[severity]} ${strong(first)}`);
+    for (const line of rest) output.line(indent + strong(line));
+    if (severity === 'ok') continue;
+    for (const line of wrapped(check.advice, room)) output.line(indent + paint.dim(line));
   }
   const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
   output.line();

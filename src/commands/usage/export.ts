@@ -2,14 +2,14 @@
 import { compactJson } from '../../cli/output.ts';
 import { usageError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/posthog.ts';
-import { eachRecordInFull, type RecordDetails } from '../../usage/inspect.ts';
+import { eachRecordInFull, type RecordInFull } from '../../usage/inspect.ts';
 import type { Invocation, Run } from '../command.ts';
 import { openLines } from './lines.ts';
 import { readSpoolSlowly } from './reading.ts';
 import { isoTime } from './words.ts';
 
 /** Records for which posthog-node is asked at once. */
-const AT_ONCE = 500;
+const AT_ONCE = 100;
 
 type Format = 'ndjson' | 'csv' | 'json';
 
@@ -21,7 +21,7 @@ export const run: Run = async (invocation) => {
   if (format === 'json') output.line('{"records":[');
   const write = openWriter(invocation, format);
   await readSpoolSlowly(invocation, async (spool) => {
-    let group: RecordDetails[] = [];
+    let group: RecordInFull[] = [];
     for (const found of eachRecordInFull(spool)) {
       group.push(found);
       if (group.length < AT_ONCE) continue;
@@ -38,7 +38,7 @@ export const run: Run = async (invocation) => {
 function openWriter(
   { output }: Invocation,
   format: Format,
-): (group: readonly RecordDetails[]) => Promise<void> {
+): (group: readonly RecordInFull[]) => Promise<void> {
   let first = true;
   return async (group) => {
     if (group.length === 0) return;
@@ -70,7 +70,7 @@ const COLUMNS = [
 ] as const;
 
 function rowOf(
-  { record, settledAt }: RecordDetails,
+  { record, settledAt }: RecordInFull,
   payload: unknown,
 ): Record<(typeof COLUMNS)[number], unknown> {
   return {

@@ -1,7 +1,7 @@
 /** The report: what `status`, `stats` and `list` tell, as one page. */
 import { html, type Markup, page } from '../../cli/html.ts';
 import { area, columns, rows } from '../../cli/svg.ts';
-import type { RecordDetails, Status } from '../../usage/inspect.ts';
+import type { RecordInFull, Status } from '../../usage/inspect.ts';
 import type { Stats } from '../../usage/stats.ts';
 import { STYLE } from './report-style.ts';
 import { counted, isoTime, limitInWords, shortly } from './words.ts';
@@ -15,7 +15,7 @@ export interface Told {
   readonly status: Status;
   readonly stats: Stats;
   /** Oldest first, with the event as it goes on the wire. */
-  readonly events: readonly { readonly details: RecordDetails; readonly payload: unknown }[];
+  readonly events: readonly { readonly details: RecordInFull; readonly payload: unknown }[];
 }
 
 /** The whole page. */

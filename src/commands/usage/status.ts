@@ -7,7 +7,7 @@ import type { Invocation, Run } from '../command.ts';
 import { consentOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, isoTime, relativeTime } from './words.ts';
+import { counted, isoTime, relativeTime, wrapped } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
@@ -21,7 +21,7 @@ export const run: Run = async (invocation) => {
     const seen = { store, status, sender, now };
     for (const line of lines(settings, seen, await output.paint('stdout'))) output.line(line);
     output.line();
-    output.line(why);
+    for (const line of wrapped(why, output.width)) output.line(line);
   }
   return isBroken(store) ? 'UNEXPECTED' : undefined;
 };

@@ -14,7 +14,7 @@ import { spoolFile } from '../../usage/spool.ts';
 import { readStore, type StoreState } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
 import { whyNothingIsSent } from './why.ts';
-import { isoTime, relativeTime, shortly } from './words.ts';
+import { counted, isoTime, relativeTime, shortly, wrapped } from './words.ts';
 
 const EVERY_MS = 250;
 const ANSWERS = 5;
@@ -135,23 +135,11 @@ function screen(invocation: Invocation, { store, status, answers }: Seen, paint:
     paint.bold('Last answers'),
     ...(answers.length === 0 ? ['  none'] : answers.map((answer) => fit(answerLine(answer, now)))),
     '',
-    ...wrap(why, (output.width ?? 80) - 1),
+    ...wrapped(why, (output.width ?? 80) - 1),
   ];
 }
 
 function answerLine({ at, outcome, status, duration_ms, records }: LatestAnswer, now: number): string {
   const answer = status === null ? 'no answer' : `status ${status}`;
-  return `  ${relativeTime(at, now).padEnd(12)}${outcome.padEnd(13)}${answer.padEnd(12)}${`after ${shortly(duration_ms)}`.padEnd(14)}${records} records`;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+  return `  ${relativeTime(at, now).padEnd(12)}${outcome.padEnd(13)}${answer.padEnd(12)}${`after ${shortly(duration_ms)}`.padEnd(14)}${counted(records, 'record')}`;
 }

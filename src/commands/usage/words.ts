@@ -39,3 +39,17 @@ export function limitInWords(ms: number | null): string {
   if (ms === 3600_000) return 'within 1 h';
   return ms === 24 * 3600_000 ? 'within 1 day' : `within ${inWords(ms)}`;
 }
+
+/** Lines of at most `width` columns, broken between words; null: one line. */
+export function wrapped(text: string, width: number | null): string[] {
+  if (width === null) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
