@@ -6,8 +6,8 @@ export type Paint = Pick<Kleur, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'c
 export interface Stream {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  readonly writable?: boolean;
   write(text: string): unknown;
+  on?(event: 'error', listener: () => void): unknown;
 }
 
 export interface Output {
@@ -36,6 +36,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Output {
   const streams = { stdout, stderr };
   const stderrIsTerminal = stderr.isTTY === true;
+  // The process's own streams come back to life after an error, and would be written to for ever.
+  let isOpen = true;
+  stdout.on?.('error', () => {
+    isOpen = false;
+  });
   let shown = '';
   const progress = (text: string): void => {
     if (stderrIsTerminal && text !== shown) stderr.write(`\r\u001b[2K${text}`);
@@ -54,7 +59,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
     width: stdout.isTTY === true ? Math.max(40, stdout.columns || 80) : null,
     stderrIsTerminal,
     get isOpen() {
-      return stdout.writable !== false;
+      return isOpen;
     },
     unicode: isUnicode(env),
     async paint(stream) {

@@ -23,7 +23,11 @@ export async function printChoices(
     id === active ? 'yes' : '',
   ]);
   output.line(paint.bold(title));
-  for (const line of tableLines(['Name', 'ID', 'Default', 'Active'], rows, { width: output.width, paint })) {
+  for (const line of tableLines(['Name', 'ID', 'Default', 'Active'], rows, {
+    width: output.width,
+    unicode: output.unicode,
+    paint,
+  })) {
     output.line(line);
   }
 }

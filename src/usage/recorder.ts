@@ -24,7 +24,7 @@ export interface Recorder {
   record(execution: Execution, who: Recording): boolean;
 }
 
-export interface Recording {
+interface Recording {
   readonly credentials: CredentialsSeen;
   readonly change: IdentityChange;
   readonly online: boolean;

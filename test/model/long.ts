@@ -1,6 +1,6 @@
 /**
  * The long run: as many random histories as are asked for (10,000), from a seed (1), with what they did in
- * sum. Ends with 1 when one of them went wrong, or when no history took some edge of the state machine.
+ * sum, and which edges of the state machine none of them took. Ends with 1 when one of them went wrong.
  */
 import { runCampaign, tell } from './campaign.ts';
 
@@ -11,4 +11,4 @@ for (const [what, many] of [...counts].sort()) console.log(`${String(many).padSt
 console.log(`${ran} histories in ${Math.round((performance.now() - started) / 1000)} s, seeds from ${first}`);
 if (failure !== null) console.log(tell(failure));
 for (const edge of missedEdges) console.log(`never taken: ${edge}`);
-process.exitCode = failure === null && missedEdges.length === 0 ? 0 : 1;
+process.exitCode = failure === null ? 0 : 1;
