@@ -1,4 +1,5 @@
 /** `arcade usage export` */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { compactJson } from '../../cli/output.ts';
 import { usageError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/posthog.ts';
@@ -27,6 +28,8 @@ export const run: Run = async (invocation) => {
       if (group.length < AT_ONCE) continue;
       await write(group);
       group = [];
+      // A stream tells in the next turn that nobody reads any more.
+      await nextTurn();
       if (!output.isOpen) return;
     }
     await write(group);
