@@ -1,13 +1,13 @@
 /** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../infra/files.ts';
+import { createPrivateFile, writeAtomically } from '../infra/files.ts';
 import { removeDatabase, setAsideFiles } from './damage.ts';
 import { currentIdentity } from './identities.ts';
 import { count, countDropped, readLedger } from './ledger.ts';
 import { requestExport, withIdentity } from './shared-identity.ts';
-import { installationOf, type Spool, sharedFile } from './spool.ts';
+import { installationOf, refusalFile, type Spool, sharedFile } from './spool.ts';
 
 /** What was done to how many records. */
 export interface Changed {
@@ -75,6 +75,7 @@ export function resetIdentity(spool: Spool, now: number): string {
 export function enable(spool: Spool): boolean {
   return spool.transaction(() => {
     const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
+    rmSync(refusalFile(spool.directory), { force: true });
     return changes > 0;
   });
 }
@@ -95,6 +96,7 @@ export function disable(spool: Spool, now: number): Purged {
   spool.pragma('secure_delete = ON');
   spool.pragma('temp_store = MEMORY');
   spool.makeDurable();
+  createPrivateFile(refusalFile(spool.directory));
   const purged = spool.transaction(() => purge(spool, now));
   for (const name of setAsideFiles(spool.directory)) removeDatabase(join(spool.directory, name));
   spool.statement('VACUUM').run();

@@ -83,7 +83,7 @@ function inherit(spool: Spool, damaged: string): void {
       db.close();
     }
   } catch {
-    // Unreadable: a new key, and the notice is shown again. A refusal has its own file, see consent.ts.
+    // Unreadable: a new key, and the notice is shown again. A refusal is in a file of its own as well.
   }
 }
 

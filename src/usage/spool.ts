@@ -42,6 +42,8 @@ export interface Installation {
 export const spoolFile = (directory: string): string => join(directory, 'usage.db');
 export const sharedFile = (directory: string): string => join(directory, 'usage.json');
 export const lockFile = (directory: string): string => join(directory, 'usage.lock');
+/** There while the person has said `usage disable`: a lost or damaged database must not forget it. */
+export const refusalFile = (directory: string): string => join(directory, 'usage.off');
 
 /**
  * Opens the spool of `.arcade`, making both when they are not there. Throws whatever keeps it from being
@@ -52,7 +54,11 @@ export function openSpool(directory: string, migrations: string): Spool {
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
   refuseForeign(path);
-  return spoolOf(directory, openDatabase(path, { lockWaitMs: LIMITS.lockWaitMs, migrations }));
+  const isNew = !existsSync(path);
+  const spool = spoolOf(directory, openDatabase(path, { lockWaitMs: LIMITS.lockWaitMs, migrations }));
+  if (isNew && existsSync(refusalFile(directory)))
+    spool.statement('UPDATE installation SET consent = 0').run();
+  return spool;
 }
 
 /** Wraps an open database; for readers, which open it in their own way. */

@@ -4,9 +4,9 @@
  */
 import { rmSync } from 'node:fs';
 import { EVIDENCE_AFTER_MS } from '../../src/usage/wake.ts';
-import { contextOf } from '../support/arcade/accounts.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { arcade, type Ran } from '../support/cli.ts';
+import { logIn } from '../support/login.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
@@ -85,18 +85,15 @@ async function signedIn(stage: Stage): Promise<void> {
   const { narration, home } = stage;
   narration.chapter('Ana signs in and sets a secret');
   const ana = stage.arcade.user('A');
-  home.signInWithTokens({
-    tokens: stage.arcade.issueTokens(ana),
-    email: ana.email,
-    coordinatorUrl: stage.arcade.coordinator.url,
-    context: contextOf(ana),
-  });
-  narration.say('(credentials.yaml as a login on this machine leaves it)');
+  const { page, ...login } = await logIn(home, stage.arcade, ana, [], { env: stage.env });
+  narration.terminal(['login', '--no-browser'], login);
+  narration.say('(her browser is played by a plain HTTP client)');
+  narration.check(login.exitCode === 0 && page.status === 200, 'she is logged in, and her browser says so');
   const set = await run(stage, ['secret', 'set', 'API_KEY=not-a-real-secret-1234']);
   narration.check(set.stdout.includes('...1234'), 'the value is hidden but for its end');
   const list = await run(stage, ['secret', 'list']);
   narration.check(list.stdout.includes('API_KEY'), 'the secret is there');
-  await delivered(stage, 5);
+  await delivered(stage, 6);
   const stored = stage.posthog.stored();
   const alias = stored.findIndex((event) => event.event === '$create_alias');
   const captures = stored.findIndex(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -131,6 +131,23 @@ test('twenty commands that meet the same damage set it aside once', async (t) =>
   const { ledger } = await status(home);
   assert.ok(ledger.pending >= 5 && ledger.pending === ledger.recorded, `${ledger.pending} of 20`);
 });
+
+for (const [how, lose] of Object.entries({
+  'damaged beyond reading': (path: string) => overwrite(path, 0, 1_000_000),
+  deleted: (path: string) => rmSync(path),
+})) {
+  test(`a refusal outlives a database that is ${how}, until it is taken back`, async (t) => {
+    const home = sandbox(t);
+    await record(home);
+    assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+    lose(checkpoint(home));
+    await record(home);
+    assert.equal((await status(home)).ledger.recorded, 0);
+    assert.equal((await arcade(home, ['usage', 'enable'])).exitCode, 0);
+    await record(home);
+    assert.equal((await status(home)).ledger.recorded, 1);
+  });
+}
 
 test('of many damaged databases the last three are kept', async (t) => {
   const home = sandbox(t);
