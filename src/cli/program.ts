@@ -139,9 +139,8 @@ function noCommand(): never {
 
 function addOptions(program: sade.Sade, { options }: Shape): void {
   for (const { name, short, value, describe } of options) {
-    program.option(
-      `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`,
-      describe,
-    );
+    // sade takes a second word among the flags for another flag: the value's name goes with the text.
+    const flags = short === undefined ? `--${name}` : `-${short}, --${name}`;
+    program.option(flags, value === undefined ? describe : `<${value}>  ${describe}`);
   }
 }

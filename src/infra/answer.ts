@@ -46,7 +46,7 @@ const REFUSALS: Readonly<Record<number, readonly [ErrorCode, string, string]>> =
   401: [
     'UNAUTHORIZED',
     'did not accept your credentials (401).',
-    'Run `arcade logout` and then `arcade login`.',
+    'Run `arcade login --force`; if you use an API key, check it.',
   ],
   403: [
     'FORBIDDEN',

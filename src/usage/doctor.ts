@@ -1,12 +1,14 @@
 /** Checks of the store: each says that all is well, or what is wrong and what to do. */
+
 import { readFileSync } from 'node:fs';
 import type { Settings } from '../settings.ts';
+import { backoffOf, destinationId } from './destination.ts';
 import { checkFiles, checkLock, checkSetAside } from './doctor-files.ts';
 import { checkSchema } from './doctor-schema.ts';
 import { type Checked, passed } from './finding.ts';
 import { currentIdentity } from './identities.ts';
 import { readCounter, readLedger } from './ledger.ts';
-import { type Spool, sharedFile } from './spool.ts';
+import { installationOf, type Spool, sharedFile } from './spool.ts';
 import { readStore } from './store.ts';
 
 /** Checks the store and all that is beside it. `now` is ms since the epoch. Changes nothing. */
@@ -67,6 +69,7 @@ function contents(spool: Spool, settings: Settings, now: number): Contents {
       checkClock(spool, now),
       checkIdentity(spool),
       checkQuarantine(spool),
+      checkRefusal(spool, settings),
     ],
     runningSince: run?.ended_at === null ? run.started_at : undefined,
   };
@@ -166,6 +169,26 @@ function readSharedFile(directory: string): { anon_id?: unknown; linked_principa
   } catch {
     return undefined;
   }
+}
+
+/** Being offline passes by itself; a key that PostHog refuses, or somebody in its place, does not. */
+function checkRefusal(spool: Spool, { destination }: Settings): Checked {
+  const reason = backoffOf(spool, destinationId(installationOf(spool), destination))?.reason;
+  if (reason === 'unauthorized') {
+    const message = 'PostHog does not accept the project key: nothing is delivered.';
+    return {
+      code: 'refused',
+      severity: 'warning',
+      message,
+      advice: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
+    };
+  }
+  if (reason === 'portal') {
+    const message = "Something else answers in PostHog's place: nothing is delivered.";
+    const advice = 'Sign in to the network you are on; `arcade usage doctor --network` looks closer.';
+    return { code: 'refused', severity: 'warning', message, advice };
+  }
+  return passed('refused', 'The destination has not turned anything away.');
 }
 
 function checkQuarantine(spool: Spool): Checked {

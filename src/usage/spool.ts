@@ -27,6 +27,11 @@ export interface Spool {
   close(): void;
 }
 
+/** Whether `usage disable` holds where there is no database that could say so. */
+export function isRefused(directory: string | undefined): boolean {
+  return directory !== undefined && existsSync(refusalFile(directory));
+}
+
 export interface Installation {
   readonly fingerprint_key: Buffer;
   readonly consent: number;
@@ -56,8 +61,7 @@ export function openSpool(directory: string, migrations: string): Spool {
   refuseForeign(path);
   const isNew = !existsSync(path);
   const spool = spoolOf(directory, openDatabase(path, { lockWaitMs: LIMITS.lockWaitMs, migrations }));
-  if (isNew && existsSync(refusalFile(directory)))
-    spool.statement('UPDATE installation SET consent = 0').run();
+  if (isNew && isRefused(directory)) spool.statement('UPDATE installation SET consent = 0').run();
   return spool;
 }
 

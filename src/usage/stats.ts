@@ -1,4 +1,5 @@
 /** The numbers behind the pictures of usage, read from one copy of the spool. */
+import { readCounter } from './ledger.ts';
 import type { Spool } from './spool.ts';
 
 export interface Stats {
@@ -12,6 +13,8 @@ export interface Stats {
   readonly commands: readonly CommandTimes[];
   /** Every hour of the time, oldest first. */
   readonly queue: readonly QueueHour[];
+  /** Records that wait at this moment. */
+  readonly waiting: number;
   readonly delivery: Delivery;
 }
 
@@ -64,6 +67,7 @@ export function readStats(spool: Spool, days: number, now: number): Stats {
     perDay: eventsPerDay(spool, first, days),
     commands: commandTimes(spool, since),
     queue: queueHours(spool, since, now),
+    waiting: readCounter(spool, 'pending'),
     delivery: deliveryOf(spool, since),
   };
 }

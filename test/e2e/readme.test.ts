@@ -50,6 +50,13 @@ for (const words of commands) {
     const { exitCode, stdout, stderr } = await arcade(home, [...words.split(' '), '--help']);
     assert.equal(exitCode, 0);
     assert.match(stdout, /Usage/);
+    const shown = [...stdout.matchAll(/^ {4}(-.*?) {2,}/gm)].flatMap((match) => match[1]?.split(', ') ?? []);
+    const known =
+      SHAPES.get(words)?.options.flatMap(({ name, short }) => [
+        `--${name}`,
+        ...(short ? [`-${short}`] : []),
+      ]) ?? [];
+    assert.deepEqual(new Set(shown), new Set([...known, '-h', '--help']));
     assert.equal(stderr, '');
     const { stdout: status } = await arcade(home, ['usage', 'status', '--json']);
     assert.equal((JSON.parse(status) as { ledger: { recorded: number } }).ledger.recorded, 0);

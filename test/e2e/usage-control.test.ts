@@ -53,6 +53,9 @@ test('discard drops one, then all that was not delivered, and counts them', asyn
   seeded(home);
   assert.equal((await arcade(home, ['usage', 'discard', '12'])).stdout, 'Discarded 1 record.\n');
   assert.equal((await arcade(home, ['usage', 'discard', '6'])).exitCode, 0);
+  const unasked = await arcade(home, ['usage', 'discard', '--all']);
+  assert.equal(unasked.exitCode, 2);
+  assert.match(unasked.stderr, /no terminal to ask on/);
   const all = await arcade(home, ['usage', 'discard', '--all', '--yes', '--json']);
   assert.deepEqual(JSON.parse(all.stdout), { discarded: 6 });
   const after = await status(home);

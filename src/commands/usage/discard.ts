@@ -11,7 +11,8 @@ import { counted } from './words.ts';
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
   const id = chosenRecord(invocation);
-  if (id === null && canAsk(invocation)) {
+  if (id !== null && canAsk(invocation)) await confirm(invocation, `Drop record ${id} for good?`);
+  if (id === null) {
     const ledger = readSpool(invocation, readLedger);
     const records = (ledger?.pending ?? 0) + (ledger?.quarantined ?? 0);
     if (records > 0) await confirm(invocation, `Drop ${counted(records, 'record')} for good?`);

@@ -71,9 +71,12 @@ function print({ output }: Invocation, checked: readonly Checked[], paint: Paint
   }
   const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
   output.line();
+  const remarks = checked.filter(({ severity }) => severity === 'info').length;
   output.line(
     wrong === 0
-      ? paint.green('All is well.')
+      ? paint.green(
+          remarks === 0 ? 'All is well.' : `Nothing is broken; ${remarks} remark${remarks === 1 ? '' : 's'}.`,
+        )
       : paint.red(`${wrong} thing${wrong === 1 ? ' is' : 's are'} wrong.`),
   );
 }

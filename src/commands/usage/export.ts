@@ -18,10 +18,16 @@ type Format = 'ndjson' | 'csv' | 'json';
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
   const format = readFormat(options.format, options.json === true);
-  if (format === 'csv') output.line(COLUMNS.join(','));
-  if (format === 'json') output.line('{"records":[');
   const write = openWriter(invocation, format);
+  const begin = (): void => {
+    if (format === 'csv') output.line(COLUMNS.join(','));
+    if (format === 'json') output.line('{"records":[');
+  };
+  let begun = false;
   await readSpoolSlowly(invocation, async (spool) => {
+    // Only once the store is open: one that cannot be read leaves nothing half-said.
+    begun = true;
+    begin();
     let group: RecordInFull[] = [];
     for (const found of eachRecordInFull(spool)) {
       group.push(found);
@@ -34,6 +40,7 @@ export const run: Run = async (invocation) => {
     }
     await write(group);
   });
+  if (!begun) begin();
   if (format === 'json') output.line(']}');
   return undefined;
 };

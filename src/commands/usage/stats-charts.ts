@@ -54,10 +54,10 @@ export function slowest({ commands }: Stats, { paint, unicode, width }: ChartSty
 }
 
 /** How many records waited, hour by hour. */
-export function queue({ queue: hours }: Stats, style: ChartStyle): string[] {
+export function queue({ queue: hours, waiting }: Stats, style: ChartStyle): string[] {
   const lengths = hours.map((hour) => hour.most);
   const most = Math.max(0, ...lengths);
-  const title = `Records waiting  ${style.paint.dim(`at most ${most.toLocaleString('en')}, now ${(lengths.at(-1) ?? 0).toLocaleString('en')}`)}`;
+  const title = `Records waiting  ${style.paint.dim(`at most ${most.toLocaleString('en')}, now ${waiting.toLocaleString('en')}`)}`;
   if (most === 0) return [style.paint.bold('Records waiting'), '  never any'];
   const ends = [hours[0]?.at ?? 0, hours.at(-1)?.at ?? 0].map((at) => shortDate(new Date(at)));
   return [bold(title, style.paint), ...overTime(lengths, style, [ends[0] ?? '', ends[1] ?? ''])];

@@ -46,7 +46,16 @@ function charts(stats: Stats, style: ChartStyle): string[] {
 /** The numbers, for scripts and for the report. */
 export function statsDocument(stats: Stats | undefined, days: number): unknown {
   if (stats === undefined) {
-    return { days, since: null, until: null, events_per_day: [], commands: [], queue: [], delivery: null };
+    return {
+      days,
+      since: null,
+      until: null,
+      events_per_day: [],
+      commands: [],
+      queue: [],
+      waiting: 0,
+      delivery: null,
+    };
   }
   return {
     days,
@@ -55,6 +64,7 @@ export function statsDocument(stats: Stats | undefined, days: number): unknown {
     events_per_day: stats.perDay,
     commands: stats.commands,
     queue: stats.queue.map(({ at, most }) => ({ at: isoTime(at), most })),
+    waiting: stats.waiting,
     delivery: stats.delivery,
   };
 }

@@ -1,6 +1,8 @@
 /** The JSON of `arcade usage status`, which scripts rely on. */
+
 import type { Settings } from '../../settings.ts';
 import type { Status } from '../../usage/inspect.ts';
+import { isRefused } from '../../usage/spool.ts';
 import type { StoreState } from '../../usage/store.ts';
 import type { Sender } from './who.ts';
 import { isoTime } from './words.ts';
@@ -43,10 +45,11 @@ export function statusDocument(settings: Settings, { store, status, sender, why 
 
 /** Whether events are recorded, and which setting says so. */
 export function consentOf(
-  { consent: { enabled, decidedBy } }: Settings,
+  { consent: { enabled, decidedBy }, directory }: Settings,
   status: Status | undefined,
 ): { enabled: boolean; decided_by: string } {
-  if (enabled && status?.consent === false) return { enabled: false, decided_by: 'usage disable' };
+  const refused = status === undefined ? isRefused(directory) : !status.consent;
+  if (enabled && refused) return { enabled: false, decided_by: 'usage disable' };
   return { enabled, decided_by: decidedBy };
 }
 

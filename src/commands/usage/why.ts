@@ -1,6 +1,7 @@
 /** Why nothing is being sent just now, or that all is well: one sentence. */
 import type { Settings } from '../../settings.ts';
 import type { Status } from '../../usage/inspect.ts';
+import { isRefused } from '../../usage/spool.ts';
 import type { StoreState } from '../../usage/store.ts';
 import { relativeTime } from './words.ts';
 
@@ -13,15 +14,18 @@ export function whyNothingIsSent(
 ): string {
   const { consent, destination, directory } = settings;
   if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.`;
-  if (status?.consent === false) return 'Usage is not recorded: `arcade usage disable` says so.';
+  if (status === undefined ? isRefused(directory) : !status.consent)
+    return 'Usage is not recorded: `arcade usage disable` says so.';
   if (directory === undefined) return 'Usage is not recorded: there is no home directory.';
   if (status === undefined) {
     return 'advice' in store ? `${store.message} ${store.advice}` : 'Nothing has been recorded yet.';
   }
   const { ledger, backoff } = status;
   if (ledger.pending === 0) {
-    if (ledger.quarantined > 0) return `All is sent but ${ledger.quarantined} that PostHog refused.`;
-    return 'All is well: everything that was recorded has been sent.';
+    if (ledger.quarantined > 0) return `Nothing waits; PostHog refused ${ledger.quarantined} for good.`;
+    if (ledger.delivered === ledger.recorded)
+      return 'All is well: everything that was recorded has been sent.';
+    return 'Nothing waits; what was recorded and not sent was dropped or erased.';
   }
   if (destination.apiKey === undefined) {
     return 'Nothing is sent: this build has no project key, and ARCADE_POSTHOG_API_KEY is not set.';
