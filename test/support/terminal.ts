@@ -32,7 +32,13 @@ export async function onTerminal(desk: Desk, args: readonly string[], on: OnTerm
   const { columns = 80, steps = [], shell, signal = null } = on;
   const program = [process.execPath, '--', PROGRAM];
   const argv = shell === undefined ? [...program, ...args] : ['/bin/sh', '-c', shell, ...program, ...args];
-  const env = { ...baseEnvironment(desk.home), TERM: 'xterm-256color', LANG: 'C.UTF-8', ...desk.env, ...on.env };
+  const env = {
+    ...baseEnvironment(desk.home),
+    TERM: 'xterm-256color',
+    LANG: 'C.UTF-8',
+    ...desk.env,
+    ...on.env,
+  };
   const input = JSON.stringify({ argv, env: defined(env), columns, steps, signal, cwd: desk.home.home });
   const { stdout } = await execa('python3', [join(import.meta.dirname, 'terminal.py')], { input });
   const { exitCode, shown, echoes, left } = JSON.parse(stdout);
