@@ -42,5 +42,7 @@ export function showPage(response: ServerResponse, { status, title, text }: Page
 }
 
 function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
+  // Control characters have no place in HTML, not even as references; what cannot be shown is left out.
+  const plain = text.replaceAll(/\p{Cc}/gu, ' ');
+  return plain.replaceAll(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
 }
