@@ -163,9 +163,18 @@ function readConsent(env: Environment): Settings['consent'] {
 function workDirectory(env: Environment): string | undefined {
   const home = given(env.HOME) ?? given(env.USERPROFILE) ?? homeOfUser();
   const chosen = given(env.ARCADE_WORK_DIR);
-  if (chosen === undefined) return home === undefined ? undefined : resolve(home);
-  if (chosen !== '~' && !chosen.startsWith('~/')) return resolve(chosen);
-  return home === undefined ? undefined : resolve(home, chosen.slice(2));
+  if (chosen === undefined) return home === undefined ? undefined : absolute(home);
+  if (chosen !== '~' && !chosen.startsWith('~/')) return absolute(chosen);
+  return home === undefined ? undefined : absolute(join(home, chosen.slice(2)));
+}
+
+/** Undefined for a relative path in a working directory that has been deleted. */
+function absolute(path: string): string | undefined {
+  try {
+    return resolve(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function homeOfUser(): string | undefined {
@@ -177,7 +186,7 @@ function homeOfUser(): string | undefined {
 }
 
 const PASSED_ON =
-  /^(HOME|USERPROFILE|HOMEDRIVE|HOMEPATH|USER|LOGNAME|PATH|SystemRoot|WINDIR|TEMP|TMP|TMPDIR|LANG|LC_[A-Z]+|TZ|(?:HTTPS?|ALL|NO)_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|DO_NOT_TRACK|ARCADE_[A-Z_]+)$/i;
+  /^(HOME|USERPROFILE|HOMEDRIVE|HOMEPATH|USER|LOGNAME|PATH|SystemRoot|WINDIR|TEMP|TMP|TMPDIR|LANG|LC_[A-Z]+|TZ|(?:HTTPS?|ALL|NO)_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|DO_NOT_TRACK|ARCADE_(?:WORK_DIR|USAGE_TRACKING|USAGE_MAX_RECORDS|POSTHOG_HOST|POSTHOG_API_KEY|API_KEY|URL))$/i;
 
 /**
  * What the flusher may know of the user's environment. Not NODE_OPTIONS (it would run code), not POSTHOG_*
@@ -190,6 +199,6 @@ function flusherEnvironment(env: Environment, parent: string | undefined): Recor
   // The flusher runs in another directory: a relative work directory or certificate would not be found there.
   if (parent !== undefined) environment.ARCADE_WORK_DIR = parent;
   const certificates = given(environment.NODE_EXTRA_CA_CERTS);
-  if (certificates !== undefined) environment.NODE_EXTRA_CA_CERTS = resolve(certificates);
+  if (certificates !== undefined) environment.NODE_EXTRA_CA_CERTS = absolute(certificates) ?? certificates;
   return environment;
 }

@@ -101,6 +101,9 @@ export function isSameLogin(one: Credentials, other: Credentials): boolean {
 export function understand(content: Fields): Exclude<Credentials, { kind: 'none' }> | undefined {
   const cloud = fieldsOf(content.cloud);
   const user = fieldsOf(cloud?.user);
+  // Taken for absent, it would send a self-hosted login to Arcade's own engine.
+  if (!['string', 'number', 'undefined'].includes(typeof (cloud?.coordinator_url ?? undefined)))
+    return undefined;
   const known = {
     email: textOf(user?.email),
     accountId: textOf(user?.account_id),

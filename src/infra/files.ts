@@ -46,7 +46,18 @@ export function writeAtomically(path: string, text: string): void {
 
 /** Makes a directory that only its owner enters, 0700 whatever the umask; one that exists is left as it is. */
 export function makePrivateDirectory(path: string): void {
-  if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(path, 0o700);
+  if (existsSync(path)) return;
+  // Not `recursive`: Node then tries for ever where a parent exists and yet refuses with ENOENT, as /proc does.
+  const missing = [path];
+  for (let parent = dirname(path); !existsSync(parent); parent = dirname(parent)) missing.unshift(parent);
+  for (const directory of missing) {
+    try {
+      mkdirSync(directory, { mode: 0o700 });
+      chmodSync(directory, 0o700);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /** Creates an empty file of mode 0600 whatever the umask, unless `path` exists. */

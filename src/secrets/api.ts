@@ -86,7 +86,11 @@ async function call(
     ...(json === undefined ? {} : { json }),
   });
   if (!isGood(answer) && !alsoGood.includes(answer.status)) {
-    throw refusalOf(answer, new URL(engine.url).host, 'the key and the value');
+    throw refusalOf(
+      answer,
+      new URL(engine.url).host,
+      json === undefined ? 'your active project' : 'the key and the value',
+    );
   }
   return answer;
 }
