@@ -130,7 +130,7 @@ function refuseForeign(path: string): void {
 /** Under `sudo` in somebody's home, files of root's would keep that person's next command from recording. */
 function refuseBorrowedHome(directory: string): void {
   if (process.geteuid?.() !== 0) return;
-  const place = existsSync(directory) ? directory : dirname(directory);
-  if (statSync(place, { throwIfNoEntry: false })?.uid !== 0)
-    throw new Error('the home belongs to another user');
+  let place = directory;
+  while (!existsSync(place)) place = dirname(place);
+  if (statSync(place).uid !== 0) throw new Error('the home belongs to another user');
 }
