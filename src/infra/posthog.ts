@@ -25,7 +25,7 @@ export type Answer =
   | { readonly kind: 'throttled'; readonly status: number; readonly retryAfter: string | undefined }
   | { readonly kind: 'unauthorized'; readonly status: number }
   | { readonly kind: 'too-large'; readonly status: 413 }
-  /** At least one record of the batch is one that PostHog refuses. */
+  /** At least one record of the batch is one that PostHog refuses, if it is PostHog that refuses. */
   | { readonly kind: 'invalid'; readonly status: number };
 
 export interface Deliverer {

@@ -184,7 +184,8 @@ function checkRefusal(spool: Spool, { destination }: Settings): Checked {
     };
   }
   if (reason === 'portal') {
-    const message = "Something else answers in PostHog's place: nothing is delivered.";
+    const message =
+      "Something else answers in PostHog's place, or it refuses everything: nothing is delivered.";
     const advice = 'Sign in to the network you are on; `arcade usage doctor --network` looks closer.';
     return { code: 'refused', severity: 'warning', message, advice };
   }

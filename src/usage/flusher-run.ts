@@ -1,7 +1,8 @@
 /** One flusher's life: it takes the lock, drains what is there and what arrives, and lets go without losing a wake-up. */
 import { type Lock, tryLockFor } from '../infra/lock.ts';
 import { SPOOL } from '../settings.ts';
-import { type Draining, type DrainOutcome, drain } from './drain.ts';
+import type { Draining, DrainOutcome } from './batch.ts';
+import { drain } from './drain.ts';
 import { persist } from './persist.ts';
 import { trim } from './records.ts';
 import { salvage } from './salvage.ts';

@@ -21,6 +21,14 @@ export interface PendingRecord {
 const COLUMNS =
   'id, uuid, kind, event, distinct_id, personless, properties, spool_dropped, sealed, half_id, bytes, recorded_at';
 
+/** The records of a batch, as one parameter whatever their number. */
+export const IDS = '(SELECT value FROM json_each(@ids))';
+
+/** The value of that parameter. */
+export function idsOf(records: readonly PendingRecord[]): string {
+  return JSON.stringify(records.map(({ id }) => id));
+}
+
 /** The oldest alias after `afterId`, or undefined. */
 export function nextAlias(spool: Spool, afterId: number): PendingRecord | undefined {
   const sql = `SELECT ${COLUMNS} FROM record WHERE state = 'pending' AND kind = 'alias' AND id > ? ORDER BY id LIMIT 1`;
@@ -41,7 +49,7 @@ export function sealCaptures(
   return spool.transaction(() => {
     const batch = selectCaptures(spool, afterId, limits);
     const fresh = batch.filter((record) => record.sealed === 0);
-    for (const { id } of fresh) spool.statement('UPDATE record SET sealed = 1 WHERE id = ?').run(id);
+    spool.statement(`UPDATE record SET sealed = 1 WHERE id IN ${IDS}`).run({ ids: idsOf(fresh) });
     const unreported = readCounter(spool, 'unreported');
     const carrier = fresh[0];
     if (carrier === undefined || unreported === 0) return batch;

@@ -4,7 +4,7 @@ import { SPOOL } from '../settings.ts';
 import { type BackoffReason, backoffMs, retryAfterMs } from './backoff.ts';
 import { backoffOf } from './destination.ts';
 import { count, countDropped, readCounter } from './ledger.ts';
-import type { PendingRecord } from './outbox.ts';
+import { IDS, idsOf, type PendingRecord } from './outbox.ts';
 import type { Spool } from './spool.ts';
 
 /** One request and its answer. */
@@ -13,7 +13,8 @@ export interface Try {
   readonly at: number;
   readonly until: number;
   readonly durationMs: number;
-  readonly answer: Answer;
+  /** `doubted`: a record was refused alone, by what may not be PostHog. */
+  readonly answer: Answer | { readonly kind: 'doubted'; readonly status: number };
   /** Another batch of this drain has already failed. */
   readonly afterFailure: boolean;
 }
@@ -24,19 +25,17 @@ export interface Try {
  */
 export function settleDelivered(spool: Spool, records: readonly PendingRecord[], tried: Try): number {
   return spool.transaction(() => {
-    let settled = 0;
-    for (const record of records) {
-      const { changes } = spool
-        .statement(
-          `UPDATE record SET state = 'delivered', attempts = attempts + 1, settled_at = ? WHERE id = ? AND state = 'pending'`,
-        )
-        .run(tried.until, record.id);
-      if (changes > 0) noteAttempt(spool, record.id, tried);
-      settled += changes;
-    }
+    const ids = idsOf(records);
+    noteAttempts(spool, ids, tried);
+    const { changes } = spool
+      .statement(
+        `UPDATE record SET state = 'delivered', attempts = attempts + 1, settled_at = @until
+         WHERE state = 'pending' AND id IN ${IDS}`,
+      )
+      .run({ ids, until: tried.until });
     if (!tried.afterFailure) spool.statement('DELETE FROM backoff').run();
     trimReceipts(spool, tried.until);
-    return settled;
+    return changes;
   });
 }
 
@@ -44,14 +43,14 @@ export function settleDelivered(spool: Spool, records: readonly PendingRecord[],
 export function quarantine(spool: Spool, record: PendingRecord, tried: Try): void {
   spool.transaction(() => {
     const reason = tried.answer.kind === 'too-large' ? 'too large' : 'refused by PostHog';
-    const settled = spool
+    noteAttempts(spool, idsOf([record]), tried);
+    const { changes } = spool
       .statement(
         `UPDATE record SET state = 'quarantined', attempts = attempts + 1, settled_at = ?, reason = ?, spool_dropped = 0
          WHERE id = ? AND state = 'pending'`,
       )
       .run(tried.until, reason, record.id);
-    if (settled.changes === 0) return;
-    noteAttempt(spool, record.id, tried);
+    if (changes === 0) return;
     count(spool, 'unreported', record.spool_dropped);
     trimQuarantine(spool, tried.until);
   });
@@ -61,12 +60,11 @@ export function quarantine(spool: Spool, record: PendingRecord, tried: Try): voi
 export function divide(spool: Spool, halves: readonly (readonly PendingRecord[])[], tried: Try): void {
   spool.transaction(() => {
     for (const half of halves) {
-      for (const record of half) {
-        spool
-          .statement('UPDATE record SET attempts = attempts + 1, half_id = ? WHERE id = ?')
-          .run(half[0]?.id ?? null, record.id);
-        noteAttempt(spool, record.id, tried);
-      }
+      const ids = idsOf(half);
+      noteAttempts(spool, ids, tried);
+      spool
+        .statement(`UPDATE record SET attempts = attempts + 1, half_id = @half WHERE id IN ${IDS}`)
+        .run({ ids, half: half[0]?.id ?? null });
     }
   });
 }
@@ -85,10 +83,10 @@ export function backOff(
   const reason = reasonOf(tried.answer);
   const answered = reason === 'throttled' || reason === 'unauthorized';
   spool.transaction(() => {
-    for (const record of records) {
-      if (answered) spool.statement('UPDATE record SET attempts = attempts + 1 WHERE id = ?').run(record.id);
-      noteAttempt(spool, record.id, tried);
-    }
+    const ids = idsOf(records);
+    noteAttempts(spool, ids, tried);
+    if (answered)
+      spool.statement(`UPDATE record SET attempts = attempts + 1 WHERE id IN ${IDS}`).run({ ids });
     const before = backoffOf(spool, sending.destination);
     const same = tried.afterFailure ? before : null;
     const streak = same?.streak ?? (before?.streak ?? 0) + 1;
@@ -113,27 +111,33 @@ export function backOff(
   });
 }
 
-function reasonOf(answer: Answer): BackoffReason {
-  if (answer.kind === 'portal' || answer.kind === 'throttled' || answer.kind === 'unauthorized')
-    return answer.kind;
-  return 'offline';
+function reasonOf({ kind }: Try['answer']): BackoffReason {
+  if (kind === 'doubted') return 'portal';
+  return kind === 'portal' || kind === 'throttled' || kind === 'unauthorized' ? kind : 'offline';
 }
 
-/** A record that a command has dropped meanwhile, over the bounds, has no attempts any more. */
-function noteAttempt(spool: Spool, recordId: number, { at, durationMs, answer }: Try): void {
+/** In how many drains a record was refused alone while PostHog took nothing else. */
+export function doubtsOf(spool: Spool, record: PendingRecord): number {
+  const sql = `SELECT count(*) AS doubts FROM attempt WHERE record_id = ? AND outcome = 'doubted'`;
+  return (spool.statement(sql).get(record.id) as { doubts: number }).doubts;
+}
+
+/** Those that still wait: one that a command has dropped meanwhile, over the bounds, has no attempts any more. */
+function noteAttempts(spool: Spool, ids: string, { at, durationMs, answer }: Try): void {
   spool
     .statement(
       `INSERT INTO attempt (record_id, at, outcome, status, duration_ms)
-       SELECT id, ?, ?, ?, ? FROM record WHERE id = ?`,
+       SELECT id, @at, @outcome, @status, @duration FROM record WHERE state = 'pending' AND id IN ${IDS}`,
     )
-    .run(at, answer.kind, answer.status, Math.round(durationMs), recordId);
+    .run({ ids, at, outcome: answer.kind, status: answer.status, duration: Math.round(durationMs) });
   if (answer.kind === 'accepted') return;
   spool
     .statement(
-      `DELETE FROM attempt WHERE record_id = @record AND id <= (
-         SELECT id FROM attempt WHERE record_id = @record ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
+      `DELETE FROM attempt WHERE record_id IN ${IDS} AND id <= (
+         SELECT id FROM attempt AS newer WHERE newer.record_id = attempt.record_id
+         ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
     )
-    .run({ record: recordId, kept: SPOOL.attemptsKept });
+    .run({ ids, kept: SPOOL.attemptsKept });
 }
 
 // `state <> 'pending'` says nothing new; with it SQLite sees that the index of settled records serves.
