@@ -2,6 +2,7 @@
  * The table of what can hold a flusher up: each case many times, the worst time from the start of its process to
  * its end, and what became of the events. `DEADLINE_TRIES=100 node --import tsx test/bench/deadlines.ts`
  */
+import { openBigQueue } from '../support/big-queue.ts';
 import { OBSTACLES, SECLUDED, tryObstacle, type Verdict } from '../support/deadlines.ts';
 import { withoutNamespaces } from '../support/flusher.ts';
 
@@ -9,12 +10,25 @@ const TRIES = Number(process.env.DEADLINE_TRIES ?? 10);
 const TOGETHER = Number(process.env.DEADLINE_TOGETHER ?? 2);
 const RECORDS = 20;
 const LIMIT_MS = 10_500;
+const MANY = 1_000_000;
+/** Slow enough for the queue to stay as long as it is. */
+const BIG_QUEUE_DELAY_MS = 2_000;
 
 const missing = withoutNamespaces();
 if (missing !== undefined) console.log(`Not tried, ${missing}: ${Object.keys(SECLUDED).join(', ')}`);
 const cases = Object.entries({ ...OBSTACLES, ...(missing === undefined ? SECLUDED : {}) });
 const verdicts = new Map<string, Verdict[]>(cases.map(([name]) => [name, []]));
 
+/** One after the other, for all of them share a database of half a gigabyte. */
+async function tryBigQueue(): Promise<void> {
+  const queue = openBigQueue(MANY);
+  const tried: Verdict[] = [];
+  for (let done = 0; done < TRIES; done += 1) tried.push(await queue.drain(BIG_QUEUE_DELAY_MS));
+  queue.remove();
+  verdicts.set(`queue of ${MANY.toLocaleString('en')}`, tried);
+}
+
+const bigQueue = tryBigQueue();
 for (let done = 0; done < TRIES; done += TOGETHER) {
   const round = Array.from({ length: Math.min(TOGETHER, TRIES - done) }, () => cases).flat();
   await Promise.all(
@@ -24,6 +38,8 @@ for (let done = 0; done < TRIES; done += TOGETHER) {
   );
   process.stderr.write(`${Math.min(done + TOGETHER, TRIES)} of ${TRIES}\n`);
 }
+
+await bigQueue;
 
 console.log(
   '| case | times tried | worst, ms | largest, MB | events lost | copies on the wire | duplicates |',
