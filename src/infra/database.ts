@@ -20,16 +20,29 @@ interface Opening {
 
 /**
  * Opens `path`, creating it with mode 0600. WAL, so that readers never wait for the writer; commits are not
- * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear.
+ * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear. On a file system without
+ * shared memory, as some network ones are, a rollback journal takes the log's place.
  * Throws SqliteError, the file system's error, or NewerSchemaError.
  */
 export function openDatabase(path: string, opening: Opening): Sqlite.Database {
   createPrivateFile(path);
+  try {
+    return openIn('WAL', path, opening);
+  } catch (error) {
+    if (!isWithoutSharedMemory(error)) throw error;
+    return openIn('DELETE', path, opening);
+  }
+}
+
+type Journal = 'WAL' | 'DELETE';
+
+function openIn(journal: Journal, path: string, opening: Opening): Sqlite.Database {
   const db = new Database(path, { timeout: opening.lockWaitMs, ...nativeBinding() });
   try {
+    if (journal === 'DELETE') leaveWal(db);
     const target = migrationsIn(opening.migrations);
     if (db.pragma('user_version', { simple: true }) !== target.version)
-      migrate(db, target, opening.lockWaitMs);
+      migrate(db, target, journal, opening.lockWaitMs);
     db.pragma('synchronous = NORMAL');
     db.pragma('foreign_keys = ON');
     return db;
@@ -37,6 +50,17 @@ export function openDatabase(path: string, opening: Opening): Sqlite.Database {
     db.close();
     throw error;
   }
+}
+
+/** Who has the database alone can read its log without shared memory. The next reading shares it again. */
+function leaveWal(db: Sqlite.Database): void {
+  db.pragma('locking_mode = EXCLUSIVE');
+  db.pragma('journal_mode = DELETE');
+  db.pragma('locking_mode = NORMAL');
+}
+
+function isWithoutSharedMemory(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === 'SQLITE_IOERR_SHMMAP';
 }
 
 /** Opens `path` for reading alone. Creates nothing and does not migrate. Throws SqliteError. */
@@ -107,12 +131,12 @@ function migrationsIn(folder: string): Migrations {
  * Two processes may arrive here together. Each step looks again inside its own transaction, so the second one
  * finds the work done; the switch to WAL fails at once instead of waiting when both try, hence the retries.
  */
-function migrate(db: Sqlite.Database, target: Migrations, lockWaitMs: number): void {
+function migrate(db: Sqlite.Database, target: Migrations, journal: Journal, lockWaitMs: number): void {
   refuseNewer(db, target);
   const deadline = performance.now() + lockWaitMs;
-  while (db.pragma('journal_mode', { simple: true }) !== 'wal') {
+  while (db.pragma('journal_mode', { simple: true }) !== journal.toLowerCase()) {
     try {
-      db.pragma('journal_mode = WAL');
+      db.pragma(`journal_mode = ${journal}`);
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw error;
     }

@@ -25,7 +25,11 @@ import { dirname, join, resolve } from 'node:path';
  * as it was.
  */
 export function writeAtomically(path: string, text: string): void {
-  const target = targetOf(path);
+  replaceAtomically(targetOf(path), text);
+}
+
+/** The same for a file of this program's own: a symbolic link is replaced, and what it leads to stays as it is. */
+export function replaceAtomically(target: string, text: string): void {
   const temporary = join(dirname(target), `.${randomBytes(8).toString('hex')}.tmp`);
   const file = openSync(temporary, 'wx', 0o600);
   try {

@@ -1,11 +1,12 @@
 /** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPrivateFile, writeAtomically } from '../infra/files.ts';
+import { createPrivateFile, replaceAtomically } from '../infra/files.ts';
 import { removeDatabase, setAsideFiles } from './damage.ts';
 import { currentIdentity } from './identities.ts';
 import { count, countDropped, readLedger } from './ledger.ts';
+import { readText } from './shared-file.ts';
 import { requestExport, withIdentity } from './shared-identity.ts';
 import { installationOf, refusalFile, type Spool, sharedFile } from './spool.ts';
 
@@ -144,8 +145,7 @@ function ids(spool: Spool): Set<string> {
 /** usage.json is the other programs' too: it gets a new id, unless it holds one that was never ours. */
 function forgetShared(spool: Spool, previous: ReadonlySet<string>, anonId: string): void {
   const path = sharedFile(spool.directory);
-  if (!existsSync(path)) return;
-  const text = readFileSync(path, 'utf8');
+  const text = readText(path) ?? '';
   if (![...previous].some((id) => text.includes(id))) return;
-  writeAtomically(path, JSON.stringify({ anon_id: anonId, linked_principal_id: null }, null, 2));
+  replaceAtomically(path, JSON.stringify({ anon_id: anonId, linked_principal_id: null }, null, 2));
 }

@@ -89,7 +89,7 @@ function inherit(spool: Spool, damaged: string): void {
 
 /** Renames a database with its log. The log moves first: left beside a new database, it would be played into it. */
 export function moveDatabase(directory: string, from: string, to: string): void {
-  rename(join(directory, `${from}-wal`), join(directory, `${to}-wal`));
+  for (const log of ['-wal', '-journal']) rename(join(directory, from + log), join(directory, to + log));
   rmSync(join(directory, `${from}-shm`), { force: true });
   rename(join(directory, from), join(directory, to));
 }
@@ -100,7 +100,7 @@ function rename(from: string, to: string): void {
 
 /** Deletes a database with its log. */
 export function removeDatabase(path: string): void {
-  for (const suffix of ['-wal', '-shm', '']) rmSync(`${path}${suffix}`, { force: true });
+  for (const suffix of ['-wal', '-journal', '-shm', '']) rmSync(`${path}${suffix}`, { force: true });
 }
 
 function inodeOf(directory: string): bigint | undefined {

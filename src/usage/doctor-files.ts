@@ -1,14 +1,22 @@
 /** Checks of the files beside the spool: whose they are, who else may open them, who holds the lock. */
-import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { writersOf } from '../infra/lock-holders.ts';
 import { FLUSHER } from '../settings.ts';
 import { setAsideFiles } from './damage.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { isFlusherAlive } from './inspect.ts';
-import { lockFile } from './spool.ts';
+import { lockFile, spoolFile } from './spool.ts';
 
-const FILES = ['usage.db', 'usage.db-wal', 'usage.db-shm', 'usage.json', 'usage.lock', 'credentials.yaml'];
+const FILES = [
+  'usage.db',
+  'usage.db-wal',
+  'usage.db-shm',
+  'usage.db-journal',
+  'usage.json',
+  'usage.lock',
+  'credentials.yaml',
+];
 
 /** Whether the files belong to this user and to nobody else. */
 export function checkFiles(directory: string): Checked[] {
@@ -46,6 +54,29 @@ function fileFinding(path: string, name: string, severity: 'error' | 'info'): Fi
     message: `${name} is open to other users (mode ${mode.toString(8).padStart(4, '0')}).`,
     advice: `Close it with \`chmod ${wanted} '${path}'\`.`,
   };
+}
+
+/** Less than what the first event and its log take. */
+const ROOM_BYTES = 1024 * 1024;
+
+/** Whether events can be written down at all: the folder may be read-only, or the disk full. */
+export function checkRoom(directory: string): Checked[] {
+  let place = directory;
+  while (!existsSync(place)) place = dirname(place);
+  const advice = 'Commands work all the same; their events are recorded again once this is mended.';
+  try {
+    accessSync(place, constants.W_OK);
+    readdirSync(place);
+    const database = spoolFile(directory);
+    if (existsSync(database)) accessSync(database, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `The usage spool in ${directory} may not be written to (${code}): nothing is recorded.`;
+    return [{ code: 'unwritable', severity: 'error', message, advice }];
+  }
+  const { bavail, bsize } = statfsSync(place);
+  if (bavail * bsize >= ROOM_BYTES) return [passed('room', 'There is room for more events.')];
+  return [{ code: 'disk-full', severity: 'error', message: `The disk of ${directory} is full.`, advice }];
 }
 
 /** What earlier damage has left. */

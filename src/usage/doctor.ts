@@ -1,13 +1,12 @@
 /** Checks of the store: each says that all is well, or what is wrong and what to do. */
-
-import { readFileSync } from 'node:fs';
 import type { Settings } from '../settings.ts';
 import { backoffOf, destinationId } from './destination.ts';
-import { checkFiles, checkLock, checkSetAside } from './doctor-files.ts';
+import { checkFiles, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
 import { checkSchema } from './doctor-schema.ts';
 import { type Checked, passed } from './finding.ts';
 import { currentIdentity } from './identities.ts';
 import { readCounter, readLedger } from './ledger.ts';
+import { readText, understand } from './shared-file.ts';
 import { installationOf, type Spool, sharedFile } from './spool.ts';
 import { readStore } from './store.ts';
 
@@ -28,6 +27,7 @@ export function checkStore(settings: Settings, now: number): Checked[] {
   const { store, value } = readStore(settings, (spool) => contents(spool, settings, now));
   const files = [
     ...checkFiles(directory),
+    ...checkRoom(directory),
     ...checkSetAside(directory),
     ...checkLock(directory, now, value?.runningSince),
   ];
@@ -140,7 +140,7 @@ function checkClock(spool: Spool, now: number): Checked {
 
 function checkIdentity(spool: Spool): Checked {
   const current = currentIdentity(spool);
-  const shared = readSharedFile(spool.directory);
+  const shared = understand(readText(sharedFile(spool.directory)) ?? '');
   if (current === null) return passed('identity', 'There is no identity yet; the first command makes one.');
   if (shared === undefined) {
     return {
@@ -151,8 +151,7 @@ function checkIdentity(spool: Spool): Checked {
       advice: 'The next command writes it again, unless recording is off.',
     };
   }
-  const same =
-    shared.anon_id === current.anonId && (shared.linked_principal_id ?? null) === current.principalId;
+  const same = shared.anonId === current.anonId && shared.principalId === current.principalId;
   if (same) return passed('identity', 'usage.json says what the database says.');
   return {
     code: 'identity',
@@ -160,15 +159,6 @@ function checkIdentity(spool: Spool): Checked {
     message: 'usage.json says something else than the database: another Arcade program has changed it.',
     advice: 'The next command follows it. `arcade usage identity` shows both.',
   };
-}
-
-function readSharedFile(directory: string): { anon_id?: unknown; linked_principal_id?: unknown } | undefined {
-  try {
-    const content: unknown = JSON.parse(readFileSync(sharedFile(directory), 'utf8'));
-    return typeof content === 'object' && content !== null ? content : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Being offline passes by itself; a key that PostHog refuses, or somebody in its place, does not. */

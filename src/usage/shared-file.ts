@@ -1,5 +1,13 @@
 /** The file usage.json itself, without the spool: read with care, for anybody may have put anything there. */
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+} from 'node:fs';
 import { isDistinctId } from './event.ts';
 
 export interface SharedFile {
@@ -22,10 +30,10 @@ export function understand(text: string): SharedFile | undefined {
   }
 }
 
-/** The text of a plain file; null for anything else. Does not wait for the other end of a pipe. */
+/** The text of a plain file; null for anything else, also a link to one. Does not wait for the other end of a pipe. */
 export function readText(path: string): string | null {
   try {
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
     try {
       const found = fstatSync(file, { bigint: true });
       return found.isFile() && found.size <= MAX_BYTES ? readFileSync(file, 'utf8') : null;
@@ -40,7 +48,7 @@ export function readText(path: string): string | null {
 /** Tells one state of the file from another; null when there is none. */
 export function stampOf(path: string): string | null {
   try {
-    const { mtimeNs, size, ino }: BigIntStats = statSync(path, { bigint: true });
+    const { mtimeNs, size, ino }: BigIntStats = lstatSync(path, { bigint: true });
     return `${mtimeNs} ${size} ${ino}`;
   } catch {
     return null;

@@ -4,7 +4,7 @@
  * what it says: it is never older than the database, and no state overwrites a later one.
  */
 import { randomUUID } from 'node:crypto';
-import { writeAtomically } from '../infra/files.ts';
+import { replaceAtomically } from '../infra/files.ts';
 import { readText, type SharedFile, stampOf, understand } from './shared-file.ts';
 import { type Installation, installationOf, type Spool, sharedFile } from './spool.ts';
 
@@ -122,7 +122,7 @@ function intentOf(spool: Spool): Intent | null {
 function exportShared(spool: Spool, text: string): void {
   const path = sharedFile(spool.directory);
   try {
-    writeAtomically(path, text);
+    replaceAtomically(path, text);
   } catch {
     return; // Still due; the event is worth more than the file.
   }

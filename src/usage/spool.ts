@@ -1,10 +1,11 @@
 /** The spool as the rest of this folder sees it: one open database, its statements, its transactions. */
 import { createHmac } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import { openDatabase, type Sqlite } from '../infra/database.ts';
 import { makePrivateDirectory } from '../infra/files.ts';
 import { LIMITS } from '../settings.ts';
+import { trust } from './trust.ts';
 
 export interface Spool {
   readonly directory: string;
@@ -29,7 +30,9 @@ export interface Spool {
 
 /** Whether `usage disable` holds where there is no database that could say so. */
 export function isRefused(directory: string | undefined): boolean {
-  return directory !== undefined && existsSync(refusalFile(directory));
+  return (
+    directory !== undefined && lstatSync(refusalFile(directory), { throwIfNoEntry: false }) !== undefined
+  );
 }
 
 export interface Installation {
@@ -55,10 +58,9 @@ export const refusalFile = (directory: string): string => join(directory, 'usage
  * opened or trusted; the caller decides what that is worth.
  */
 export function openSpool(directory: string, migrations: string): Spool {
-  refuseBorrowedHome(directory);
+  trust(directory);
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
-  refuseForeign(path);
   const isNew = !existsSync(path);
   const spool = spoolOf(directory, openDatabase(path, { lockWaitMs: LIMITS.lockWaitMs, migrations }));
   if (isNew && isRefused(directory)) spool.statement('UPDATE installation SET consent = 0').run();
@@ -115,22 +117,4 @@ export function fingerprintOf<T extends null | undefined>(
 ): string | T {
   if (typeof account !== 'string') return account;
   return createHmac('sha256', installation.fingerprint_key).update(account).digest('base64url');
-}
-
-/** A file that is not ours, or that others can reach under another name, is no place for a person's events. */
-function refuseForeign(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isFile() || found.nlink > 1) throw new Error('usage.db is not a plain file');
-  const user = process.geteuid?.();
-  if (user !== undefined && found.uid !== user) throw new Error('usage.db belongs to another user');
-  if (user !== undefined && (found.mode & 0o077) !== 0) chmodSync(path, 0o600);
-}
-
-/** Under `sudo` in somebody's home, files of root's would keep that person's next command from recording. */
-function refuseBorrowedHome(directory: string): void {
-  if (process.geteuid?.() !== 0) return;
-  let place = directory;
-  while (!existsSync(place)) place = dirname(place);
-  if (statSync(place).uid !== 0) throw new Error('the home belongs to another user');
 }

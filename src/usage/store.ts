@@ -2,12 +2,13 @@
  * The spool as a reader meets it: a private copy in memory, so that looking changes nothing on disk, needs no
  * lock, and works beside a writer that never lets go. What cannot be read is said in words.
  */
-import { lstatSync, type Stats } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { isBusy, isDamage, NewerSchemaError, openCopy } from '../infra/database.ts';
 import { NeverStillError, readDatabaseImage } from '../infra/database-image.ts';
 import { writersOf } from '../infra/lock-holders.ts';
 import type { Settings } from '../settings.ts';
 import { type Spool, spoolFile, spoolOf } from './spool.ts';
+import { checkPlace, NotOurs } from './trust.ts';
 
 /** Why there is nothing to read. */
 type Unreadable = 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy' | 'no sqlite';
@@ -70,9 +71,8 @@ function told(error: unknown): Reading<never> {
 function openStoreCopy({ directory, program }: Settings): Spool | undefined {
   if (directory === undefined) return undefined;
   const path = spoolFile(directory);
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
-  refuse(found);
+  checkPlace(directory);
+  if (!existsSync(path)) return undefined;
   const image = readDatabaseImage(path);
   // Just made, by a process that has not come further yet: version 0, in the header's bytes 60 to 63.
   if (image.length === 0 || (image.length >= 100 && isSqlite(image) && image.readUInt32BE(60) === 0))
@@ -87,16 +87,6 @@ export function openEmptyCopy(directory: string, migrations: string): Spool {
 
 function isSqlite(image: Buffer): boolean {
   return image.toString('latin1', 0, 15) === 'SQLite format 3';
-}
-
-class NotOurs extends Error {}
-
-function refuse(found: Stats): void {
-  if (found.isSymbolicLink()) throw new NotOurs('is a symbolic link');
-  if (!found.isFile()) throw new NotOurs('is not a file');
-  if (found.nlink > 1) throw new NotOurs('is also known under another name (a hard link)');
-  const user = process.geteuid?.();
-  if (user !== undefined && found.uid !== user) throw new NotOurs(`belongs to another user (${found.uid})`);
 }
 
 function lockState(directory: string): StoreState {
@@ -131,8 +121,8 @@ function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' |
   if (error instanceof NotOurs) {
     return {
       state: 'foreign',
-      message: `The usage spool is not ours: usage.db ${error.message}. Nothing is recorded in it or read from it.`,
-      advice: 'Move it away, or give it back to its owner; the next command then makes a new one.',
+      message: `The usage spool is not ours alone: ${error.message}. Nothing is recorded in it or read from it.`,
+      advice: 'Move it away, or give it back to its owner and close it to others; the next command goes on.',
     };
   }
   if (error instanceof NewerSchemaError) {
