@@ -2,6 +2,7 @@
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { openSoundSpool, setAsideIfDamaged } from './usage/damage.ts';
 import { runFlusher } from './usage/flusher-run.ts';
+import { isRefused } from './usage/spool.ts';
 
 export interface FlusherSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -22,6 +23,7 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
   const settings = readSettings(env, program);
   const { directory, destination, maxRecords } = settings;
   if (!settings.consent.enabled || directory === undefined || destination.apiKey === undefined) return;
+  if (isRefused(directory)) return;
   const spool = openSoundSpool(directory, program.migrations);
   const leftMs = (): number => FLUSHER.stopAtMs - uptimeMs();
   try {

@@ -41,9 +41,9 @@ function openIn(journal: Journal, path: string, opening: Opening): Sqlite.Databa
   try {
     if (journal === 'DELETE') leaveWal(db);
     const target = migrationsIn(opening.migrations);
+    db.pragma('synchronous = NORMAL');
     if (db.pragma('user_version', { simple: true }) !== target.version)
       migrate(db, target, journal, opening.lockWaitMs);
-    db.pragma('synchronous = NORMAL');
     db.pragma('foreign_keys = ON');
     return db;
   } catch (error) {

@@ -9,7 +9,7 @@ import { LIMITS, type Settings } from '../settings.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { openSoundSpool, withSoundSpool } from './damage.ts';
 import { type Execution, eventOf, type Machine } from './event.ts';
-import { installationOf, type Spool } from './spool.ts';
+import { installationOf, isRefused, type Spool } from './spool.ts';
 import { isWakeLikely } from './wake.ts';
 
 /** As the original words it, with the variable's name as the way out. */
@@ -57,7 +57,8 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
 }
 
 function open(settings: Settings, debug: Debug): Spool | undefined {
-  if (settings.directory === undefined) return undefined;
+  // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
+  if (settings.directory === undefined || isRefused(settings.directory)) return undefined;
   try {
     const started = performance.now();
     const spool = openSoundSpool(settings.directory, settings.program.migrations);

@@ -28,11 +28,9 @@ export interface Spool {
   close(): void;
 }
 
-/** Whether `usage disable` holds where there is no database that could say so. */
+/** Whether `usage disable` holds, as far as that can be told without opening the database. */
 export function isRefused(directory: string | undefined): boolean {
-  return (
-    directory !== undefined && lstatSync(refusalFile(directory), { throwIfNoEntry: false }) !== undefined
-  );
+  return directory !== undefined && existsSync(refusalFile(directory));
 }
 
 export interface Installation {

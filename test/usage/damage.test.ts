@@ -8,6 +8,7 @@ import { type PostHog, startPostHog } from '../support/posthog.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 
 interface Status {
+  readonly consent: unknown;
   readonly identity: { readonly anon_id: string };
   readonly ledger: {
     readonly recorded: number;
@@ -142,8 +143,9 @@ for (const [how, lose] of Object.entries({
     assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
     lose(checkpoint(home));
     await record(home);
-    assert.equal((await status(home)).ledger.recorded, 0);
+    assert.deepEqual((await status(home)).consent, { enabled: false, decided_by: 'usage disable' });
     assert.equal((await arcade(home, ['usage', 'enable'])).exitCode, 0);
+    assert.equal((await status(home)).ledger.recorded, 0);
     await record(home);
     assert.equal((await status(home)).ledger.recorded, 1);
   });

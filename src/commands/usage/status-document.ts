@@ -48,7 +48,7 @@ export function consentOf(
   { consent: { enabled, decidedBy }, directory }: Settings,
   status: Status | undefined,
 ): { enabled: boolean; decided_by: string } {
-  const refused = status === undefined ? isRefused(directory) : !status.consent;
+  const refused = isRefused(directory) || status?.consent === false;
   if (enabled && refused) return { enabled: false, decided_by: 'usage disable' };
   return { enabled, decided_by: decidedBy };
 }

@@ -14,7 +14,7 @@ export function whyNothingIsSent(
 ): string {
   const { consent, destination, directory } = settings;
   if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.`;
-  if (status === undefined ? isRefused(directory) : !status.consent)
+  if (isRefused(directory) || status?.consent === false)
     return 'Usage is not recorded: `arcade usage disable` says so.';
   if (directory === undefined) return 'Usage is not recorded: there is no home directory.';
   if (status === undefined) {
