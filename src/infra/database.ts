@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import Database from 'better-sqlite3';
 import { createPrivateFile } from './files.ts';
+import { isNetworkFileSystem } from './network-file-system.ts';
 
 export type { Sqlite };
 
@@ -20,12 +21,14 @@ interface Opening {
 
 /**
  * Opens `path`, creating it with mode 0600. WAL, so that readers never wait for the writer; commits are not
- * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear. On a file system without
- * shared memory, as some network ones are, a rollback journal takes the log's place.
+ * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear. On a file system that
+ * other machines use too a rollback journal takes the log's place, for they share no memory with this one
+ * (https://sqlite.org/wal.html, section 1); so it does where there is no shared memory at all.
  * Throws SqliteError, the file system's error, or NewerSchemaError.
  */
 export function openDatabase(path: string, opening: Opening): Sqlite.Database {
   createPrivateFile(path);
+  if (isNetworkFileSystem(dirname(path))) return openIn('DELETE', path, opening);
   try {
     return openIn('WAL', path, opening);
   } catch (error) {

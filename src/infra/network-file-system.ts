@@ -1,0 +1,32 @@
+/** Whether a folder lies on a file system that other machines may write to as well. */
+import { statfsSync } from 'node:fs';
+
+/** `f_type` as Linux tells it. Source: statfs(2) and the kernel's include/uapi/linux/magic.h and fs/. */
+const NETWORK_TYPES: ReadonlySet<number> = new Set([
+  0x6969, // nfs
+  0x517b, // smb
+  0xff534d42, // cifs
+  0xfe534d42, // smb2
+  0x01021997, // 9p, of virtual machines and of WSL
+  0x65735546, // fuse: sshfs and many others; those that are local lose a little speed
+  0x786f4256, // vboxsf
+  0x5346414f, // afs
+  0x6b414653, // kafs
+  0x73757245, // coda
+  0x00c36400, // ceph
+  0x0bd00bd0, // lustre
+  0x47504653, // gpfs
+  0x01161970, // gfs2
+  0x7461636f, // ocfs2
+  0x19830326, // fhgfs, BeeGFS
+]);
+
+/** False also where the system does not tell, which is everywhere but on Linux. */
+export function isNetworkFileSystem(directory: string): boolean {
+  if (process.platform !== 'linux') return false;
+  try {
+    return NETWORK_TYPES.has(statfsSync(directory).type);
+  } catch {
+    return false;
+  }
+}
