@@ -77,7 +77,10 @@ export const ACCOUNT_COMMANDS: Readonly<Record<string, CommandSpec>> = {
   },
   'org set': {
     usage: '<ORG_ID>',
-    describe: ['Make an organization the active one, with its default project.'],
+    describe: [
+      'Make an organization the active one, with its default project.',
+      'ORG_ID is an id as `arcade org list` shows it.',
+    ],
     examples: ['org set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
     options: [JSON_OUT, ...COORDINATOR],
     positionals: [1, 1],
@@ -95,7 +98,10 @@ export const ACCOUNT_COMMANDS: Readonly<Record<string, CommandSpec>> = {
   },
   'project set': {
     usage: '<PROJECT_ID>',
-    describe: ['Make a project of the active organization the active one.'],
+    describe: [
+      'Make a project of the active organization the active one.',
+      'PROJECT_ID is an id as `arcade project list` shows it.',
+    ],
     examples: ['project set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
     options: [JSON_OUT, ...COORDINATOR],
     positionals: [1, 1],

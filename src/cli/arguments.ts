@@ -20,6 +20,8 @@ export interface Shape {
   readonly options: readonly OptionSpec[];
   /** Least and most positional arguments. Null: a group, which takes none. */
   readonly positionals: readonly [number, number] | null;
+  /** The positional arguments as help shows them. */
+  readonly usage?: string;
   /** A group that does something of its own when it is given no subcommand. */
   readonly runs?: boolean;
   /** Everything after `--` or the first positional is handed over untouched. */

@@ -29,7 +29,10 @@ export function unknownCommand(token: string, position: number, words: string, s
 export function wrongCount(positionals: readonly string[], shape: Shape): UserError | undefined {
   if (shape.positionals === null) return undefined;
   const [least, most] = shape.positionals;
-  if (positionals.length < least) return usageError('Missing argument.', 'See --help for what to give.');
+  if (positionals.length < least) {
+    const missing = shape.usage?.replace(/[<>]/g, '');
+    return usageError(`Missing argument '${missing}'.`, 'See --help for what to give.');
+  }
   if (positionals.length > most)
     return usageError(`Got ${positionals.length - most} unexpected extra argument(s).`);
   return undefined;

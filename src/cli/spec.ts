@@ -5,7 +5,6 @@ import type { OptionSpec, Shape } from './arguments.ts';
 
 export interface CommandSpec extends Shape {
   readonly positionals: readonly [number, number];
-  /** The positional arguments as help shows them. */
   readonly usage: string;
   /** The first line is the summary. */
   readonly describe: readonly string[];

@@ -15,7 +15,7 @@ const SHAPES: Shapes = new Map([
   ['secret', { options: CONNECTION, positionals: null }],
   ['secret set', { options: [JSON_OUT, ...CONNECTION], positionals: [0, Number.POSITIVE_INFINITY] as const }],
   ['secret list', { options: [JSON_OUT, ...CONNECTION], positionals: [0, 0] as const }],
-  ['secret unset', { options: [JSON_OUT, ...CONNECTION], positionals: [1, 2] as const }],
+  ['secret unset', { options: [JSON_OUT, ...CONNECTION], positionals: [1, 2] as const, usage: '<KEY>...' }],
   ['usage', { options: [JSON_OUT], positionals: null, runs: true }],
   ['preview', { options: [JSON_OUT], positionals: [0, 9] as const, verbatim: true }],
 ]);
@@ -112,8 +112,8 @@ for (const [line, message, hint] of [
   ['secret list --host --json', "Option '--host' requires an argument.", undefined],
   ['secret list -p', "Option '-p' requires an argument.", undefined],
   ['secret list --port -- 1', "Option '--port' requires an argument.", undefined],
-  ['secret unset', 'Missing argument.', 'See --help for what to give.'],
-  ['secret unset --', 'Missing argument.', 'See --help for what to give.'],
+  ['secret unset', "Missing argument 'KEY...'.", 'See --help for what to give.'],
+  ['secret unset --', "Missing argument 'KEY...'.", 'See --help for what to give.'],
   ['secret unset a b c', 'Got 1 unexpected extra argument(s).', undefined],
   ['secret list x', 'Got 1 unexpected extra argument(s).', undefined],
 ] as const) {

@@ -138,7 +138,7 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   for (const [args, stderr] of [
-    [['unset'], 'Error: Missing argument.\nHint: See --help for what to give.\n'],
+    [['unset'], "Error: Missing argument 'KEY...'.\nHint: See --help for what to give.\n"],
     [['list', 'K'], 'Error: Got 1 unexpected extra argument(s).\n'],
     [['list', '--from-env'], 'Error: No such option: --from-env\n'],
     [['lst'], "Error: No such command 'lst'.\nHint: Did you mean `arcade secret list`?\n"],

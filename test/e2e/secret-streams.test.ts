@@ -40,13 +40,13 @@ describe('streams', { concurrency: 4 }, () => {
       'NO_COLOR=1 FORCE_COLOR=1 "$@" secret unset',
       2,
       '',
-      'Error: Missing argument.\nHint: See --help for what to give.\n',
+      "Error: Missing argument 'KEY...'.\nHint: See --help for what to give.\n",
     ],
     [
       'FORCE_COLOR=1 "$@" secret unset',
       2,
       '',
-      '\u001b[31mError:\u001b[39m Missing argument.\n\u001b[2mHint:\u001b[22m See --help for what to give.\n',
+      "\u001b[31mError:\u001b[39m Missing argument 'KEY...'.\n\u001b[2mHint:\u001b[22m See --help for what to give.\n",
     ],
     ['FORCE_COLOR=1 "$@" secret list | head -1', 0, '\u001b[1mTool Secrets\u001b[22m\n', ''],
   ] as const) {
