@@ -1,0 +1,51 @@
+/**
+ * Five hundred real commands as fast as this machine runs them, with PostHog there and with PostHog gone: how many
+ * flushers they start, how many live at once, how many are left. `node --import tsx test/bench/burst.ts`
+ */
+import { rmSync } from 'node:fs';
+import limit from 'p-limit';
+import { arcade } from '../support/cli.ts';
+import { accountOf, flushersOf } from '../support/flusher.ts';
+import { startPostHog } from '../support/posthog.ts';
+import { openSandbox } from '../support/sandbox.ts';
+import { until } from '../support/until.ts';
+
+const COMMANDS = Number(process.env.BURST_COMMANDS ?? 500);
+const TOGETHER = 6;
+/** Of one ten seconds. */
+const MOST_STARTED = 6;
+
+async function burst(isUp: boolean): Promise<boolean> {
+  const posthog = await startPostHog();
+  if (!isUp) await posthog.down();
+  const home = openSandbox();
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_bench' };
+  const seen = new Set<number>();
+  let most = 0;
+  const look = setInterval(() => {
+    const alive = flushersOf(home);
+    most = Math.max(most, alive.length);
+    for (const pid of alive) seen.add(pid);
+  }, 25);
+  const begun = performance.now();
+  const inTurn = limit(TOGETHER);
+  await Promise.all(
+    Array.from({ length: COMMANDS }, () => inTurn(() => arcade(home, ['secret', 'list'], { env }))),
+  );
+  const ms = performance.now() - begun;
+  await until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 11_000 });
+  clearInterval(look);
+  const { recorded, delivered, pending } = accountOf(home);
+  const distinct = new Set(posthog.stored().map(({ uuid }) => uuid)).size;
+  await posthog.close();
+  rmSync(home.home, { recursive: true, force: true });
+  console.log(
+    `${COMMANDS} commands with PostHog ${isUp ? 'there' : 'gone'} in ${(ms / 1000).toFixed(1)} s: ${recorded} recorded, ` +
+      `${delivered} delivered (${distinct} distinct at PostHog), ${pending} waiting; ` +
+      `${seen.size} flushers, ${most} at once, none left`,
+  );
+  const allowed = MOST_STARTED * Math.ceil(ms / 10_000);
+  return most <= 1 && seen.size <= allowed && recorded === COMMANDS && delivered + pending === COMMANDS;
+}
+
+for (const isUp of [true, false]) if (!(await burst(isUp))) process.exitCode = 1;
