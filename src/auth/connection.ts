@@ -36,6 +36,7 @@ export function engineUrl(options: ConnectionOptions, settings: Settings, creden
   }
   return baseUrl({
     host: host ?? settings.url ?? ARCADE.engineHost,
+    setting: host === undefined && settings.url !== undefined ? 'ARCADE_URL' : undefined,
     port,
     tls,
     noTls,
@@ -65,8 +66,10 @@ export function chosenCoordinatorUrl(
   if (host === undefined && port === undefined && !tls && !noTls)
     return coordinatorUrl(settings, credentials);
   const own = credentials.kind === 'none' ? null : credentials.coordinatorUrl;
+  const named = settings.url !== undefined ? 'ARCADE_URL' : own !== null ? 'coordinator_url' : undefined;
   return baseUrl({
     host: host ?? settings.url ?? own ?? ARCADE.coordinatorHost,
+    setting: host === undefined ? named : undefined,
     port,
     tls,
     noTls,

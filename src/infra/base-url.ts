@@ -19,7 +19,9 @@ interface Address {
 interface Connection {
   /** A host name or address; may carry a port and a scheme. */
   readonly host: string;
-  /** Ignored (but still checked) when the host carries a port of its own. */
+  /** The setting that names the host, where it is not `--host`: port and scheme given as options then win. */
+  readonly setting?: string | undefined;
+  /** Ignored (but still checked) when `--host` carries a port of its own. */
   readonly port?: string | number | undefined;
   readonly tls: boolean;
   /** Wins over `tls`. */
@@ -32,11 +34,13 @@ interface Connection {
  * The base URL for `--host`, `--port`, `--tls` and `--no-tls`: https, but http on the local machine.
  * Throws a usage error (`INVALID_URL`) for a host or port that no URL can hold.
  */
-export function baseUrl({ host, port, tls, noTls, localPort }: Connection): string {
-  const address = readAddress(host, '--host');
+export function baseUrl({ host, setting, port, tls, noTls, localPort }: Connection): string {
+  const source = setting ?? '--host';
+  const address = readAddress(host, source);
   const separatePort = port === undefined ? undefined : readPortOption(String(port));
   const wanted: Scheme | undefined = noTls ? 'http' : tls ? 'https' : undefined;
-  if (wanted !== undefined && address.scheme !== undefined && wanted !== address.scheme) {
+  const contradicts = wanted !== undefined && address.scheme !== undefined && wanted !== address.scheme;
+  if (contradicts && setting === undefined) {
     const option = noTls ? '--no-tls' : '--tls';
     throw refusal(
       `${option} contradicts the ${address.scheme}:// in --host.`,
@@ -44,7 +48,8 @@ export function baseUrl({ host, port, tls, noTls, localPort }: Connection): stri
     );
   }
   const scheme = wanted ?? address.scheme;
-  return compose({ ...address, scheme, port: address.port ?? separatePort }, localPort, '--host');
+  const [first, second] = setting === undefined ? [address.port, separatePort] : [separatePort, address.port];
+  return compose({ ...address, scheme, port: first ?? second }, localPort, source);
 }
 
 /**

@@ -190,6 +190,21 @@ test('a setting is read by the same rules, and named when it is refused', () => 
   assert.throws(() => parseBaseUrl('https://me:pw@host', 'ARCADE_URL', 9099), { message, exitCode: 2 });
 });
 
+test('port and scheme given as options win over what a setting says, and the setting is named', () => {
+  const url = (more: object): string =>
+    baseUrl({
+      host: 'https://arcade.internal:8443',
+      setting: 'ARCADE_URL',
+      ...NONE,
+      localPort: 9099,
+      ...more,
+    });
+  assert.equal(url({}), 'https://arcade.internal:8443');
+  assert.equal(url({ port: '9443' }), 'https://arcade.internal:9443');
+  assert.equal(url({ noTls: true }), 'http://arcade.internal:8443');
+  assert.throws(() => url({ host: 'a/b', port: '1' }), { message: 'ARCADE_URL cannot hold a path.' });
+});
+
 function outcome(connection: Omit<Parameters<typeof baseUrl>[0], 'localPort'>): string {
   try {
     return baseUrl({ ...connection, localPort: 9099 });
