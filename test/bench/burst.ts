@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import limit from 'p-limit';
 import { arcade } from '../support/cli.ts';
-import { accountOf, flushersOf } from '../support/flusher.ts';
+import { accountOf, flushersOf, watchFlushers } from '../support/flusher.ts';
 import { startPostHog } from '../support/posthog.ts';
 import { openSandbox } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
@@ -20,13 +20,7 @@ async function burst(isUp: boolean): Promise<boolean> {
   if (!isUp) await posthog.down();
   const home = openSandbox();
   const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_bench' };
-  const seen = new Set<number>();
-  let most = 0;
-  const look = setInterval(() => {
-    const alive = flushersOf(home);
-    most = Math.max(most, alive.length);
-    for (const pid of alive) seen.add(pid);
-  }, 25);
+  const watch = watchFlushers(home);
   const begun = performance.now();
   const inTurn = limit(TOGETHER);
   await Promise.all(
@@ -34,7 +28,7 @@ async function burst(isUp: boolean): Promise<boolean> {
   );
   const ms = performance.now() - begun;
   await until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 11_000 });
-  clearInterval(look);
+  watch.stop();
   const { recorded, delivered, pending } = accountOf(home);
   const distinct = new Set(posthog.stored().map(({ uuid }) => uuid)).size;
   await posthog.close();
@@ -42,10 +36,12 @@ async function burst(isUp: boolean): Promise<boolean> {
   console.log(
     `${COMMANDS} commands with PostHog ${isUp ? 'there' : 'gone'} in ${(ms / 1000).toFixed(1)} s: ${recorded} recorded, ` +
       `${delivered} delivered (${distinct} distinct at PostHog), ${pending} waiting; ` +
-      `${seen.size} flushers, ${most} at once, none left`,
+      `${watch.seen()} flushers, ${watch.most()} at once, none left`,
   );
   const allowed = MOST_STARTED * Math.ceil(ms / 10_000);
-  return most <= 1 && seen.size <= allowed && recorded === COMMANDS && delivered + pending === COMMANDS;
+  return (
+    watch.most() <= 1 && watch.seen() <= allowed && recorded === COMMANDS && delivered + pending === COMMANDS
+  );
 }
 
 for (const isUp of [true, false]) if (!(await burst(isUp))) process.exitCode = 1;

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startDetached } from '../../src/infra/detached.ts';
 import { arcade } from '../support/cli.ts';
-import { accountOf, FLUSHER_PROGRAM, flushersOf } from '../support/flusher.ts';
+import { accountOf, FLUSHER_PROGRAM, flushersOf, watchFlushers } from '../support/flusher.ts';
 import { startPostHog } from '../support/posthog.ts';
 import { appendFor } from '../support/queue.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
@@ -37,14 +37,8 @@ describe('many commands', { concurrency: true }, () => {
     const home = sandbox(t);
     const destination = { host: posthog.url, apiKey: 'phc_test' };
     const env = { HOME: home.home, ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
-    const seen = new Set<number>();
-    let most = 0;
-    const look = setInterval(() => {
-      const alive = flushersOf(home);
-      most = Math.max(most, alive.length);
-      for (const pid of alive) seen.add(pid);
-    }, 25);
-    t.after(() => clearInterval(look));
+    const watch = watchFlushers(home);
+    t.after(() => watch.stop());
     let started = 0;
     const begun = performance.now();
     for (let command = 0; command < 500; command += 1) {
@@ -57,7 +51,7 @@ describe('many commands', { concurrency: true }, () => {
     }
     await until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 11_000 });
     assert.ok(started >= 1 && started <= 6, `${started} were started`);
-    assert.ok(most <= 1, `${most} at once, of ${seen.size}`);
+    assert.ok(watch.most() <= 1, `${watch.most()} at once, of ${watch.seen()}`);
     // On a machine that is too busy to answer in time, some of them wait out a back-off.
     await arcade(home, ['usage', 'flush'], { env });
     assert.equal(posthog.stored().length, 500);

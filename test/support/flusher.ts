@@ -98,6 +98,25 @@ export function flushersOf(home: Sandbox): number[] {
     .filter((pid) => isFlusherOf(home, pid));
 }
 
+export interface Watch {
+  /** How many have been seen so far, and how many of them at once. */
+  readonly seen: () => number;
+  readonly most: () => number;
+  stop(): void;
+}
+
+/** Looks at the flushers of a home again and again, until it is stopped. */
+export function watchFlushers(home: Sandbox): Watch {
+  const seen = new Set<number>();
+  let most = 0;
+  const look = setInterval(() => {
+    const alive = flushersOf(home);
+    most = Math.max(most, alive.length);
+    for (const pid of alive) seen.add(pid);
+  }, 25);
+  return { seen: () => seen.size, most: () => most, stop: () => clearInterval(look) };
+}
+
 function isFlusherOf(home: Sandbox, pid: number): boolean {
   try {
     return (
