@@ -8,7 +8,7 @@ import { OBSTACLES, SECLUDED, tryObstacle, type Verdict } from '../support/deadl
 import { withoutNamespaces } from '../support/flusher.ts';
 
 const TRIES = Number(process.env.DEADLINE_TRIES ?? 10);
-const TOGETHER = Number(process.env.DEADLINE_TOGETHER ?? 2);
+const TOGETHER = Number(process.env.DEADLINE_TOGETHER ?? 1);
 const RECORDS = 20;
 const LIMIT_MS = 10_500;
 const MANY = 1_000_000;
