@@ -17,6 +17,8 @@ interface Opening {
   readonly lockWaitMs: number;
   /** Folder of the numbered migrations. */
   readonly migrations: string;
+  /** Told how long it took to bring the schema up to date; it may have had to wait for others. */
+  readonly migrated?: (ms: number) => void;
 }
 
 /**
@@ -45,8 +47,11 @@ function openIn(journal: Journal, path: string, opening: Opening): Sqlite.Databa
     if (journal === 'DELETE') leaveWal(db);
     const target = migrationsIn(opening.migrations);
     db.pragma('synchronous = NORMAL');
-    if (db.pragma('user_version', { simple: true }) !== target.version)
+    if (versionOf(db) !== target.version) {
+      const started = performance.now();
       migrate(db, target, journal, opening.lockWaitMs);
+      opening.migrated?.(performance.now() - started);
+    }
     db.pragma('foreign_keys = ON');
     return db;
   } catch (error) {

@@ -10,6 +10,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -30,7 +31,28 @@ export function writeAtomically(path: string, text: string): void {
 
 /** The same for a file of this program's own: a symbolic link is replaced, and what it leads to stays as it is. */
 export function replaceAtomically(target: string, text: string): void {
-  const temporary = join(dirname(target), `.${randomBytes(8).toString('hex')}.tmp`);
+  const draft = prepareAtomically(target, text);
+  try {
+    draft.publish();
+  } catch (error) {
+    draft.discard();
+    throw error;
+  }
+}
+
+/** A text that is safely on the disk, beside the file that it is to replace. */
+export interface Draft {
+  readonly text: string;
+  /** Puts it in the file's place. Throws the system's error. */
+  publish(): void;
+  /** Removes it, unless it has been published. Never throws. */
+  discard(): void;
+}
+
+/** The slow half of `replaceAtomically`. Throws the system's error; nothing is then left behind. */
+export function prepareAtomically(target: string, text: string): Draft {
+  const temporary = join(dirname(target), `.${process.pid}-${randomBytes(8).toString('hex')}.tmp`);
+  const discard = (): void => rmSync(temporary, { force: true });
   const file = openSync(temporary, 'wx', 0o600);
   try {
     try {
@@ -41,10 +63,45 @@ export function replaceAtomically(target: string, text: string): void {
     } finally {
       closeSync(file);
     }
-    renameSync(temporary, target);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard();
     throw error;
+  }
+  return { text, publish: () => renameSync(temporary, target), discard };
+}
+
+/** Removes what killed processes have left of `prepareAtomically` in a directory. Never throws. */
+export function removeLeftDrafts(directory: string): void {
+  try {
+    for (const name of readdirSync(directory)) {
+      const pid = /^\.(\d+)-[0-9a-f]{16}\.tmp$/.exec(name)?.[1];
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(directory, name), { force: true });
+    }
+  } catch {
+    return; // They are in nobody's way.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Waits until a file's content is on the disk, as far as the system can do that. Never throws. */
+export function syncFile(path: string): void {
+  try {
+    const file = openSync(path, 'r+');
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return; // It is gone, or the disk fails: nothing that the caller could mend.
   }
 }
 

@@ -60,9 +60,8 @@ function open(settings: Settings, debug: Debug): Spool | undefined {
   // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
   if (settings.directory === undefined || isRefused(settings.directory)) return undefined;
   try {
-    const started = performance.now();
     const spool = openSoundSpool(settings.directory, settings.program.migrations);
-    spool.limitWaiting(LIMITS.lockWaitMs - (performance.now() - started));
+    spool.limitWaiting(LIMITS.lockWaitMs - spool.waitedMs);
     return spool;
   } catch (error) {
     debug('the spool cannot be opened', error);

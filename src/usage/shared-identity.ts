@@ -4,7 +4,8 @@
  * what it says: it is never older than the database, and no state overwrites a later one.
  */
 import { randomUUID } from 'node:crypto';
-import { replaceAtomically } from '../infra/files.ts';
+import { type Draft, prepareAtomically, removeLeftDrafts, replaceAtomically } from '../infra/files.ts';
+import { findIntent, foresee, type Intent, isForeseen } from './export-intent.ts';
 import { readText, type SharedFile, stampOf, understand } from './shared-file.ts';
 import { type Installation, installationOf, type Spool, sharedFile } from './spool.ts';
 
@@ -15,15 +16,12 @@ interface Foreign {
   readonly undone: boolean;
 }
 
-/** Notes of writes that never came, kept until they have certainly been looked for. */
-const INTENTS_KEPT = 100;
 /**
- * Under a crowd of writers no state lasts long enough to be foreseen, and each further transaction may be the one
- * that waits too long for the lock. After so many tries, or such a wait, usage.json is written unforeseen: the
- * event is worth more than knowing, after a crash at that very moment, whose text is found there.
+ * In a crowd of writers each may find another state than the one that it has foreseen. After so many tries
+ * usage.json is written unforeseen: the event is worth more than knowing, after a crash at that very moment,
+ * whose text is found there.
  */
 const TRIES = 3;
-const CROWD_MS = 50;
 
 /**
  * What usage.json says, if it is not as we last wrote it: its identity, or 'broken' when it is missing or cannot
@@ -45,7 +43,7 @@ export function requestExport(spool: Spool): void {
 }
 
 interface IdentityWork<C, R> {
-  /** Changes who events are sent as; new anon_ids are drawn from `newAnonId`. May run several times. */
+  /** Changes who events are sent as; new anon_ids are drawn from `newAnonId`. May run several times, and be undone. */
   readonly change: (newAnonId: () => string) => C;
   /** The rest of the transaction; runs at most once. */
   readonly rest: (changed: C) => R;
@@ -61,47 +59,84 @@ class Unforeseen extends Error {
   }
 }
 
-interface Intent {
-  readonly text: string;
-  /** What another program has written there; null when that cannot be understood anyway. */
-  readonly replaces: string | null;
-}
-
 /**
  * Runs a transaction that may change the identity, and writes usage.json when that is due. Such a change
  * survives a power cut. A file that cannot be written stays due. Throws what `work` and the database throw;
  * nothing is then changed.
+ *
+ * What is to be written is noted first and made ready on the disk, so that the transaction that changes the
+ * identity has no more to do than to put it in its place: nobody waits for the disk while it is locked.
  */
 export function withIdentity<C, R>(spool: Spool, work: IdentityWork<C, R>): R {
+  const draw = drawing();
+  let draft: Draft | undefined;
+  try {
+    for (let tries = 1; ; tries += 1) {
+      const attempt: Attempt<C, R> = { ...work, newAnonId: draw(), draft, unforeseen: tries >= TRIES };
+      const came = spool.transaction(() => tryWith(spool, attempt));
+      if (came.kind === 'noted' || came.wrote) spool.sync();
+      if (came.kind === 'done') return came.result;
+      draft?.discard();
+      draft = draftOf(spool, came.text);
+    }
+  } finally {
+    draft?.discard();
+  }
+}
+
+/** New anon_ids; those that are drawn anew after each call are the same ones in the same order. */
+function drawing(): () => () => string {
   const drawn: string[] = [];
-  const called = performance.now();
-  let durable = false;
-  let crowded = false;
-  for (let tries = 1; ; tries += 1) {
+  return () => {
     let next = 0;
-    const newAnonId = (): string => {
+    return () => {
       const id = drawn[next] ?? randomUUID();
       drawn[next] = id;
       next += 1;
       return id;
     };
-    try {
-      return spool.transaction(() => {
-        crowded ||= tries >= TRIES || performance.now() - called > CROWD_MS;
-        const changed = work.change(newAnonId);
-        const intent = intentOf(spool);
-        const ready = durable && (crowded || (intent !== null && isForeseen(spool, intent)));
-        if (intent !== null && !ready) throw new Unforeseen(intent);
-        const result = work.rest(changed);
-        if (intent !== null) exportShared(spool, intent.text);
-        return result;
-      });
-    } catch (error) {
-      if (!(error instanceof Unforeseen)) throw error;
-      spool.makeDurable();
-      durable = true;
-      if (!crowded) spool.transaction(() => foresee(spool, error.intent));
-    }
+  };
+}
+
+interface Attempt<C, R> extends IdentityWork<C, R> {
+  readonly newAnonId: () => string;
+  readonly draft: Draft | undefined;
+  /** Writes usage.json in any case. */
+  readonly unforeseen: boolean;
+}
+
+type Outcome<R> =
+  | { readonly kind: 'done'; readonly result: R; readonly wrote: boolean }
+  /** Nothing has been done but to note what is to be written. */
+  | { readonly kind: 'noted'; readonly text: string };
+
+function tryWith<C, R>(spool: Spool, attempt: Attempt<C, R>): Outcome<R> {
+  const { change, rest, newAnonId, draft, unforeseen } = attempt;
+  try {
+    return spool.tentatively(() => {
+      const changed = change(newAnonId);
+      const intent = intentOf(spool);
+      if (intent === null) return { kind: 'done', result: rest(changed), wrote: false };
+      const foreseen = intent.text === draft?.text && isForeseen(spool, intent);
+      if (!foreseen && !unforeseen) throw new Unforeseen(intent);
+      const result = rest(changed);
+      exportShared(spool, intent.text, draft);
+      return { kind: 'done', result, wrote: true };
+    });
+  } catch (error) {
+    if (!(error instanceof Unforeseen)) throw error;
+    foresee(spool, error.intent);
+    return { kind: 'noted', text: error.intent.text };
+  }
+}
+
+/** The file to be, beside usage.json; undefined where none can be written. */
+function draftOf(spool: Spool, text: string): Draft | undefined {
+  removeLeftDrafts(spool.directory);
+  try {
+    return prepareAtomically(sharedFile(spool.directory), text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -119,32 +154,16 @@ function intentOf(spool: Spool): Intent | null {
   return { text: JSON.stringify(content, null, 2), replaces };
 }
 
-function exportShared(spool: Spool, text: string): void {
+function exportShared(spool: Spool, text: string, draft: Draft | undefined): void {
   const path = sharedFile(spool.directory);
   try {
-    replaceAtomically(path, text);
+    if (draft?.text === text) draft.publish();
+    else replaceAtomically(path, text);
   } catch {
     return; // Still due; the event is worth more than the file.
   }
   spool.statement('UPDATE installation SET export_stamp = ?, export_due = 0').run(stampOf(path));
   spool.statement('DELETE FROM export_intent WHERE text = ?').run(text);
-}
-
-function foresee(spool: Spool, intent: Intent): void {
-  if (isForeseen(spool, intent)) return;
-  const { text, replaces } = intent;
-  spool.statement('INSERT OR REPLACE INTO export_intent (text, replaces) VALUES (?, ?)').run(text, replaces);
-  spool
-    .statement('DELETE FROM export_intent WHERE id <= (SELECT max(id) FROM export_intent) - ?')
-    .run(INTENTS_KEPT);
-}
-
-/** What is there already can be written again without a trace. */
-function isForeseen(spool: Spool, { text, replaces }: Intent): boolean {
-  const noted = findIntent(spool, text);
-  return (
-    readText(sharedFile(spool.directory)) === text || (noted !== undefined && noted.replaces === replaces)
-  );
 }
 
 /**
@@ -162,9 +181,4 @@ function readForeign(spool: Spool, installation: Installation): Foreign | undefi
   if (understand(text)?.principalId != null) return { text, undone: true };
   const replaced = intent.replaces ?? '';
   return { text: replaced, undone: findIntent(spool, replaced) !== undefined };
-}
-
-function findIntent(spool: Spool, text: string): Intent | undefined {
-  const sql = 'SELECT text, replaces FROM export_intent WHERE text = ?';
-  return spool.statement(sql).get(text) as Intent | undefined;
 }

@@ -1,6 +1,6 @@
 /** SIGKILL at every point that matters; one more command and a drain later all is as if nothing had happened. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
@@ -140,4 +140,6 @@ async function verify(stage: Stage): Promise<void> {
     string
   >;
   assert.deepEqual(shared, { anon_id: aliases[0]?.properties.alias, linked_principal_id: account });
+  const left = readdirSync(home.directory).filter((name) => name.endsWith('.tmp'));
+  assert.deepEqual(left, [], 'no draft of usage.json is left');
 }
