@@ -1,8 +1,9 @@
 /** Many random histories: what they did in sum, and the first that went wrong, made short. */
 import { allEdges } from './edges.ts';
+import { historyOf } from './generator.ts';
 import { runHistory } from './history.ts';
 import { shrink } from './shrink.ts';
-import { historyOf, type Step } from './steps.ts';
+import type { Step } from './steps.ts';
 
 export interface Campaign {
   readonly histories: number;
