@@ -1,5 +1,6 @@
 /** Notes of what is about to be written to usage.json: after a crash its text is known to be ours. */
-import { readText } from './shared-file.ts';
+import { isSpent } from './identity-rows.ts';
+import { readText, understand } from './shared-file.ts';
 import { type Spool, sharedFile } from './spool.ts';
 
 export interface Intent {
@@ -23,14 +24,41 @@ export function foresee(spool: Spool, intent: Intent): void {
 
 /** Whether it has been noted. What is there already can be written again without a trace. */
 export function isForeseen(spool: Spool, { text, replaces }: Intent): boolean {
+  if (readText(sharedFile(spool.directory)) === text || isSame(text, replaces)) return true;
   const noted = findIntent(spool, text);
-  return (
-    readText(sharedFile(spool.directory)) === text || (noted !== undefined && noted.replaces === replaces)
-  );
+  return noted !== undefined && noted.replaces === replaces;
 }
 
-/** The note of that text, if there is one. */
-export function findIntent(spool: Spool, text: string): Intent | undefined {
+function isSame(text: string, replaces: string | null): boolean {
+  const [one, other] = [understand(text), understand(replaces ?? '')];
+  return one?.anonId === other?.anonId && one?.principalId === other?.principalId;
+}
+
+interface Origin {
+  readonly text: string;
+  /** It is also what a transaction of ours was about to write. */
+  readonly undone: boolean;
+}
+
+/**
+ * What counts of a text that is found in usage.json. Of one that a transaction of ours left there, which a crash
+ * then undid, what it replaced counts; but a link of an anon_id that is not spent stands, for the other program
+ * may have written the very same.
+ */
+export function originOf(spool: Spool, text: string): Origin {
+  const seen = new Set<string>();
+  for (let origin = text; ; ) {
+    const intent = findIntent(spool, origin);
+    if (intent === undefined) return { text: origin, undone: false };
+    const shared = understand(origin);
+    const isLink = shared !== undefined && shared.principalId !== null && !isSpent(spool, shared.anonId);
+    if (isLink || seen.has(origin)) return { text: origin, undone: true };
+    seen.add(origin);
+    origin = intent.replaces ?? '';
+  }
+}
+
+function findIntent(spool: Spool, text: string): Intent | undefined {
   const sql = 'SELECT text, replaces FROM export_intent WHERE text = ?';
   return spool.statement(sql).get(text) as Intent | undefined;
 }

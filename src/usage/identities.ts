@@ -1,16 +1,9 @@
 /** The identity's rows: what the rules of `identity.ts` decide, written down. */
-import {
-  type Binding,
-  type Identity,
-  type Observation,
-  reconcile,
-  rotate,
-  type SharedIdentity,
-  type Step,
-} from './identity.ts';
-import { insertIdentity, resumeIdentity, retire, updateIdentity } from './identity-rows.ts';
+import { type Binding, type Identity, type Observation, reconcile, rotate, type Step } from './identity.ts';
+import { insertIdentity, isSpent, resumeIdentity, retire, updateIdentity } from './identity-rows.ts';
 import { insertAlias } from './records.ts';
-import { readShared, requestExport } from './shared-identity.ts';
+import type { SharedFile } from './shared-file.ts';
+import { type News, readNews, requestExport } from './shared-identity.ts';
 import { type Installation, installationOf, type Spool } from './spool.ts';
 
 export interface StoredIdentity extends Identity {
@@ -47,12 +40,13 @@ export function observe(
   spool: Spool,
   installation: Installation,
   fingerprint: string | null | undefined,
-): { seen: Observation; fileIsOurs: boolean } {
+): { seen: Observation; news: News | null } {
   const principalId = typeof fingerprint === 'string' ? accountOf(spool, fingerprint) : null;
   const earlierAnonId = principalId === null ? null : earlierOf(spool, principalId);
-  const file = readShared(spool, installation);
-  const shared = file === null || file === 'broken' ? null : { ...file, spent: isSpent(spool, file.anonId) };
-  return { seen: { fingerprint, principalId, earlierAnonId, shared }, fileIsOurs: file === null };
+  const news = readNews(spool, installation);
+  const told = news?.shared;
+  const shared = told === undefined ? null : { ...told, spent: isSpent(spool, told.anonId) };
+  return { seen: { fingerprint, principalId, earlierAnonId, shared }, news };
 }
 
 /** Observes, applies the rules, and writes down what they decide. */
@@ -62,10 +56,10 @@ export function follow(
   { now, newAnonId }: { now: number; newAnonId: () => string },
 ): { identity: StoredIdentity; binding: Binding } {
   const current = currentIdentity(spool);
-  const { seen, fileIsOurs } = observe(spool, installationOf(spool), fingerprint);
+  const { seen, news } = observe(spool, installationOf(spool), fingerprint);
   // Whatever becomes of it, a changed file is followed once: our next export makes it ours again.
-  if (!fileIsOurs) requestExport(spool);
-  if (seen.shared?.spent) noteLink(spool, seen.shared, now);
+  if (news !== null) requestExport(spool);
+  if (news?.literal !== undefined) noteLink(spool, news.literal, now);
   const { steps, identity, binding } = reconcile(current, seen, newAnonId);
   let id = current?.id ?? 0;
   for (const step of steps) id = take(spool, id, step, now);
@@ -117,7 +111,7 @@ export function isLinked(spool: Spool, anonId: string): boolean {
 }
 
 /** The other program has linked, from an old usage.json, what is retired here: nothing may be sent as that any more. */
-function noteLink(spool: Spool, { anonId, principalId }: SharedIdentity, now: number): void {
+function noteLink(spool: Spool, { anonId, principalId }: SharedFile, now: number): void {
   if (principalId === null) return;
   spool
     .statement(
@@ -143,12 +137,4 @@ function earlierOf(spool: Spool, principalId: string): string | null {
     )
     .get(principalId) as { anon_id: string } | undefined;
   return row?.anon_id ?? null;
-}
-
-/** Whether an anon_id has had its time, or is no anon_id at all but somebody's account. */
-function isSpent(spool: Spool, anonId: string): boolean {
-  const sql = `SELECT 1 FROM identity WHERE (anon_id = @id AND (retired_at IS NOT NULL OR principal_id IS NOT NULL))
-       OR principal_id = @id
-     UNION ALL SELECT 1 FROM account WHERE principal_id = @id LIMIT 1`;
-  return spool.statement(sql).get({ id: anonId }) !== undefined;
 }

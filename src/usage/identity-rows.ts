@@ -62,3 +62,11 @@ export function retire(spool: Spool, id: number, ending: Ending, now: number): v
     )
     .run({ id, ending, now });
 }
+
+/** Whether an anon_id has had its time, or is no anon_id at all but somebody's account. */
+export function isSpent(spool: Spool, anonId: string): boolean {
+  const sql = `SELECT 1 FROM identity WHERE (anon_id = @id AND (retired_at IS NOT NULL OR principal_id IS NOT NULL))
+       OR principal_id = @id
+     UNION ALL SELECT 1 FROM account WHERE principal_id = @id LIMIT 1`;
+  return spool.statement(sql).get({ id: anonId }) !== undefined;
+}

@@ -9,7 +9,7 @@ import { appendToCopy, type CredentialsSeen } from './append.ts';
 import { type CommandName, type Execution, eventOf } from './event.ts';
 import { findRecord } from './inspect.ts';
 import { machineOf } from './recorder.ts';
-import { readShared } from './shared-identity.ts';
+import { readNews } from './shared-identity.ts';
 import { installationOf, type Spool } from './spool.ts';
 
 /** What stands for the values that only a run can have. */
@@ -93,8 +93,8 @@ function knownIds(copy: Spool): Set<string> {
     )
     .all() as { id: string | null }[];
   const known = new Set(rows.map((row) => row.id ?? ''));
-  const shared = readShared(copy, installationOf(copy));
-  if (shared !== null && shared !== 'broken') {
+  const shared = readNews(copy, installationOf(copy))?.shared;
+  if (shared !== undefined) {
     known.add(shared.anonId);
     if (shared.principalId !== null) known.add(shared.principalId);
   }

@@ -5,16 +5,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Draft, prepareAtomically, removeLeftDrafts, replaceAtomically } from '../infra/files.ts';
-import { findIntent, foresee, type Intent, isForeseen } from './export-intent.ts';
+import { foresee, type Intent, isForeseen, originOf } from './export-intent.ts';
 import { readText, type SharedFile, stampOf, understand } from './shared-file.ts';
 import { type Installation, installationOf, type Spool, sharedFile } from './spool.ts';
-
-/** A text of another program's in usage.json; '' when there is none. */
-interface Foreign {
-  readonly text: string;
-  /** It is also what a transaction of ours was about to write. */
-  readonly undone: boolean;
-}
 
 /**
  * In a crowd of writers each may find another state than the one that it has foreseen. After so many tries
@@ -23,18 +16,21 @@ interface Foreign {
  */
 const TRIES = 3;
 
-/**
- * What usage.json says, if it is not as we last wrote it: its identity, or 'broken' when it is missing or cannot
- * be understood; it is then to be written again. Null: nothing has changed.
- */
-export function readShared(
-  spool: Spool,
-  installation: Installation,
-): (SharedFile & { readonly undone: boolean }) | 'broken' | null {
-  const foreign = readForeign(spool, installation);
-  if (foreign === undefined) return null;
-  const shared = understand(foreign.text);
-  return shared === undefined ? 'broken' : { ...shared, undone: foreign.undone };
+/** What usage.json says, if it is not as we last wrote it. */
+export interface News {
+  /** What it says; undefined when it is missing or cannot be understood. It is then to be written again. */
+  readonly literal: SharedFile | undefined;
+  /** What counts of it: after a crash of ours that may be what was there before. */
+  readonly shared: (SharedFile & { readonly undone: boolean }) | undefined;
+}
+
+/** Null: nothing has changed. */
+export function readNews(spool: Spool, installation: Installation): News | null {
+  const text = readForeign(spool, installation);
+  if (text === undefined) return null;
+  const origin = originOf(spool, text);
+  const shared = understand(origin.text);
+  return { literal: understand(text), shared: shared && { ...shared, undone: origin.undone } };
 }
 
 /** Notes that usage.json is to be written. */
@@ -114,8 +110,9 @@ function tryWith<C, R>(spool: Spool, attempt: Attempt<C, R>): Outcome<R> {
   const { change, rest, newAnonId, draft, unforeseen } = attempt;
   try {
     return spool.tentatively(() => {
+      const replaces = theirs(spool);
       const changed = change(newAnonId);
-      const intent = intentOf(spool);
+      const intent = intentOf(spool, replaces);
       if (intent === null) return { kind: 'done', result: rest(changed), wrote: false };
       const foreseen = intent.text === draft?.text && isForeseen(spool, intent);
       if (!foreseen && !unforeseen) throw new Unforeseen(intent);
@@ -141,7 +138,7 @@ function draftOf(spool: Spool, text: string): Draft | undefined {
 }
 
 /** What is to be written if that is due; nothing is written once the person has refused. */
-function intentOf(spool: Spool): Intent | null {
+function intentOf(spool: Spool, replaces: string | null): Intent | null {
   const installation = installationOf(spool);
   if (installation.consent === 0 || installation.export_due === 0) return null;
   const current = spool
@@ -149,8 +146,6 @@ function intentOf(spool: Spool): Intent | null {
     .get() as { anon_id: string; principal_id: string | null } | undefined;
   if (current === undefined) return null;
   const content = { anon_id: current.anon_id, linked_principal_id: current.principal_id };
-  const foreign = readForeign(spool, installation)?.text ?? '';
-  const replaces = understand(foreign) === undefined ? null : foreign;
   return { text: JSON.stringify(content, null, 2), replaces };
 }
 
@@ -166,19 +161,18 @@ function exportShared(spool: Spool, text: string, draft: Draft | undefined): voi
   spool.statement('DELETE FROM export_intent WHERE text = ?').run(text);
 }
 
-/**
- * What another program has written, undefined if the text is ours. Of a text that a transaction of ours left there,
- * which a crash then undid, what it replaced counts; but a link stands, for the other program may have written the
- * very same.
- */
-function readForeign(spool: Spool, installation: Installation): Foreign | undefined {
+/** The text of usage.json, undefined if it is as we last wrote it; '' when there is none. */
+function readForeign(spool: Spool, installation: Installation): string | undefined {
   const path = sharedFile(spool.directory);
   const stamp = stampOf(path);
   if (stamp !== null && stamp === installation.export_stamp) return undefined;
-  const text = readText(path) ?? '';
-  const intent = findIntent(spool, text);
-  if (intent === undefined) return { text, undone: false };
-  if (understand(text)?.principalId != null) return { text, undone: true };
-  const replaced = intent.replaces ?? '';
-  return { text: replaced, undone: findIntent(spool, replaced) !== undefined };
+  return readText(path) ?? '';
+}
+
+/** What another program has written there and no transaction of ours has followed yet; null when there is nothing. */
+function theirs(spool: Spool): string | null {
+  const text = readForeign(spool, installationOf(spool));
+  if (text === undefined) return null;
+  const origin = originOf(spool, text).text;
+  return understand(origin) === undefined ? null : origin;
 }

@@ -9,7 +9,9 @@ export interface Campaign {
   readonly histories: number;
   readonly failure: { seed: number; violations: readonly string[]; steps: readonly Step[] } | null;
   readonly counts: ReadonlyMap<string, number>;
-  /** Edges of the state machine that no history took. */
+  /** How many edges the state machine has. */
+  readonly edges: number;
+  /** Those that no history took. */
   readonly missedEdges: readonly string[];
 }
 
@@ -19,6 +21,7 @@ const EDGE = 'edge ';
 export async function runCampaign(first: number, histories: number): Promise<Campaign> {
   const counts = new Map<string, number>();
   const missed = allEdges();
+  const edges = missed.size;
   for (let seed = first; seed < first + histories; seed += 1) {
     const outcome = await runHistory(historyOf(seed), seed);
     for (const [what, many] of outcome.counts) {
@@ -30,11 +33,12 @@ export async function runCampaign(first: number, histories: number): Promise<Cam
         histories: seed - first + 1,
         failure: await shorten(seed, outcome.violations),
         counts,
-        missedEdges: [],
+        edges,
+        missedEdges: [...missed],
       };
     }
   }
-  return { histories, failure: null, counts, missedEdges: [...missed] };
+  return { histories, failure: null, counts, edges, missedEdges: [...missed] };
 }
 
 /** A failure as a person can read it, and paste it into the corpus. */

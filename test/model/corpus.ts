@@ -204,4 +204,13 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'python logout' },
     { do: 'drain', shell: 0, impatient: true },
   ],
+  'a link of the other program under a login that was killed when it had gone back to an earlier identity': [
+    { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
+    { do: 'remove' },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'python login', as: { who: 'B', via: 'key 2' } },
+    { do: 'login', as: { who: 'A', via: 'key 1' }, known: true, tracked: true, kill: 'after usage.json' },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'replace', as: { who: 'C', via: 'oauth' } },
+  ],
 };
