@@ -111,7 +111,7 @@ const WRITER = `
   while (!existsSync(path + '.stop')) {
     const db = new Database(path, { timeout: 60_000 });
     db.pragma('journal_mode = ' + mode);
-    db.pragma('synchronous = ' + (mode === 'WAL' ? 'OFF' : ['OFF', 'NORMAL'][random(2)]));
+    db.pragma('synchronous = ' + (mode === 'WAL' || random(10) > 0 ? 'OFF' : 'NORMAL'));
     db.pragma('cache_size = ' + [1, 2000][random(2)]);
     db.pragma('wal_autocheckpoint = ' + [0, 5, 50][random(3)]);
     const move = db.transaction((n, by) => {
@@ -196,7 +196,7 @@ async function readBesideWriters(t: TestContext, mode: string): Promise<void> {
   let readings = 0;
   let restless = 0;
   const deadline = performance.now() + 60_000;
-  while ((seen.size <= 20 || readings < 50) && performance.now() < deadline) {
+  while ((seen.size <= 10 || readings < 30) && performance.now() < deadline) {
     try {
       const image = new Database(readDatabaseImage(path));
       assert.equal(image.pragma('integrity_check', { simple: true }), 'ok');
@@ -217,6 +217,6 @@ async function readBesideWriters(t: TestContext, mode: string): Promise<void> {
   }
   writeFileSync(`${path}.stop`, '');
   for (const { exitCode, stderr } of await Promise.all(writers)) assert.equal(exitCode, 0, stderr);
-  assert.ok(seen.size > 20, `${seen.size} states in ${readings} readings, ${restless} times restless`);
+  assert.ok(seen.size > 10, `${seen.size} states in ${readings} readings, ${restless} times restless`);
   assert.ok(restless < readings, `${restless} of ${readings} readings found no quiet moment`);
 }
