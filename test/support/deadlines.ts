@@ -93,7 +93,7 @@ export const OBSTACLES: Readonly<Record<string, Obstacle>> = {
   'database lock held from the answer on': async ({ home, posthog, env }) => {
     posthog.fault({ kind: 'delay', ms: 200 });
     const started = startFlusher(home, env);
-    await until(() => posthog.requests.length > 0, { what: 'the request', timeoutMs: 30_000 });
+    await requested(posthog, started);
     void started.ended.then(holdLock(home));
     return started;
   },
@@ -101,13 +101,22 @@ export const OBSTACLES: Readonly<Record<string, Obstacle>> = {
     posthog.fault({ kind: 'hang' }, Number.POSITIVE_INFINITY);
     const at = performance.now();
     const started = startFlusher(home, env);
-    await until(() => posthog.requests.length > 0, { what: 'the request', timeoutMs: 30_000 });
+    await requested(posthog, started);
     signal(started.pid, 'SIGSTOP');
     await until(() => performance.now() - at > 9_000, { what: 'nine seconds' });
     signal(started.pid, 'SIGCONT');
     return started;
   },
 };
+
+/** Waits for the first request; on a very busy machine the flusher's time may be up before it. */
+async function requested(posthog: PostHog, started: Started): Promise<void> {
+  let ended = false;
+  void started.ended.then(() => {
+    ended = true;
+  });
+  await until(() => ended || posthog.requests.length > 0, { what: 'the request', timeoutMs: 30_000 });
+}
 
 /** On a very busy machine its time may be up before its request has been seen: then it has ended. */
 function signal(pid: number, name: NodeJS.Signals): void {
