@@ -1,5 +1,5 @@
 /** What a person may see of the spool, read from a copy of it (`store.ts`), so that all of it belongs together. */
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { isBusy, openReadOnly } from '../infra/database.ts';
 import type { WireRecord } from '../infra/posthog.ts';
 import type { Settings } from '../settings.ts';
@@ -81,7 +81,8 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
  */
 export function isFlusherAlive(directory: string): boolean {
   const path = lockFile(directory);
-  if (!existsSync(path)) return false;
+  // Opening a FIFO to read it would wait for somebody to write to it.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
   try {
     const db = openReadOnly(path, 0);
     try {

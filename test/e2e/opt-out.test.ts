@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { execa, execaSync } from 'execa';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
+import { directoryState } from '../support/directory.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 
@@ -74,7 +75,7 @@ interface Traced {
 /** The system calls of one command that matter here. */
 async function trace(home: Sandbox, extra: Record<string, string>): Promise<Traced> {
   const log = join(home.home, 'trace');
-  const calls = 'trace=openat,open,creat,mkdir,mkdirat,rename,renameat2,unlink,unlinkat,connect,execve';
+  const calls = 'trace=%file,%network,%process';
   const env = { ...baseEnvironment(home), ...environment(), ...extra };
   await execa(
     'strace',
@@ -84,7 +85,11 @@ async function trace(home: Sandbox, extra: Record<string, string>): Promise<Trac
   const lines = readFileSync(log, 'utf8')
     .split('\n')
     .filter((line) => !/ = -1 /.test(line) || line.includes('EINPROGRESS'));
-  const writes = lines.filter((line) => /O_(?:WRONLY|RDWR|CREAT)|mkdir|rename|unlink|creat\(/.test(line));
+  const writes = lines.filter((line) =>
+    /O_(?:WRONLY|RDWR|CREAT)|mkdir|mknod|rename|unlink|link\(|linkat\(|creat\(|chmod|chown|utime|truncate/.test(
+      line,
+    ),
+  );
   return {
     written: writes.filter((line) => line.includes('.arcade')),
     connected: lines.filter((line) => line.includes('connect(') && line.includes('AF_INET')),
@@ -98,8 +103,17 @@ test('an opted-out command opens no socket but its own, starts nothing and write
   const fresh = sandbox(t);
   const used = sandbox(t);
   await arcade(used, ['secret', 'list'], { env: environment() });
-  for (const home of [fresh, used]) {
-    const traced = await trace(home, { DO_NOT_TRACK: '1' });
+  const refused = sandbox(t);
+  await arcade(refused, ['secret', 'list'], { env: environment() });
+  await arcade(refused, ['usage', 'disable']);
+  for (const [home, off] of [
+    [fresh, { DO_NOT_TRACK: '1' }],
+    [used, { ARCADE_USAGE_TRACKING: '0' }],
+    [refused, {}],
+  ] as const) {
+    const before = directoryState(home.directory);
+    const traced = await trace(home, off);
+    assert.deepEqual(directoryState(home.directory), before);
     assert.deepEqual(traced.written, []);
     assert.equal(traced.started, 1);
     assert.ok(traced.connected.length > 0, 'its own call is seen');

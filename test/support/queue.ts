@@ -134,7 +134,8 @@ export function captureOf(identityId: number, distinctId: string): Parameters<ty
   };
 }
 
-function command(
+/** One command's event; true when it asks for a flusher. */
+export function command(
   spool: Spool,
   now: number,
   { online = false, maxRecords = 10_000 }: { online?: boolean; maxRecords?: number },

@@ -1,0 +1,227 @@
+/** `.arcade` is written to only where it is the user's alone; elsewhere nothing is recorded, and the doctor says why. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { execa } from 'execa';
+import { openSpool } from '../../src/usage/spool.ts';
+import { type Arcade, startArcade } from '../support/arcade.ts';
+import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
+import { directoryState } from '../support/directory.ts';
+import { command, MIGRATIONS } from '../support/queue.ts';
+import { openSandbox, type Sandbox, sandbox } from '../support/sandbox.ts';
+
+const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
+
+let server: Arcade;
+before(async () => {
+  server = await startArcade();
+});
+after(() => server.close());
+
+const signedIn = (): Record<string, string> => ({
+  ARCADE_URL: server.url,
+  ARCADE_API_KEY: server.user('A').api_keys[0] ?? '',
+});
+const list = (home: Sandbox, env: Record<string, string> = {}) =>
+  arcade(home, ['secret', 'list'], { env: { ...signedIn(), ...env } });
+const notRoot = process.getuid?.() !== 0 && 'only root can make files of others and become somebody else';
+
+const FILES = [
+  'usage.db',
+  'usage.db-wal',
+  'usage.db-shm',
+  'usage.db-journal',
+  'usage.lock',
+  'usage.repair.lock',
+];
+
+/** How a file of ours can be somebody else's. `other` is a file outside of `.arcade`. */
+const GUISES: Readonly<Record<string, { make: (path: string, other: string) => void; words: RegExp }>> = {
+  'a symbolic link': {
+    make: (path, other) => {
+      rmSync(path, { force: true });
+      symlinkSync(other, path);
+    },
+    words: /is a symbolic link/,
+  },
+  'a symbolic link to nothing': {
+    make: (path, other) => {
+      rmSync(path, { force: true });
+      symlinkSync(`${other}.none`, path);
+    },
+    words: /is a symbolic link/,
+  },
+  'a hard link': {
+    make: (path, other) => {
+      if (existsSync(path)) renameSync(path, other);
+      linkSync(other, path);
+    },
+    words: /under another name/,
+  },
+  'a folder': {
+    make: (path) => {
+      rmSync(path, { force: true });
+      mkdirSync(path);
+    },
+    words: /is not a file/,
+  },
+  'a FIFO': {
+    make: (path) => {
+      rmSync(path, { force: true });
+      execFileSync('mkfifo', [path]);
+    },
+    words: /is not a file/,
+  },
+  "somebody else's": {
+    make: (path) => {
+      if (!existsSync(path)) writeFileSync(path, '');
+      chownSync(path, 12345, 12345);
+    },
+    words: /belongs to another user \(12345\)/,
+  },
+};
+
+describe('a file of the spool that is not ours', { concurrency: 3 }, () => {
+  for (const name of FILES) {
+    for (const [guise, { make, words }] of Object.entries(GUISES)) {
+      test(`${name} as ${guise}: nothing is written anywhere, and the doctor says so`, {
+        skip: guise === "somebody else's" && notRoot,
+      }, async (t) => {
+        const home = sandbox(t);
+        await list(home);
+        const outside = join(home.home, 'outside');
+        mkdirSync(outside);
+        writeFileSync(join(outside, 'other'), 'not to be touched');
+        make(join(home.directory, name), join(outside, 'other'));
+        const before = [directoryState(home.directory), directoryState(outside)];
+        const untracked = await list(home, { ARCADE_USAGE_TRACKING: '0' });
+        assert.deepEqual(await list(home), untracked);
+        assert.equal(untracked.exitCode, 0);
+        await arcade(home, ['usage', 'flush'], { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+        assert.deepEqual([directoryState(home.directory), directoryState(outside)], before);
+        const { exitCode, stdout } = await arcade(home, ['usage', 'doctor']);
+        assert.equal(exitCode, 1);
+        assert.match(stdout, words);
+        assert.ok(stdout.includes(`${name} `), stdout);
+      });
+    }
+  }
+});
+
+test('a folder that anybody may write to is not used, and the doctor says so', async (t) => {
+  const home = sandbox(t);
+  mkdirSync(home.directory);
+  chmodSync(home.directory, 0o777);
+  const ran = await list(home);
+  assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
+  assert.deepEqual(readdirSync(home.directory), []);
+  const { exitCode, stdout } = await arcade(home, ['usage', 'doctor']);
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /anybody may write to the \.arcade folder/);
+  chmodSync(home.directory, 0o700);
+  await list(home);
+  assert.ok(existsSync(join(home.directory, 'usage.db')));
+});
+
+test('usage.json that is a link is replaced, and what it leads to stays as it is', async (t) => {
+  const home = sandbox(t);
+  const other = join(home.home, 'other');
+  writeFileSync(other, 'not to be touched', { mode: 0o644 });
+  mkdirSync(home.directory);
+  symlinkSync(other, join(home.directory, 'usage.json'));
+  await list(home);
+  assert.equal(readFileSync(other, 'utf8'), 'not to be touched');
+  assert.equal(statSync(other).mode & 0o777, 0o644);
+  const found = lstatSync(join(home.directory, 'usage.json'));
+  assert.ok(found.isFile());
+  assert.equal(found.mode & 0o777, 0o600);
+});
+
+test('commands that look at usage.json do not wait for a FIFO in its place', async (t) => {
+  const home = sandbox(t);
+  await list(home);
+  rmSync(join(home.directory, 'usage.json'));
+  execFileSync('mkfifo', ['-m', '600', join(home.directory, 'usage.json')]);
+  for (const words of [['doctor'], ['status'], ['identity'], ['reset', '--yes'], ['disable']])
+    assert.equal((await arcade(home, ['usage', ...words])).exitCode, 0, words[0]);
+});
+
+const UMASKS = ['0', '2', '5', '7'].flatMap((a, _, all) =>
+  all.flatMap((b) => all.map((c) => Number.parseInt(a + b + c, 8))),
+);
+
+test('every file is for its owner alone under umasks from 000 to 777', () => {
+  const usual = process.umask();
+  for (const umask of UMASKS) {
+    const home = openSandbox();
+    try {
+      process.umask(umask);
+      const spool = openSpool(home.directory, MIGRATIONS);
+      command(spool, Date.now(), {});
+      // While it is open, for its log is there.
+      const names = readdirSync(home.directory);
+      assert.ok(
+        ['usage.db', 'usage.db-wal', 'usage.db-shm', 'usage.json'].every((name) => names.includes(name)),
+      );
+      for (const name of names)
+        assert.equal(modeOf(join(home.directory, name)), 0o600, `${name}, umask ${umask.toString(8)}`);
+      assert.equal(modeOf(home.directory), 0o700, `umask ${umask.toString(8)}`);
+      spool.close();
+    } finally {
+      process.umask(usual);
+      rmSync(home.home, { recursive: true });
+    }
+  }
+});
+
+test('sudo leaves nothing behind that is in the way of the next command', { skip: notRoot }, async (t) => {
+  const home = sandbox(t);
+  const user = server.user('A');
+  home.signInWithTokens({
+    tokens: server.issueTokens(user, { expiresInSeconds: -10 }),
+    email: user.email,
+    coordinatorUrl: server.coordinator.url,
+    context: null,
+  });
+  const id = 12345;
+  execFileSync('chown', ['-R', `${id}:${id}`, home.home]);
+  const asUser = (words: readonly string[]) =>
+    execa(
+      'setpriv',
+      [`--reuid=${id}`, `--regid=${id}`, '--clear-groups', process.execPath, '--', PROGRAM, ...words],
+      { env: baseEnvironment(home), extendEnv: false, reject: false, cwd: home.home },
+    );
+  const owners = (): (readonly [string, number])[] =>
+    readdirSync(home.home, { recursive: true }).map((name) => [
+      String(name),
+      lstatSync(join(home.home, String(name))).uid,
+    ]);
+  for (const first of ['sudo', 'user'] as const) {
+    if (first === 'user') await asUser(['whoami']);
+    // The login has expired: root renews it.
+    for (const words of [['whoami'], ['secret', 'list'], ['usage', 'flush'], ['usage', 'disable']])
+      await arcade(home, words, { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+    for (const [name, uid] of owners()) assert.equal(uid, id, name);
+    const ran = await asUser(['whoami']);
+    assert.equal(ran.exitCode, 0, ran.stderr);
+    const { stdout } = await asUser(['usage', 'status', '--json']);
+    const { ledger } = JSON.parse(stdout) as { ledger: { recorded: number } };
+    assert.equal(ledger.recorded, first === 'sudo' ? 1 : 3);
+  }
+});
