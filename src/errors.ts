@@ -56,6 +56,9 @@ export const RECORDED_MESSAGES = {
 /** The `error_code` of a usage event, and of `UserError`. */
 export type ErrorCode = keyof typeof RECORDED_MESSAGES;
 
+/** The `error_message` of a usage event. */
+export type RecordedMessage = (typeof RECORDED_MESSAGES)[ErrorCode];
+
 /** Exit codes that a command promises. */
 export const EXIT = { done: 0, failed: 1, usage: 2, hangup: 129, interrupted: 130, terminated: 143 } as const;
 

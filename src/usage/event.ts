@@ -2,7 +2,15 @@
  * What is recorded: the closed list of events and of their properties. A value that is not of one of these
  * types does not type-check, and none of them can hold what a person typed or a server said.
  */
-import { type ErrorCode, RECORDED_MESSAGES } from '../errors.ts';
+import { type ErrorCode, RECORDED_MESSAGES, type RecordedMessage } from '../errors.ts';
+
+declare const origin: unique symbol;
+/** A string by where it comes from. No other string is one, so what a person typed does not type-check as it. */
+type From<Origin extends string> = string & { readonly [origin]: Origin };
+/** Made in `machine.ts` alone. */
+export type FromMachine = From<'machine'>;
+/** What has the form of an id: see `isReference`. */
+type Reference = From<'reference'>;
 
 /** Every command that is tracked. */
 export type CommandName =
@@ -25,20 +33,20 @@ export type EventName = 'CLI execution succeeded' | 'CLI execution failed';
 /** Properties of a capture, in the order in which they are written down. */
 export interface EventProperties {
   readonly command_name: CommandName;
-  readonly cli_version: string;
+  readonly cli_version: FromMachine;
   readonly runtime_language: 'node';
-  readonly runtime_version: string;
-  readonly os_type: string;
-  readonly os_release: string;
+  readonly runtime_version: FromMachine;
+  readonly os_type: FromMachine;
+  readonly os_release: FromMachine;
   /** Whole milliseconds from the start of the process to its result. */
   readonly duration_ms: number;
   /** Seconds of a clock that never steps; their difference is the duration, they say nothing of the date. */
   readonly device_start_timestamp: number;
   readonly device_end_timestamp: number;
-  readonly org_id?: string;
-  readonly project_id?: string;
+  readonly org_id?: Reference;
+  readonly project_id?: Reference;
   readonly error_code?: ErrorCode;
-  readonly error_message?: string;
+  readonly error_message?: RecordedMessage;
 }
 
 /** How a command ended. `failure` is null when it succeeded. */
@@ -53,10 +61,10 @@ export interface Execution {
 
 /** The machine, as far as it is recorded. */
 export interface Machine {
-  readonly cliVersion: string;
-  readonly runtimeVersion: string;
-  readonly osType: string;
-  readonly osRelease: string;
+  readonly cliVersion: FromMachine;
+  readonly runtimeVersion: FromMachine;
+  readonly osType: FromMachine;
+  readonly osRelease: FromMachine;
 }
 
 /** The event of one execution. */
@@ -85,7 +93,7 @@ export function eventOf(
 }
 
 /** An id as Arcade's servers make them. What somebody wrote into the credentials file instead stays there. */
-function isReference(id: string | undefined): id is string {
+function isReference(id: string | undefined): id is Reference {
   return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id);
 }
 

@@ -8,7 +8,7 @@ import type { Settings } from '../settings.ts';
 import { appendToCopy, type CredentialsSeen } from './append.ts';
 import { type CommandName, type Execution, eventOf } from './event.ts';
 import { findRecord } from './inspect.ts';
-import { machineOf } from './recorder.ts';
+import { machineOf } from './machine.ts';
 import { readNews } from './shared-identity.ts';
 import { installationOf, type Spool } from './spool.ts';
 
@@ -42,7 +42,7 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
   const { command, failure, credentials, context } = around;
   const { name, properties } = eventOf(
     { command, failure, context, startedAt: STAND_IN.seconds, endedAt: STAND_IN.seconds },
-    machineOf(settings),
+    machineOf(settings.program),
   );
   let previewed: Previewed | undefined;
   try {

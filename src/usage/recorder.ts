@@ -4,11 +4,11 @@
  */
 
 import { writeSync } from 'node:fs';
-import { release, type } from 'node:os';
 import { LIMITS, type Settings } from '../settings.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { openSoundSpool, withSoundSpool } from './damage.ts';
-import { type Execution, eventOf, type Machine } from './event.ts';
+import { type Execution, eventOf } from './event.ts';
+import { machineOf } from './machine.ts';
 import { installationOf, isRefused, type Spool } from './spool.ts';
 import { isWakeLikely } from './wake.ts';
 
@@ -70,7 +70,7 @@ function open(settings: Settings, debug: Debug): Spool | undefined {
 }
 
 function record(spool: Spool, execution: Execution, who: Recording, settings: Settings): boolean {
-  const { name, properties } = eventOf(execution, machineOf(settings));
+  const { name, properties } = eventOf(execution, machineOf(settings.program));
   const appended = append(spool, {
     ...who,
     name,
@@ -82,17 +82,6 @@ function record(spool: Spool, execution: Execution, who: Recording, settings: Se
     showNotice: () => void writeSync(2, NOTICE),
   });
   return appended !== 'refused' && appended.wake;
-}
-
-/** This machine, as far as it is recorded. */
-export function machineOf(settings: Settings): Machine {
-  const system = type();
-  return {
-    cliVersion: settings.program.version,
-    runtimeVersion: process.versions.node,
-    osType: system === 'Windows_NT' ? 'Windows' : system,
-    osRelease: release(),
-  };
 }
 
 function attempt(debug: Debug, work: () => boolean): boolean {

@@ -1,5 +1,7 @@
 /** A command of ours: a process that others may overtake and that may be killed. */
+
 import { append } from '../../src/usage/append.ts';
+import type { FromMachine } from '../../src/usage/event.ts';
 import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
 import type { Change } from './oracle.ts';
@@ -47,11 +49,11 @@ export function record(run: Run, recording: Recording): void {
       name: 'CLI execution succeeded',
       properties: {
         command_name: change ?? 'secret.list',
-        cli_version: '1.0.0',
+        cli_version: '1.0.0' as FromMachine,
         runtime_language: 'node',
-        runtime_version: '20',
-        os_type: 'Linux',
-        os_release: '6',
+        runtime_version: '20' as FromMachine,
+        os_type: 'Linux' as FromMachine,
+        os_release: '6' as FromMachine,
         duration_ms: 1,
         device_start_timestamp: label,
         device_end_timestamp: label,

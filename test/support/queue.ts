@@ -1,8 +1,10 @@
 /** A spool with a clock of the test's own, and a server whose answers the test writes, all in this process. */
+
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Answer, WireRecord } from '../../src/infra/posthog.ts';
 import { append } from '../../src/usage/append.ts';
+import type { FromMachine } from '../../src/usage/event.ts';
 import { type RunOutcome, runFlusher } from '../../src/usage/flusher-run.ts';
 import { insertAlias, insertCapture } from '../../src/usage/records.ts';
 import { openSpool, type Spool } from '../../src/usage/spool.ts';
@@ -38,11 +40,11 @@ export interface Queue {
 
 const PROPERTIES = {
   command_name: 'secret.list',
-  cli_version: '0.1.0',
+  cli_version: '0.1.0' as FromMachine,
   runtime_language: 'node',
-  runtime_version: '20.20.2',
-  os_type: 'Linux',
-  os_release: '6.1.0',
+  runtime_version: '20.20.2' as FromMachine,
+  os_type: 'Linux' as FromMachine,
+  os_release: '6.1.0' as FromMachine,
   duration_ms: 150,
   device_start_timestamp: 1,
   device_end_timestamp: 1.15,

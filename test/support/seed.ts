@@ -1,6 +1,6 @@
 /** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
 import { join } from 'node:path';
-import type { CommandName } from '../../src/usage/event.ts';
+import type { CommandName, FromMachine } from '../../src/usage/event.ts';
 import { insertAlias, insertCapture } from '../../src/usage/records.ts';
 import { openSpool } from '../../src/usage/spool.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -57,11 +57,11 @@ function captureOf(i: number, identityId: number): Parameters<typeof insertCaptu
     name: failed ? 'CLI execution failed' : 'CLI execution succeeded',
     properties: {
       command_name: command,
-      cli_version: '0.1.0',
+      cli_version: '0.1.0' as FromMachine,
       runtime_language: 'node',
-      runtime_version: '20.20.2',
-      os_type: 'Linux',
-      os_release: '6.1.0',
+      runtime_version: '20.20.2' as FromMachine,
+      os_type: 'Linux' as FromMachine,
+      os_release: '6.1.0' as FromMachine,
       duration_ms: 40 + (i % 5) * 210 + ((i * 7919) % 97),
       device_start_timestamp: i,
       device_end_timestamp: i + 1,

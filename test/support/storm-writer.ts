@@ -3,10 +3,12 @@
  * events one by one as commands do and starts flushers when told to. Killed and started again, it goes on
  * after the last event that was recorded.
  */
+
 import { setTimeout as pause } from 'node:timers/promises';
 import { isBusy } from '../../src/infra/database.ts';
 import { startDetached } from '../../src/infra/detached.ts';
 import { append } from '../../src/usage/append.ts';
+import type { FromMachine } from '../../src/usage/event.ts';
 import { openSpool } from '../../src/usage/spool.ts';
 
 const [directory = '', writer = '', events = '', host = '', flusher = '', migrations = ''] =
@@ -57,11 +59,11 @@ function recordOne(): boolean {
     name: 'CLI execution succeeded',
     properties: {
       command_name: 'secret.list',
-      cli_version: '0.1.0',
+      cli_version: '0.1.0' as FromMachine,
       runtime_language: 'node',
-      runtime_version: process.versions.node,
-      os_type: 'Linux',
-      os_release: '6',
+      runtime_version: process.versions.node as FromMachine,
+      os_type: 'Linux' as FromMachine,
+      os_release: '6' as FromMachine,
       // What the storm's trigger knows the writer by.
       duration_ms: Number(writer),
       device_start_timestamp: 1,

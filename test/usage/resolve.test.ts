@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { append } from '../../src/usage/append.ts';
+import type { FromMachine } from '../../src/usage/event.ts';
 import { currentIdentity } from '../../src/usage/identities.ts';
 import { bindUnbound, type Whose } from '../../src/usage/resolve.ts';
 import { openSpool, type Spool } from '../../src/usage/spool.ts';
@@ -39,11 +40,11 @@ function machine(t: TestContext): Machine {
         name: 'CLI execution succeeded',
         properties: {
           command_name: 'secret.list',
-          cli_version: '1.0.0',
+          cli_version: '1.0.0' as FromMachine,
           runtime_language: 'node',
-          runtime_version: '20.20.0',
-          os_type: 'Linux',
-          os_release: '6',
+          runtime_version: '20.20.0' as FromMachine,
+          os_type: 'Linux' as FromMachine,
+          os_release: '6' as FromMachine,
           duration_ms: 1,
           device_start_timestamp: 1,
           device_end_timestamp: 2,

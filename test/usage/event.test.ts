@@ -1,0 +1,92 @@
+/** What an event can hold. The `@ts-expect-error` lines are checks too: `npm run check` fails when one type-checks. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RECORDED_MESSAGES, UserError } from '../../src/errors.ts';
+import { type EventProperties, type Execution, eventOf } from '../../src/usage/event.ts';
+import { machineOf } from '../../src/usage/machine.ts';
+
+const machine = machineOf({
+  version: '1.2.3',
+  execPath: '',
+  execArgv: [],
+  flusher: '',
+  migrations: '',
+  postHogApiKey: undefined,
+});
+const execution = (more: Partial<Execution> = {}): Execution => ({
+  command: 'secret.set',
+  failure: null,
+  startedAt: 1,
+  endedAt: 1.25,
+  context: null,
+  ...more,
+});
+const { properties } = eventOf(execution(), machine);
+
+/** Stands for whatever a person typed, a server sent, or an error says. */
+const text = String(process.argv[0]);
+const error = new UserError('NOT_FOUND', `There is no ${text}.`);
+
+/** Never called: it is for the compiler. */
+export const freeText: readonly EventProperties[] = [
+  // @ts-expect-error: text where the command's name is to be
+  { ...properties, command_name: text },
+  // @ts-expect-error: an argument beside the command's name
+  { ...properties, command_name: `secret.${text}` },
+  // @ts-expect-error: text as a version
+  { ...properties, cli_version: text },
+  // @ts-expect-error: text as Node's version
+  { ...properties, runtime_version: text },
+  // @ts-expect-error: a fixed text is not the machine's either
+  { ...properties, os_type: 'my host' },
+  // @ts-expect-error: text as the system's release
+  { ...properties, os_release: text },
+  // @ts-expect-error: an organization's name where its id is to be
+  { ...properties, org_id: text },
+  // @ts-expect-error: a project's name where its id is to be
+  { ...properties, project_id: text },
+  // @ts-expect-error: a code that is not in the catalogue
+  { ...properties, error_code: text },
+  // @ts-expect-error: what the person sees
+  { ...properties, error_message: error.message },
+  // @ts-expect-error: a stack
+  { ...properties, error_message: error.stack },
+  // @ts-expect-error: a number as text
+  { ...properties, duration_ms: text },
+  // @ts-expect-error: a property that is not in the catalogue
+  { ...properties, hostname: text },
+];
+
+export const endings: readonly Partial<Execution>[] = [
+  // @ts-expect-error: a command is one of a closed list
+  { command: text },
+  // @ts-expect-error: a failure is a code and not an error
+  { failure: error },
+  // @ts-expect-error: nor its message
+  { failure: error.message },
+];
+
+test('an event holds nothing but the properties of the catalogue', () => {
+  assert.deepEqual(eventOf(execution({ failure: error.code }), machine), {
+    name: 'CLI execution failed',
+    properties: {
+      ...properties,
+      error_code: 'NOT_FOUND',
+      error_message: RECORDED_MESSAGES.NOT_FOUND,
+    },
+  });
+  assert.equal(properties.duration_ms, 250);
+  assert.equal(properties.cli_version, '1.2.3');
+});
+
+test('an id that does not look like one stays out', () => {
+  const good = 'a6e40bc0-9624-42b8-83bf-0fa3b9eed9d7';
+  const bad = ['', 'Acme Inc.', 'me@example.com', '../x', 'ä', 'a\n', '\u202e', 'x'.repeat(65), 'https://x'];
+  for (const id of bad) {
+    const context = { orgId: id, projectId: good };
+    const made = eventOf(execution({ context }), machine).properties;
+    assert.deepEqual([made.org_id, made.project_id], [undefined, good]);
+    const turned = { orgId: good, projectId: id };
+    assert.equal(eventOf(execution({ context: turned }), machine).properties.project_id, undefined);
+  }
+});
