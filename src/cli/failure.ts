@@ -23,8 +23,9 @@ export function errorDocument(error: unknown): unknown {
   return { error: { code: known?.code ?? 'UNEXPECTED', message, hint: known?.hint ?? null } };
 }
 
-/** An error's stack, with those of its causes. */
+/** An error's stack, with those of its causes, safe to print. */
 export function describeStack(error: Error): string {
   const cause = error.cause instanceof Error ? `\nCaused by: ${describeStack(error.cause)}` : '';
-  return `${error.stack ?? error.message}${cause}`;
+  const stack = error.stack ?? error.message;
+  return `${stack.split('\n').map(visible).join('\n')}${cause}`;
 }

@@ -15,6 +15,8 @@ export interface Output {
   line(text?: string): void;
   /** The result as one JSON document. */
   json(value: unknown): void;
+  /** A line of the result in the place of the last `lines` on the terminal. */
+  redraw(lines: number, text: string): void;
   /** A line beside the result. */
   note(text: string): void;
   /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty, or any other output: removes it. */
@@ -43,16 +45,17 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
   });
   let shown = '';
   const progress = (text: string): void => {
-    if (stderrIsTerminal && text !== shown) stderr.write(`\r\u001b[2K${text}`);
+    if (stderrIsTerminal && text !== shown) stderr.write(`\r\u001b[2K${harmless(text)}`);
     shown = text;
   };
-  const write = (stream: Stream, text: string): void => {
+  const write = (stream: Stream, text: string, first = ''): void => {
     progress('');
-    stream.write(`${text}\n`);
+    stream.write(`${first}${harmless(text)}\n`);
   };
   return {
     line: (text = '') => write(stdout, text),
-    json: (value) => write(stdout, escapeC1(JSON.stringify(value, null, 2))),
+    json: (value) => write(stdout, escapeJson(JSON.stringify(value, null, 2))),
+    redraw: (lines, text) => write(stdout, text, lines === 0 ? '' : `\u001b[${lines}A\u001b[0J`),
     note: (text) => write(stderr, text),
     progress,
     // A terminal that does not know its size says 0.
@@ -70,7 +73,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
 
 /** Controls, marks that reorder a line, characters that cannot be seen, and halves of surrogate pairs. */
 const UNSAFE =
-  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' };
 
 /** Text from outside, safe to print: what a terminal would obey, or nobody could see, is shown instead. */
@@ -81,14 +84,29 @@ export function visible(text: string): string {
   );
 }
 
-/** A value as JSON on one line, safe to print. */
-export function compactJson(value: unknown): string {
-  return escapeC1(JSON.stringify(value));
+/**
+ * The net below `visible`: of all that is written, a terminal obeys nothing but our own colours and line ends,
+ * also where a text from outside was not made visible.
+ */
+function harmless(text: string): string {
+  return text
+    .split(/(\n|\u001b\[\d{1,3}m)/)
+    .map((part, i) => (i % 2 === 1 ? part : visible(part)))
+    .join('');
 }
 
-/** JSON leaves DEL and the C1 controls as they are, which some terminals obey. */
-function escapeC1(json: string): string {
-  return json.replace(/[\u007f-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+/** A value as JSON on one line, safe to print. */
+export function compactJson(value: unknown): string {
+  return escapeJson(JSON.stringify(value));
+}
+
+/** JSON leaves much as it is that some terminals obey. It says the same with it escaped. */
+function escapeJson(json: string): string {
+  return json.replace(UNSAFE, (character) => {
+    if (character === '\n') return character;
+    const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+  });
 }
 
 const same = (text: string | number): string => String(text);

@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { contextOf } from '../support/arcade/accounts.ts';
 import { startArcade } from '../support/arcade.ts';
 import { arcade } from '../support/cli.ts';
+import { flushersOf } from '../support/flusher.ts';
 import { startPostHog } from '../support/posthog.ts';
 import { sandbox } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
@@ -58,6 +59,15 @@ function openMarks(): Marks {
   };
 }
 
+/** A process's argv and environment; undefined when it has just ended. */
+function knownTo(pid: number): Buffer | undefined {
+  try {
+    return Buffer.concat(['cmdline', 'environ'].map((name) => readFileSync(`/proc/${pid}/${name}`)));
+  } catch {
+    return undefined;
+  }
+}
+
 test('nothing that a person typed or a server said is recorded, kept or sent', async (t) => {
   const home = sandbox(t);
   const [server, posthog] = await Promise.all([startArcade({ echoSecrets: true }), startPostHog()]);
@@ -84,11 +94,20 @@ test('nothing that a person typed or a server said is recorded, kept or sent', a
     ARCADE_POSTHOG_API_KEY: 'phc_test',
     [`SECRET_${marks.plain()}`]: marks.next(),
     USER: marks.plain(),
+    LOGNAME: marks.plain(),
+    NODE_REDIRECT_WARNINGS: join(home.home, marks.plain()),
+    PWD: folder,
     POSTHOG_API_KEY: marks.plain(),
   });
   const run = (args: readonly string[], input?: string) =>
     arcade(home, args, { env: env(), cwd: folder, ...(input === undefined ? {} : { input }) });
   const match = { path: /secrets/ };
+  // What every flusher was given, looked at while it lives.
+  const given = new Map<number, Buffer>();
+  const look = setInterval(() => {
+    for (const pid of flushersOf(home)) given.set(pid, knownTo(pid) ?? given.get(pid) ?? Buffer.alloc(0));
+  }, 50);
+  t.after(() => clearInterval(look));
   let commands = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     writeFileSync(
@@ -126,13 +145,21 @@ test('nothing that a person typed or a server said is recorded, kept or sent', a
   }
   await run(['secret', marks.plain()]);
   await until(() => posthog.stored().length > commands, { what: 'all events at PostHog', timeoutMs: 30_000 });
-  assert.ok(marks.all.length > 3000, `${marks.all.length} marks were planted`);
+  assert.ok(marks.all.length > 3000, 'thousands of marks were planted');
+  t.diagnostic(
+    `${marks.all.length} marks in ${commands} commands, ${posthog.stored().length} events, ${given.size} flushers`,
+  );
   const places = new Map<string, Buffer>(
     posthog.requests.map((request, i) => [
       `request ${i}`,
       Buffer.from(`${JSON.stringify(request.headers)}${request.rawBody}`),
     ]),
   );
+  assert.ok(given.size > 0, 'a flusher was seen');
+  for (const [pid, bytes] of given) {
+    assert.ok(bytes.includes('ARCADE_WORK_DIR='), 'what it was given could be read');
+    places.set(`argv and environment of ${pid}`, bytes);
+  }
   for (const name of readdirSync(home.directory)) {
     if (name !== 'credentials.yaml') places.set(name, readFileSync(join(home.directory, name)));
   }

@@ -1,5 +1,5 @@
 /** `arcade usage doctor` */
-import type { Paint } from '../../cli/output.ts';
+import { type Paint, visible } from '../../cli/output.ts';
 import type { Settings } from '../../settings.ts';
 import type { Checked, Finding } from '../../usage/finding.ts';
 import type { Invocation, Run } from '../command.ts';
@@ -62,12 +62,12 @@ function print({ output }: Invocation, checked: readonly Checked[], paint: Paint
   const room = output.width === null ? null : output.width - indent.length;
   for (const check of checked) {
     const { severity, message } = check;
-    const [first = '', ...rest] = wrapped(message, room);
+    const [first = '', ...rest] = wrapped(visible(message), room);
     const strong = severity === 'error' ? paint.bold : String;
     output.line(`${marks[severity]} ${strong(first)}`);
     for (const line of rest) output.line(indent + strong(line));
     if (severity === 'ok') continue;
-    for (const line of wrapped(check.advice, room)) output.line(indent + paint.dim(line));
+    for (const line of wrapped(visible(check.advice), room)) output.line(indent + paint.dim(line));
   }
   const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
   output.line();

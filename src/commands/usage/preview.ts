@@ -1,7 +1,7 @@
 /** `arcade usage preview -- COMMAND…` */
 import type { Parsed } from '../../cli/arguments.ts';
 import { closest } from '../../cli/closest.ts';
-import type { Paint } from '../../cli/output.ts';
+import { type Paint, visible } from '../../cli/output.ts';
 import { type ErrorCode, RECORDED_MESSAGES, usageError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/posthog.ts';
 import { credentialsSeen } from '../../seen.ts';
@@ -48,7 +48,7 @@ export const run: Run = async (invocation) => {
       stand_ins: preview === null ? [] : standIns(preview),
     });
   } else if (preview === null) {
-    output.line(`\`arcade ${positionals.join(' ')}\` records nothing.`);
+    output.line(`\`arcade ${visible(positionals.join(' '))}\` records nothing.`);
   } else {
     print(invocation, preview, await output.paint('stdout'));
   }
@@ -114,7 +114,7 @@ function standIns({ remarks, succeeded, failed }: Preview): string[] {
 
 function print({ output, positionals, options }: Invocation, preview: Preview, paint: Paint): void {
   const { succeeded, failed, sentAs, remarks, command } = preview;
-  output.line(`\`arcade ${positionals.join(' ')}\` would record one event, as ${sentAs}.`);
+  output.line(`\`arcade ${visible(positionals.join(' '))}\` would record one event, as ${sentAs}.`);
   output.line(
     paint.dim('Nothing was run, sent or written. What an arrow points at differs from run to run.'),
   );

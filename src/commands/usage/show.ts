@@ -1,5 +1,5 @@
 /** `arcade usage show` */
-import { compactJson, type Paint } from '../../cli/output.ts';
+import { compactJson, type Paint, visible } from '../../cli/output.ts';
 import { UserError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/posthog.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect.ts';
@@ -43,7 +43,7 @@ export const run: Run = async (invocation) => {
 function head(found: RecordDetails, now: number, paint: Paint): string[] {
   const { id, kind, state, reason, recorded_at: at } = found.record;
   const colour = { delivered: paint.green, quarantined: paint.red, pending: paint.yellow }[state];
-  const why = reason === null ? '' : ` (${reason})`;
+  const why = reason === null ? '' : ` (${visible(reason)})`;
   return [
     `${paint.bold(`Record ${id}`)}  ${kind}, ${colour(state)}${why}`,
     `Recorded  ${isoTime(at)}, ${relativeTime(at, now)}`,
@@ -53,10 +53,11 @@ function head(found: RecordDetails, now: number, paint: Paint): string[] {
 
 function identityInWords({ record, wire, personless }: RecordDetails): string {
   if (record.kind === 'alias') {
-    return `the account ${record.distinct_id}, to which it joins the anonymous id ${String(wire.properties.alias)}`;
+    return `the account ${visible(record.distinct_id ?? '')}, to which it joins the anonymous id ${visible(String(wire.properties.alias))}`;
   }
   if (record.distinct_id === null) return 'an account still to be found out; Arcade is asked when it is sent';
-  return personless ? `the anonymous id ${record.distinct_id}` : `the account ${record.distinct_id}`;
+  const sentAs = visible(record.distinct_id);
+  return personless ? `the anonymous id ${sentAs}` : `the account ${sentAs}`;
 }
 
 function describeAttempts({ attempts, record }: RecordDetails, now: number, paint: Paint): string[] {

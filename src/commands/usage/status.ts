@@ -1,5 +1,5 @@
 /** `arcade usage status` */
-import type { Paint } from '../../cli/output.ts';
+import { type Paint, visible } from '../../cli/output.ts';
 import type { Settings } from '../../settings.ts';
 import { readStatus, type Status } from '../../usage/inspect.ts';
 import { openEmptyCopy, readStore, type StoreState } from '../../usage/store.ts';
@@ -64,7 +64,8 @@ function isBroken({ state }: StoreState): boolean {
 function lines(settings: Settings, seen: Seen & { now: number }, paint: Paint): string[] {
   const { store, status, sender, now } = seen;
   const { enabled, decided_by: decidedBy } = consentOf(settings, status);
-  const { host, apiKey } = settings.destination;
+  const { apiKey } = settings.destination;
+  const host = visible(settings.destination.host);
   const rows: [string, string][] = [
     ['Recording', enabled ? `${paint.green('on')} (${decidedBy})` : `${paint.yellow('off')} (${decidedBy})`],
     ['Destination', apiKey === undefined ? `${host} ${paint.yellow('(no project key)')}` : host],

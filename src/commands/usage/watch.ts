@@ -34,7 +34,7 @@ export const run: Run = async (invocation) => {
       const text = lines.join('\n');
       if (text !== shown) {
         // Up to where the last picture began, and erase what follows.
-        output.line(`${drawn === 0 ? '' : `\u001b[${drawn}A\u001b[0J`}${text}`);
+        output.redraw(drawn, text);
         drawn = lines.length;
         shown = text;
       }

@@ -1,4 +1,5 @@
 /** Who an event goes out as, in words. */
+import { visible } from '../../cli/output.ts';
 import { credentialsSeen } from '../../seen.ts';
 import { type Previewed, previewCapture } from '../../usage/preview.ts';
 import type { Spool } from '../../usage/spool.ts';
@@ -33,12 +34,13 @@ function reasonOf(account: string | null | undefined): string {
 
 /** The sender of a previewed or stored event. */
 export function senderOf({ wire, newcomer }: Previewed): Sender {
+  const shown = visible(wire.distinctId);
   const anonymous = wire.properties.$process_person_profile === false;
   if (wire.distinctId === '') {
     return { distinct_id: null, words: 'the account that is logged in, once Arcade has said which it is' };
   }
   if (newcomer) return { distinct_id: null, words: 'nobody in particular: a new random id' };
   return anonymous
-    ? { distinct_id: wire.distinctId, words: `an anonymous id, ${wire.distinctId}` }
-    : { distinct_id: wire.distinctId, words: `the account that is logged in, ${wire.distinctId}` };
+    ? { distinct_id: wire.distinctId, words: `an anonymous id, ${shown}` }
+    : { distinct_id: wire.distinctId, words: `the account that is logged in, ${shown}` };
 }
