@@ -1,0 +1,76 @@
+/** What other people's code comes along: little, locked by its content, under licences that permit it. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+interface Locked {
+  readonly version: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly license?: string;
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
+  readonly optional?: boolean;
+  readonly cpu?: readonly string[];
+  readonly hasInstallScript?: boolean;
+}
+
+const root = join(import.meta.dirname, '..', '..');
+const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(root, ...path), 'utf8')) as T;
+const manifest = read<{
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+  allowScripts: Record<string, boolean>;
+}>('package.json');
+const { packages } = read<{ packages: Record<string, Locked> }>('package-lock.json');
+const locked = Object.entries(packages).filter(([path]) => path !== '');
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('node_modules/') + 13);
+
+const PERMITTED =
+  /^(?:MIT|ISC|0BSD|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0|\(.*(?:MIT|BSD-2-Clause).*\))$/;
+
+test('every version is exact, and every package is known by its content', () => {
+  for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }))
+    assert.match(version, /^\d+\.\d+\.\d+$/, name);
+  for (const [path, { integrity, optional, cpu }] of locked) {
+    // npm writes none for what it has not fetched: a tool's program for another system, of its exact version.
+    const isForOneSystem = optional === true && cpu !== undefined;
+    if (integrity !== undefined || !isForOneSystem) assert.match(integrity ?? '', /^sha512-/, path);
+  }
+});
+
+test('every package comes from the registry', () => {
+  for (const [path, { resolved }] of locked)
+    assert.match(resolved ?? 'https://registry.npmjs.org/', /^https:\/\/registry\.npmjs\.org\//, path);
+});
+
+test('one package is depended on, and only approved ones run a script when they are installed', () => {
+  assert.deepEqual(Object.keys(manifest.dependencies), ['better-sqlite3']);
+  const withScripts = locked.filter(([, { hasInstallScript }]) => hasInstallScript === true);
+  const approved = Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name]);
+  assert.deepEqual(withScripts.map(([path]) => nameOf(path)).sort(), approved.sort());
+  const installed = withScripts.filter(([, { dev, devOptional }]) => !dev && !devOptional);
+  assert.deepEqual(
+    installed.map(([path]) => nameOf(path)),
+    ['better-sqlite3'],
+  );
+});
+
+test('what is installed and what travels in the bundle permit it, and the latter is listed', () => {
+  const installed = locked.filter(([, { dev, devOptional }]) => !dev && !devOptional);
+  assert.ok(installed.length > 0 && installed.length < 50, `${installed.length} packages`);
+  const { inputs } = read<{ inputs: Record<string, unknown> }>('dist', 'meta.json');
+  const bundled = new Set(
+    Object.keys(inputs).flatMap((file) => /^(node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []),
+  );
+  assert.ok(bundled.size > 5);
+  const list = readFileSync(join(root, 'dist', 'LICENSES.txt'), 'utf8');
+  for (const path of bundled) {
+    const found = packages[path];
+    assert.ok(found !== undefined, path);
+    assert.ok(list.includes(`${nameOf(path)} ${found.version} (${found.license})\n`), path);
+  }
+  for (const path of [...installed.map(([path]) => path), ...bundled])
+    assert.match(packages[path]?.license ?? '', PERMITTED, path);
+});
