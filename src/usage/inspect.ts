@@ -81,9 +81,9 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
  */
 export function isFlusherAlive(directory: string): boolean {
   const path = lockFile(directory);
-  // Opening a FIFO to read it would wait for somebody to write to it.
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
   try {
+    // Opening a FIFO to read it would wait for somebody to write to it.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
     const db = openReadOnly(path, 0);
     try {
       db.prepare('SELECT count(*) FROM sqlite_schema').get();

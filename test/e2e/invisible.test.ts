@@ -69,6 +69,7 @@ async function observe(
       reject: false,
       stdin: 'ignore',
       stripFinalNewline: false,
+      timeout: 60_000,
     } as const;
     const ran = await execa(file, args, options);
     seen.push({ exitCode: ran.exitCode, stdout: plain(ran.stdout, home), stderr: plain(ran.stderr, home) });

@@ -5,10 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { arcade } from '../support/cli.ts';
+import { execa, execaSync } from 'execa';
+import { arcade, PROGRAM } from '../support/cli.ts';
 import { startPostHog } from '../support/posthog.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 import { seedSpool } from '../support/seed.ts';
+
+const withoutMounts =
+  execaSync('unshare', ['--mount', 'true'], { reject: false }).exitCode !== 0 &&
+  'mount namespaces are not permitted here';
 
 interface Diagnosis {
   readonly ok: boolean;
@@ -199,3 +204,27 @@ test('certificates that are there are counted', async (t) => {
   writeFileSync(path, 'no certificate');
   assert.equal((await diagnose(home, [], { NODE_EXTRA_CA_CERTS: path })).ok, false);
 });
+
+for (const [why, place, mount, code] of [
+  ['a file stands in its place', '/dev/null', undefined, 'unwritable'],
+  ['the home is read-only', undefined, 'ro', 'unwritable'],
+  ['the disk is full', undefined, 'size=20k', 'disk-full'],
+] as const) {
+  test(`the doctor tells that nothing can be recorded when ${why}`, {
+    skip: mount !== undefined && withoutMounts,
+  }, async (t) => {
+    const { home } = sandbox(t);
+    const mounted = mount === undefined ? ':' : `mount -t tmpfs -o ${mount} tmpfs "$HOME"`;
+    const shell = ['bash', '-c', `${mounted}; exec "$@"`, 'bash'];
+    const [file = '', ...args] = mount === undefined ? shell : ['unshare', '--mount', ...shell];
+    const doctor = [process.execPath, '--', PROGRAM, 'usage', 'doctor', '--json'];
+    const env = { PATH: process.env.PATH, HOME: place ?? home };
+    const ran = await execa(file, [...args, ...doctor], { env, extendEnv: false, reject: false });
+    assert.equal(ran.exitCode, 1, ran.stderr);
+    const { findings } = JSON.parse(ran.stdout) as Diagnosis;
+    assert.ok(
+      findings.some((finding) => finding.code === code && finding.severity === 'error'),
+      ran.stdout,
+    );
+  });
+}
