@@ -6,8 +6,10 @@ export type Paint = Pick<Kleur, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'c
 export interface Stream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly writableNeedDrain?: boolean;
   write(text: string): unknown;
   on?(event: 'error', listener: () => void): unknown;
+  once?(event: 'drain' | 'close', listener: () => void): unknown;
 }
 
 export interface Output {
@@ -26,6 +28,8 @@ export interface Output {
   readonly stderrIsTerminal: boolean;
   /** Whether somebody still reads the result. */
   readonly isOpen: boolean;
+  /** Waits until more of the result can be written; false when nobody reads any more. */
+  ready(): Promise<boolean>;
   /** Whether the terminal's character set has more than ASCII. */
   readonly unicode: boolean;
   /** The colours of a stream: none unless it is a terminal that wants them. Read only when first asked for. */
@@ -59,9 +63,15 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
     note: (text) => write(stderr, text),
     progress,
     // A terminal that does not know its size says 0.
-    width: stdout.isTTY === true ? Math.max(40, stdout.columns || 80) : null,
+    width: stdout.isTTY === true ? Math.max(NARROWEST, stdout.columns || 80) : null,
     stderrIsTerminal,
     get isOpen() {
+      return isOpen;
+    },
+    async ready() {
+      // Pipes and files take everything at once, but on Windows; a stream tells of an error in the next turn.
+      if (stdout.writableNeedDrain === true && isOpen) await drained(stdout);
+      await new Promise((resolve) => setImmediate(resolve));
       return isOpen;
     },
     unicode: isUnicode(env),
@@ -69,6 +79,15 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
       return wantsColour(streams[stream], env) ? await colours() : PLAIN;
     },
   };
+}
+
+/** Nothing can be told on a terminal of fewer columns than this. */
+const NARROWEST = 20;
+
+function drained(stream: Stream): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ['drain', 'close'] as const) stream.once?.(event, resolve);
+  });
 }
 
 /** Controls, marks that reorder a line, characters that cannot be seen, and halves of surrogate pairs. */
@@ -101,7 +120,7 @@ export function compactJson(value: unknown): string {
 }
 
 /** JSON leaves much as it is that some terminals obey. It says the same with it escaped. */
-function escapeJson(json: string): string {
+export function escapeJson(json: string): string {
   return json.replace(UNSAFE, (character) => {
     if (character === '\n') return character;
     const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));

@@ -1,6 +1,7 @@
 /** Rows in columns: fitted to a terminal, whole when they go to a file or a pipe. */
 import stringWidth from 'string-width';
-import { type Paint, visible } from './output.ts';
+import { fitColumns, isPlain, type Measure, rowLine, safeCell } from './cells.ts';
+import type { Paint } from './output.ts';
 
 interface TableOptions {
   /** Columns of the terminal; null: nothing is cut. */
@@ -10,72 +11,69 @@ interface TableOptions {
   readonly unicode?: boolean;
   /** Columns of numbers, which end under one another. */
   readonly right?: ReadonlySet<number>;
-  /** Colours a cell that has its width already. */
-  readonly style?: (cell: string, column: number, row: number) => string;
 }
 
-const GAP = '  ';
-
 /**
- * Lines of a table. Where it is too wide, the widest column gives way first, and what is cut ends in "…".
- * Cells are made safe to print.
+ * Lines of a table. Where it is too wide, the widest column gives way first, and what is cut ends in "…"; on a
+ * very narrow terminal each row is a few lines, one for each of its cells. Cells are made safe to print.
  */
 export function tableLines(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
-  options: TableOptions,
+  { width, paint, unicode = true, right }: TableOptions,
 ): string[] {
-  const cells = rows.map((row) => row.map((cell) => (isPlain(cell) ? cell : visible(cell))));
+  const cells = rows.map((row) => row.map(safeCell));
   const natural = headings.map((heading, i) =>
     cells.reduce((widest, row) => Math.max(widest, widthOf(row[i] ?? '')), widthOf(heading)),
   );
+  if (width !== null && width < headings.length * LEGIBLE)
+    return stacked(headings, cells, { width, paint, unicode });
   const widths =
-    options.width === null ? natural : fit(natural, options.width - GAP.length * (headings.length - 1));
-  const { right, unicode = true, style } = options;
-  const fitted = (row: readonly string[]): string[] =>
-    row.map((cell, i) => pad(cut(cell, widths[i] ?? 0, unicode), widths[i] ?? 0, right?.has(i) === true));
-  const heading = options.paint.bold(fitted(headings).join(GAP).trimEnd());
-  const lines = cells.map((row, number) => {
-    const padded = fitted(row);
-    const last = row.findLastIndex((cell) => cell !== '');
-    const shown = [...padded.slice(0, last), (padded[last] ?? '').trimEnd()];
-    return shown.map((cell, column) => style?.(cell, column, number) ?? cell).join(GAP);
-  });
-  return [heading, ...lines];
+    width === null
+      ? natural
+      : fitColumns(
+          natural.map((column) => ({ width: column })),
+          width,
+        );
+  const layout = { widths, measure: MEASURE, unicode, ...(right === undefined ? {} : { right }) };
+  return [paint.bold(rowLine(headings, layout)), ...cells.map((row) => rowLine(row, layout))];
 }
 
-const NARROWEST = 4;
+/** A column with less room than this, its gap included, says nothing any more. */
+const LEGIBLE = 8;
 
-/** The widest columns are cut to one width, the greatest at which all fit. */
-function fit(natural: readonly number[], room: number): number[] {
-  let limit = Math.max(...natural);
-  const fitted = (): number[] => natural.map((width) => Math.min(width, limit));
-  while (limit > NARROWEST && sum(fitted()) > room) limit -= 1;
-  return fitted();
+function stacked(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  { width, paint, unicode }: { width: number; paint: Paint; unicode: boolean },
+): string[] {
+  const wide = Math.min(Math.max(...headings.map(widthOf)), Math.floor(width / 2) - 2);
+  const label = { widths: [wide], measure: MEASURE, unicode };
+  const value = { widths: [width - wide - 2], measure: MEASURE, unicode };
+  const lines = rows.map((row) =>
+    row.flatMap((cell, i) => {
+      if (cell === '') return [];
+      const name = rowLine([headings[i] ?? ''], label);
+      return [`${paint.bold(name)}${' '.repeat(wide + 2 - widthOf(name))}${rowLine([cell], value)}`];
+    }),
+  );
+  return lines.flatMap((part, i) => (i === 0 ? part : ['', ...part]));
 }
 
 /** What a reader takes for one character is kept or dropped as a whole, such as an emoji of several. */
 const CHARACTERS = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-function cut(text: string, width: number, unicode: boolean): string {
-  if (widthOf(text) <= width) return text;
-  const mark = unicode ? '…' : '..';
+/** Measures any text. */
+export const MEASURE: Measure = { widthOf, head };
+
+function head(text: string, room: number): string {
+  if (isPlain(text)) return text.slice(0, room);
   let kept = '';
   for (const { segment } of CHARACTERS.segment(text)) {
-    if (widthOf(kept + segment) > width - mark.length) break;
+    if (widthOf(kept + segment) > room) break;
     kept += segment;
   }
-  return kept + mark;
-}
-
-function pad(text: string, width: number, right: boolean): string {
-  const blank = ' '.repeat(Math.max(0, width - widthOf(text)));
-  return right ? blank + text : text + blank;
-}
-
-/** Most cells are plain ASCII, for which there is nothing to look up. */
-function isPlain(text: string): boolean {
-  return /^[ -~]*$/.test(text);
+  return kept;
 }
 
 /** A column repeats itself: the few texts that take long to measure are measured once. */
@@ -88,8 +86,4 @@ function widthOf(text: string): number {
   const width = stringWidth(text);
   if (measured.size < 1000) measured.set(text, width);
   return width;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -97,37 +97,6 @@ export function isFlusherAlive(directory: string): boolean {
   }
 }
 
-export interface Filter {
-  readonly state: RecordState | null;
-  readonly command: string | null;
-  /** Ms since the epoch; 0 for all. */
-  readonly since: number;
-  /** The last so many of them. */
-  readonly limit: number;
-}
-
-/** Summaries of records, oldest first, one at a time. */
-export function eachRecord(spool: Spool, filter: Filter): IterableIterator<RecordSummary> {
-  return spool
-    .statement(
-      `SELECT * FROM (
-         SELECT id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason
-         FROM record
-         WHERE (@state IS NULL OR state = @state) AND (@command IS NULL OR command_name = @command)
-           AND recorded_at >= @since
-         ORDER BY id DESC LIMIT @limit
-       ) ORDER BY id`,
-    )
-    .iterate(filter) as IterableIterator<RecordSummary>;
-}
-
-/** How many records a filter finds, whatever its limit. */
-export function countRecords(spool: Spool, { state, command, since }: Filter): number {
-  const sql = `SELECT count(*) AS n FROM record WHERE (@state IS NULL OR state = @state)
-    AND (@command IS NULL OR command_name = @command) AND recorded_at >= @since`;
-  return (spool.statement(sql).get({ state, command, since }) as { n: number }).n;
-}
-
 export interface RecordInFull {
   readonly record: RecordSummary;
   readonly wire: WireRecord;
@@ -152,9 +121,11 @@ export function findRecord(spool: Spool, id: string): RecordDetails | undefined 
   return { ...inFull(row), attempts: spool.statement(sql).all(row.id) as Attempt[] };
 }
 
-/** Every record with its wire form, oldest first, one at a time. */
-export function* eachRecordInFull(spool: Spool): Generator<RecordInFull> {
-  const rows = spool.statement('SELECT * FROM record ORDER BY id').iterate() as IterableIterator<Row>;
+/** Every record with its wire form, one at a time: oldest first, or the latest first. */
+export function* eachRecordInFull(spool: Spool, order: 'ASC' | 'DESC' = 'ASC'): Generator<RecordInFull> {
+  const rows = spool
+    .statement(`SELECT * FROM record ORDER BY id ${order}`)
+    .iterate() as IterableIterator<Row>;
   for (const row of rows) yield inFull(row);
 }
 

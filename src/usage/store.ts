@@ -33,8 +33,8 @@ export function readStore<T>(settings: Settings, look: (spool: Spool) => T): Rea
   try {
     copy = openStoreCopy(settings);
     if (copy === undefined) return ABSENT;
-    const value = look(copy);
-    return { store: lockState(copy.directory), value };
+    const store = lockState(copy.directory);
+    return { store, value: look(copy) };
   } catch (error) {
     return told(error);
   } finally {
@@ -42,16 +42,17 @@ export function readStore<T>(settings: Settings, look: (spool: Spool) => T): Rea
   }
 }
 
-/** The same for a look that takes its time. */
+/** The same for a look that takes its time, and is told in which state the store is. */
 export async function readStoreSlowly<T>(
   settings: Settings,
-  look: (spool: Spool) => Promise<T>,
+  look: (spool: Spool, store: StoreState) => Promise<T>,
 ): Promise<Reading<T>> {
   let copy: Spool | undefined;
   try {
     copy = openStoreCopy(settings);
     if (copy === undefined) return ABSENT;
-    return { store: { state: 'ok' }, value: await look(copy) };
+    const store = lockState(copy.directory);
+    return { store, value: await look(copy, store) };
   } catch (error) {
     return told(error);
   } finally {
@@ -89,9 +90,11 @@ function isSqlite(image: Buffer): boolean {
   return image.toString('latin1', 0, 15) === 'SQLite format 3';
 }
 
+/** A database that somebody has open has a log or its index beside it; the system's list of locks is slow to read. */
 function lockState(directory: string): StoreState {
   const path = spoolFile(directory);
-  const [holder] = [...writersOf(path), ...writersOf(`${path}-shm`)];
+  if (!existsSync(`${path}-wal`) && !existsSync(`${path}-shm`)) return { state: 'ok' };
+  const [holder] = writersOf(path, `${path}-shm`);
   if (holder === undefined) return { state: 'ok' };
   return {
     state: 'locked',

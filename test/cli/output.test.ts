@@ -56,7 +56,7 @@ for (const [title, expected, terminal, env] of [
 
 test('the width is that of a terminal, within reason', () => {
   assert.equal(opened(true, {}, 100).output.width, 100);
-  assert.equal(opened(true, {}, 10).output.width, 40);
+  assert.equal(opened(true, {}, 10).output.width, 20);
   assert.equal(opened(true, {}, 0).output.width, 80);
   assert.equal(opened(false).output.width, null);
 });

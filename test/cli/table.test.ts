@@ -28,12 +28,30 @@ test('a table that is piped is whole', () => {
   assert.ok(!lines.join('').includes('…'));
 });
 
-for (const width of [40, 60, 80, 200, 700]) {
+for (const width of [20, 24, 30, 40, 60, 80, 200, 700]) {
   test(`a table fits ${width} columns`, () => {
     const lines = table(NASTY, width);
     for (const line of lines) assert.ok(stringWidth(line) <= width, line);
   });
 }
+
+test('on a very narrow terminal each row is lines of their own, without its empty cells', () => {
+  const lines = table(
+    [
+      ['KEY', '', 'now'],
+      ['OTHER', 'of more than fits', 'now'],
+    ],
+    20,
+  );
+  assert.deepEqual(lines, [
+    'Key       KEY',
+    'Created…  now',
+    '',
+    'Key       OTHER',
+    'Descrip…  of more t…',
+    'Created…  now',
+  ]);
+});
 
 test('columns begin at the same place in every row', () => {
   const [heading = '', ...rows] = table(NASTY.slice(0, 6), null);

@@ -1,12 +1,11 @@
 /** `arcade usage export` */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { compactJson } from '../../cli/output.ts';
 import { usageError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/posthog.ts';
 import { eachRecordInFull, type RecordInFull } from '../../usage/inspect.ts';
-import type { Invocation, Run } from '../command.ts';
-import { openLines } from './lines.ts';
-import { readSpoolSlowly } from './reading.ts';
+import type { Spool } from '../../usage/spool.ts';
+import type { Run } from '../command.ts';
+import { type Frame, streamSpool } from './reading.ts';
 import { isoTime } from './words.ts';
 
 /** Records for which posthog-node is asked at once. */
@@ -16,52 +15,30 @@ type Format = 'ndjson' | 'csv' | 'json';
 
 /** Writes every record as it is read: with what the spool knows of it, and the event as it goes on the wire. */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
-  const format = readFormat(options.format, options.json === true);
-  const write = openWriter(invocation, format);
-  const begin = (): void => {
-    if (format === 'csv') output.line(COLUMNS.join(','));
-    if (format === 'json') output.line('{"records":[');
-  };
-  let begun = false;
-  await readSpoolSlowly(invocation, async (spool) => {
-    // Only once the store is open: one that cannot be read leaves nothing half-said.
-    begun = true;
-    begin();
-    let group: RecordInFull[] = [];
-    for (const found of eachRecordInFull(spool)) {
-      group.push(found);
-      if (group.length < AT_ONCE) continue;
-      await write(group);
-      group = [];
-      // A stream tells in the next turn that nobody reads any more.
-      await nextTurn();
-      if (!output.isOpen) return;
-    }
-    await write(group);
-  });
-  if (!begun) begin();
-  if (format === 'json') output.line(']}');
-  return undefined;
+  const format = readFormat(invocation.options.format, invocation.options.json === true);
+  return await streamSpool(invocation, FRAMES[format], (spool) => parts(spool, format));
 };
 
-function openWriter(
-  { output }: Invocation,
-  format: Format,
-): (group: readonly RecordInFull[]) => Promise<void> {
-  let first = true;
-  return async (group) => {
-    if (group.length === 0) return;
-    const events = await postHogEvents(group.map(({ wire }) => wire));
-    const lines = openLines(output);
-    for (const [i, found] of group.entries()) {
-      const row = rowOf(found, events[i]);
-      if (format === 'csv') lines.line(COLUMNS.map((column) => csvCell(row[column])).join(','));
-      else lines.line((format === 'json' && !first ? ',' : '') + compactJson(row));
-      first = false;
-    }
-    lines.end();
-  };
+async function* parts(spool: Spool, format: Format): AsyncGenerator<string> {
+  let group: RecordInFull[] = [];
+  let lead = '';
+  for (const found of eachRecordInFull(spool)) {
+    group.push(found);
+    if (group.length < AT_ONCE) continue;
+    yield lead + (await textOf(group, format));
+    lead = format === 'json' ? ',' : '';
+    group = [];
+  }
+  if (group.length > 0) yield lead + (await textOf(group, format));
+}
+
+async function textOf(group: readonly RecordInFull[], format: Format): Promise<string> {
+  const events = await postHogEvents(group.map(({ wire }) => wire));
+  const lines = group.map((found, i) => {
+    const row = rowOf(found, events[i]);
+    return format === 'csv' ? COLUMNS.map((column) => csvCell(row[column])).join(',') : compactJson(row);
+  });
+  return lines.join(format === 'json' ? '\n,' : '\n');
 }
 
 const COLUMNS = [
@@ -78,6 +55,12 @@ const COLUMNS = [
   'reason',
   'payload',
 ] as const;
+
+const FRAMES: Readonly<Record<Format, Frame>> = {
+  ndjson: { isJson: false },
+  csv: { begin: COLUMNS.join(','), isJson: false },
+  json: { begin: '{"records":[', end: ']}', isJson: true },
+};
 
 function rowOf(
   { record, settledAt }: RecordInFull,

@@ -2,19 +2,21 @@
 import { tableLines } from '../../cli/table.ts';
 import { type IdentitySummary, listIdentities } from '../../usage/identity-list.ts';
 import type { Run } from '../command.ts';
-import { readSpool } from './reading.ts';
+import { noteAbsence, readSpool } from './reading.ts';
 import { isoTime, relativeTime } from './words.ts';
 
 /** Lists who this machine's events have been sent as, oldest first, with what is known of each. */
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
-  const identities = readSpool(invocation, listIdentities) ?? [];
+  const found = readSpool(invocation, listIdentities);
+  if (found === undefined) noteAbsence(invocation);
+  const identities = found ?? [];
   if (options.json === true) {
     output.json({ identities: identities.map(document) });
     return undefined;
   }
   if (identities.length === 0) {
-    output.line('Nothing has been recorded yet: this machine has no identity.');
+    output.line('This machine has no identity yet.');
     return undefined;
   }
   const now = Date.now();
@@ -28,7 +30,8 @@ export const run: Run = async (invocation) => {
   ]);
   const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Events waiting'];
   const paint = await output.paint('stdout');
-  for (const line of tableLines(headings, rows, { width: output.width, paint })) output.line(line);
+  for (const line of tableLines(headings, rows, { width: output.width, unicode: output.unicode, paint }))
+    output.line(line);
   return undefined;
 };
 

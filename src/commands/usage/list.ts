@@ -1,61 +1,58 @@
 /** `arcade usage list` */
-import { compactJson, type Paint } from '../../cli/output.ts';
-import { tableLines } from '../../cli/table.ts';
-import { usageError } from '../../errors.ts';
 import {
+  type Column,
+  fitColumns,
+  isPlain,
+  PLAIN_MEASURE,
+  type RowLayout,
+  rowLine,
+  safeCell,
+} from '../../cli/cells.ts';
+import { escapeJson, type Paint } from '../../cli/output.ts';
+import { usageError } from '../../errors.ts';
+import type { RecordState, RecordSummary } from '../../usage/inspect.ts';
+import {
+  type Alike,
+  alikeRecords,
   countRecords,
   eachRecord,
   type Filter,
-  type RecordState,
-  type RecordSummary,
-} from '../../usage/inspect.ts';
+  pagesOfJson,
+} from '../../usage/inspect-list.ts';
 import type { Spool } from '../../usage/spool.ts';
 import type { Invocation, Run } from '../command.ts';
-import { openLines, printLines } from './lines.ts';
 import { readPositive, readSince } from './options.ts';
-import { readSpool } from './reading.ts';
-import { counted, isoTime, relativeTime } from './words.ts';
+import { streamSpool } from './reading.ts';
+import { counted, relativeTime } from './words.ts';
 
-const ALL = Number.MAX_SAFE_INTEGER;
 const ON_A_SCREEN = 50;
 
-/** Lists records, oldest first. */
+/** Lists records, oldest first, each as it is read. */
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
   const now = Date.now();
-  const json = options.json === true;
+  const isJson = options.json === true;
   const filter: Filter = {
     state: readState(options.state),
     command: typeof options.command === 'string' ? options.command : null,
     since: readSince(options.since, now) ?? 0,
-    limit: readPositive(options.limit, '--limit') ?? (json || output.width === null ? ALL : ON_A_SCREEN),
+    limit: readPositive(options.limit, '--limit') ?? (isJson || output.width === null ? null : ON_A_SCREEN),
   };
+  if (isJson) {
+    return await streamSpool(invocation, { begin: '{"records":[', end: ']}', isJson }, (spool) =>
+      jsonOf(spool, filter),
+    );
+  }
   const paint = await output.paint('stdout');
-  if (json) writeJson(invocation, filter);
-  else
-    readSpool(invocation, (spool) => writeTable(spool, filter, { output, paint, now })) ?? output.line(NONE);
-  return undefined;
+  return await streamSpool(invocation, { isJson }, (spool) => table(spool, filter, { output, paint, now }));
 };
 
-const NONE = 'There are no such records.';
-
-/** One record a line, so that a long list is written as it is read. */
-function writeJson(invocation: Invocation, filter: Filter): void {
-  const { output } = invocation;
-  const lines = openLines(output);
-  let first = true;
-  lines.line('{"records":[');
-  readSpool(invocation, (spool) => {
-    for (const record of eachRecord(spool, filter)) {
-      if (!output.isOpen) return;
-      lines.line(
-        (first ? '  ' : ' ,') + compactJson({ ...record, recorded_at: isoTime(record.recorded_at) }),
-      );
-      first = false;
-    }
-  });
-  lines.line(']}');
-  lines.end();
+function* jsonOf(spool: Spool, filter: Filter): Generator<string> {
+  let lead = '  ';
+  for (const page of pagesOfJson(spool, filter)) {
+    yield lead + escapeJson(page);
+    lead = ' ,';
+  }
 }
 
 interface Showing {
@@ -64,45 +61,84 @@ interface Showing {
   readonly now: number;
 }
 
-function writeTable(spool: Spool, filter: Filter, { output, paint, now }: Showing): true {
-  const records = [...eachRecord(spool, filter)];
-  if (records.length === 0) {
-    output.line(NONE);
-    return true;
+const AT_ONCE = 250;
+
+async function* table(spool: Spool, filter: Filter, showing: Showing): AsyncGenerator<string> {
+  const { output, paint, now } = showing;
+  const alike = alikeRecords(spool, filter);
+  const listed = alike.reduce((sum, { records }) => sum + records, 0);
+  if (listed === 0) {
+    yield 'There are no such records.';
+    return;
   }
-  const { width, unicode } = output;
-  const rows = records.map((record) => cellsOf(record, now, unicode));
-  const style = (cell: string, column: number, row: number): string =>
-    column === 1 ? inColour(cell, records[row]?.state, paint) : column === 4 ? paint.dim(cell) : cell;
-  const right = new Set([0, 6]);
-  printLines(output, tableLines(HEADINGS, rows, { width, paint, unicode, right, style }));
+  const layout = await layoutOf(alike, showing);
+  let lines = [paint.bold(rowLine(HEADINGS, layout))];
+  for (const record of eachRecord(spool, filter)) {
+    const style = (cell: string, column: number): string =>
+      column === STATE ? inColour(cell, record.state, paint) : column === SENT_AS ? paint.dim(cell) : cell;
+    lines.push(rowLine(cellsOf(record, now, output.unicode), layout, style));
+    if (lines.length < AT_ONCE) continue;
+    yield lines.join('\n');
+    lines = [];
+  }
+  if (lines.length > 0) yield lines.join('\n');
+  if (output.width === null || filter.limit === null) return;
   const found = countRecords(spool, filter);
-  if (found > records.length && width !== null) {
-    output.note(
-      paint.dim(`The last ${records.length} of ${counted(found, 'record')}; --limit N shows more.`),
-    );
-  }
-  return true;
+  if (found > listed)
+    output.note(paint.dim(`The last ${listed} of ${counted(found, 'record')}; --limit N shows more.`));
 }
 
-const HEADINGS = ['ID', 'State', 'What', 'Outcome', 'Sent as', 'Recorded', 'Tries', 'Reason'];
+const HEADINGS = ['ID', 'State', 'What', 'Outcome', 'Recorded', 'Sent as', 'Tries', 'Reason'];
+const STATE = 1;
+const SENT_AS = 5;
+const RIGHT: ReadonlySet<number> = new Set([0, 6]);
+/** What a narrow terminal need not show, and how little of it is of use, by the column. */
+const LEAST: Readonly<Record<number, number>> = { 3: 7, 4: 8, 5: 9, 6: 5, 7: 10 };
 
-function cellsOf(record: RecordSummary, now: number, unicode: boolean): string[] {
+/** Every width is known before the first line is written, from what the records have in common. */
+async function layoutOf(alike: readonly Alike[], { output, now }: Showing): Promise<RowLayout> {
+  const { unicode, width } = output;
+  const extremes = alike.flatMap((group) =>
+    [group.oldest, group.newest].map((recorded_at) => cellsOf({ ...group, recorded_at }, now, unicode)),
+  );
+  const plain = extremes.every((row) => row.every(isPlain));
+  const measure = plain ? PLAIN_MEASURE : (await import('../../cli/table.ts')).MEASURE;
+  const columns = HEADINGS.map((heading, i): Column => {
+    const cells = extremes.map((row) => measure.widthOf(row[i] ?? ''));
+    const empty = i >= STATE && Math.max(...cells) === 0;
+    const natural = empty ? 0 : Math.max(heading.length, ...cells, i === RECORDED ? LONGEST_HOURS : 0);
+    const least = LEAST[i];
+    return least === undefined ? { width: natural } : { width: natural, least };
+  });
+  const widths = width === null ? columns.map((column) => column.width) : fitColumns(columns, width);
+  return { widths, measure, right: RIGHT, unicode };
+}
+
+const RECORDED = 4;
+/** "59 min ago": between the oldest and the newest there may be longer words than either has. */
+const LONGEST_HOURS = 10;
+
+type Row = Pick<
+  RecordSummary,
+  'id' | 'kind' | 'state' | 'command_name' | 'event' | 'distinct_id' | 'recorded_at' | 'attempts' | 'reason'
+>;
+
+function cellsOf(record: Row, now: number, unicode: boolean): string[] {
   const { id, kind, state, command_name, event, distinct_id, recorded_at, attempts, reason } = record;
   const mark = unicode ? { pending: '○ ', quarantined: '✗ ', delivered: '● ' }[state] : '';
   return [
     String(id),
     mark + state,
-    kind === 'alias' ? 'alias' : (command_name ?? event),
+    safeCell(kind === 'alias' ? 'alias' : (command_name ?? event)),
     kind === 'alias' ? '' : event === 'CLI execution failed' ? 'failed' : 'succeeded',
-    distinct_id ?? '(not known yet)',
     relativeTime(recorded_at, now),
+    safeCell(distinct_id ?? '(not known yet)'),
     String(attempts),
-    reason ?? '',
+    safeCell(reason ?? ''),
   ];
 }
 
-function inColour(cell: string, state: RecordState | undefined, paint: Paint): string {
+function inColour(cell: string, state: RecordState, paint: Paint): string {
   if (state === 'delivered') return paint.green(cell);
   return state === 'quarantined' ? paint.red(cell) : paint.yellow(cell);
 }

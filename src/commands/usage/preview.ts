@@ -10,7 +10,7 @@ import { type Previewed, previewCapture } from '../../usage/preview.ts';
 import { openEmptyCopy, readStore } from '../../usage/store.ts';
 import { connectionOf, type Invocation, type Run } from '../command.ts';
 import { printEvent } from './event-lines.ts';
-import { unreadable } from './reading.ts';
+import { isBroken, noteLock, unreadable } from './reading.ts';
 import { senderOf } from './who.ts';
 
 type Event = Readonly<Record<string, unknown>>;
@@ -93,10 +93,12 @@ function eventOf({ wire, newcomer }: Previewed): Promise<Event> {
 
 const STAND_IN_ID = '00000000-0000-4000-8000-000000000000';
 
-function onCopy<T>({ settings }: Invocation, look: Parameters<typeof readStore<T>>[1]): T {
+function onCopy<T>(invocation: Invocation, look: Parameters<typeof readStore<T>>[1]): T {
+  const { settings } = invocation;
   const { store, value } = readStore(settings, look);
+  noteLock(invocation, store);
   if (value !== undefined) return value;
-  if ('advice' in store) throw unreadable(store);
+  if (isBroken(store)) throw unreadable(store);
   const empty = openEmptyCopy(settings.directory ?? '', settings.program.migrations);
   try {
     return look(empty);

@@ -1,28 +1,100 @@
-/** Reading the spool for a person. */
-import { UserError } from '../../errors.ts';
+/** Reading the spool for a person: what keeps it from being read, or from being whole, is said on stderr. */
+import { errorDocument, tell } from '../../cli/failure.ts';
+import { compactJson } from '../../cli/output.ts';
+import { type ErrorCode, UserError } from '../../errors.ts';
 import type { Spool } from '../../usage/spool.ts';
-import { type Reading, readStore, readStoreSlowly, type StoreState } from '../../usage/store.ts';
+import { readStore, readStoreSlowly, type StoreState } from '../../usage/store.ts';
 import type { Invocation } from '../command.ts';
 
 /** Reads with `look`; undefined when nothing has been recorded yet. Throws UserError when the spool cannot be read. */
-export function readSpool<T>({ settings }: Invocation, look: (spool: Spool) => T): T | undefined {
-  return readable(readStore(settings, look));
+export function readSpool<T>(invocation: Invocation, look: (spool: Spool) => T): T | undefined {
+  const { store, value } = readStore(invocation.settings, look);
+  noteLock(invocation, store);
+  if (isBroken(store)) throw unreadable(store);
+  return value;
 }
 
 /** The same for a look that takes its time. */
 export async function readSpoolSlowly<T>(
-  { settings }: Invocation,
+  invocation: Invocation,
   look: (spool: Spool) => Promise<T>,
 ): Promise<T | undefined> {
-  return readable(await readStoreSlowly(settings, look));
+  const { store, value } = await readStoreSlowly(invocation.settings, look);
+  noteLock(invocation, store);
+  if (isBroken(store)) throw unreadable(store);
+  return value;
 }
 
-function readable<T>({ store, value }: Reading<T>): T | undefined {
-  if (store.state === 'ok' || store.state === 'absent' || store.state === 'locked') return value;
-  throw unreadable(store);
+/** What stands before and after the parts of a result that is written as it is read. */
+export interface Frame {
+  readonly begin?: string;
+  readonly end?: string;
+  /** It is a JSON document, which stays one when the spool turns out to be damaged halfway. */
+  readonly isJson: boolean;
+}
+
+/**
+ * Writes what `look` finds as it finds it, as fast as it is read at the other end. Rejects with UserError when
+ * the spool cannot be read; resolves to the failure that has been told when that shows only halfway.
+ */
+export async function streamSpool(
+  invocation: Invocation,
+  { begin, end, isJson }: Frame,
+  look: (spool: Spool) => Iterable<string> | AsyncIterable<string>,
+): Promise<ErrorCode | undefined> {
+  const { output, settings } = invocation;
+  let begun = false;
+  // Only once something has been read: a store that cannot be read leaves nothing half-said.
+  const start = (): void => {
+    if (!begun && begin !== undefined) output.line(begin);
+    begun = true;
+  };
+  const { store } = await readStoreSlowly(settings, async (spool, state) => {
+    noteLock(invocation, state);
+    for await (const part of look(spool)) {
+      start();
+      output.line(part);
+      if (!(await output.ready())) return;
+    }
+  });
+  if (isBroken(store)) {
+    const error = unreadable(store);
+    if (!begun || !isJson) throw error;
+    await tell(output, error, settings.debug);
+    output.line(`],${compactJson(errorDocument(error)).slice(1)}`);
+    return error.code;
+  }
+  if (store.state === 'absent') noteAbsence(invocation);
+  start();
+  if (end !== undefined) output.line(end);
+  return undefined;
+}
+
+type Unreadable = Exclude<StoreState, { state: 'ok' | 'absent' | 'locked' }>;
+
+/** Whether there is a store that cannot be read. */
+export function isBroken(store: StoreState): store is Unreadable {
+  return store.state !== 'ok' && store.state !== 'absent' && store.state !== 'locked';
 }
 
 /** What a command that needs the spool says of one that cannot be read. */
-export function unreadable(store: Extract<StoreState, { advice: string }>): UserError {
+export function unreadable(store: Unreadable): UserError {
   return new UserError('UNEXPECTED', store.message, { hint: store.advice });
+}
+
+/** Says that another process has the store locked, so that the latest may be missing. */
+export function noteLock({ output }: Invocation, store: StoreState): void {
+  if (store.state === 'locked') output.note(`${store.message} ${store.advice}`);
+}
+
+/** Says beside an empty result why it is empty. */
+export function noteAbsence({ output, settings }: Invocation): void {
+  output.note(absence(settings));
+}
+
+/** Why there is no store. */
+export function absence({ directory }: Invocation['settings']): string {
+  return directory === undefined
+    ? 'Nothing is recorded: there is no home directory.'
+    : 'Nothing has been recorded yet.';
 }

@@ -10,7 +10,7 @@ import type { Spool } from '../../usage/spool.ts';
 import { readStats } from '../../usage/stats.ts';
 import type { Invocation, Run } from '../command.ts';
 import { readPositive } from './options.ts';
-import { readSpoolSlowly } from './reading.ts';
+import { absence, readSpoolSlowly } from './reading.ts';
 import { reportPage, type Told } from './report-page.ts';
 import { consentOf } from './status-document.ts';
 import { nextSender } from './who.ts';
@@ -29,7 +29,7 @@ export const run: Run = async (invocation) => {
   const sender = await nextSender(invocation);
   const told = await readSpoolSlowly(invocation, (spool) => tell(invocation, spool, { days, sender }));
   if (told === undefined) {
-    throw new UserError('NOT_FOUND', 'Nothing has been recorded yet: there is nothing to report.');
+    throw new UserError('NOT_FOUND', `${absence(invocation.settings)} There is nothing to report.`);
   }
   write(path, reportPage(told));
   const url = pathToFileURL(path).href;

@@ -5,14 +5,16 @@ import { postHogEvent } from '../../infra/posthog.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect.ts';
 import type { Run } from '../command.ts';
 import { printEvent } from './event-lines.ts';
-import { readSpool } from './reading.ts';
+import { absence, readSpool } from './reading.ts';
 import { isoTime, relativeTime, shortly } from './words.ts';
 
 /** Shows one record: its payload as it goes on the wire, and each try. */
 export const run: Run = async (invocation) => {
-  const { output, options, positionals } = invocation;
+  const { output, options, positionals, settings } = invocation;
   const id = positionals[0] ?? '';
-  const found = readSpool(invocation, (spool) => findRecord(spool, id));
+  const read = readSpool(invocation, (spool) => ({ found: findRecord(spool, id) }));
+  if (read === undefined) throw new UserError('NOT_FOUND', `There is no record ${id}. ${absence(settings)}`);
+  const { found } = read;
   if (found === undefined) {
     throw new UserError('NOT_FOUND', `There is no record ${id}.`, {
       hint: 'See `arcade usage list` for their ids.',

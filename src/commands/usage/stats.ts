@@ -4,7 +4,7 @@ import { readStats, type Stats } from '../../usage/stats.ts';
 import type { Run } from '../command.ts';
 import { printLines } from './lines.ts';
 import { readPositive } from './options.ts';
-import { readSpool } from './reading.ts';
+import { noteAbsence, readSpool } from './reading.ts';
 import { delivery, eventsADay, queue, slowest } from './stats-charts.ts';
 import { isoTime } from './words.ts';
 
@@ -19,11 +19,10 @@ export const run: Run = async (invocation) => {
   const { output, options } = invocation;
   const days = readPositive(options.days, '--days', MOST_DAYS) ?? DEFAULT_DAYS;
   const stats = readSpool(invocation, (spool) => readStats(spool, days, Date.now()));
+  if (stats === undefined) noteAbsence(invocation);
   if (options.json === true) {
     output.json(statsDocument(stats, days));
-  } else if (stats === undefined) {
-    output.line('Nothing has been recorded yet.');
-  } else {
+  } else if (stats !== undefined) {
     const width = Math.min(output.width ?? 80, WIDEST);
     const style = { width, unicode: output.unicode, paint: await output.paint('stdout') };
     printLines(output, charts(stats, style));

@@ -4,6 +4,7 @@ import type { Settings } from '../../settings.ts';
 import { readStatus, type Status } from '../../usage/inspect.ts';
 import { openEmptyCopy, readStore, type StoreState } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
+import { isBroken } from './reading.ts';
 import { consentOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
@@ -55,10 +56,6 @@ function first(
   } finally {
     copy.close();
   }
-}
-
-function isBroken({ state }: StoreState): boolean {
-  return state !== 'ok' && state !== 'absent' && state !== 'locked';
 }
 
 function lines(settings: Settings, seen: Seen & { now: number }, paint: Paint): string[] {
