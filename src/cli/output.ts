@@ -28,6 +28,8 @@ export interface Output {
   readonly stderrIsTerminal: boolean;
   /** Whether somebody still reads the result. */
   readonly isOpen: boolean;
+  /** Writes a blank, which no reader of JSON minds: only a write tells that a pipe has no reader any more. */
+  blank(): void;
   /** Waits until more of the result can be written; false when nobody reads any more. */
   ready(): Promise<boolean>;
   /** Whether the terminal's character set has more than ASCII. */
@@ -68,6 +70,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
     get isOpen() {
       return isOpen;
     },
+    blank: () => void stdout.write(' '),
     async ready() {
       // Pipes and files take everything at once, but on Windows; a stream tells of an error in the next turn.
       if (stdout.writableNeedDrain === true && isOpen) await drained(stdout);

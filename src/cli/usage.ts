@@ -91,7 +91,7 @@ const VIEWS: Readonly<Record<string, CommandSpec>> = {
       'A pipe gets one line of JSON for each change.',
     ],
     examples: ['usage watch', 'usage watch | jq .pending'],
-    options: [JSON_OUT],
+    options: [{ name: 'json', describe: 'Print one line of JSON for each change, on a terminal too' }],
     positionals: [0, 0],
     event: null,
     load: loader(() => import('../commands/usage/watch.ts')),

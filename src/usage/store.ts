@@ -98,7 +98,7 @@ function lockState(directory: string): StoreState {
   if (holder === undefined) return { state: 'ok' };
   return {
     state: 'locked',
-    message: `Process ${holder} has the usage spool locked; what it has not committed yet is not shown.`,
+    message: `Process ${holder} has the usage spool locked: until it lets go commands record nothing, and what it has not committed is not shown.`,
     advice: `If that lasts, see what it is with \`ps -p ${holder}\` and end it.`,
   };
 }
@@ -131,7 +131,8 @@ function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' |
   if (error instanceof NewerSchemaError) {
     return {
       state: 'newer',
-      message: 'The usage spool is of a newer version of this program; this one leaves it alone.',
+      message:
+        'The usage spool is of a newer version of this program; this one leaves it alone and records nothing.',
       advice: 'Update this program, or go on with the newer one.',
     };
   }

@@ -61,7 +61,7 @@ function isOpen(found: Stats): boolean {
 }
 
 /** Under `sudo` in somebody's home, files of root's would keep that person's next command from recording. */
-function refuseBorrowedHome(directory: string): void {
+export function refuseBorrowedHome(directory: string): void {
   if (process.geteuid?.() !== 0) return;
   let place = directory;
   while (!existsSync(place)) place = dirname(place);

@@ -171,7 +171,7 @@ test('watch tells each change as one line of JSON, and ends with 130', async (t)
   const states = (): { recorded: number }[] =>
     text
       .split('\n')
-      .filter(Boolean)
+      .filter((line) => line.trim() !== '')
       .map((line) => JSON.parse(line) as { recorded: number });
   await until(() => states().length === 1);
   await arcade(home, ['secret', 'list']);

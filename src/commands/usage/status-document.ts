@@ -4,6 +4,7 @@ import type { Settings } from '../../settings.ts';
 import type { Status } from '../../usage/inspect.ts';
 import { isRefused } from '../../usage/spool.ts';
 import type { StoreState } from '../../usage/store.ts';
+import { obstacleOf } from '../../usage/store-obstacle.ts';
 import type { Sender } from './who.ts';
 import { isoTime } from './words.ts';
 
@@ -21,6 +22,7 @@ export function statusDocument(settings: Settings, { store, status, sender, why 
   const { destination } = settings;
   return {
     consent: consentOf(settings, status),
+    recording: recordingOf(settings, store, status),
     destination: { host: destination.host, configured: destination.apiKey !== undefined },
     identity: {
       anon_id: status?.identity?.anonId ?? null,
@@ -51,6 +53,16 @@ export function consentOf(
   const refused = isRefused(directory) || status?.consent === false;
   if (enabled && refused) return { enabled: false, decided_by: 'usage disable' };
   return { enabled, decided_by: decidedBy };
+}
+
+/** Whether the next command would be recorded, and what keeps it from that where nobody has switched it off. */
+export function recordingOf(
+  settings: Settings,
+  store: StoreState,
+  status: Status | undefined,
+): { on: boolean; obstacle: string | null } {
+  const obstacle = obstacleOf(settings, store);
+  return { on: obstacle === null && consentOf(settings, status).enabled, obstacle };
 }
 
 function stateOf(status: Status | undefined): 'anonymous' | 'linked' | 'unresolved' {

@@ -5,10 +5,10 @@ import { readStatus, type Status } from '../../usage/inspect.ts';
 import { openEmptyCopy, readStore, type StoreState } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
 import { isBroken } from './reading.ts';
-import { consentOf, statusDocument } from './status-document.ts';
+import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, isoTime, relativeTime, wrapped } from './words.ts';
+import { counted, fieldLines, isoTime, relativeTime, wrapped } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
@@ -20,7 +20,7 @@ export const run: Run = async (invocation) => {
     output.json(statusDocument(settings, { store, status, sender, why }));
   } else {
     const seen = { store, status, sender, now };
-    for (const line of lines(settings, seen, await output.paint('stdout'))) output.line(line);
+    for (const line of lines(invocation, seen, await output.paint('stdout'))) output.line(line);
     output.line();
     for (const line of wrapped(why, output.width)) output.line(line);
   }
@@ -58,19 +58,27 @@ function first(
   }
 }
 
-function lines(settings: Settings, seen: Seen & { now: number }, paint: Paint): string[] {
+function lines({ settings, output }: Invocation, seen: Seen & { now: number }, paint: Paint): string[] {
   const { store, status, sender, now } = seen;
-  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
   const { apiKey } = settings.destination;
   const host = visible(settings.destination.host);
   const rows: [string, string][] = [
-    ['Recording', enabled ? `${paint.green('on')} (${decidedBy})` : `${paint.yellow('off')} (${decidedBy})`],
+    ['Recording', recordingInWords(settings, seen, paint)],
     ['Destination', apiKey === undefined ? `${host} ${paint.yellow('(no project key)')}` : host],
     ['Next event as', sender?.words ?? 'nobody'],
   ];
   if (store.state === 'locked') rows.push(['Spool', paint.yellow(store.message)]);
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
-  return rows.map(([name, value]) => `${paint.bold(name.padEnd(15))}${value}`);
+  return rows.flatMap(([name, value]) => fieldLines(paint.bold(name), value, 15, output.width));
+}
+
+function recordingInWords(settings: Settings, { store, status }: Seen, paint: Paint): string {
+  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
+  const { obstacle } = recordingOf(settings, store, status);
+  if (!enabled) return `${paint.yellow('off')} (${decidedBy})`;
+  return obstacle === null
+    ? `${paint.green('on')} (${decidedBy})`
+    : `${paint.red('not possible')}: ${obstacle}`;
 }
 
 function counters(

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { compactJson, type Paint } from '../../cli/output.ts';
+import { isPipe } from '../../infra/pipe.ts';
 import type { Settings } from '../../settings.ts';
 import {
   isFlusherAlive,
@@ -13,10 +14,14 @@ import {
 import { spoolFile } from '../../usage/spool.ts';
 import { readStore, type StoreState } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
+import { consentOf, recordingOf } from './status-document.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, isoTime, relativeTime, shortly, wrapped } from './words.ts';
+import { counted, fieldLines, isoTime, relativeTime, shortly, wrapped } from './words.ts';
 
 const EVERY_MS = 250;
+const STDOUT = 1;
+/** Looks between two blanks. */
+const BLANK_EVERY = 4;
 const ANSWERS = 5;
 
 /** Shows the queue as it changes, until it is interrupted or nobody reads any more. */
@@ -26,8 +31,9 @@ export const run: Run = async (invocation) => {
   const paint = await output.paint('stdout');
   let shown = '';
   let drawn = 0;
+  const mayLoseReader = isPipe(STDOUT);
   const look = openLook(invocation);
-  while (output.isOpen && !interrupted.aborted) {
+  for (let looks = 1; output.isOpen && !interrupted.aborted; looks += 1) {
     const seen = look();
     if (live) {
       const lines = screen(invocation, seen, paint);
@@ -44,6 +50,7 @@ export const run: Run = async (invocation) => {
       if (text !== shown) output.line(compactJson({ at: isoTime(Date.now()), ...state }));
       shown = text;
     }
+    if (mayLoseReader && looks % BLANK_EVERY === 0) output.blank();
     await pause(EVERY_MS);
   }
   return undefined;
@@ -106,40 +113,58 @@ function documentOf({ settings }: Invocation, { store, status, answers }: Seen):
     purged,
     backoff: status?.backoff ? { until: isoTime(status.backoff.until), reason: status.backoff.reason } : null,
     flusher: { running: status?.flusherIsRunning ?? false },
-    consent: settings.consent.enabled && status?.consent !== false,
+    consent: consentOf(settings, status).enabled,
+    recording: recordingOf(settings, store, status),
     answers: answers.map((answer) => ({ ...answer, at: isoTime(answer.at) })),
   };
 }
 
+/** No line is longer than the terminal is wide: what is drawn next begins as many lines higher as this has. */
 function screen(invocation: Invocation, { store, status, answers }: Seen, paint: Paint): string[] {
   const now = Date.now();
   const { settings, output } = invocation;
-  const fit = (line: string, colour: (text: string) => string = String): string =>
-    colour(line.slice(0, (output.width ?? 80) - 1));
-  const why = whyNothingIsSent(settings, store, status, now);
-  const head = [fit('arcade usage, until Ctrl-C', paint.dim), ''];
-  if (status === undefined) return [...head, fit(why)];
-  const { ledger, flusherIsRunning, lastRun } = status;
-  const flusher = flusherIsRunning
-    ? paint.green('running')
-    : lastRun === null
-      ? 'has never run'
-      : `last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${lastRun.outcome ?? 'was killed'}`;
+  const width = (output.width ?? 80) - 1;
+  const why = wrapped(whyNothingIsSent(settings, store, status, now), width);
+  const head = [...wrapped('arcade usage, until Ctrl-C', width).map((line) => paint.dim(line)), ''];
+  if (status === undefined) return [...head, ...why];
+  const { ledger } = status;
+  const field = (name: string, value: string): string[] => fieldLines(paint.bold(name), value, 13, width);
+  const number = (value: number, colour: (text: string) => string): string =>
+    value === 0 ? '0' : colour(value.toLocaleString('en'));
   return [
     ...head,
-    `${paint.bold('Pending')}      ${paint.yellow(String(ledger.pending))}`,
-    `${paint.bold('Delivered')}    ${paint.green(String(ledger.delivered))}`,
-    `${paint.bold('Quarantined')}  ${ledger.quarantined === 0 ? '0' : paint.red(String(ledger.quarantined))}`,
-    `${paint.bold('Flusher')}      ${flusher}`,
+    ...field('Pending', number(ledger.pending, paint.yellow)),
+    ...field('Delivered', number(ledger.delivered, paint.green)),
+    ...field('Quarantined', number(ledger.quarantined, paint.red)),
+    ...field('Flusher', flusherInWords(status, now, paint)),
     '',
     paint.bold('Last answers'),
-    ...(answers.length === 0 ? ['  none'] : answers.map((answer) => fit(answerLine(answer, now)))),
+    ...(answers.length === 0 ? ['  none'] : answers.flatMap((answer) => answerLines(answer, now, width))),
     '',
-    ...wrapped(why, (output.width ?? 80) - 1),
+    ...why,
   ];
 }
 
-function answerLine({ at, outcome, status, duration_ms, records }: LatestAnswer, now: number): string {
-  const answer = status === null ? 'no answer' : `status ${status}`;
-  return `  ${relativeTime(at, now).padEnd(12)}${outcome.padEnd(13)}${answer.padEnd(12)}${`after ${shortly(duration_ms)}`.padEnd(14)}${counted(records, 'record')}`;
+function flusherInWords({ flusherIsRunning, lastRun }: Status, now: number, paint: Paint): string {
+  if (flusherIsRunning) return paint.green('running');
+  if (lastRun === null) return 'has never run';
+  return `last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${lastRun.outcome ?? 'was killed'}`;
+}
+
+function answerLines(
+  { at, outcome, status, duration_ms, records }: LatestAnswer,
+  now: number,
+  width: number,
+): string[] {
+  const cells = [
+    relativeTime(at, now).padEnd(12),
+    outcome.padEnd(13),
+    (status === null ? 'no answer' : `status ${status}`).padEnd(12),
+    `after ${shortly(duration_ms)}`.padEnd(14),
+    counted(records, 'record'),
+  ];
+  const line = `  ${cells.join('')}`;
+  if (line.length <= width) return [line];
+  const words = cells.map((cell) => cell.trim()).join(', ');
+  return wrapped(words, width - 4).map((part, i) => (i === 0 ? `  ${part}` : `    ${part}`));
 }

@@ -3,6 +3,7 @@ import type { Settings } from '../../settings.ts';
 import type { Status } from '../../usage/inspect.ts';
 import { isRefused } from '../../usage/spool.ts';
 import type { StoreState } from '../../usage/store.ts';
+import { obstacleOf } from '../../usage/store-obstacle.ts';
 import { relativeTime } from './words.ts';
 
 /** The first reason that applies. `status` undefined: there is none, or none that can be read. */
@@ -16,10 +17,10 @@ export function whyNothingIsSent(
   if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.`;
   if (isRefused(directory) || status?.consent === false)
     return 'Usage is not recorded: `arcade usage disable` says so.';
-  if (directory === undefined) return 'Usage is not recorded: there is no home directory.';
-  if (status === undefined) {
-    return 'advice' in store ? `${store.message} ${store.advice}` : 'Nothing has been recorded yet.';
-  }
+  if ('advice' in store && status === undefined) return `${store.message} ${store.advice}`;
+  const obstacle = obstacleOf(settings, store);
+  if (obstacle !== null) return `Usage is not recorded: ${obstacle}.`;
+  if (status === undefined) return 'Nothing has been recorded yet.';
   const { ledger, backoff } = status;
   if (ledger.pending === 0) {
     if (ledger.quarantined > 0) return `Nothing waits; PostHog refused ${ledger.quarantined} for good.`;

@@ -40,16 +40,40 @@ export function limitInWords(ms: number | null): string {
   return ms === 24 * 3600_000 ? 'within 1 day' : `within ${inWords(ms)}`;
 }
 
-/** Lines of at most `width` columns, broken between words; null: one line. */
+const COLOURS = /\u001b\[\d+m/g;
+
+/** Columns of plain text that may be coloured. */
+function columnsOf(text: string): number {
+  return text.replace(COLOURS, '').length;
+}
+
+/** Lines of at most `width` columns, broken between words, or within one that is longer than a line; null: one line. */
 export function wrapped(text: string, width: number | null): string[] {
   if (width === null) return [text];
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+  for (const word of text.split(' ').flatMap((long) => pieces(long, width))) {
+    if (line !== '' && columnsOf(line) + 1 + columnsOf(word) > width) {
       lines.push(line);
       line = word;
     } else line = line === '' ? word : `${line} ${word}`;
   }
   return [...lines, line];
+}
+
+function pieces(word: string, width: number): string[] {
+  if (columnsOf(word) <= width || word.length !== columnsOf(word)) return [word];
+  return word.match(new RegExp(`.{1,${Math.max(1, width)}}`, 'gu')) ?? [word];
+}
+
+/** With fewer columns a name has a line of its own. */
+const ROOMY = 50;
+
+/** A name and what is said of it: beside it, or below it on a narrow terminal. `label` is the name as it is printed. */
+export function fieldLines(label: string, value: string, beside: number, width: number | null): string[] {
+  if (width !== null && width < ROOMY)
+    return [label, ...wrapped(value, width - 2).map((line) => `  ${line}`)];
+  const lines = wrapped(value, width === null ? null : width - beside);
+  const indent = ' '.repeat(beside);
+  return lines.map((line, i) => (i === 0 ? label + ' '.repeat(beside - columnsOf(label)) : indent) + line);
 }

@@ -1,0 +1,40 @@
+/** What keeps events from being recorded though nobody has switched it off. */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Settings } from '../settings.ts';
+import { spoolFile } from './spool.ts';
+import type { StoreState } from './store.ts';
+import { refuseBorrowedHome } from './trust.ts';
+
+const OBSTACLES: Readonly<Partial<Record<StoreState['state'], string>>> = {
+  newer: 'the usage spool is of a newer version of this program',
+  foreign: 'the usage spool is not ours',
+  unreadable: 'the usage spool cannot be opened',
+  'no sqlite': 'better-sqlite3 cannot be loaded',
+};
+
+/** In words; null when the next command would be recorded, if it is to be. Changes nothing. */
+export function obstacleOf({ directory }: Settings, { state }: StoreState): string | null {
+  if (directory === undefined) return 'there is no home directory';
+  const known = OBSTACLES[state];
+  if (known !== undefined) return known;
+  try {
+    refuseBorrowedHome(directory);
+  } catch {
+    return 'this home belongs to another user';
+  }
+  let place = directory;
+  while (!existsSync(place)) place = dirname(place);
+  if (!isWritable(place)) return `${place} may not be written to`;
+  const path = spoolFile(directory);
+  return existsSync(path) && !isWritable(path) ? `${path} may not be written to` : null;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
