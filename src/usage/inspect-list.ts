@@ -53,6 +53,12 @@ export function countRecords(spool: Spool, { state, command, since }: Filter): n
   return (spool.statement(sql).get({ state, command, since }) as { n: number }).n;
 }
 
+/** How many records have been quarantined since a moment, and still are. */
+export function countQuarantinedSince(spool: Spool, at: number): number {
+  const sql = `SELECT count(*) AS n FROM record WHERE state = 'quarantined' AND settled_at >= ?`;
+  return (spool.statement(sql).get(at) as { n: number }).n;
+}
+
 /** ISO 8601, to the millisecond. */
 const RECORDED_AT = `strftime('%Y-%m-%dT%H:%M:%S', recorded_at / 1000, 'unixepoch') || printf('.%03dZ', recorded_at % 1000)`;
 

@@ -90,11 +90,17 @@ function isSqlite(image: Buffer): boolean {
   return image.toString('latin1', 0, 15) === 'SQLite format 3';
 }
 
+const MOMENT_MS = 50;
+
 /** A database that somebody has open has a log or its index beside it; the system's list of locks is slow to read. */
 function lockState(directory: string): StoreState {
   const path = spoolFile(directory);
   if (!existsSync(`${path}-wal`) && !existsSync(`${path}-shm`)) return { state: 'ok' };
-  const [holder] = writersOf(path, `${path}-shm`);
+  const holders = writersOf(path, `${path}-shm`);
+  // A command that appends holds it for a moment: that is no state to tell of.
+  if (holders.length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT_MS);
+  const holder =
+    holders.length > 0 ? writersOf(path, `${path}-shm`).find((pid) => holders.includes(pid)) : undefined;
   if (holder === undefined) return { state: 'ok' };
   return {
     state: 'locked',

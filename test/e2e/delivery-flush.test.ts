@@ -25,7 +25,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
   test('delivers all that waits and says so', async (t) => {
     const { home, posthog, env } = await prepare(t, 1_200);
     const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'flush'], { env });
-    assert.deepEqual([exitCode, stdout], [0, 'Delivered 1200, left 0, quarantined 0.\n'], stderr);
+    assert.deepEqual([exitCode, stdout], [0, 'Delivered 1,200, refused 0, left 0.\n'], stderr);
     assert.equal(posthog.stored().length, 1_200);
   });
 
@@ -34,7 +34,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     await posthog.down();
     const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
     assert.equal(exitCode, 1);
-    assert.match(stdout, /^Delivered 0, left 3, quarantined 0: PostHog did not take them/);
+    assert.match(stdout, /^Delivered 0, refused 0, left 3: PostHog did not take them/);
     await posthog.up();
     const json = await arcade(home, ['usage', 'flush', '--json'], { env });
     assert.deepEqual(JSON.parse(json.stdout), {

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -16,7 +18,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { execa } from 'execa';
-import { arcade } from '../support/cli.ts';
+import { arcade, startArcadeCli } from '../support/cli.ts';
 import { directoryState } from '../support/directory.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 import { seedSpool } from '../support/seed.ts';
@@ -31,7 +33,20 @@ const READERS: readonly (readonly string[])[] = [
   ['usage', 'export'],
   ['usage', 'doctor', '--json'],
   ['usage', 'report', '--json', '--output', '../report.html'],
+  ['usage', 'identity', '--json'],
+  ['usage', 'export', '--json'],
+  ['usage', 'export', '--format', 'csv'],
+  ['usage', 'list'],
+  ['usage', 'show', '2'],
+  ['usage', 'stats'],
+  ['usage', 'identity'],
+  ['usage', 'doctor'],
+  ['usage', 'report', '--output', '../report2.html'],
+  ['usage', 'preview', '--', 'secret', 'list'],
 ];
+
+/** They tell it in the result itself, as do the documents of failures. */
+const IN_RESULT: ReadonlySet<string> = new Set(['', 'status', 'doctor', 'watch']);
 
 interface Broken {
   readonly name: string;
@@ -42,6 +57,8 @@ interface Broken {
   readonly make: (store: Store) => void | Promise<void>;
   /** What `doctor` finds. */
   readonly finds?: string;
+  /** It can be read, and nothing can be recorded in it. */
+  readonly closed?: boolean;
 }
 
 interface Store {
@@ -165,7 +182,9 @@ const STORES: readonly Broken[] = [
   {
     name: 'in a folder that may not be written to',
     state: 'ok',
-    words: readable,
+    // Root may write everywhere.
+    words: process.getuid?.() === 0 ? readable : /Usage is not recorded: .* may not be written to/,
+    closed: process.getuid?.() !== 0,
     make: ({ home }) => chmodSync(home.directory, 0o500),
   },
 ];
@@ -227,19 +246,32 @@ test('a store that may not be read: every view says so and leaves it as it is', 
   });
 });
 
-async function check(t: TestContext, { state, words, make, finds }: Broken): Promise<void> {
+async function check(t: TestContext, { state, words, make, finds, closed }: Broken): Promise<void> {
   const home = sandbox(t);
   seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000, delivered: 2, quarantined: 1 });
   await make({ t, home, path: join(home.directory, 'usage.db') });
   const before = directoryState(home.directory);
+  const closing = existsSync(home.directory) ? statSync(home.directory).mode : 0o700;
   const broken = state !== 'ok' && state !== 'absent' && state !== 'locked';
   const ran = await Promise.all(READERS.map((args) => arcade(home, args)));
+  const watched = await watch(home);
   assert.deepEqual(directoryState(home.directory), before);
+  // The sandbox could not be removed otherwise.
+  if ((closing & 0o200) === 0) chmodSync(home.directory, 0o700);
+  assert.equal(watched.store, state);
   for (const [i, { exitCode, stdout, stderr }] of ran.entries()) {
     const args = READERS[i] ?? [];
     const what = `${args.join(' ')}: ${exitCode}\n${stdout}\n${stderr}`;
+    const isDoctor = args[1] === 'doctor';
     if (broken) assert.equal(exitCode, 1, what);
+    if (state === 'locked') assert.equal(exitCode, isDoctor ? 1 : 0, what);
+    if (state === 'absent') assert.equal(exitCode, args[1] === 'show' || args[1] === 'report' ? 1 : 0, what);
     if (args.includes('--json')) assert.doesNotThrow(() => JSON.parse(stdout), what);
+    const told = IN_RESULT.has(args[1] ?? '') ? stdout : stderr;
+    // A preview is of a command that would make the store.
+    if (broken || state === 'locked' || (state === 'absent' && args[1] !== 'preview' && !isDoctor))
+      assert.match(told, words, what);
+    if (broken && !args.includes('--json') && !IN_RESULT.has(args[1] ?? '')) assert.equal(stdout, '', what);
     assert.doesNotMatch(stderr, /unexpected went wrong|\n\s+at /, what);
   }
   const [status, json] = ran;
@@ -248,12 +280,16 @@ async function check(t: TestContext, { state, words, make, finds }: Broken): Pro
   const document = JSON.parse(json?.stdout ?? '') as {
     store: { state: string };
     ledger: unknown;
+    recording: { on: boolean; obstacle: string | null };
     why: string;
   };
   assert.equal(document.store.state, state);
+  const possible = closed !== true && !['newer', 'foreign', 'unreadable'].includes(state);
+  assert.equal(document.recording.on, possible);
+  assert.match(status?.stdout ?? '', possible ? /^Recording +on \(default\)/ : /^Recording +not possible: /);
   assert.equal(document.ledger === null, broken);
   assert.equal(json?.exitCode, broken ? 1 : 0);
-  if (broken) for (const i of [2, 3, 4, 5, 8]) assert.match(ran[i]?.stdout ?? '', words);
+  if (broken) for (const i of [2, 3, 4, 5, 8, 9, 10]) assert.match(ran[i]?.stdout ?? '', words);
   const doctor = JSON.parse(ran[7]?.stdout ?? '') as {
     ok: boolean;
     findings: { code: string; advice: string }[];
@@ -266,6 +302,81 @@ async function check(t: TestContext, { state, words, make, finds }: Broken): Pro
     );
   }
   for (const { advice } of doctor.findings) assert.ok(advice.length > 10);
+}
+
+/** The first line that `watch` tells into a pipe. */
+async function watch(home: Sandbox): Promise<{ store: string; recorded: number }> {
+  const watching = startArcadeCli(home, ['usage', 'watch']);
+  const [line] = (await once(watching.stdout, 'data')) as [Buffer];
+  watching.kill('SIGINT');
+  const { exitCode, stderr } = await watching;
+  assert.deepEqual([exitCode, stderr], [130, '']);
+  return JSON.parse(String(line)) as { store: string; recorded: number };
+}
+
+for (const json of [true, false]) {
+  test(`damage that shows only halfway leaves ${json ? 'one document' : 'whole lines'}, and is told`, async (t) => {
+    const home = sandbox(t);
+    seedSpool(home, { records: 3000, now: Date.now(), everyMs: 1000 });
+    const path = join(home.directory, 'usage.db');
+    const db = new Database(path);
+    const { page } = db
+      .prepare(
+        `SELECT max(pageno) AS page FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' AND pageno <
+           (SELECT max(pageno) FROM dbstat WHERE name = 'record' AND pagetype = 'leaf') - 20`,
+      )
+      .get() as { page: number };
+    db.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0x7a, (page - 1) * 4096, page * 4096);
+    writeFileSync(path, bytes);
+    for (const view of ['list', 'export']) {
+      const args = ['usage', view, ...(json ? ['--json'] : [])];
+      const { exitCode, stdout, stderr } = await arcade(home, args);
+      assert.equal(exitCode, 1, stderr);
+      assert.match(stderr, /The usage spool is damaged/);
+      if (!json) continue;
+      const document = JSON.parse(stdout) as { records?: unknown[]; error: { message: string } };
+      assert.match(document.error.message, /The usage spool is damaged/);
+      assert.ok((document.records?.length ?? 0) > 100);
+    }
+  });
+}
+
+const CONTROLS: readonly (readonly string[])[] = [
+  ['flush'],
+  ['requeue', '--all'],
+  ['discard', '--all', '--yes'],
+  ['reset', '--yes'],
+  ['enable'],
+  ['disable'],
+];
+
+for (const [name, make, words] of [
+  ['newer', ({ path }: Store) => change(path, 'PRAGMA user_version = 9999'), /of a newer version/],
+  [
+    'a hard link',
+    ({ home, path }: Store) => linkSync(path, join(home.home, 'elsewhere.db')),
+    /The usage spool is not ours: usage\.db is also known under another name/,
+  ],
+] as const) {
+  test(`a store that is ${name}: what would change it says so and does not`, async (t) => {
+    const home = sandbox(t);
+    seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000 });
+    make({ t, home, path: join(home.directory, 'usage.db') });
+    const before = directoryState(home.directory);
+    for (const args of CONTROLS) {
+      for (const json of [[], ['--json']]) {
+        const env = { ARCADE_POSTHOG_HOST: 'http://127.0.0.1:9', ARCADE_POSTHOG_API_KEY: 'phc_test' };
+        const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args, ...json], { env });
+        assert.equal(exitCode, 1, `${args}: ${stdout}${stderr}`);
+        assert.match(stderr, words, args.join(' '));
+        if (json.length === 0) assert.equal(stdout, '');
+        else assert.match((JSON.parse(stdout) as { error: { message: string } }).error.message, words);
+      }
+    }
+    assert.deepEqual(directoryState(home.directory), before);
+  });
 }
 
 test('what is not committed is not shown', async (t) => {

@@ -13,15 +13,20 @@ export function directoryState(path: string): Readonly<Record<string, string>> {
       return;
     }
     const { mode, size, mtimeNs, ctimeNs, uid, gid, ino, nlink } = found;
-    const content = found.isFile()
-      ? createHash('sha256').update(readFileSync(place)).digest('hex')
-      : found.isSymbolicLink()
-        ? readlinkSync(place)
-        : '';
+    const content = found.isFile() ? digestOf(place) : found.isSymbolicLink() ? readlinkSync(place) : '';
     state[name] = [mode, size, mtimeNs, ctimeNs, uid, gid, ino, nlink, content].join(' ');
     if (found.isDirectory())
       for (const entry of readdirSync(place).sort()) visit(join(place, entry), join(name, entry));
   };
   visit(path, '.');
   return state;
+}
+
+/** Of a file's content; a file that may not be read stays as it is by its times. */
+function digestOf(path: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(path)).digest('hex');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? '';
+  }
 }

@@ -2,16 +2,32 @@
 import { UserError, usageError } from '../../errors.ts';
 import { openSoundSpool } from '../../usage/damage.ts';
 import type { Spool } from '../../usage/spool.ts';
-import { storeError } from '../../usage/store.ts';
+import { readStore, type StoreState, storeError } from '../../usage/store.ts';
 import type { Invocation } from '../command.ts';
-import { readSpool } from './reading.ts';
+import { isBroken, noteLock, unreadable } from './reading.ts';
 
 /** How long a person waits for a flusher or a command that has the spool just now. */
 const PATIENCE_MS = 10_000;
 
 /** Does `work` with the spool, which it makes when there is none. Throws UserError when it cannot be had. */
 export function changeSpool<T>(invocation: Invocation, work: (spool: Spool) => T): T {
-  const { directory, program } = invocation.settings;
+  refuseUnusable(invocation);
+  return change(invocation, work);
+}
+
+/**
+ * Looks at the store, and throws UserError when it is one that is not to be touched. A damaged one is: it is set
+ * aside by whoever opens it. Returns what was found.
+ */
+export function refuseUnusable(invocation: Invocation): StoreState {
+  const { store } = readStore(invocation.settings, () => true);
+  noteLock(invocation, store);
+  if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy') throw unreadable(store);
+  return store;
+}
+
+function change<T>({ settings }: Invocation, work: (spool: Spool) => T): T {
+  const { directory, program } = settings;
   if (directory === undefined) {
     throw new UserError('UNEXPECTED', 'There is no home directory to keep that in.', {
       hint: 'Set HOME or ARCADE_WORK_DIR.',
@@ -34,8 +50,10 @@ export function changeSpool<T>(invocation: Invocation, work: (spool: Spool) => T
 
 /** The same where there is something to change; undefined when nothing has been recorded yet, and nothing is made. */
 export function changeExisting<T>(invocation: Invocation, work: (spool: Spool) => T): T | undefined {
-  if (readSpool(invocation, () => true) === undefined) return undefined;
-  return changeSpool(invocation, work);
+  const store = refuseUnusable(invocation);
+  if (store.state === 'absent') return undefined;
+  if (isBroken(store)) throw unreadable(store);
+  return change(invocation, work);
 }
 
 /** The one record that was named, or null for --all. Throws a usage error for neither, or both. */

@@ -5,7 +5,7 @@ import type { Checked, Finding } from '../../usage/finding.ts';
 import type { Invocation, Run } from '../command.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
-import { wrapped } from './words.ts';
+import { counted, wrapped } from './words.ts';
 
 /** Checks everything, tells what is wrong and what to do. Fails when anything is. */
 export const run: Run = async (invocation) => {
@@ -69,14 +69,19 @@ function print({ output }: Invocation, checked: readonly Checked[], paint: Paint
     if (severity === 'ok') continue;
     for (const line of wrapped(visible(check.advice), room)) output.line(indent + paint.dim(line));
   }
-  const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
   output.line();
+  for (const line of wrapped(summary(checked), output.width)) {
+    output.line(isWrong(checked) ? paint.red(line) : paint.green(line));
+  }
+}
+
+function isWrong(checked: readonly Checked[]): boolean {
+  return checked.some(({ severity }) => severity === 'error' || severity === 'warning');
+}
+
+function summary(checked: readonly Checked[]): string {
+  const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
+  if (wrong > 0) return `${wrong} thing${wrong === 1 ? ' is' : 's are'} wrong.`;
   const remarks = checked.filter(({ severity }) => severity === 'info').length;
-  output.line(
-    wrong === 0
-      ? paint.green(
-          remarks === 0 ? 'All is well.' : `Nothing is broken; ${remarks} remark${remarks === 1 ? '' : 's'}.`,
-        )
-      : paint.red(`${wrong} thing${wrong === 1 ? ' is' : 's are'} wrong.`),
-  );
+  return remarks === 0 ? 'All is well.' : `Nothing is broken; ${counted(remarks, 'remark')}.`;
 }

@@ -1,11 +1,13 @@
 /** `arcade usage flush` */
-import { existsSync } from 'node:fs';
 import { UserError, usageError } from '../../errors.ts';
 import { openSoundSpool, setAsideIfDamaged } from '../../usage/damage.ts';
 import { type RunOutcome, runFlusher } from '../../usage/flusher-run.ts';
+import { countQuarantinedSince } from '../../usage/inspect-list.ts';
 import { readLedger } from '../../usage/ledger.ts';
-import { type Spool, spoolFile } from '../../usage/spool.ts';
+import type { Spool } from '../../usage/spool.ts';
+import { storeError } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
+import { refuseUnusable } from './changing.ts';
 import { progressLine } from './flush-progress.ts';
 
 const DEFAULT_SECONDS = 10;
@@ -14,17 +16,16 @@ const DEFAULT_SECONDS = 10;
 export const run: Run = async (invocation) => {
   const { options, settings } = invocation;
   const seconds = readTimeout(options.timeout);
+  const deadline = performance.now() + seconds * 1000;
   if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
-  if (settings.directory === undefined || !existsSync(spoolFile(settings.directory))) {
-    return report(invocation, { delivered: 0, pending: 0, quarantined: 0, outcome: 'drained' });
-  }
+  const { directory } = settings;
+  if (refuseUnusable(invocation).state === 'absent' || directory === undefined)
+    return report(invocation, NOTHING_YET);
   if (settings.destination.apiKey === undefined) {
     throw new UserError('UNEXPECTED', 'There is nowhere to send to: this build has no project key.', {
       hint: 'Set ARCADE_POSTHOG_API_KEY.',
     });
   }
-  const deadline = performance.now() + seconds * 1000;
-  const { directory } = settings;
   const drainOnce = (): Promise<Report | undefined> =>
     drainNow(invocation, directory, () => deadline - performance.now());
   const result = (await drainOnce()) ?? (await drainOnce());
@@ -47,6 +48,8 @@ async function drainNow(
     spool = openSoundSpool(directory, migrations);
     const open = spool;
     const before = readLedger(open);
+    const startedAt = Date.now();
+    let delivered = 0;
     const outcome = await runFlusher({
       spool: open,
       destination: settings.destination,
@@ -55,38 +58,67 @@ async function drainNow(
       leftMs,
       now: Date.now,
       random: Math.random,
-      onDelivered: () => output.progress(progressLine(before, readLedger(open), output.unicode)),
+      onDelivered: (records) => {
+        delivered += records;
+        output.progress(progressLine(before, readLedger(open), output.unicode));
+      },
       maxRecords: settings.maxRecords,
       lockWaitMs: leftMs(),
       lingerMs: 0,
     });
     output.progress('');
-    const { delivered, pending, quarantined } = readLedger(spool);
+    const after = readLedger(spool);
+    const refused = outcome === 'locked' ? 0 : countQuarantinedSince(spool, startedAt);
     spool.close();
-    return { delivered: delivered - before.delivered, pending, quarantined, outcome };
+    const elsewhere = after.delivered - before.delivered - delivered;
+    return { delivered, refused, elsewhere, pending: after.pending, quarantined: after.quarantined, outcome };
   } catch (error) {
     if (spool !== undefined && setAsideIfDamaged(spool, migrations, error)) return undefined;
-    throw new UserError('UNEXPECTED', 'The usage spool cannot be used just now; nothing is lost.', {
-      hint: 'Another process may be holding it; try again, or run `arcade usage doctor`.',
-      cause: error,
-    });
+    output.progress('');
+    const { message, advice } = storeError(error);
+    throw new UserError('UNEXPECTED', `${message} Nothing is lost.`, { hint: advice, cause: error });
   }
 }
 
 interface Report {
+  /** By this flush. */
   readonly delivered: number;
+  readonly refused: number;
+  /** Delivered meanwhile by a flusher that was at work already. */
+  readonly elsewhere: number;
+  /** Of all that is in the spool now. */
   readonly pending: number;
   readonly quarantined: number;
   readonly outcome: RunOutcome;
 }
 
+const NOTHING_YET: Report = {
+  delivered: 0,
+  refused: 0,
+  elsewhere: 0,
+  pending: 0,
+  quarantined: 0,
+  outcome: 'drained',
+};
+
 function report({ output, options }: Invocation, result: Report): 'PARTIAL_FAILURE' | undefined {
   if (options.json === true) output.json(result);
-  else
-    output.line(
-      `Delivered ${result.delivered}, left ${result.pending}, quarantined ${result.quarantined}${told(result)}.`,
-    );
+  else output.line(inWords(result));
   return result.pending > 0 ? 'PARTIAL_FAILURE' : undefined;
+}
+
+function inWords(result: Report): string {
+  const { delivered, refused, elsewhere, pending } = result;
+  const others = elsewhere > 0 ? ` Another flusher delivered ${number(elsewhere)} meanwhile.` : '';
+  if (delivered + refused + pending === 0)
+    return `${others === '' ? 'Nothing waits to be sent.' : others.trim()}`;
+  const counts = `Delivered ${number(delivered)}, refused ${number(refused)}, left ${number(pending)}`;
+  const more = refused > 0 ? ' `arcade usage list --state quarantined` shows what was refused.' : '';
+  return `${counts}${told(result)}.${others}${more}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
 }
 
 function told({ pending, outcome }: Report): string {

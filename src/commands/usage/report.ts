@@ -36,10 +36,20 @@ export const run: Run = async (invocation) => {
   if (options.json === true) output.json({ path, url, records: told.events.length });
   else output.line(`Wrote ${counted(told.events.length, 'record')} to ${path}`);
   if (options.open !== true) return undefined;
-  const { openBrowser } = await import('../../infra/browser.ts');
-  if (!(await openBrowser(url))) output.note(`No browser could be started; open ${url} yourself.`);
+  if (!(await opened(url))) output.note(`No browser could be started; open ${url} yourself.`);
   return undefined;
 };
+
+/** The wait for the browser does not keep a process alive that has nothing else to do; this does. */
+async function opened(url: string): Promise<boolean> {
+  const { openBrowser } = await import('../../infra/browser.ts');
+  const alive = setInterval(() => undefined, 1000);
+  try {
+    return await openBrowser(url);
+  } finally {
+    clearInterval(alive);
+  }
+}
 
 interface Asked {
   readonly days: number;

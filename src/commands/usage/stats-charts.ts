@@ -2,7 +2,7 @@
 import { areaLines, barOf, condense, splitBar, splitMarks } from '../../cli/chart.ts';
 import type { DayOfEvents, Stats } from '../../usage/stats.ts';
 import type { ChartStyle } from './stats.ts';
-import { counted, limitInWords, shortly } from './words.ts';
+import { counted, limitInWords, shortly, wrapped } from './words.ts';
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
@@ -14,26 +14,40 @@ export function eventsADay({ perDay }: Stats, style: ChartStyle): string[] {
   const { paint, unicode, width } = style;
   const total = perDay.reduce((sum, day) => sum + day.succeeded + day.failed, 0);
   const failed = perDay.reduce((sum, day) => sum + day.failed, 0);
-  const title = `Events a day  ${paint.dim(`${counted(total, 'event')} in ${perDay.length} days, ${failed.toLocaleString('en')} failed`)}`;
+  const told = `${counted(total, 'event')} in ${perDay.length} days, ${failed.toLocaleString('en')} failed`;
   if (total === 0) return [paint.bold('Events a day'), '  none'];
-  if (perDay.length > DAYS_AS_LINES)
-    return [bold(title, paint), ...overTime(perDay.map(sumOf), style, endsOf(perDay))];
+  const title = heading('Events a day', told, style);
+  if (perDay.length > DAYS_AS_LINES) return [...title, ...overTime(perDay.map(sumOf), style, endsOf(perDay))];
   const [good, bad] = splitMarks(unicode);
-  const legend = `${paint.green(good)} succeeded  ${paint.red(bad)} failed`;
+  const legend = [`${paint.green(good)} succeeded`, `${paint.red(bad)} failed`];
   const most = Math.max(...perDay.map(sumOf));
-  const room = width - 10 - 2 - 2 - String(most).length - 12;
+  const roomy = width >= ROOMY;
+  const room = width - 10 - 2 - 2 - String(most).length - (roomy ? 12 : 0);
   const lines = perDay.map((day) => {
     const [left, right] = splitBar([day.succeeded, day.failed], most, room, unicode);
     const blank = ' '.repeat(Math.max(0, room - left.length - right.length));
     const number = String(sumOf(day)).padStart(String(most).length);
-    const aside = day.failed === 0 ? '' : paint.red(`  ${day.failed} failed`);
+    const aside = day.failed === 0 || !roomy ? '' : paint.red(`  ${day.failed} failed`);
     return `${dayName(day.day)}  ${paint.green(left)}${paint.red(right)}${blank}  ${number}${aside}`.trimEnd();
   });
-  return [bold(title, paint), ...lines, `${' '.repeat(12)}${legend}`];
+  return [...title, ...lines, ...legendLines(legend, 12, style)];
+}
+
+/** With fewer columns bars have lines of their own, and less is written beside them. */
+const ROOMY = 50;
+
+function heading(name: string, told: string, { paint, width }: ChartStyle): string[] {
+  if (name.length + 2 + told.length <= width) return [`${paint.bold(name)}  ${paint.dim(told)}`];
+  return [paint.bold(name), ...wrapped(told, width).map((line) => paint.dim(line))];
+}
+
+function legendLines(parts: readonly string[], indent: number, { width }: ChartStyle): string[] {
+  return width >= ROOMY ? [' '.repeat(indent) + parts.join('  ')] : [...parts];
 }
 
 /** A bar for each command: to its median, and from there to what only one in twenty runs exceeds. */
-export function slowest({ commands }: Stats, { paint, unicode, width }: ChartStyle): string[] {
+export function slowest({ commands }: Stats, style: ChartStyle): string[] {
+  const { paint, unicode, width } = style;
   const timed = commands.filter((command) => command.p95_ms !== null);
   if (timed.length === 0) return [paint.bold('Slowest commands'), '  none has been timed'];
   const most = Math.max(...timed.map((command) => command.p95_ms ?? 0));
@@ -41,34 +55,44 @@ export function slowest({ commands }: Stats, { paint, unicode, width }: ChartSty
   const times = timed.map(({ p50_ms, p95_ms }) => `${shortly(p50_ms ?? 0)} / ${shortly(p95_ms ?? 0)}`);
   const wideTimes = Math.max(...times.map((time) => time.length));
   const counts = timed.map(({ measured }) => `of ${measured.toLocaleString('en')}`);
-  const room = width - wide - wideTimes - Math.max(...counts.map((text) => text.length)) - 6;
-  const lines = timed.map(({ command_name: name, p50_ms, p95_ms }, i) => {
+  const roomy = width >= ROOMY;
+  const room = roomy ? width - wide - wideTimes - Math.max(...counts.map((text) => text.length)) - 6 : width;
+  const lines = timed.flatMap(({ command_name: name, p50_ms, p95_ms }, i) => {
     const p50 = p50_ms ?? 0;
     const [left, right] = splitBar([p50, (p95_ms ?? 0) - p50], most, room, unicode);
+    const bar = paint.cyan(left) + paint.yellow(right);
+    if (!roomy) return [...wrapped(`${name}  ${times[i]}`, width), bar];
     const blank = ' '.repeat(Math.max(0, room - left.length - right.length));
-    return `${name.padEnd(wide)}  ${paint.cyan(left)}${paint.yellow(right)}${blank}  ${(times[i] ?? '').padStart(wideTimes)}  ${paint.dim(counts[i] ?? '')}`;
+    return `${name.padEnd(wide)}  ${bar}${blank}  ${(times[i] ?? '').padStart(wideTimes)}  ${paint.dim(counts[i] ?? '')}`;
   });
   const [median, rare] = splitMarks(unicode);
-  const legend = `${paint.cyan(median)} half of the runs (p50)  ${paint.yellow(rare)} 95 of 100 (p95)`;
-  return [paint.bold('Slowest commands'), ...lines, `${' '.repeat(wide + 2)}${legend}`];
+  const legend = [
+    `${paint.cyan(median)} ${roomy ? 'half of the runs (p50)' : 'half (p50)'}`,
+    `${paint.yellow(rare)} 95 of 100 (p95)`,
+  ];
+  return [paint.bold('Slowest commands'), ...lines, ...legendLines(legend, wide + 2, style)];
 }
 
 /** How many records waited, hour by hour. */
 export function queue({ queue: hours, waiting }: Stats, style: ChartStyle): string[] {
   const lengths = hours.map((hour) => hour.most);
   const most = Math.max(0, ...lengths);
-  const title = `Records waiting  ${style.paint.dim(`at most ${most.toLocaleString('en')}, now ${waiting.toLocaleString('en')}`)}`;
+  const told = `at most ${most.toLocaleString('en')}, now ${waiting.toLocaleString('en')}`;
   if (most === 0) return [style.paint.bold('Records waiting'), '  never any'];
   const ends = [hours[0]?.at ?? 0, hours.at(-1)?.at ?? 0].map((at) => shortDate(new Date(at)));
-  return [bold(title, style.paint), ...overTime(lengths, style, [ends[0] ?? '', ends[1] ?? ''])];
+  return [
+    ...heading('Records waiting', told, style),
+    ...overTime(lengths, style, [ends[0] ?? '', ends[1] ?? '']),
+  ];
 }
 
 /** How long it took from the command's end until PostHog had the event. */
-export function delivery({ delivery: figures }: Stats, { paint, unicode, width }: ChartStyle): string[] {
+export function delivery({ delivery: figures }: Stats, style: ChartStyle): string[] {
+  const { paint, unicode, width } = style;
   const { measured, within, p50_ms: p50, p95_ms: p95, longest_ms: longest } = figures;
   if (measured === 0 || p50 === null || p95 === null || longest === null)
     return [paint.bold('Delay of delivery'), '  nothing has been delivered'];
-  const title = `Delay of delivery  ${paint.dim(`half within ${shortly(p50)}, 95 of 100 within ${shortly(p95)}, the longest ${shortly(longest)}`)}`;
+  const told = `half within ${shortly(p50)}, 95 of 100 within ${shortly(p95)}, the longest ${shortly(longest)}`;
   const most = Math.max(...within.map((range) => range.records));
   const names = within.map(({ limit_ms }) => limitInWords(limit_ms));
   const wide = Math.max(...names.map((name) => name.length));
@@ -80,8 +104,9 @@ export function delivery({ delivery: figures }: Stats, { paint, unicode, width }
   const answers = Object.entries(figures.attempts).map(
     ([outcome, number]) => `${number.toLocaleString('en')} ${outcome}`,
   );
-  const tries = answers.length === 0 ? [] : [paint.dim(`tries: ${answers.join(', ')}`)];
-  return [bold(title, paint), ...lines, ...tries];
+  const tries =
+    answers.length === 0 ? [] : wrapped(`tries: ${answers.join(', ')}`, width).map((line) => paint.dim(line));
+  return [...heading('Delay of delivery', told, style), ...lines, ...tries];
 }
 
 const HEIGHT = 5;
@@ -131,10 +156,4 @@ function shortDate(date: Date): string {
 /** At noon: there is one on every day of every calendar. */
 function localDate(day: string): Date {
   return new Date(`${day}T12:00:00`);
-}
-
-/** The first words of a title, before what is told beside them, are bold. */
-function bold(title: string, paint: ChartStyle['paint']): string {
-  const at = title.indexOf('  ');
-  return `${paint.bold(title.slice(0, at))}${title.slice(at)}`;
 }

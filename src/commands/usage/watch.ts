@@ -68,7 +68,7 @@ function openLook({ settings }: Invocation): () => Seen {
   let seen: Seen | undefined;
   return () => {
     const present = stampOf(settings);
-    if (seen === undefined || present !== stamp) seen = read(settings);
+    if (seen === undefined || present !== stamp || seen.store.state === 'locked') seen = read(settings);
     stamp = present;
     return seen;
   };
@@ -89,9 +89,7 @@ function read(settings: Settings): Seen {
     status: readStatus(spool, settings, Date.now()),
     answers: latestAnswers(spool, ANSWERS),
   }));
-  // A command that appends holds the spool for a moment: that is no state to tell of.
-  const told: StoreState = store.state === 'locked' ? { state: 'ok' } : store;
-  return { store: told, status: value?.status, answers: value?.answers ?? [] };
+  return { store, status: value?.status, answers: value?.answers ?? [] };
 }
 
 function documentOf({ settings }: Invocation, { store, status, answers }: Seen): Record<string, unknown> {
@@ -127,6 +125,8 @@ function screen(invocation: Invocation, { store, status, answers }: Seen, paint:
   const why = wrapped(whyNothingIsSent(settings, store, status, now), width);
   const head = [...wrapped('arcade usage, until Ctrl-C', width).map((line) => paint.dim(line)), ''];
   if (status === undefined) return [...head, ...why];
+  const locked =
+    store.state === 'locked' ? ['', ...wrapped(store.message, width).map((line) => paint.yellow(line))] : [];
   const { ledger } = status;
   const field = (name: string, value: string): string[] => fieldLines(paint.bold(name), value, 13, width);
   const number = (value: number, colour: (text: string) => string): string =>
@@ -137,6 +137,7 @@ function screen(invocation: Invocation, { store, status, answers }: Seen, paint:
     ...field('Delivered', number(ledger.delivered, paint.green)),
     ...field('Quarantined', number(ledger.quarantined, paint.red)),
     ...field('Flusher', flusherInWords(status, now, paint)),
+    ...locked,
     '',
     paint.bold('Last answers'),
     ...(answers.length === 0 ? ['  none'] : answers.flatMap((answer) => answerLines(answer, now, width))),
