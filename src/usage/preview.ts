@@ -18,12 +18,16 @@ const STAND_IN = {
   /** The first moment of 1970. */
   at: 0,
   seconds: 0,
+  /** Whose the login is that succeeds. */
+  account: 'the account that logs in',
 } as const;
 
 export interface Previewed {
   readonly wire: WireRecord;
   /** Whether the distinct_id is one that does not exist yet. */
   readonly newcomer: boolean;
+  /** What joins the anonymous id to an account that has not logged in here yet; null when that changes nothing. */
+  readonly alias: { readonly wire: WireRecord; readonly newcomer: boolean } | null;
 }
 
 interface Circumstances {
@@ -37,7 +41,7 @@ interface Circumstances {
 /** Thrown to undo what the preview has written. */
 class Undo extends Error {}
 
-/** The capture that a command would append to `copy`, which stays as it is. */
+/** What a command would append to `copy`, which stays as it is. */
 export function previewCapture(copy: Spool, settings: Settings, around: Circumstances): Previewed {
   const { command, failure, credentials, context } = around;
   const { name, properties } = eventOf(
@@ -48,13 +52,17 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
   try {
     copy.transaction(() => {
       const known = knownIds(copy);
+      const lastAlias = lastIdOf(copy, 'alias');
       // The preview works for a person who has recording switched off, too.
       copy.statement('UPDATE installation SET consent = 1').run();
       appendToCopy(copy, {
         name,
         properties,
         credentials,
-        change: null,
+        change:
+          command === 'login' && failure === null
+            ? { kind: 'login', account: STAND_IN.account, principalId: STAND_IN.account }
+            : null,
         // Without a key no flusher is asked for, and nobody looks for one.
         destination: { ...settings.destination, apiKey: undefined },
         maxRecords: Number.MAX_SAFE_INTEGER,
@@ -62,7 +70,7 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
         now: Date.now(),
         showNotice: () => undefined,
       });
-      previewed = lastCapture(copy, known);
+      previewed = { ...lastOf(copy, 'capture', known), alias: aliasOf(copy, lastAlias, known) };
       throw new Undo();
     });
   } catch (error) {
@@ -72,16 +80,32 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
   return previewed;
 }
 
-function lastCapture(copy: Spool, known: ReadonlySet<string>): Previewed {
-  const { id } = copy.statement(`SELECT max(id) AS id FROM record WHERE kind = 'capture'`).get() as {
-    id: number;
-  };
-  const found = findRecord(copy, String(id));
+function lastIdOf(copy: Spool, kind: 'alias' | 'capture'): number {
+  const sql = 'SELECT coalesce(max(id), 0) AS id FROM record WHERE kind = ?';
+  return (copy.statement(sql).get(kind) as { id: number }).id;
+}
+
+function lastOf(
+  copy: Spool,
+  kind: 'alias' | 'capture',
+  known: ReadonlySet<string>,
+): Omit<Previewed, 'alias'> {
+  const found = findRecord(copy, String(lastIdOf(copy, kind)));
   if (found === undefined) throw new Error('nothing was previewed');
-  const { distinctId } = found.wire;
+  const wire = { ...found.wire, uuid: STAND_IN.uuid, at: STAND_IN.at };
+  const isTheirs = wire.distinctId === STAND_IN.account;
   return {
-    wire: { ...found.wire, uuid: STAND_IN.uuid, at: STAND_IN.at },
-    newcomer: distinctId !== '' && !known.has(distinctId),
+    wire: isTheirs ? { ...wire, distinctId: '' } : wire,
+    newcomer: wire.distinctId !== '' && !isTheirs && !known.has(wire.distinctId),
+  };
+}
+
+function aliasOf(copy: Spool, before: number, known: ReadonlySet<string>): Previewed['alias'] {
+  if (lastIdOf(copy, 'alias') === before) return null;
+  const { wire } = lastOf(copy, 'alias', known);
+  return {
+    wire: { ...wire, properties: { ...wire.properties, distinct_id: null } },
+    newcomer: !known.has(String(wire.properties.alias)),
   };
 }
 

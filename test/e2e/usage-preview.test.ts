@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { RECORDED_MESSAGES } from '../../src/errors.ts';
 import { contextOf } from '../support/arcade/accounts.ts';
 import { startArcade } from '../support/arcade.ts';
 import { arcade } from '../support/cli.ts';
 import { directoryState } from '../support/directory.ts';
+import { logIn } from '../support/login.ts';
 import { startPostHog } from '../support/posthog.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 
@@ -14,10 +16,12 @@ interface Preview {
   readonly command_name: string | null;
   readonly succeeded: Event | null;
   readonly failed: Event | null;
+  readonly alias: Event | null;
   readonly stand_ins: readonly string[];
 }
 
 interface World {
+  readonly server: Awaited<ReturnType<typeof startArcade>>;
   readonly home: Sandbox;
   readonly env: Readonly<Record<string, string>>;
   readonly posthog: Awaited<ReturnType<typeof startPostHog>>;
@@ -38,6 +42,7 @@ async function world(t: TestContext, who: 'nobody' | 'oauth' | 'unknown key'): P
   }
   if (who === 'unknown key') home.signInWithKey('arc_not_known_to_anybody', server.coordinator.url);
   return {
+    server,
     home,
     posthog,
     env: { ARCADE_URL: server.url, ARCADE_POSTHOG_HOST: posthog.url },
@@ -82,9 +87,18 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['secret', 'unset'],
   ['secret', 'set', '--no-such-option'],
   ['whoami'],
+  ['whoami', '--json'],
   ['org', 'list'],
+  ['org', 'set', 'none-such'],
+  ['org', 'set'],
+  ['project', 'list'],
   ['project', 'set', 'none-such'],
+  ['secret', 'list', '--host', '127.0.0.1', '--port', '9', '--no-tls'],
+  ['secret', 'set', '--from-env', '--env-file', 'none-such.env'],
+  ['login', '--no-such-option'],
+  ['login', '--no-browser', '--host', 'http://127.0.0.1:9', '--force'],
   ['logout'],
+  ['whoami'],
 ];
 
 for (const who of ['nobody', 'oauth', 'unknown key'] as const) {
@@ -127,6 +141,49 @@ function withError(shown: Event | null, exact: Event | null): Record<string, unk
   const { error_code, error_message } = exact?.properties ?? {};
   return { ...shown?.properties, error_code, error_message };
 }
+
+test('a login is previewed with the alias that is recorded beside it, and both are what is sent', async (t) => {
+  const place = await world(t, 'nobody');
+  const { home, env, server, posthog } = place;
+  await arcade(home, ['whoami'], { env });
+  const shown = await preview(place, ['login']);
+  const user = server.user('A');
+  const { exitCode, stderr } = await logIn(home, server, user, [], { env });
+  assert.equal(exitCode, 0, stderr);
+  const [alias, login] = (await spooled(place)).slice(-2);
+  assert.ok(alias !== undefined && login !== undefined && shown.succeeded !== null && shown.alias !== null);
+  const { org_id, project_id, ...properties } = login.properties;
+  assert.deepEqual([org_id, project_id], [contextOf(user)?.org_id, contextOf(user)?.project_id]);
+  const mine = { ...shown.succeeded, distinct_id: user.account_id };
+  assert.equal(filled(mine, shown.stand_ins, login), JSON.stringify({ ...login, properties }));
+  const joined = {
+    ...shown.alias,
+    distinct_id: user.account_id,
+    properties: { ...shown.alias.properties, distinct_id: user.account_id },
+  };
+  assert.equal(filled(joined, ['uuid', 'timestamp'], alias), JSON.stringify(alias));
+  await arcade(home, ['usage', 'flush'], { env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+  const sent = posthog.requests.flatMap(({ rawBody }) => (JSON.parse(rawBody) as { batch: Event[] }).batch);
+  for (const event of [alias, login])
+    assert.equal(JSON.stringify(sent.find(({ uuid }) => uuid === event.uuid)), JSON.stringify(event));
+  const again = await preview(place, ['login']);
+  assert.notEqual(again.alias?.properties.alias, alias.properties.alias);
+  assert.equal((await preview(place, ['secret', 'list'])).alias, null);
+});
+
+test('every failure can be previewed with its code, and says what the catalogue says', async (t) => {
+  const place = await world(t, 'nobody');
+  const codes = Object.keys(RECORDED_MESSAGES) as (keyof typeof RECORDED_MESSAGES)[];
+  for (let from = 0; from < codes.length; from += 8) {
+    await Promise.all(
+      codes.slice(from, from + 8).map(async (code) => {
+        const { failed } = await preview(place, ['secret', 'set', 'KEY=value'], code);
+        const { error_code, error_message } = failed?.properties ?? {};
+        assert.deepEqual([error_code, error_message], [code, RECORDED_MESSAGES[code]]);
+      }),
+    );
+  }
+});
 
 const NOTHING: readonly (readonly string[])[] = [
   ['usage', 'status'],

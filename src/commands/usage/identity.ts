@@ -28,7 +28,7 @@ export const run: Run = async (invocation) => {
     identity.alias ?? '',
     String(identity.pending),
   ]);
-  const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Events waiting'];
+  const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Waiting'];
   const paint = await output.paint('stdout');
   for (const line of tableLines(headings, rows, { width: output.width, unicode: output.unicode, paint }))
     output.line(line);

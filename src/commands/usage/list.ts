@@ -23,7 +23,7 @@ import type { Spool } from '../../usage/spool.ts';
 import type { Invocation, Run } from '../command.ts';
 import { readPositive, readSince } from './options.ts';
 import { streamSpool } from './reading.ts';
-import { counted, relativeTime } from './words.ts';
+import { counted, relativeTime, wrapped } from './words.ts';
 
 const ON_A_SCREEN = 50;
 
@@ -84,16 +84,18 @@ async function* table(spool: Spool, filter: Filter, showing: Showing): AsyncGene
   if (lines.length > 0) yield lines.join('\n');
   if (output.width === null || filter.limit === null) return;
   const found = countRecords(spool, filter);
-  if (found > listed)
-    output.note(paint.dim(`The last ${listed} of ${counted(found, 'record')}; --limit N shows more.`));
+  if (found === listed) return;
+  const note = `The last ${listed} of ${counted(found, 'record')}; --limit N shows more.`;
+  for (const line of wrapped(note, output.width)) output.note(paint.dim(line));
 }
 
-const HEADINGS = ['ID', 'State', 'What', 'Outcome', 'Recorded', 'Sent as', 'Tries', 'Reason'];
+const HEADINGS = ['ID', 'State', 'What', 'Outcome', 'Recorded', 'Sent as', 'Reason', 'Tries'];
 const STATE = 1;
 const SENT_AS = 5;
-const RIGHT: ReadonlySet<number> = new Set([0, 6]);
-/** What a narrow terminal need not show, and how little of it is of use, by the column. */
-const LEAST: Readonly<Record<number, number>> = { 3: 7, 4: 8, 5: 9, 6: 5, 7: 10 };
+const RIGHT: ReadonlySet<number> = new Set([0, 7]);
+/** What a narrow terminal need not show, and how little of it is of use, by the column: these are shown whole or not. */
+const WHOLE = Number.POSITIVE_INFINITY;
+const LEAST: Readonly<Record<number, number>> = { 3: WHOLE, 4: WHOLE, 5: 9, 6: 10, 7: WHOLE };
 
 /** Every width is known before the first line is written, from what the records have in common. */
 async function layoutOf(alike: readonly Alike[], { output, now }: Showing): Promise<RowLayout> {
@@ -133,8 +135,8 @@ function cellsOf(record: Row, now: number, unicode: boolean): string[] {
     kind === 'alias' ? '' : event === 'CLI execution failed' ? 'failed' : 'succeeded',
     relativeTime(recorded_at, now),
     safeCell(distinct_id ?? '(not known yet)'),
-    String(attempts),
     safeCell(reason ?? ''),
+    String(attempts),
   ];
 }
 

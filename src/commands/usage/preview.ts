@@ -12,12 +12,13 @@ import { connectionOf, type Invocation, type Run } from '../command.ts';
 import { printEvent } from './event-lines.ts';
 import { isBroken, noteLock, unreadable } from './reading.ts';
 import { senderOf } from './who.ts';
+import { wrapped } from './words.ts';
 
 type Event = Readonly<Record<string, unknown>>;
 
 /** Values that only a run can have, by the name of their field. */
 const RUN_SPECIFIC: ReadonlyMap<string, string> = new Map([
-  ['uuid', 'drawn when the event is recorded'],
+  ['uuid', 'drawn when it is recorded'],
   ['timestamp', 'when it is recorded'],
   ['duration_ms', 'how long the command took'],
   ['device_start_timestamp', 'when it began, by a clock without a date'],
@@ -29,6 +30,8 @@ interface Preview {
   /** Null: these arguments cannot succeed. */
   readonly succeeded: Event | null;
   readonly failed: Event;
+  /** Recorded beside a success, for an account that has not logged in here yet. */
+  readonly alias: Event | null;
   readonly sentAs: string;
   readonly remarks: ReadonlyMap<string, string>;
 }
@@ -45,6 +48,7 @@ export const run: Run = async (invocation) => {
       command_name: preview?.command ?? null,
       succeeded: preview?.succeeded ?? null,
       failed: preview?.failed ?? null,
+      alias: preview?.alias ?? null,
       stand_ins: preview === null ? [] : standIns(preview),
     });
   } else if (preview === null) {
@@ -72,23 +76,30 @@ async function previewOf(invocation: Invocation, { command, parsed, code }: Aske
     failed: previewCapture(copy, settings, { ...around, failure: code ?? wrong ?? 'UNEXPECTED' }),
   }));
   const login = command === 'login';
+  const { alias } = succeeded;
   return {
     command,
     succeeded: wrong === undefined ? await eventOf(login ? toBeLoggedIn(succeeded) : succeeded) : null,
     failed: await eventOf(failed),
+    alias: wrong === undefined && alias !== null ? await aliasEventOf(alias) : null,
     sentAs: login ? 'the account that logs in; a failure as before' : senderOf(failed).words,
     remarks: failed.newcomer ? new Map([...RUN_SPECIFIC, ['distinct_id', 'drawn at random']]) : RUN_SPECIFIC,
   };
 }
 
-/** Whose account it will be, and with which organization, only the login tells. */
-function toBeLoggedIn({ wire }: Previewed): Previewed {
-  const { $process_person_profile: _, org_id: __, project_id: ___, ...properties } = wire.properties;
-  return { wire: { ...wire, distinctId: '', properties }, newcomer: false };
+/** With which organization only the login tells. */
+function toBeLoggedIn(succeeded: Previewed): Previewed {
+  const { org_id: _, project_id: __, ...properties } = succeeded.wire.properties;
+  return { ...succeeded, wire: { ...succeeded.wire, properties } };
 }
 
 function eventOf({ wire, newcomer }: Previewed): Promise<Event> {
   return postHogEvent(newcomer ? { ...wire, distinctId: STAND_IN_ID } : wire);
+}
+
+function aliasEventOf({ wire, newcomer }: NonNullable<Previewed['alias']>): Promise<Event> {
+  const { properties } = wire;
+  return postHogEvent(newcomer ? { ...wire, properties: { ...properties, alias: STAND_IN_ID } } : wire);
 }
 
 const STAND_IN_ID = '00000000-0000-4000-8000-000000000000';
@@ -115,17 +126,22 @@ function standIns({ remarks, succeeded, failed }: Preview): string[] {
 }
 
 function print({ output, positionals, options }: Invocation, preview: Preview, paint: Paint): void {
-  const { succeeded, failed, sentAs, remarks, command } = preview;
-  output.line(`\`arcade ${visible(positionals.join(' '))}\` would record one event, as ${sentAs}.`);
-  output.line(
-    paint.dim('Nothing was run, sent or written. What an arrow points at differs from run to run.'),
-  );
+  const { succeeded, failed, alias, sentAs, remarks, command } = preview;
+  const would = `\`arcade ${visible(positionals.join(' '))}\` would record one event, as ${sentAs}.`;
+  for (const line of wrapped(would, output.width)) output.line(line);
+  const note = 'Nothing was run, sent or written. What an arrow points at differs from run to run.';
+  for (const line of wrapped(note, output.width)) output.line(paint.dim(line));
   output.line();
   if (succeeded === null) {
     output.line(paint.bold('It cannot succeed with these arguments.'));
   } else {
     output.line(paint.bold(paint.green('If it succeeds')));
     printEvent(output, succeeded, paint, command === 'login' ? loginRemarks(remarks) : remarks);
+  }
+  if (alias !== null) {
+    output.line();
+    output.line(paint.bold('Beside it, if that account is not the one of this machine already'));
+    printEvent(output, alias, paint, aliasRemarks(alias));
   }
   output.line();
   const chosen = options.error === undefined ? ' (--error CODE chooses how)' : '';
@@ -135,6 +151,16 @@ function print({ output, positionals, options }: Invocation, preview: Preview, p
 
 function loginRemarks(remarks: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   return new Map([...remarks, ['distinct_id', 'the account, with its org_id and project_id']]);
+}
+
+function aliasRemarks(alias: Event): ReadonlyMap<string, string> {
+  const drawn = (alias.properties as Event).alias === STAND_IN_ID;
+  return new Map([
+    ['uuid', 'drawn when it is recorded'],
+    ['timestamp', 'when it is recorded'],
+    ['distinct_id', 'the account'],
+    ['alias', drawn ? 'the anonymous id, drawn at random' : 'the anonymous id of this machine'],
+  ]);
 }
 
 function readCode(option: string | true | undefined): ErrorCode | undefined {

@@ -33,7 +33,7 @@ function reasonOf(account: string | null | undefined): string {
 }
 
 /** The sender of a previewed or stored event. */
-export function senderOf({ wire, newcomer }: Previewed): Sender {
+export function senderOf({ wire, newcomer }: Omit<Previewed, 'alias'>): Sender {
   const shown = visible(wire.distinctId);
   const anonymous = wire.properties.$process_person_profile === false;
   if (wire.distinctId === '') {
