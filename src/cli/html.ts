@@ -16,6 +16,11 @@ export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Ma
   return { markup };
 }
 
+/** Text that stands between tags, never within one: quotes, of which JSON is full, are what they are there. */
+export function plainText(text: string): Markup {
+  return { markup: escaped(text, /[&<>]/g) };
+}
+
 function rendered(part: Part): string {
   if (part === null) return '';
   if (typeof part === 'object') return 'markup' in part ? part.markup : part.map(rendered).join('');
@@ -30,9 +35,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-function escaped(text: string): string {
+function escaped(text: string, special = /[&<>"']/g): string {
   const safe = text.split('\n').map(visible).join('\n');
-  return safe.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
+  return safe.replace(special, (character) => ESCAPES[character] ?? character);
 }
 
 interface Page {

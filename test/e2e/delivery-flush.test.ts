@@ -39,6 +39,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     const json = await arcade(home, ['usage', 'flush', '--json'], { env });
     assert.deepEqual(JSON.parse(json.stdout), {
       delivered: 3,
+      refused: 0,
       pending: 0,
       quarantined: 0,
       outcome: 'drained',
@@ -63,7 +64,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     const { exitCode, stdout } = await arcade(home, ['usage', 'flush', '--json'], { env });
     assert.deepEqual(
       [exitCode, JSON.parse(stdout)],
-      [0, { delivered: 3, pending: 0, quarantined: 0, outcome: 'drained' }],
+      [0, { delivered: 3, refused: 0, pending: 0, quarantined: 0, outcome: 'drained' }],
     );
     await flusher.ended;
     assert.equal(posthog.requests.length, 1);
@@ -98,7 +99,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     other.statement('ROLLBACK').run();
     other.close();
     assert.equal(exitCode, 1);
-    assert.match(stderr, /^Error: The usage spool cannot be used just now/);
+    assert.match(stderr, /^Error: The usage spool is locked by another process\. Nothing is lost\.\n/);
   });
 
   test('a lock file that is none is told in one line, and the events stay', async (t) => {
@@ -109,7 +110,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     );
     const { exitCode, stderr } = await arcade(home, ['usage', 'flush'], { env });
     assert.equal(exitCode, 1);
-    assert.match(stderr, /^Error: The usage spool cannot be used just now/);
+    assert.match(stderr, /^Error: .*the lock file cannot be used\. Nothing is lost\.\n/);
     assert.equal(accountOf(home).pending, 3);
     assert.equal((await startFlusher(home, env).ended).code, 0);
   });

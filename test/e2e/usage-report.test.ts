@@ -67,6 +67,23 @@ test('what somebody wrote into the database is text, and never markup', async (t
   assert.ok(text.includes('&lt;script&gt;'));
 });
 
+test('the report of ten thousand records holds each of them, as it goes on the wire, and stays below 8 MB', async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 10_000, now: Date.now(), everyMs: 100_000, delivered: 500, quarantined: 20 });
+  const { exitCode, stderr } = await arcade(home, ['usage', 'report']);
+  assert.equal(exitCode, 0, stderr);
+  const text = readFileSync(join(home.home, 'arcade-usage.html'), 'utf8');
+  assert.ok(text.length < 8e6, `${text.length} bytes`);
+  const payloads = new Set([...text.matchAll(/<pre>(.*?)<\/pre>/g)].map(([, payload]) => payload));
+  const { stdout } = await arcade(home, ['usage', 'export']);
+  const exported = stdout.trim().split('\n');
+  assert.equal(exported.length, 10_000);
+  for (const line of exported) {
+    const { payload } = JSON.parse(line) as { payload: unknown };
+    assert.ok(payloads.has(JSON.stringify(payload)), line);
+  }
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`in a browser, ${colorScheme}: whole, legible, named, and without a word to the network`, async (t) => {
     if (BROWSER === undefined) return t.skip('there is no Chromium on this machine');
@@ -97,7 +114,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.getByText('show', { exact: true }).first().click();
     assert.match(
       (await page.locator('details[open] pre').first().textContent()) ?? '',
-      /"event": "CLI execution/,
+      /^\{"event":"CLI execution/,
     );
     await page.setViewportSize({ width: 360, height: 800 });
     assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);

@@ -4,7 +4,7 @@ import { openSoundSpool } from '../../usage/damage.ts';
 import type { Spool } from '../../usage/spool.ts';
 import { readStore, type StoreState, storeError } from '../../usage/store.ts';
 import type { Invocation } from '../command.ts';
-import { isBroken, noteLock, unreadable } from './reading.ts';
+import { isBroken, unreadable } from './reading.ts';
 
 /** How long a person waits for a flusher or a command that has the spool just now. */
 const PATIENCE_MS = 10_000;
@@ -21,7 +21,6 @@ export function changeSpool<T>(invocation: Invocation, work: (spool: Spool) => T
  */
 export function refuseUnusable(invocation: Invocation): StoreState {
   const { store } = readStore(invocation.settings, () => true);
-  noteLock(invocation, store);
   if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy') throw unreadable(store);
   return store;
 }

@@ -10,6 +10,8 @@ import { isoTime } from './words.ts';
 
 /** Records for which posthog-node is asked at once. */
 const AT_ONCE = 100;
+/** The first of them soon. */
+const AT_FIRST = 10;
 
 type Format = 'ndjson' | 'csv' | 'json';
 
@@ -22,12 +24,14 @@ export const run: Run = async (invocation) => {
 async function* parts(spool: Spool, format: Format): AsyncGenerator<string> {
   let group: RecordInFull[] = [];
   let lead = '';
+  let wanted = AT_FIRST;
   for (const found of eachRecordInFull(spool)) {
     group.push(found);
-    if (group.length < AT_ONCE) continue;
+    if (group.length < wanted) continue;
     yield lead + (await textOf(group, format));
     lead = format === 'json' ? ',' : '';
     group = [];
+    wanted = AT_ONCE;
   }
   if (group.length > 0) yield lead + (await textOf(group, format));
 }

@@ -26,12 +26,12 @@ export const run: Run = async (invocation) => {
       hint: 'Set ARCADE_POSTHOG_API_KEY.',
     });
   }
-  const drainOnce = (): Promise<Report | undefined> =>
+  const drainOnce = (): Promise<Flushed | undefined> =>
     drainNow(invocation, directory, () => deadline - performance.now());
   const result = (await drainOnce()) ?? (await drainOnce());
   if (result === undefined)
     throw new UserError('UNEXPECTED', 'The usage spool is damaged.', { hint: 'Run `arcade usage doctor`.' });
-  if (result.outcome === 'consent withdrawn') throw off('usage disable');
+  if (result.told.outcome === 'consent withdrawn') throw off('usage disable');
   return report(invocation, result);
 };
 
@@ -40,7 +40,7 @@ async function drainNow(
   invocation: Invocation,
   directory: string,
   leftMs: () => number,
-): Promise<Report | undefined> {
+): Promise<Flushed | undefined> {
   const { output, settings } = invocation;
   const { migrations } = settings.program;
   let spool: Spool | undefined;
@@ -68,10 +68,11 @@ async function drainNow(
     });
     output.progress('');
     const after = readLedger(spool);
-    const refused = outcome === 'locked' ? 0 : countQuarantinedSince(spool, startedAt);
+    const refused = countQuarantinedSince(spool, startedAt);
     spool.close();
-    const elsewhere = after.delivered - before.delivered - delivered;
-    return { delivered, refused, elsewhere, pending: after.pending, quarantined: after.quarantined, outcome };
+    const { pending, quarantined } = after;
+    const all = after.delivered - before.delivered;
+    return { mine: delivered, told: { delivered: all, refused, pending, quarantined, outcome } };
   } catch (error) {
     if (spool !== undefined && setAsideIfDamaged(spool, migrations, error)) return undefined;
     output.progress('');
@@ -81,47 +82,47 @@ async function drainNow(
 }
 
 interface Report {
-  /** By this flush. */
+  /** Since this flush began, whoever did it: a flusher that was at work already is waited for. */
   readonly delivered: number;
   readonly refused: number;
-  /** Delivered meanwhile by a flusher that was at work already. */
-  readonly elsewhere: number;
   /** Of all that is in the spool now. */
   readonly pending: number;
   readonly quarantined: number;
   readonly outcome: RunOutcome;
 }
 
-const NOTHING_YET: Report = {
-  delivered: 0,
-  refused: 0,
-  elsewhere: 0,
-  pending: 0,
-  quarantined: 0,
-  outcome: 'drained',
-};
-
-function report({ output, options }: Invocation, result: Report): 'PARTIAL_FAILURE' | undefined {
-  if (options.json === true) output.json(result);
-  else output.line(inWords(result));
-  return result.pending > 0 ? 'PARTIAL_FAILURE' : undefined;
+interface Flushed {
+  readonly told: Report;
+  /** Delivered by this process. */
+  readonly mine: number;
 }
 
-function inWords(result: Report): string {
-  const { delivered, refused, elsewhere, pending } = result;
-  const others = elsewhere > 0 ? ` Another flusher delivered ${number(elsewhere)} meanwhile.` : '';
-  if (delivered + refused + pending === 0)
-    return `${others === '' ? 'Nothing waits to be sent.' : others.trim()}`;
+const NOTHING_YET: Flushed = {
+  told: { delivered: 0, refused: 0, pending: 0, quarantined: 0, outcome: 'drained' },
+  mine: 0,
+};
+
+function report({ output, options }: Invocation, { told, mine }: Flushed): 'PARTIAL_FAILURE' | undefined {
+  if (options.json === true) output.json(told);
+  else output.line(inWords(told, mine));
+  return told.pending > 0 ? 'PARTIAL_FAILURE' : undefined;
+}
+
+function inWords(result: Report, mine: number): string {
+  const { delivered, refused, pending } = result;
+  if (delivered + refused + pending === 0) return 'Nothing waits to be sent.';
   const counts = `Delivered ${number(delivered)}, refused ${number(refused)}, left ${number(pending)}`;
+  const others =
+    delivered > mine ? ` A flusher that was at work delivered ${number(delivered - mine)} of them.` : '';
   const more = refused > 0 ? ' `arcade usage list --state quarantined` shows what was refused.' : '';
-  return `${counts}${told(result)}.${others}${more}`;
+  return `${counts}${whyLeft(result)}.${others}${more}`;
 }
 
 function number(value: number): string {
   return value.toLocaleString('en');
 }
 
-function told({ pending, outcome }: Report): string {
+function whyLeft({ pending, outcome }: Report): string {
   if (pending === 0) return '';
   const reasons: Record<RunOutcome, string> = {
     drained: 'it is not known yet whose they are',
