@@ -379,6 +379,22 @@ for (const [name, make, words] of [
   });
 }
 
+test('a damaged store is replaced by what has to change it, which says so', async (t) => {
+  for (const args of [['flush'], ['reset', '--yes'], ['enable'], ['disable']]) {
+    const home = sandbox(t);
+    seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000, delivered: 5 });
+    writeFileSync(join(home.directory, 'usage.db'), 'this is not a database, by any means'.repeat(300));
+    const env = { ARCADE_POSTHOG_HOST: 'http://127.0.0.1:9', ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const { exitCode, stderr } = await arcade(home, ['usage', ...args], { env });
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stderr, /^The usage spool was damaged: it was set aside/);
+    const { store } = JSON.parse((await arcade(home, ['usage', '--json'])).stdout) as {
+      store: { state: string };
+    };
+    assert.equal(store.state, 'ok');
+  }
+});
+
 test('what is not committed is not shown', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });

@@ -11,9 +11,14 @@ const PATIENCE_MS = 10_000;
 
 /** Does `work` with the spool, which it makes when there is none. Throws UserError when it cannot be had. */
 export function changeSpool<T>(invocation: Invocation, work: (spool: Spool) => T): T {
-  refuseUnusable(invocation);
-  return change(invocation, work);
+  const store = refuseUnusable(invocation);
+  const changed = change(invocation, work);
+  if (store.state === 'damaged') invocation.output.note(REPLACED);
+  return changed;
 }
+
+/** What is said once a damaged spool has been replaced. */
+export const REPLACED = 'The usage spool was damaged: it was set aside, and a new one has taken its place.';
 
 /**
  * Looks at the store, and throws UserError when it is one that is not to be touched. A damaged one is: it is set

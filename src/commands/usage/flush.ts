@@ -7,7 +7,7 @@ import { readLedger } from '../../usage/ledger.ts';
 import type { Spool } from '../../usage/spool.ts';
 import { storeError } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
-import { refuseUnusable } from './changing.ts';
+import { REPLACED, refuseUnusable } from './changing.ts';
 import { progressLine } from './flush-progress.ts';
 
 const DEFAULT_SECONDS = 10;
@@ -19,8 +19,8 @@ export const run: Run = async (invocation) => {
   const deadline = performance.now() + seconds * 1000;
   if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
   const { directory } = settings;
-  if (refuseUnusable(invocation).state === 'absent' || directory === undefined)
-    return report(invocation, NOTHING_YET);
+  const { state } = refuseUnusable(invocation);
+  if (state === 'absent' || directory === undefined) return report(invocation, NOTHING_YET);
   if (settings.destination.apiKey === undefined) {
     throw new UserError('UNEXPECTED', 'There is nowhere to send to: this build has no project key.', {
       hint: 'Set ARCADE_POSTHOG_API_KEY.',
@@ -32,6 +32,7 @@ export const run: Run = async (invocation) => {
   if (result === undefined)
     throw new UserError('UNEXPECTED', 'The usage spool is damaged.', { hint: 'Run `arcade usage doctor`.' });
   if (result.told.outcome === 'consent withdrawn') throw off('usage disable');
+  if (state === 'damaged') invocation.output.note(REPLACED);
   return report(invocation, result);
 };
 

@@ -14,13 +14,14 @@ import { counted, fieldLines, isoTime, relativeTime, wrapped } from './words.ts'
 export const run: Run = async (invocation) => {
   const { output, settings, options } = invocation;
   const now = Date.now();
-  const { store, status, sender } = await look(invocation, now);
+  const { store, status, ...seen } = await look(invocation, now);
+  const sender = recordingOf(settings, store, status).on ? seen.sender : null;
   const why = whyNothingIsSent(settings, store, status, now);
   if (options.json === true) {
     output.json(statusDocument(settings, { store, status, sender, why }));
   } else {
-    const seen = { store, status, sender, now };
-    for (const line of lines(invocation, seen, await output.paint('stdout'))) output.line(line);
+    const paint = await output.paint('stdout');
+    for (const line of lines(invocation, { store, status, sender, now }, paint)) output.line(line);
     output.line();
     for (const line of wrapped(why, output.width)) output.line(line);
   }
@@ -65,7 +66,7 @@ function lines({ settings, output }: Invocation, seen: Seen & { now: number }, p
   const rows: [string, string][] = [
     ['Recording', recordingInWords(settings, seen, paint)],
     ['Destination', apiKey === undefined ? `${host} ${paint.yellow('(no project key)')}` : host],
-    ['Next event as', sender?.words ?? 'nobody'],
+    ['Next event as', sender?.words ?? 'nobody: nothing is recorded'],
   ];
   if (store.state === 'locked') rows.push(['Spool', paint.yellow(store.message)]);
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
