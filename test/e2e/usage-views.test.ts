@@ -87,6 +87,17 @@ test('stats counts every event, and measures what is kept', async (t) => {
   assert.deepEqual(stats.delivery.attempts, { accepted: 6, invalid: 1 });
 });
 
+test('times in lists are the same as in every other view', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { stdout } = await arcade(home, ['usage', 'list', '--json']);
+  const { records } = JSON.parse(stdout) as { records: { id: number; recorded_at: string }[] };
+  for (const record of records) {
+    const shown = await arcade(home, ['usage', 'show', String(record.id), '--json']);
+    assert.deepEqual((JSON.parse(shown.stdout) as { record: unknown }).record, record);
+  }
+});
+
 test('show tells the bytes, the identity and the tries, by number and by uuid', async (t) => {
   const home = sandbox(t);
   seeded(home);
@@ -121,6 +132,25 @@ test('export writes each record as a line, as CSV, and as one document', async (
   };
   assert.deepEqual([records.length, records[0]?.payload.event], [12, '$create_alias']);
 });
+
+for (const args of [['list'], ['list', '--json'], ['export'], ['export', '--format', 'csv']]) {
+  test(`${args.join(' ')} begins before it has read all, and ends quietly when nobody reads on`, async (t) => {
+    const home = sandbox(t);
+    seedSpool(home, { records: 10_000, now: Date.now(), everyMs: 1000, delivered: 500 });
+    const whole = await arcade(home, ['usage', ...args]);
+    assert.equal(whole.exitCode, 0);
+    assert.ok(whole.stdout.trim().split('\n').length >= 10_000);
+    const listing = startArcadeCli(home, ['usage', ...args]);
+    let read = 0;
+    listing.stdout.on('data', (chunk: Buffer) => {
+      read += chunk.length;
+      listing.stdout.destroy();
+    });
+    const { exitCode, stderr } = await listing;
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    assert.ok(read > 0 && read < whole.stdout.length / 2, `${read} of ${whole.stdout.length}`);
+  });
+}
 
 const WRONG: readonly [readonly string[], number, RegExp][] = [
   [['list', '--state', 'sent'], 2, /--state is one of/],

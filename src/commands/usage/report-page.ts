@@ -96,9 +96,9 @@ function slowest({ commands }: Stats): Markup {
   ]);
 }
 
-function queue({ queue: hours }: Stats): Markup {
+function queue({ queue: hours, waiting }: Stats): Markup {
   const lengths = hours.map(({ most }) => most);
-  const description = `At most ${counted(Math.max(0, ...lengths), 'record')} waited at once; now it is ${(lengths.at(-1) ?? 0).toLocaleString('en')}.`;
+  const description = `At most ${counted(Math.max(0, ...lengths), 'record')} waited at once; now ${waiting.toLocaleString('en')} ${waiting === 1 ? 'does' : 'do'}.`;
   const ends = [hours[0]?.at ?? 0, hours.at(-1)?.at ?? 0].map((at) => isoTime(at).slice(0, 10));
   const changes = hours.filter(({ most }, i) => i === 0 || most !== hours[i - 1]?.most);
   return section('Records waiting', description, [
@@ -182,6 +182,6 @@ function eventRow({ details: { record }, payload }: Told['events'][number]): Mar
   const outcome = kind === 'alias' ? '' : event === 'CLI execution failed' ? 'failed' : 'succeeded';
   const what = kind === 'alias' ? 'alias' : (command_name ?? event);
   const told = reason === null ? state : `${state}: ${reason}`;
-  return html`<tr><td>${id}<td>${isoTime(recorded_at).slice(11, 19)}<td>${what}<td>${outcome}<td class="${state}">${told}<td><code>${distinct_id ?? 'not known yet'}</code><td>${attempts}<td><details><summary>show</summary><pre>${plainText(JSON.stringify(payload))}</pre></details>
+  return html`<tr><td>${id}<td>${isoTime(recorded_at).slice(11, 19)}<td>${what}<td>${outcome}<td class="${state}">${told}<td><code>${distinct_id ?? 'not known yet'}</code><td>${attempts}<td><details><summary>show</summary><pre>${plainText(JSON.stringify(payload, null, 1))}</pre></details>
 `;
 }
