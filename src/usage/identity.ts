@@ -15,7 +15,7 @@ export interface Identity {
 }
 
 /** usage.json, when it is not as we last wrote it. */
-export interface SharedIdentity {
+interface SharedIdentity {
   readonly anonId: string;
   readonly principalId: string | null;
   /** The anon_id belongs to a retired identity of ours, or to an account: it must not be taken up again. */

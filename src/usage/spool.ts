@@ -4,6 +4,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isBusy, openDatabase, type Sqlite } from '../infra/database.ts';
 import { makePrivateDirectory, syncFile } from '../infra/files.ts';
+import { pause } from '../infra/pause.ts';
 import { LIMITS } from '../settings.ts';
 import { trust } from './trust.ts';
 
@@ -131,12 +132,6 @@ export function spoolOf(directory: string, db: Sqlite.Database): Spool {
     pragma: (text) => db.pragma(text),
     close: () => void db.close(),
   };
-}
-
-const NEVER_CHANGED = new Int32Array(new SharedArrayBuffer(4));
-
-function pause(ms: number): void {
-  Atomics.wait(NEVER_CHANGED, 0, 0, ms);
 }
 
 /** The one row that describes this installation. */

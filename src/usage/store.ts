@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { isBusy, isDamage, NewerSchemaError, openCopy } from '../infra/database.ts';
 import { NeverStillError, readDatabaseImage } from '../infra/database-image.ts';
 import { writersOf } from '../infra/lock-holders.ts';
+import { pause } from '../infra/pause.ts';
 import type { Settings } from '../settings.ts';
 import { type Spool, spoolFile, spoolOf } from './spool.ts';
 import { checkPlace, NotOurs } from './trust.ts';
@@ -92,13 +93,13 @@ function isSqlite(image: Buffer): boolean {
 
 const MOMENT_MS = 50;
 
-/** A database that somebody has open has a log or its index beside it; the system's list of locks is slow to read. */
+/** A database that somebody has open has a log, its index or a journal beside it; the system's list of locks is slow to read. */
 function lockState(directory: string): StoreState {
   const path = spoolFile(directory);
-  if (!existsSync(`${path}-wal`) && !existsSync(`${path}-shm`)) return { state: 'ok' };
+  if (!['-wal', '-shm', '-journal'].some((suffix) => existsSync(path + suffix))) return { state: 'ok' };
   const holders = writersOf(path, `${path}-shm`);
   // A command that appends holds it for a moment: that is no state to tell of.
-  if (holders.length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT_MS);
+  if (holders.length > 0) pause(MOMENT_MS);
   const holder =
     holders.length > 0 ? writersOf(path, `${path}-shm`).find((pid) => holders.includes(pid)) : undefined;
   if (holder === undefined) return { state: 'ok' };
