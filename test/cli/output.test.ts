@@ -67,6 +67,14 @@ test('JSON holds no byte that a terminal obeys', () => {
   assert.equal(written.stdout, '"\\u001b\\u0007\\u007f\\u009b"\n');
 });
 
+test('what nobody made visible is escaped by the writer; our colours and line ends stay', () => {
+  const { written, output } = opened(true);
+  output.line('\u001b[31mred\u001b[39m\n\u001b[2J\u202e');
+  output.note('\u009b2J\u0007');
+  assert.equal(written.stdout, '\u001b[31mred\u001b[39m\n\\e[2J\\u{202e}\n');
+  assert.equal(written.stderr, '\\u{9b}2J\\u{7}\n');
+});
+
 test('text is made visible once, and what is harmless stays', () => {
   const harmless = 'Zürich 日本語 مفتاح 👩‍👩‍👧 \\n [/x] {}';
   assert.equal(visible(harmless), harmless);

@@ -125,6 +125,8 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
         const ran = await arcade(home, words, { env, cwd: folder });
         safe(ran, words);
         assert.ok((ran.stdout + ran.stderr).length > 0, 'it says something');
+        // Escaped as JSON has it: a program reads what was meant.
+        if (words.includes('--json')) assert.doesNotThrow(() => JSON.parse(ran.stdout), ran.stdout);
       }
     });
   }
