@@ -25,6 +25,7 @@ import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { directoryState } from '../support/directory.ts';
 import { command, MIGRATIONS } from '../support/queue.ts';
 import { openSandbox, type Sandbox, sandbox } from '../support/sandbox.ts';
+import { refreshes, signedIn as staleLogin } from '../support/stale-login.ts';
 
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
 
@@ -192,13 +193,7 @@ test('every file is for its owner alone under umasks from 000 to 777', () => {
 
 test('sudo leaves nothing behind that is in the way of the next command', { skip: notRoot }, async (t) => {
   const home = sandbox(t);
-  const user = server.user('A');
-  home.signInWithTokens({
-    tokens: server.issueTokens(user, { expiresInSeconds: -10 }),
-    email: user.email,
-    coordinatorUrl: server.coordinator.url,
-    context: null,
-  });
+  staleLogin(home, server, { expiresInSeconds: 60 });
   const id = 12345;
   execFileSync('chown', ['-R', `${id}:${id}`, home.home]);
   const asUser = (words: readonly string[]) =>
@@ -215,8 +210,14 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
   for (const first of ['sudo', 'user'] as const) {
     if (first === 'user') await asUser(['whoami']);
     // The login has expired: root renews it.
-    for (const words of [['whoami'], ['secret', 'list'], ['usage', 'flush'], ['usage', 'disable']])
+    for (const words of [
+      ['whoami'],
+      ['secret', 'list', '--host', server.engine.url],
+      ['usage', 'flush'],
+      ['usage', 'disable'],
+    ])
       await arcade(home, words, { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+    assert.equal(refreshes(server), 1, 'root has renewed the login');
     for (const [name, uid] of owners()) assert.equal(uid, id, name);
     const ran = await asUser(['whoami']);
     assert.equal(ran.exitCode, 0, ran.stderr);
