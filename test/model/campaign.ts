@@ -24,10 +24,8 @@ export async function runCampaign(first: number, histories: number): Promise<Cam
   const edges = missed.size;
   for (let seed = first; seed < first + histories; seed += 1) {
     const outcome = await runHistory(historyOf(seed), seed);
-    for (const [what, many] of outcome.counts) {
-      counts.set(what, (counts.get(what) ?? 0) + many);
-      if (what.startsWith(EDGE)) missed.delete(what.slice(EDGE.length));
-    }
+    for (const [what, many] of outcome.counts) counts.set(what, (counts.get(what) ?? 0) + many);
+    for (const edge of edgesIn(outcome.counts)) missed.delete(edge);
     if (outcome.violations.length > 0) {
       return {
         histories: seed - first + 1,
@@ -39,6 +37,11 @@ export async function runCampaign(first: number, histories: number): Promise<Cam
     }
   }
   return { histories, failure: null, counts, edges, missedEdges: [...missed] };
+}
+
+/** The edges of the state machine among what happened. */
+export function edgesIn(counts: ReadonlyMap<string, number>): string[] {
+  return [...counts.keys()].flatMap((what) => (what.startsWith(EDGE) ? what.slice(EDGE.length) : []));
 }
 
 /** A failure as a person can read it, and paste it into the corpus. */

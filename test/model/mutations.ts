@@ -1,0 +1,99 @@
+/**
+ * Breaks one rule after the other in a copy of the source, and looks who notices: the model, and the tests that are
+ * aimed at single rules. Ends with 1 when a break goes unnoticed. `npm run test:model -- mutations`, with a word in
+ * addition to try only the breaks that it is found in.
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { type Break, ROW_BREAKS } from './breaks-rows.ts';
+import { RULE_BREAKS } from './breaks-rules.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const AIMED = ['identity', 'append', 'resolve', 'drain'].map((name) =>
+  join('test', 'usage', `${name}.test.ts`),
+);
+const HISTORIES = 300;
+/** Also an endless loop is noticed. */
+const LIMIT_MS = 300_000;
+
+interface Verdict {
+  readonly broken: Break;
+  readonly byModel: string | undefined;
+  readonly byAimed: string | undefined;
+}
+
+/** Tries the breaks, prints what came of each. Resolves to whether all were noticed. */
+export async function tryBreaks(word = ''): Promise<boolean> {
+  const waiting = [...RULE_BREAKS, ...ROW_BREAKS].filter(({ what }) => what.includes(word));
+  const verdicts: Verdict[] = [];
+  const worker = async (): Promise<void> => {
+    const copy = copyOfSource();
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const verdict = await judge(copy, next);
+      verdicts.push(verdict);
+      console.log(told(verdict));
+    }
+    rmSync(copy, { recursive: true, force: true });
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const survived = verdicts.filter((verdict) => !isNoticed(verdict));
+  const byModel = verdicts.filter(({ byModel }) => byModel !== undefined).length;
+  console.log(`\n${verdicts.length} breaks: ${byModel} noticed by the model, ${survived.length} by nothing`);
+  return survived.length === 0;
+}
+
+function copyOfSource(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'mutations-'));
+  for (const part of ['src', 'test', 'migrations', 'package.json', 'tsconfig.json'])
+    cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+async function judge(copy: string, broken: Break): Promise<Verdict> {
+  const path = join(copy, 'src', 'usage', broken.file);
+  const sound = readFileSync(path, 'utf8');
+  writeFileSync(path, applied(sound, broken));
+  try {
+    const model = await run(copy, [join('test', 'model', 'hunt.ts'), String(HISTORIES)]);
+    // What the model notices need not be noticed twice.
+    const byAimed = model === undefined ? await run(copy, ['--test', ...AIMED]) : undefined;
+    return { broken, byModel: model, byAimed: byAimed && failedIn(byAimed) };
+  } finally {
+    writeFileSync(path, sound);
+  }
+}
+
+/** The source with its rule broken. Throws when what is to be replaced is not there exactly once. */
+function applied(source: string, { what, changes }: Break): string {
+  let text = source;
+  for (const [from, to] of changes) {
+    if (text.split(from).length !== 2) throw new Error(`"${what}": not there exactly once: ${from}`);
+    text = text.replace(from, () => to);
+  }
+  return text;
+}
+
+/** What a program says that fails; undefined when it does not. */
+async function run(cwd: string, args: readonly string[]): Promise<string | undefined> {
+  const options = { cwd, reject: false, timeout: LIMIT_MS, forceKillAfterDelay: 1000 };
+  const { exitCode, timedOut, stdout } = await execa(process.execPath, ['--import', 'tsx', ...args], options);
+  if (timedOut) return 'not ending';
+  return exitCode === 0 ? undefined : stdout.trim() || 'breaking down';
+}
+
+/** The names of the tests that fail. */
+function failedIn(output: string): string {
+  const names = [...output.matchAll(/^\s*(?:not ok \d+ - |✖ )(.*)$/gm)].map(([, name]) => `"${name}"`);
+  return `the test ${names[0] ?? output.slice(-100)}`;
+}
+
+const isNoticed = ({ byModel, byAimed }: Verdict): boolean => (byModel ?? byAimed) !== undefined;
+
+function told(verdict: Verdict): string {
+  const { broken, byModel, byAimed } = verdict;
+  const by = (byModel ?? byAimed ?? 'nothing').slice(0, 160);
+  return `${isNoticed(verdict) ? 'noticed' : 'SURVIVED'} | ${broken.file} | ${broken.what} | ${by}`;
+}
