@@ -213,4 +213,17 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'command', shell: 0, resolvable: true },
     { do: 'replace', as: { who: 'C', via: 'oauth' } },
   ],
+  'an anon_id under which events were given up, put back before another account logs in': [
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'login', as: { who: 'C', via: 'oauth' }, known: true, tracked: true },
+    { do: 'arcade', is: 'refusing' },
+    { do: 'replace', as: { who: 'A', via: 'oauth' } },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'drain', shell: 0, impatient: true },
+    { do: 'arcade', is: 'up' },
+    { do: 'replace', as: { who: 'B', via: 'oauth' } },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'usage.json', becomes: 'an earlier one' },
+    { do: 'login', as: { who: 'B', via: 'oauth' }, known: true, tracked: true },
+  ],
 };

@@ -1,10 +1,12 @@
 /**
  * The long run: as many random histories as are asked for (10,000), from a seed (1), with what they did in sum, and
  * which edges of the state machine none of them took. Ends with 1 when one of them went wrong, or when a full run
- * has not taken every edge. With `mutations` it breaks the rules instead, one after the other (`mutations.ts`).
+ * has not taken every edge. With `real` in front (200, 1) the processes are real ones; `mutations` breaks the rules
+ * instead, one after the other (`mutations.ts`).
  */
 import { runCampaign, tell } from './campaign.ts';
 import { tryBreaks } from './mutations.ts';
+import { runRealCampaign } from './real-campaign.ts';
 
 const FULL = 10_000;
 
@@ -21,7 +23,19 @@ async function run(histories: number, first: number): Promise<boolean> {
   return failure === null && (missedEdges.length === 0 || ran < FULL);
 }
 
-const [what = '', which = ''] = process.argv.slice(2);
+async function runReal(histories: number, first: number): Promise<boolean> {
+  const { failures, events, deaths } = await runRealCampaign(first, histories);
+  for (const failure of failures) console.log(failure);
+  console.log(`${histories} histories with real processes: ${events} events, ${deaths} processes killed`);
+  return failures.length === 0;
+}
+
+const [what = '', ...more] = process.argv.slice(2);
+const [many, first] = (what === 'real' ? more : [what, ...more]).map(Number);
 const isSound =
-  what === 'mutations' ? await tryBreaks(which) : await run(Number(what || FULL), Number(which || 1));
+  what === 'mutations'
+    ? await tryBreaks(more[0])
+    : what === 'real'
+      ? await runReal(many || 200, first || 1)
+      : await run(many || FULL, first || 1);
 process.exitCode = isSound ? 0 : 1;

@@ -301,7 +301,10 @@ export function createOracle() {
     },
 
     /** Everything is delivered: is every event where it belongs? Returns what is not. */
-    judge(sink: Sink, isStored: (label: number) => string | undefined): string[] {
+    judge(
+      sink: Pick<Sink, 'linksByOther' | 'accountsWith'>,
+      isStored: (label: number) => string | undefined,
+    ): string[] {
       const wrong = [...violations];
       for (const [anonId, who] of joins) {
         // Whether the other program's own alias has arrived is its business.

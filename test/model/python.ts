@@ -4,15 +4,23 @@ import type { Sink } from './sink.ts';
 import type { Login, Who } from './steps.ts';
 import { accountId, glimpse, type SharedFile, understood, type World, writeShared } from './world.ts';
 
+/** What the other program sees of a machine. */
+export interface Machine extends Pick<World, 'directory' | 'file' | 'posthog' | 'arcade'> {
+  /** The spool as we read it, to keep the story possible. */
+  readonly commands: { statement(sql: string): { all(...values: unknown[]): unknown[] } };
+}
+
+type Aliases = Pick<Sink, 'aliasByOther' | 'linkedByOther' | 'accountsWith'>;
+
 /** A command of it: whoever is signed in by file is linked, if the file says that nobody is. */
-export function pythonCommand(world: World, sink: Sink): void {
+export function pythonCommand(world: Machine, sink: Aliases): void {
   const shared = load(world);
   if (world.file === null || world.file === 'corrupt' || world.arcade !== 'up') return;
   if (shared.linked === null) link(world, sink, shared, world.file.who);
 }
 
 /** It signs somebody in, after a logout if another account was linked. */
-export function pythonLogin(world: World, sink: Sink, login: Login): void {
+export function pythonLogin(world: Machine, sink: Aliases, login: Login): void {
   const { linked } = load(world);
   if (linked !== null && linked !== login.who) pythonLogout(world);
   world.file = login;
@@ -20,20 +28,20 @@ export function pythonLogin(world: World, sink: Sink, login: Login): void {
 }
 
 /** It forgets the credentials, and starts afresh if anybody was linked. */
-export function pythonLogout(world: World): void {
+export function pythonLogout(world: Machine): void {
   world.file = null;
   if (load(world).linked !== null) write(world, { anonId: randomUUID(), linked: null });
 }
 
 /** It makes a new usage.json, and links it to an account whose credentials were there for a moment. */
-export function pythonStartsAfresh(world: World, sink: Sink, login: Login | null): void {
+export function pythonStartsAfresh(world: Machine, sink: Aliases, login: Login | null): void {
   const made = { anonId: randomUUID(), linked: null };
   write(world, made);
   if (login !== null) link(world, sink, made, login.who);
 }
 
 /** A link is stored whether or not its alias arrives, and the alias goes in the direction that may be refused. */
-function link(world: World, sink: Sink, { anonId }: SharedFile, who: Who): void {
+function link(world: Machine, sink: Aliases, { anonId }: SharedFile, who: Who): void {
   if (isLinkedElsewhere(world, sink, anonId, who)) return;
   if (world.posthog === 'up') sink.aliasByOther(anonId, who);
   sink.linkedByOther(anonId, who);
@@ -41,14 +49,14 @@ function link(world: World, sink: Sink, { anonId }: SharedFile, who: Who): void 
 }
 
 /** From an old usage.json it would join two accounts, and nothing on this machine could keep it from that. */
-function isLinkedElsewhere(world: World, sink: Sink, anonId: string, who: Who): boolean {
+function isLinkedElsewhere(world: Machine, sink: Aliases, anonId: string, who: Who): boolean {
   const sql = 'SELECT principal_id FROM identity WHERE anon_id = ? AND principal_id IS NOT NULL';
   const ours = world.commands.statement(sql).all(anonId) as { principal_id: string }[];
   const linked = [...ours.map((row) => row.principal_id), ...sink.accountsWith(anonId).map(accountId)];
   return linked.some((id) => id !== accountId(who));
 }
 
-function load(world: World): SharedFile {
+function load(world: Machine): SharedFile {
   const found = understood(glimpse(world).text);
   if (found !== null) return found;
   const made = { anonId: randomUUID(), linked: null };
@@ -56,7 +64,7 @@ function load(world: World): SharedFile {
   return made;
 }
 
-function write(world: World, { anonId, linked }: SharedFile): void {
+function write(world: Machine, { anonId, linked }: SharedFile): void {
   const content = { anon_id: anonId, linked_principal_id: linked === null ? null : accountId(linked) };
   writeShared(world, JSON.stringify(content, null, 2));
 }

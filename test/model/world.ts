@@ -65,7 +65,7 @@ export function openWorld(now: number): World {
 export const accountId = (who: Who): string => `account-of-${who}`;
 
 /** The credentials in force in a shell; undefined when they cannot be read. */
-export function loginIn(world: World, shell: 0 | 1 | 2): Login | null | undefined {
+export function loginIn(world: Pick<World, 'file'>, shell: 0 | 1 | 2): Login | null | undefined {
   if (shell === 1) return { who: 'B', via: 'key 1' };
   if (shell === 2) return { who: 'C', via: 'key 2' };
   return world.file === 'corrupt' ? undefined : world.file;
@@ -103,10 +103,10 @@ export interface SharedFile {
   readonly linked: Who | null;
 }
 
-export const sharedPath = (world: World): string => join(world.directory, 'usage.json');
+export const sharedPath = (world: Pick<World, 'directory'>): string => join(world.directory, 'usage.json');
 
 /** The text of usage.json, and which file it is; '' when there is none. */
-export function glimpse(world: World): { text: string; inode: bigint } {
+export function glimpse(world: Pick<World, 'directory'>): { text: string; inode: bigint } {
   try {
     return {
       text: readFileSync(sharedPath(world), 'utf8'),
@@ -130,7 +130,7 @@ export function understood(text: string): SharedFile | null {
 }
 
 /** Writes usage.json as another program does. */
-export function writeShared(world: World, text: string): void {
+export function writeShared(world: Pick<World, 'directory'>, text: string): void {
   rmSync(sharedPath(world), { force: true });
   if (text !== '') writeFileSync(sharedPath(world), text);
 }

@@ -197,6 +197,15 @@ test('an identity that was logged out is not resumed', (t) => {
   assert.equal(currentIdentity(spool)?.principalId, 'account-a');
 });
 
+test("PostHog is told to make no person of what is not an account's", (t) => {
+  const { spool } = opened(t);
+  append(spool, entry());
+  append(spool, entry(login('a', 'account-a')));
+  append(spool, entry(of(undefined)));
+  const rows = spool.statement(`SELECT personless FROM record WHERE kind = 'capture' ORDER BY id`).all();
+  assert.deepEqual(rows, [{ personless: 1 }, { personless: 0 }, { personless: 1 }]);
+});
+
 test("the event of a logout is the account's, and the next one is nobody's", (t) => {
   const { home, spool } = opened(t);
   append(spool, entry(login('a', 'account-a')));

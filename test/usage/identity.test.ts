@@ -156,6 +156,12 @@ const rows: readonly Row[] = [
     'change+alias, begin+alias | new1 Q F | principal',
   ],
   [
+    'a switch that a crash of ours has undone is taken up with its alias',
+    linked,
+    { ...known('G', 'Q'), shared: { anonId: 'Z', principalId: 'Q', spent: false, undone: true } },
+    'adopt+alias, change | Z Q G | principal',
+  ],
+  [
     'the other program contradicts us',
     linked,
     { ...known('F', 'P'), ...file('X', 'Q') },

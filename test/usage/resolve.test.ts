@@ -206,3 +206,24 @@ test('an unverified link to another account is left, and one to the same is veri
     assert.deepEqual(shared, { anon_id: m.anonId(), linked_principal_id: answer });
   }
 });
+
+test("events that are given up are nobody's once the other program has linked their retired anon_id", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const retired = m.anonId();
+  m.record('b');
+  writeFileSync(m.path, JSON.stringify({ anon_id: retired, linked_principal_id: 'account-q' }));
+  m.record('b');
+  await m.bind('b', { kind: 'no answer' });
+  const [id] = m.ids();
+  assert.ok(id !== null && id !== retired && id !== 'account-q');
+});
+
+test("an anon_id that is an account's is not taken up, also when that account was never in force again", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('account-a'), () => m.record('b'));
+  writeFileSync(m.path, JSON.stringify({ anon_id: 'account-a', linked_principal_id: null }));
+  m.record('b');
+  assert.notEqual(m.anonId(), 'account-a');
+});

@@ -1,0 +1,235 @@
+/** Runs a history with real processes, and asks the same oracle what came of it. */
+import { stampOf } from '../../src/usage/shared-file.ts';
+import { createOracle, type Oracle } from './oracle.ts';
+import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
+import { drainWith, type Ended, logInAs, run } from './real-processes.ts';
+import type { RecordedAlias } from './real-sink.ts';
+import type { RealStep } from './real-steps.ts';
+import {
+  keyOf,
+  openRealWorld,
+  type RealWorld,
+  setArcade,
+  setPostHog,
+  WHOSE,
+  writeCredentials,
+} from './real-world.ts';
+import type { Login, Step } from './steps.ts';
+import { glimpse, loginIn, sharedPath, understood, writeShared } from './world.ts';
+
+interface Stage {
+  readonly world: RealWorld;
+  readonly oracle: Oracle;
+  /** The uuids of the events, by their numbers. */
+  readonly labels: string[];
+  readonly wrong: string[];
+  deaths: number;
+}
+
+export interface RealOutcome {
+  readonly violations: readonly string[];
+  /** How many processes were killed. */
+  readonly deaths: number;
+  readonly events: number;
+}
+
+const plain = (step: Step): RealStep => ({ step, killAt: '', many: 1 });
+const FINALE: readonly Step[] = [
+  { do: 'posthog', is: 'up' },
+  { do: 'arcade', is: 'up' },
+  { do: 'command', shell: 0, resolvable: true },
+  { do: 'drain', shell: 0, impatient: true },
+  { do: 'remove' },
+  { do: 'drain', shell: 0, impatient: true },
+];
+
+/** Runs the steps, then lets everything be well, gives one more command and drains. */
+export async function runRealHistory(steps: readonly RealStep[], seed: number): Promise<RealOutcome> {
+  const world = await openRealWorld(seed);
+  const stage: Stage = { world, oracle: createOracle(), labels: [], wrong: [], deaths: 0 };
+  try {
+    for (const step of [...steps, ...FINALE.map(plain)]) await take(stage, step);
+    const { sink, servers } = world;
+    const ids = new Map(servers.posthog.stored().map((event) => [event.uuid, event.distinct_id]));
+    const aliases = world.rows<RecordedAlias>(
+      `SELECT uuid, distinct_id, recorded_at FROM record WHERE kind = 'alias'`,
+    );
+    const judged = stage.oracle.judge(sink, (label) => ids.get(stage.labels[label] ?? ''));
+    const violations = [...stage.wrong, ...left(world), ...sink.wrong(aliases), ...judged];
+    return { violations: [...new Set(violations)], deaths: stage.deaths, events: stage.labels.length };
+  } finally {
+    await world.close();
+  }
+}
+
+async function take(stage: Stage, real: RealStep): Promise<void> {
+  const { world } = stage;
+  const { step } = real;
+  switch (step.do) {
+    case 'command':
+      await command(stage, step.shell, real);
+      break;
+    case 'login':
+      if (world.arcade === 'up') await login(stage, step.as, real);
+      else writeCredentials(world, step.as);
+      break;
+    case 'logout':
+      if (world.file !== 'corrupt') await logout(stage, real);
+      break;
+    case 'drain':
+      await drain(stage, step, real);
+      break;
+    case 'replace':
+      writeCredentials(world, step.as);
+      break;
+    case 'remove':
+      writeCredentials(world, null);
+      break;
+    case 'corrupt':
+      writeCredentials(world, 'corrupt');
+      break;
+    case 'posthog':
+      await setPostHog(world, step.is);
+      break;
+    case 'arcade':
+      await setArcade(world, step.is);
+      break;
+    case 'usage.json':
+      // What another program has just told us through the file must not be lost.
+      if (isOurs(world)) writeShared(world, step.becomes === 'garbage' ? '{' : '');
+      break;
+    default:
+      others(world, step);
+  }
+  await world.sink.settled();
+}
+
+/** The other program; what it does with the credentials is done to the file. */
+function others(world: RealWorld, step: Step): void {
+  const { file } = world;
+  if (step.do === 'python command') pythonCommand(world, world.sink);
+  if (step.do === 'python login') pythonLogin(world, world.sink, step.as);
+  if (step.do === 'python logout') pythonLogout(world);
+  if (step.do === 'python starts afresh') pythonStartsAfresh(world, world.sink, step.as);
+  if (world.file !== file) writeCredentials(world, world.file);
+}
+
+async function command(stage: Stage, shell: 0 | 1 | 2, { killAt, many }: RealStep): Promise<void> {
+  const key = keyIn(shell);
+  const login = loginIn(stage.world, shell);
+  await recording(stage, { login, change: null }, () =>
+    Promise.all(
+      Array.from({ length: many }, () => run(stage.world, { args: ['secret', 'list'], key, killAt })),
+    ),
+  );
+}
+
+async function login(stage: Stage, as: Login, { killAt }: RealStep): Promise<void> {
+  await recording(stage, { login: as, change: 'login' }, async () => {
+    const ended = await logInAs(stage.world, as, killAt);
+    if (!ended.killed && ended.exitCode !== 0) stage.wrong.push(`no login: ${ended.stderr}`);
+    return [ended];
+  });
+  stage.world.file = as;
+}
+
+async function logout(stage: Stage, { killAt }: RealStep): Promise<void> {
+  const before = loginIn(stage.world, 0);
+  await recording(stage, { login: before, change: 'logout' }, async () => [
+    await run(stage.world, { args: ['logout'], killAt }),
+  ]);
+  stage.world.file = null;
+}
+
+interface Recording {
+  readonly login: Login | null | undefined;
+  readonly change: 'login' | 'logout' | null;
+}
+
+/** Tells the oracle of the events that some processes have recorded, and of what they left in usage.json. */
+async function recording(
+  stage: Stage,
+  { login, change }: Recording,
+  work: () => Promise<Ended[]>,
+): Promise<void> {
+  const { world, oracle } = stage;
+  const before = glimpse(world);
+  const known = new Set(captures(world).map(({ uuid }) => uuid));
+  const ended = await work();
+  stage.deaths += ended.filter(({ killed }) => killed).length;
+  const after = glimpse(world);
+  const events = captures(world).filter(({ uuid }) => !known.has(uuid));
+  if (events.length < ended.filter(({ killed }) => !killed).length)
+    stage.wrong.push('an event was not recorded');
+  let { text } = before;
+  for (const { uuid, recorded_at } of events) {
+    const label = stage.labels.push(uuid) - 1;
+    const anonId = understood(after.text)?.anonId ?? null;
+    oracle.recorded(label, login, { text, now: recorded_at, change, resolvable: true, anonId });
+    if (after.inode !== before.inode && text === before.text) oracle.wrote(text, after.text, true);
+    text = after.text;
+  }
+  if (events.length === 0) oracle.killed(before.text, after.text);
+}
+
+const captures = (world: RealWorld) =>
+  world.rows<{ uuid: string; recorded_at: number }>(
+    `SELECT uuid, recorded_at FROM record WHERE kind = 'capture' ORDER BY id`,
+  );
+
+async function drain(
+  stage: Stage,
+  { shell, impatient }: Extract<Step, { do: 'drain' }>,
+  { killAt }: RealStep,
+): Promise<void> {
+  const { world, oracle } = stage;
+  const { arcade } = world.servers;
+  const login = loginIn(world, shell);
+  const ending = oracle.drains(world.sink.moment());
+  ending.reads(login);
+  const before = glimpse(world);
+  const requests = arcade.requests.length;
+  const { killed } = await drainWith(world, { key: keyIn(shell), killAt, impatient });
+  const asked = arcade.requests.slice(requests).some(({ path }) => WHOSE.test(path));
+  const now = Date.now();
+  if (asked && login) {
+    oracle.asks(login);
+    oracle.answered(login, world.arcade === 'up' ? 'principal' : 'refused', before.text, now);
+  }
+  const after = glimpse(world);
+  if (after.inode !== before.inode && isOurs(world)) oracle.wrote(before.text, after.text, false);
+  if (killed) {
+    stage.deaths += 1;
+    oracle.killed(isOurs(world) ? after.text : before.text, after.text);
+    if (asked && login && oracle.isKnown(login)) oracle.forgetsPerhaps(login);
+  }
+  const there = new Set(captures(world).map(({ uuid }) => uuid));
+  ending.ends({
+    killed,
+    // Of a server that is down nobody can tell whether it was asked.
+    asked: asked || world.arcade === 'down',
+    impatient,
+    now,
+    isThere: (label) => there.has(stage.labels[label] ?? ''),
+  });
+}
+
+/** Whether usage.json is as a transaction of ours has left it. */
+function isOurs(world: RealWorld): boolean {
+  const [row] = world.rows<{ export_stamp: string | null }>('SELECT export_stamp FROM installation');
+  return row?.export_stamp != null && row.export_stamp === stampOf(sharedPath(world));
+}
+
+const keyIn = (shell: 0 | 1 | 2): string | undefined =>
+  shell === 0 ? undefined : keyOf(shell === 1 ? { who: 'B', via: 'key 1' } : { who: 'C', via: 'key 2' });
+
+/** The conservation law, and that nothing is left. */
+function left(world: RealWorld): string[] {
+  const ledger = new Map(
+    world
+      .rows<{ name: string; value: number }>('SELECT name, value FROM ledger')
+      .map((row) => [row.name, row.value]),
+  );
+  const [recorded, delivered] = [ledger.get('recorded'), ledger.get('delivered')];
+  return recorded === delivered ? [] : [`${recorded} recorded, ${delivered} delivered`];
+}

@@ -1,0 +1,77 @@
+/** The real program in a history: its commands, its logins with a browser, its flusher, and their deaths. */
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { baseEnvironment, PROGRAM } from '../support/cli.ts';
+import { FLUSHER_PROGRAM } from '../support/flusher.ts';
+import { logIn } from '../support/login.ts';
+import { keyOf, type RealWorld } from './real-world.ts';
+import type { Login } from './steps.ts';
+
+const HOOK = join(import.meta.dirname, '..', 'support', 'kill-at.mjs');
+
+export interface Ended {
+  readonly killed: boolean;
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+}
+
+interface Process {
+  readonly args: readonly string[];
+  readonly input?: string;
+  /** An API key in its environment. */
+  readonly key?: string | undefined;
+  readonly killAt: string;
+  /** It knows where PostHog is. */
+  readonly drains?: boolean;
+  readonly program?: string;
+}
+
+/** Runs a process to its end, whatever that is. */
+export async function run(world: RealWorld, process: Process): Promise<Ended> {
+  const { args, input = '', key, killAt, drains = false, program = PROGRAM } = process;
+  const destination = { ARCADE_POSTHOG_HOST: world.servers.posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const { signal, exitCode, stderr } = await execa(
+    globalThis.process.execPath,
+    ['--import', HOOK, program, ...args],
+    {
+      env: {
+        ...environment(world),
+        ARCADE_TEST_KILL_AT: killAt,
+        ...(key === undefined ? {} : { ARCADE_API_KEY: key }),
+        // Only a drain has somewhere to send to: no flusher comes in between unseen.
+        ...(drains ? destination : {}),
+      },
+      extendEnv: false,
+      reject: false,
+      cwd: world.home.home,
+      input,
+    },
+  );
+  return { killed: signal === 'SIGKILL', exitCode, stderr: String(stderr) };
+}
+
+/** A login: with a key it may die, with a browser it does not. */
+export async function logInAs(world: RealWorld, login: Login, killAt: string): Promise<Ended> {
+  if (login.via !== 'oauth')
+    return await run(world, { args: ['login', '--force', '--api-key'], input: `${keyOf(login)}\n`, killAt });
+  const { arcade } = world.servers;
+  const ended = await logIn(world.home, arcade, arcade.user(login.who), ['--force'], {
+    env: environment(world),
+  });
+  return { killed: false, exitCode: ended.exitCode, stderr: ended.stderr };
+}
+
+/** A drain: by the flusher, or by a person who does not care for back-off. */
+export async function drainWith(
+  world: RealWorld,
+  { key, killAt, impatient }: { key: string | undefined; killAt: string; impatient: boolean },
+): Promise<Ended> {
+  return impatient
+    ? await run(world, { args: ['usage', 'flush'], key, killAt, drains: true })
+    : await run(world, { args: [], key, killAt, drains: true, program: FLUSHER_PROGRAM });
+}
+
+const environment = ({ home, servers }: RealWorld): Record<string, string> => ({
+  ...baseEnvironment(home),
+  ARCADE_URL: servers.arcade.url,
+});

@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runRealCampaign } from './real-campaign.ts';
+
+const FIRST_SEED = 1;
+const HISTORIES = 20;
+
+test(`every event is with its owner in ${HISTORIES} random histories with real processes`, async () => {
+  const { failures, events, deaths } = await runRealCampaign(FIRST_SEED, HISTORIES);
+  assert.deepEqual(failures, []);
+  assert.ok(events > 2 * HISTORIES, 'they recorded events');
+  assert.ok(deaths > HISTORIES / 10, 'some processes were killed');
+});
