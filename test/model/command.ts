@@ -4,7 +4,7 @@ import { append } from '../../src/usage/append.ts';
 import type { FromMachine } from '../../src/usage/event.ts';
 import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
-import type { Change } from './oracle.ts';
+import type { Change } from './oracle-events.ts';
 import { count, isRecorded, type Run, wrote } from './run.ts';
 import type { Login, Step } from './steps.ts';
 import { accountId, accountOfLogin, glimpse, understood } from './world.ts';

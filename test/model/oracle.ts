@@ -2,78 +2,18 @@
  * What ought to come of a history, told from what happened and from the wording of the design alone: it knows
  * nothing of the spool. It thinks in stretches, each a part of the history that belongs together on this machine.
  */
-import type { Sink } from './sink.ts';
+import { type Drain, drainOf } from './oracle-drain.ts';
+import { type Circumstances, DAY, nameOf, newStretch, type Recorded, type Whose } from './oracle-events.ts';
+import { misplaced, type Persons, unjoined } from './oracle-judge.ts';
 import type { Login, Who } from './steps.ts';
 import { type SharedFile, understood } from './world.ts';
-
-interface Stretch {
-  /** The credentials seen in it last. */
-  credentials: string | null;
-  account: Who | null;
-  /** Whom the other program says it belongs to. */
-  theirs: Who | null;
-  /** What became of it cannot be told from here: a crash, a lost database or another program's alias. */
-  vague: boolean;
-  /** Whose the anonymous part of it may turn out to be. */
-  readonly mayBe: Set<Who>;
-}
-
-interface Recorded {
-  readonly label: number;
-  readonly owner: Who | null;
-  readonly kind: 'anonymous' | 'of an account' | 'of nobody knows whom';
-  readonly credentials: string | null;
-  readonly stretch: Stretch;
-  readonly at: number;
-  /** Whether the coordinator may be asked about its credentials. */
-  readonly resolvable: boolean;
-  /** It has to be with its owner in the end. */
-  certain: boolean;
-  waiting: boolean;
-  /** The moment before which it cannot have been known that nobody will tell whose it is; else 0. */
-  releasedAt: number;
-  /** Only the lost database knew that the anon_id had seen somebody's credentials. */
-  forgotten: boolean;
-}
-
-/** What was done about who is signed in; a login only when its account is known. */
-export type Change = 'login' | 'logout' | null;
-
-interface DrainEnd {
-  readonly killed: boolean;
-  readonly asked: boolean;
-  readonly impatient: boolean;
-  readonly now: number;
-  /** Whether an event is still in the spool. */
-  readonly isThere: (label: number) => boolean;
-}
-
-interface Circumstances {
-  /** The anon_id that usage.json has after it; null when that cannot be told. */
-  readonly anonId: string | null;
-  /** What usage.json said right before. */
-  readonly text: string;
-  readonly now: number;
-  readonly change: Change;
-  readonly resolvable: boolean;
-}
-
-const DAY = 24 * 3600_000;
-const nameOf = (login: Login): string => `${login.who} ${login.via}`;
-const newStretch = (): Stretch => ({
-  credentials: null,
-  account: null,
-  theirs: null,
-  vague: false,
-  mayBe: new Set(),
-});
 
 export type Oracle = ReturnType<typeof createOracle>;
 
 /** An oracle for a new machine. */
 export function createOracle() {
   const events: Recorded[] = [];
-  const whose = new Map<string, 'known' | 'perhaps'>();
+  const whose: Whose = new Map();
   const retired = new Set<string>();
   const linkedAs = new Map<string, Who>();
   const violations: string[] = [];
@@ -216,32 +156,7 @@ export function createOracle() {
     },
 
     /** A drain begins. It is told when the credentials are read, and how it ends. */
-    drains(moment: number): { reads(login: Login | null | undefined): void; ends(how: DrainEnd): void } {
-      const waiting = events.filter((event) => event.waiting);
-      let inForce: Login | null | undefined;
-      let known = new Set<string | null>();
-      return {
-        reads(login) {
-          inForce = login;
-          known = new Set([...whose].flatMap(([name, how]) => (how === 'known' ? [name] : [])));
-        },
-        ends({ killed, asked, impatient, now, isThere }) {
-          for (const event of waiting.filter((each) => each.waiting)) {
-            const theirs =
-              inForce === undefined || (inForce !== null && event.credentials === nameOf(inForce));
-            const isKnown = known.has(event.credentials);
-            const waits = event.resolvable && theirs && !isKnown && (inForce || event.at > now - DAY);
-            event.certain ||= isKnown && !killed;
-            event.waiting = Boolean(waits) && !killed;
-            if (!event.waiting && !killed) event.releasedAt = moment;
-            const mayBeKnown = whose.has(event.credentials ?? '');
-            if (event.waiting && inForce && impatient && !asked && !mayBeKnown && isThere(event.label)) {
-              violations.push(`event ${event.label} waits and nobody was asked whose it is`);
-            }
-          }
-        },
-      };
-    },
+    drains: (moment: number): Drain => drainOf({ events, whose, violations }, moment),
 
     /** The coordinator is asked: only ever about what is not known. */
     asks(login: Login): void {
@@ -301,39 +216,10 @@ export function createOracle() {
     },
 
     /** Everything is delivered: is every event where it belongs? Returns what is not. */
-    judge(
-      sink: Pick<Sink, 'linksByOther' | 'accountsWith'>,
-      isStored: (label: number) => string | undefined,
-    ): string[] {
-      const wrong = [...violations];
-      for (const [anonId, who] of joins) {
-        // Whether the other program's own alias has arrived is its business.
-        if (sink.linksByOther(anonId).length > 0) continue;
-        if (!sink.accountsWith(anonId).includes(who)) wrong.push(`${anonId} was not joined to ${who}`);
-      }
-      for (const event of events) {
-        const distinctId = isStored(event.label);
-        if (distinctId === undefined) continue;
-        const found = sink.accountsWith(distinctId);
-        // What the other program links after an event was sent takes it along; before, it must not have been sent so.
-        const links = sink.linksByOther(distinctId).filter((link) => link.moment > event.releasedAt);
-        const allowed = new Set<Who>(links.map((link) => link.who));
-        if (event.owner !== null) allowed.add(event.owner);
-        if (event.kind === 'anonymous' || event.forgotten)
-          for (const who of event.stretch.mayBe) allowed.add(who);
-        const strangers = found.filter((who) => !allowed.has(who));
-        const what = `event ${event.label}, ${event.kind}${event.owner === null ? '' : ` ${event.owner}`}`;
-        if (strangers.length > 0) wrong.push(`${what}, is on the person of ${strangers}`);
-        if (found.length > 1) wrong.push(`${what}, is on a person that joins ${found}`);
-        if (event.certain && event.owner !== null && !found.includes(event.owner)) {
-          wrong.push(`${what}, is not on its owner's person but ${distinctId}`);
-        }
-        const { account, vague } = event.stretch;
-        if (event.kind === 'anonymous' && account !== null && !vague && !found.includes(account)) {
-          wrong.push(`${what}, was not joined to ${account}`);
-        }
-      }
-      return wrong;
-    },
+    judge: (sink: Persons, sentAs: (label: number) => string | undefined): string[] => [
+      ...violations,
+      ...unjoined(joins, sink),
+      ...events.flatMap((event) => misplaced(event, sink, sentAs(event.label))),
+    ],
   };
 }

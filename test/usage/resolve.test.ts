@@ -190,6 +190,14 @@ test('events that may not be asked about are bound by an answer to others of the
   assert.deepEqual(m.ids(), ['account-a', 'account-a']);
 });
 
+test('events that may not be asked about are given up without those that may', async (t) => {
+  const m = machine(t);
+  m.record('a', true);
+  m.record('a', false);
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null, m.anonId()]);
+});
+
 test('an unverified link to another account is left, and one to the same is verified without an alias', async (t) => {
   for (const [answer, kept] of [
     ['account-q', true],

@@ -1,0 +1,62 @@
+/** What the oracle remembers of events, and of the stretches that they belong to. */
+import type { Login, Who } from './steps.ts';
+
+export interface Stretch {
+  /** The credentials seen in it last. */
+  credentials: string | null;
+  account: Who | null;
+  /** Whom the other program says it belongs to. */
+  theirs: Who | null;
+  /** What became of it cannot be told from here: a crash, a lost database or another program's alias. */
+  vague: boolean;
+  /** Whose the anonymous part of it may turn out to be. */
+  readonly mayBe: Set<Who>;
+}
+
+export interface Recorded {
+  readonly label: number;
+  readonly owner: Who | null;
+  readonly kind: 'anonymous' | 'of an account' | 'of nobody knows whom';
+  readonly credentials: string | null;
+  readonly stretch: Stretch;
+  readonly at: number;
+  /** Whether the coordinator may be asked about its credentials. */
+  readonly resolvable: boolean;
+  /** It has to be with its owner in the end. */
+  certain: boolean;
+  waiting: boolean;
+  /** The moment before which it cannot have been known that nobody will tell whose it is; else 0. */
+  releasedAt: number;
+  /** Only the lost database knew that the anon_id had seen somebody's credentials. */
+  forgotten: boolean;
+}
+
+/** What was done about who is signed in; a login only when its account is known. */
+export type Change = 'login' | 'logout' | null;
+
+export interface Circumstances {
+  /** The anon_id that usage.json has after it; null when that cannot be told. */
+  readonly anonId: string | null;
+  /** What usage.json said right before. */
+  readonly text: string;
+  readonly now: number;
+  readonly change: Change;
+  readonly resolvable: boolean;
+}
+
+/** Credentials whose account we have been told, or may have been before a crash. */
+export type Whose = Map<string, 'known' | 'perhaps'>;
+
+export const DAY = 24 * 3600_000;
+
+/** Tells one login's credentials from another's. */
+export const nameOf = (login: Login): string => `${login.who} ${login.via}`;
+
+/** A stretch of which nothing is known yet. */
+export const newStretch = (): Stretch => ({
+  credentials: null,
+  account: null,
+  theirs: null,
+  vague: false,
+  mayBe: new Set(),
+});
