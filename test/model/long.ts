@@ -34,7 +34,7 @@ const [what = '', ...more] = process.argv.slice(2);
 const [many, first] = (what === 'real' ? more : [what, ...more]).map(Number);
 const isSound =
   what === 'mutations'
-    ? await tryBreaks(more[0])
+    ? await tryBreaks(more)
     : what === 'real'
       ? await runReal(many || 200, first || 1)
       : await run(many || FULL, first || 1);

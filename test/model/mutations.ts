@@ -1,7 +1,7 @@
 /**
  * Breaks one rule after the other in a copy of the source, and looks who notices: the model, and the tests that are
- * aimed at single rules. Ends with 1 when a break goes unnoticed. `npm run test:model -- mutations`, with a word in
- * addition to try only the breaks that it is found in.
+ * aimed at single rules. Ends with 1 when a break goes unnoticed. `npm run test:model -- mutations`, with words in
+ * addition to try only the breaks that one of them is found in.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -25,8 +25,10 @@ interface Verdict {
 }
 
 /** Tries the breaks, prints what came of each. Resolves to whether all were noticed. */
-export async function tryBreaks(word = ''): Promise<boolean> {
-  const waiting = [...RULE_BREAKS, ...ROW_BREAKS].filter(({ what }) => what.includes(word));
+export async function tryBreaks(words: readonly string[]): Promise<boolean> {
+  const waiting = [...RULE_BREAKS, ...ROW_BREAKS].filter(
+    ({ what }) => words.length === 0 || words.some((word) => what.includes(word)),
+  );
   const verdicts: Verdict[] = [];
   const worker = async (): Promise<void> => {
     const copy = copyOfSource();

@@ -21,7 +21,11 @@ interface Machine {
   /** Records an event under these credentials. */
   record(account: string | null | undefined, resolvable?: boolean): void;
   /** Lets a flusher bind, with these credentials in force and this answer. */
-  bind(account: string | null | undefined, whose: Whose, meanwhile?: () => void): Promise<void>;
+  bind(
+    account: string | null | undefined,
+    whose: Whose,
+    more?: { meanwhile?: () => void; patient?: boolean },
+  ): Promise<void>;
   ids(): (string | null)[];
   anonId(): string;
 }
@@ -58,14 +62,14 @@ function machine(t: TestContext): Machine {
         showNotice: () => undefined,
       });
     },
-    async bind(account, whose, meanwhile = () => undefined) {
+    async bind(account, whose, { meanwhile = () => undefined, patient = false } = {}) {
       const ask = async (): Promise<Whose> => {
         made.asked += 1;
         meanwhile();
         return whose;
       };
       const credentials = async () => ({ account, ask });
-      await bindUnbound(spool, { credentials, now: () => made.now, random: () => 0.5 }, true);
+      await bindUnbound(spool, { credentials, now: () => made.now, random: () => 0.5 }, !patient);
     },
     ids: () =>
       (
@@ -134,9 +138,10 @@ test("events that are given up are nobody's once the other program has rotated, 
 test('an identity that the other program has begun meanwhile is not linked by an answer', async (t) => {
   const m = machine(t);
   m.record('a');
-  await m.bind('a', principal('account-a'), () =>
-    writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null })),
-  );
+  await m.bind('a', principal('account-a'), {
+    meanwhile: () =>
+      writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null })),
+  });
   assert.deepEqual(m.ids(), ['account-a']);
   assert.equal(currentIdentity(m.spool)?.principalId, null);
   assert.equal(aliases(m), 0);
@@ -170,7 +175,7 @@ test('a principal that PostHog would never merge is no answer', async (t) => {
 test('an identity that was retired while Arcade was asked is not linked, but its events are bound', async (t) => {
   const m = machine(t);
   m.record('a');
-  await m.bind('a', principal('account-a'), () => m.record('b'));
+  await m.bind('a', principal('account-a'), { meanwhile: () => m.record('b') });
   assert.deepEqual(m.ids(), ['account-a', null]);
   assert.equal(aliases(m), 0);
 });
@@ -178,7 +183,7 @@ test('an identity that was retired while Arcade was asked is not linked, but its
 test('events recorded while Arcade was asked are not given up with those before', async (t) => {
   const m = machine(t);
   m.record('a');
-  await m.bind('a', { kind: 'refused' }, () => m.record('a'));
+  await m.bind('a', { kind: 'refused' }, { meanwhile: () => m.record('a') });
   assert.equal(m.ids()[1], null);
 });
 
@@ -188,6 +193,27 @@ test('events that may not be asked about are bound by an answer to others of the
   m.record('a', true);
   await m.bind('a', principal('account-a'));
   assert.deepEqual(m.ids(), ['account-a', 'account-a']);
+});
+
+test('nobody is asked about events that may not be asked about', async (t) => {
+  const m = machine(t);
+  m.record('a', false);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), [m.anonId()]);
+  assert.equal(m.asked, 0);
+});
+
+test('while Arcade does not answer it is left alone for longer and longer, unless a person asks', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'no answer' }, { patient: true });
+  await m.bind('a', { kind: 'no answer' }, { patient: true });
+  assert.equal(m.asked, 1);
+  m.now += 60_000;
+  await m.bind('a', { kind: 'no answer' }, { patient: true });
+  assert.equal(m.asked, 2);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual([m.asked, ...m.ids()], [3, 'account-a']);
 });
 
 test('events that may not be asked about are given up without those that may', async (t) => {
@@ -230,7 +256,7 @@ test("events that are given up are nobody's once the other program has linked th
 test("an anon_id that is an account's is not taken up, also when that account was never in force again", async (t) => {
   const m = machine(t);
   m.record('a');
-  await m.bind('a', principal('account-a'), () => m.record('b'));
+  await m.bind('a', principal('account-a'), { meanwhile: () => m.record('b') });
   writeFileSync(m.path, JSON.stringify({ anon_id: 'account-a', linked_principal_id: null }));
   m.record('b');
   assert.notEqual(m.anonId(), 'account-a');
