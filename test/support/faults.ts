@@ -77,7 +77,8 @@ function failing(calls: string, suffix: string, error = 'EIO', after = 0): Pick<
   return { skip: noCompiler, env: () => ({ LD_PRELOAD: library, ...which }) };
 }
 
-const FULL = /database or disk is full|ENOSPC/;
+/** SQLite calls it an I/O error where it is the index of its log that cannot grow. */
+const FULL = /database or disk is full|ENOSPC|disk I\/O error/;
 const BROKEN = /disk I\/O error|EIO/;
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
