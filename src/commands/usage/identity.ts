@@ -53,5 +53,5 @@ function accountOf({ principal_id, state, current, in_doubt }: IdentitySummary):
   if (state === 'unresolved') {
     return current ? 'to be found out: Arcade has not said yet' : 'was never found out';
   }
-  return 'nobody has logged in';
+  return current ? 'nobody has logged in' : 'none that is known';
 }

@@ -37,7 +37,10 @@ export function senderOf({ wire, newcomer }: Omit<Previewed, 'alias'>): Sender {
   const shown = visible(wire.distinctId);
   const anonymous = wire.properties.$process_person_profile === false;
   if (wire.distinctId === '') {
-    return { distinct_id: null, words: 'the account that is logged in, once Arcade has said which it is' };
+    return {
+      distinct_id: null,
+      words: 'the account that is logged in if Arcade says which it is, else an anonymous id',
+    };
   }
   if (newcomer) return { distinct_id: null, words: 'nobody in particular: a new random id' };
   return anonymous
