@@ -6,6 +6,7 @@ import type Sqlite from 'better-sqlite3';
 import Database from 'better-sqlite3';
 import { createPrivateFile } from './files.ts';
 import { isNetworkFileSystem } from './network-file-system.ts';
+import { type Patience, patiently, transact } from './patience.ts';
 
 export type { Sqlite };
 
@@ -13,12 +14,10 @@ export type { Sqlite };
 export class NewerSchemaError extends Error {}
 
 interface Opening {
-  /** How long one statement may wait for another process. */
-  readonly lockWaitMs: number;
+  /** How long all of it may wait for other processes. */
+  readonly patience: Patience;
   /** Folder of the numbered migrations. */
   readonly migrations: string;
-  /** Told how long it took to bring the schema up to date; it may have had to wait for others. */
-  readonly migrated?: (ms: number) => void;
 }
 
 /**
@@ -42,16 +41,12 @@ export function openDatabase(path: string, opening: Opening): Sqlite.Database {
 type Journal = 'WAL' | 'DELETE';
 
 function openIn(journal: Journal, path: string, opening: Opening): Sqlite.Database {
-  const db = new Database(path, { timeout: opening.lockWaitMs, ...nativeBinding() });
+  const db = new Database(path, { timeout: Math.round(opening.patience.leftMs), ...nativeBinding() });
   try {
     if (journal === 'DELETE') leaveWal(db);
     const target = migrationsIn(opening.migrations);
     db.pragma('synchronous = NORMAL');
-    if (versionOf(db) !== target.version) {
-      const started = performance.now();
-      migrate(db, target, journal, opening.lockWaitMs);
-      opening.migrated?.(performance.now() - started);
-    }
+    if (versionOf(db) !== target.version) migrate(db, target, journal, opening.patience);
     db.pragma('foreign_keys = ON');
     return db;
   } catch (error) {
@@ -85,7 +80,7 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
   try {
     const target = migrationsIn(migrations);
     refuseNewer(db, target);
-    if (versionOf(db) !== target.version) applyMigrations(db, target);
+    if (versionOf(db) !== target.version) db.transaction(applyMigrations)(db, target);
     return db;
   } catch (error) {
     db.close();
@@ -113,16 +108,6 @@ export function withFileLock<T>(path: string, waitMs: number, work: () => T): T 
   }
 }
 
-/** True for the errors of a file that is no sound database. */
-export function isDamage(error: unknown): boolean {
-  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
-}
-
-/** True for the error of a lock that another process holds. */
-export function isBusy(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
-}
-
 interface Migrations {
   readonly version: number;
   readonly files: readonly string[];
@@ -139,29 +124,23 @@ function migrationsIn(folder: string): Migrations {
  * Two processes may arrive here together. Each step looks again inside its own transaction, so the second one
  * finds the work done; the switch to WAL fails at once instead of waiting when both try, hence the retries.
  */
-function migrate(db: Sqlite.Database, target: Migrations, journal: Journal, lockWaitMs: number): void {
+function migrate(db: Sqlite.Database, target: Migrations, journal: Journal, patience: Patience): void {
   refuseNewer(db, target);
-  const deadline = performance.now() + lockWaitMs;
-  while (db.pragma('journal_mode', { simple: true }) !== journal.toLowerCase()) {
-    try {
-      // An empty database has nothing that a journal could bring back; making and syncing one takes 8 ms.
-      if (versionOf(db) === 0) db.pragma('journal_mode = MEMORY');
-      db.pragma(`journal_mode = ${journal}`);
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error;
-    }
-  }
-  applyMigrations(db, target);
+  patiently(patience, () => {
+    if (db.pragma('journal_mode', { simple: true }) === journal.toLowerCase()) return;
+    // An empty database has nothing that a journal could bring back; making and syncing one takes 8 ms.
+    if (versionOf(db) === 0) db.pragma('journal_mode = MEMORY');
+    db.pragma(`journal_mode = ${journal}`);
+  });
+  transact(db, patience, () => applyMigrations(db, target));
 }
 
 function applyMigrations(db: Sqlite.Database, target: Migrations): void {
-  db.transaction(() => {
-    refuseNewer(db, target);
-    for (const file of target.files.slice(versionOf(db))) {
-      db.exec(readFileSync(file, 'utf8'));
-      db.pragma(`user_version = ${versionOf(db) + 1}`);
-    }
-  }).immediate();
+  refuseNewer(db, target);
+  for (const file of target.files.slice(versionOf(db))) {
+    db.exec(readFileSync(file, 'utf8'));
+    db.pragma(`user_version = ${versionOf(db) + 1}`);
+  }
 }
 
 function refuseNewer(db: Sqlite.Database, target: Migrations): void {

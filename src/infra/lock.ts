@@ -2,7 +2,8 @@
  * A lock between processes that the kernel frees when its holder dies, however it dies: an exclusive
  * transaction held open on an empty SQLite file. No clock, no process id.
  */
-import { isBusy, openLockFile, type Sqlite } from './database.ts';
+import { openLockFile, type Sqlite } from './database.ts';
+import { isBusy } from './sqlite-errors.ts';
 
 export interface Lock {
   /** Frees the lock. Must not throw: it may be called inside another transaction. */

@@ -4,7 +4,8 @@
  */
 import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDamage, openReadOnly, withFileLock } from '../infra/database.ts';
+import { openReadOnly, withFileLock } from '../infra/database.ts';
+import { isDamage } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
 import { type Installation, openSpool, type Spool, spoolFile } from './spool.ts';
 

@@ -1,7 +1,8 @@
 /** What a person may see of the spool, read from a copy of it (`store.ts`), so that all of it belongs together. */
 import { lstatSync } from 'node:fs';
-import { isBusy, openReadOnly } from '../infra/database.ts';
+import { openReadOnly } from '../infra/database.ts';
 import type { WireRecord } from '../infra/posthog.ts';
+import { isBusy } from '../infra/sqlite-errors.ts';
 import type { Settings } from '../settings.ts';
 import { backoffInForce, destinationId } from './destination.ts';
 import { currentIdentity, type StoredIdentity } from './identities.ts';

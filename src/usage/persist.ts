@@ -1,5 +1,5 @@
 /** Writing what must not be lost while another process has the spool's write lock. */
-import { isBusy } from '../infra/database.ts';
+import { isBusy } from '../infra/sqlite-errors.ts';
 
 const PAUSE_MS = 20;
 

@@ -4,7 +4,7 @@
  */
 
 import { writeSync } from 'node:fs';
-import { LIMITS, type Settings } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { openSoundSpool, withSoundSpool } from './damage.ts';
 import { type Execution, eventOf } from './event.ts';
@@ -61,7 +61,7 @@ function open(settings: Settings, debug: Debug): Spool | undefined {
   if (settings.directory === undefined || isRefused(settings.directory)) return undefined;
   try {
     const spool = openSoundSpool(settings.directory, settings.program.migrations);
-    spool.limitWaiting(LIMITS.lockWaitMs - spool.waitedMs);
+    spool.limitWaiting();
     return spool;
   } catch (error) {
     debug('the spool cannot be opened', error);

@@ -2,8 +2,9 @@
 import { createHmac } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { isBusy, openDatabase, type Sqlite } from '../infra/database.ts';
+import { openDatabase, type Sqlite } from '../infra/database.ts';
 import { makePrivateDirectory, syncFile } from '../infra/files.ts';
+import { type Patience, transact } from '../infra/patience.ts';
 import { pause } from '../infra/pause.ts';
 import { LIMITS } from '../settings.ts';
 import { trust } from './trust.ts';
@@ -13,18 +14,11 @@ import { trust } from './trust.ts';
  * has used it up may be put aside right after it has got the lock, and with it everybody who waits for that.
  */
 const REST_MS = 0.05;
-/**
- * SQLite itself would look every 100 ms in the end, and in a crowd find the lock taken each time. As with its own
- * `busy_timeout` it is the pauses that count, not the time for which a crowded machine makes them longer.
- */
-const RETRY_MS = 5;
 
 export interface Spool {
   readonly directory: string;
   /** Of the database file, which may be replaced while it is open. */
   readonly inode: bigint | undefined;
-  /** How long it has waited for other processes at most, to be opened. */
-  readonly waitedMs: number;
   /** The prepared statement of an SQL text, made at its first use. */
   statement(sql: string): Sqlite.Statement;
   /** Runs `work` in one `BEGIN IMMEDIATE` transaction; whatever it throws undoes all of it. */
@@ -37,8 +31,8 @@ export interface Spool {
   sync(): void;
   /** How long a statement may wait for another process from here on. */
   waitForLock(ms: number): void;
-  /** How long all transactions from here on may wait for another process's lock together. */
-  limitWaiting(ms: number): void;
+  /** From here on all transactions together, and what opening took, wait 500 ms at most for other processes. */
+  limitWaiting(): void;
   /** Rows changed by others since the last call (`PRAGMA data_version`). */
   dataVersion(): number;
   /** Runs a statement that no transaction may hold, such as a checkpoint. */
@@ -78,23 +72,22 @@ export function openSpool(directory: string, migrations: string): Spool {
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
   const isNew = !existsSync(path);
-  let waitedMs = 0;
-  const migrated = (ms: number): void => {
-    waitedMs = ms;
-  };
-  const db = openDatabase(path, { lockWaitMs: LIMITS.lockWaitMs, migrations, migrated });
-  const spool = { ...spoolOf(directory, db), waitedMs };
+  const patience = { leftMs: LIMITS.lockWaitMs };
+  const spool = spoolOf(directory, openDatabase(path, { patience, migrations }), patience);
   if (isNew && isRefused(directory)) spool.statement('UPDATE installation SET consent = 0').run();
   return spool;
 }
 
-/** Wraps an open database; for readers, which open it in their own way. */
-export function spoolOf(directory: string, db: Sqlite.Database): Spool {
+/** Wraps an open database; for readers, which open it in their own way. `patience` is what opening it has left. */
+export function spoolOf(
+  directory: string,
+  db: Sqlite.Database,
+  patience: Patience = { leftMs: LIMITS.lockWaitMs },
+): Spool {
   const statements = new Map<string, Sqlite.Statement>();
-  let budgetMs: number | undefined;
+  let isLimited = false;
   return {
     directory,
-    waitedMs: 0,
     inode: lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino,
     statement(sql) {
       const known = statements.get(sql);
@@ -104,26 +97,14 @@ export function spoolOf(directory: string, db: Sqlite.Database): Spool {
       return made;
     },
     transaction(work) {
-      if (budgetMs === undefined) return db.transaction(work).immediate();
-      db.pragma('busy_timeout = 0');
+      if (!isLimited) return db.transaction(work).immediate();
       pause(REST_MS);
-      for (let begun = false; ; budgetMs -= RETRY_MS) {
-        const begin = db.transaction(() => {
-          begun = true;
-          return work();
-        });
-        try {
-          return begin.immediate();
-        } catch (error) {
-          if (begun || !isBusy(error) || budgetMs < RETRY_MS) throw error;
-        }
-        pause(RETRY_MS);
-      }
+      return transact(db, patience, work);
     },
     // A transaction within one is a savepoint.
     tentatively: (work) => db.transaction(work)(),
-    limitWaiting: (ms) => {
-      budgetMs = ms;
+    limitWaiting: () => {
+      isLimited = true;
     },
     makeDurable: () => void db.pragma('synchronous = FULL'),
     sync: () => syncFile(`${spoolFile(directory)}-wal`),

@@ -3,10 +3,11 @@
  * lock, and works beside a writer that never lets go. What cannot be read is said in words.
  */
 import { existsSync } from 'node:fs';
-import { isBusy, isDamage, NewerSchemaError, openCopy } from '../infra/database.ts';
+import { NewerSchemaError, openCopy } from '../infra/database.ts';
 import { NeverStillError, readDatabaseImage } from '../infra/database-image.ts';
 import { writersOf } from '../infra/lock-holders.ts';
 import { pause } from '../infra/pause.ts';
+import { isBusy, isDamage } from '../infra/sqlite-errors.ts';
 import type { Settings } from '../settings.ts';
 import { type Spool, spoolFile, spoolOf } from './spool.ts';
 import { checkPlace, NotOurs } from './trust.ts';

@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/infra/database.ts';
 import { sandbox } from '../support/sandbox.ts';
 
 const migrations = join(import.meta.dirname, '..', '..', 'migrations');
-const opening = { lockWaitMs: 500, migrations };
+const opening = { patience: { leftMs: 500 }, migrations };
 
 test('migrations are numbered from 0001 without a gap', () => {
   const numbers = readdirSync(migrations)
@@ -47,7 +47,7 @@ test('a migration that fails leaves the database as it was', (t) => {
   home.write('0001_good.sql', 'CREATE TABLE good (x)');
   home.write('0002_bad.sql', 'CREATE TABLE half (x); CREATE TABLE good (x)');
   const path = join(home.home, 'test.db');
-  assert.throws(() => openDatabase(path, { lockWaitMs: 500, migrations: folder }), /already exists/);
+  assert.throws(() => openDatabase(path, { patience: { leftMs: 500 }, migrations: folder }), /already exists/);
   const after = new Database(path, { readonly: true });
   t.after(() => after.close());
   assert.equal(after.pragma('user_version', { simple: true }), 0);

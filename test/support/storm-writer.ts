@@ -5,8 +5,8 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { isBusy } from '../../src/infra/database.ts';
 import { startDetached } from '../../src/infra/detached.ts';
+import { isBusy } from '../../src/infra/sqlite-errors.ts';
 import { append } from '../../src/usage/append.ts';
 import type { FromMachine } from '../../src/usage/event.ts';
 import { openSpool } from '../../src/usage/spool.ts';

@@ -1,0 +1,47 @@
+/** Waiting for a lock of the database that another process holds. */
+import type Sqlite from 'better-sqlite3';
+import { pause } from './pause.ts';
+import { isBusy } from './sqlite-errors.ts';
+
+/**
+ * SQLite itself would look every 100 ms in the end, and in a crowd find the lock taken each time. As with its own
+ * `busy_timeout` it is the pauses that count, not the time for which a crowded machine makes them longer.
+ */
+const RETRY_MS = 5;
+
+/** How long a process may still wait for others, in ms; what it waits is taken off. */
+export interface Patience {
+  leftMs: number;
+}
+
+/** Does `work`, again and again while that is told to be locked. Throws what `work` throws once patience is at its end. */
+export function patiently<T>(patience: Patience, work: () => T, mayRepeat = (): boolean => true): T {
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || !mayRepeat() || patience.leftMs < RETRY_MS) throw error;
+    }
+    pause(RETRY_MS);
+    patience.leftMs -= RETRY_MS;
+  }
+}
+
+/**
+ * Runs `work` in one `BEGIN IMMEDIATE` transaction, for whose lock it waits with patience. Whatever `work` throws
+ * undoes all of it. Throws SqliteError when the lock cannot be had.
+ */
+export function transact<T>(db: Sqlite.Database, patience: Patience, work: () => T): T {
+  let begun = false;
+  const transaction = db.transaction(() => {
+    begun = true;
+    // With a rollback journal the commit has to wait for readers.
+    db.pragma(`busy_timeout = ${Math.max(0, Math.round(patience.leftMs))}`);
+    return work();
+  });
+  const begin = (): T => {
+    db.pragma('busy_timeout = 0');
+    return transaction.immediate();
+  };
+  return patiently(patience, begin, () => !begun);
+}
