@@ -47,7 +47,7 @@ export const FLUSHER = {
   /** From the start of the process to its end, whatever happens. */
   budgetMs: 10_000,
   /** The last moment at which the flusher ends itself with SIGKILL; the rest is the system's time to do so. */
-  killAtMs: 9_500,
+  killAtMs: 9_300,
   /** After this no new request begins and those under way are given up. */
   stopAtMs: 8_800,
   /** It stays this long after the last event was sent, so that a burst of commands starts few of them. */

@@ -8,7 +8,7 @@ import { refuseBorrowedHome } from './trust.ts';
 
 const OBSTACLES: Readonly<Partial<Record<StoreState['state'], string>>> = {
   newer: 'the usage spool is of a newer version of this program',
-  foreign: 'the usage spool is not ours',
+  foreign: 'the usage spool is not ours alone',
   unreadable: 'the usage spool cannot be opened',
   'no sqlite': 'better-sqlite3 cannot be loaded',
 };

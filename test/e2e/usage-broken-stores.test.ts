@@ -357,7 +357,7 @@ for (const [name, make, words] of [
   [
     'a hard link',
     ({ home, path }: Store) => linkSync(path, join(home.home, 'elsewhere.db')),
-    /The usage spool is not ours: usage\.db is also known under another name/,
+    /The usage spool is not ours alone: usage\.db is also known under another name/,
   ],
 ] as const) {
   test(`a store that is ${name}: what would change it says so and does not`, async (t) => {
