@@ -40,14 +40,19 @@ export function openDatabase(path: string, opening: Opening): Sqlite.Database {
 
 type Journal = 'WAL' | 'DELETE';
 
-function openIn(journal: Journal, path: string, opening: Opening): Sqlite.Database {
-  const db = new Database(path, { timeout: Math.round(opening.patience.leftMs), ...nativeBinding() });
+function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
+  const db = new Database(path, { timeout: 0, ...nativeBinding() });
   try {
-    if (journal === 'DELETE') leaveWal(db);
-    const target = migrationsIn(opening.migrations);
-    db.pragma('synchronous = NORMAL');
-    if (versionOf(db) !== target.version) migrate(db, target, journal, opening.patience);
+    const target = migrationsIn(migrations);
+    const version = patiently(patience, () => {
+      if (journal === 'DELETE') leaveWal(db);
+      // It reads the database too.
+      db.pragma('synchronous = NORMAL');
+      return versionOf(db);
+    });
+    if (version !== target.version) migrate(db, target, journal, patience);
     db.pragma('foreign_keys = ON');
+    db.pragma(`busy_timeout = ${Math.round(patience.leftMs)}`);
     return db;
   } catch (error) {
     db.close();

@@ -53,3 +53,15 @@ test('a migration that fails leaves the database as it was', (t) => {
   assert.equal(after.pragma('user_version', { simple: true }), 0);
   assert.deepEqual(after.prepare('SELECT name FROM sqlite_schema').all(), []);
 });
+
+test('all that opening waits for another process comes out of one patience', (t) => {
+  const path = join(sandbox(t).home, 'usage.db');
+  openDatabase(path, { patience: { leftMs: 500 }, migrations }).close();
+  const other = new Database(path);
+  t.after(() => other.close());
+  other.pragma('locking_mode = EXCLUSIVE');
+  other.exec('BEGIN EXCLUSIVE');
+  const patience = { leftMs: 100 };
+  assert.throws(() => openDatabase(path, { patience, migrations }), { code: 'SQLITE_BUSY' });
+  assert.ok(patience.leftMs < 5);
+});
