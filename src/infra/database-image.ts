@@ -4,7 +4,7 @@
  * is played into the bytes here.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { isSameJournal, JOURNAL_HEADER, playBack } from './rollback-journal.ts';
+import { isJournal, isSameJournal, JOURNAL_HEADER, playBack } from './rollback-journal.ts';
 import { LOG_HEADER, playLog } from './write-ahead-log.ts';
 
 const TRIES = 50;
@@ -47,7 +47,7 @@ function readLogged(path: string): Buffer | undefined {
 
 /** Undefined when there is no journal, or when it is of another transaction meanwhile. */
 function readJournalled(path: string): Buffer | undefined {
-  const begins = (): Buffer | undefined => beginningOf(`${path}-journal`, JOURNAL_HEADER);
+  const begins = (): Buffer | undefined => journalOf(path);
   const before = begins();
   if (before === undefined) return undefined;
   const database = readFile(path) ?? missing(path);
@@ -59,11 +59,15 @@ function readJournalled(path: string): Buffer | undefined {
 /** Undefined when something has been written meanwhile. */
 function readAlone(path: string): Buffer | undefined {
   const isAlone = (): boolean =>
-    beginningOf(`${path}-wal`, LOG_HEADER) === undefined &&
-    beginningOf(`${path}-journal`, JOURNAL_HEADER) === undefined;
+    beginningOf(`${path}-wal`, LOG_HEADER) === undefined && journalOf(path) === undefined;
   if (!isAlone()) return undefined;
   const database = readFile(path) ?? missing(path);
   return isAlone() && readFile(path)?.equals(database) && isAlone() ? database : undefined;
+}
+
+function journalOf(path: string): Buffer | undefined {
+  const beginning = beginningOf(`${path}-journal`, JOURNAL_HEADER);
+  return beginning !== undefined && isJournal(beginning) ? beginning : undefined;
 }
 
 /** Undefined when the file is missing or does not hold so much yet. */

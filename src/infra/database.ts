@@ -29,23 +29,23 @@ interface Opening {
  */
 export function openDatabase(path: string, opening: Opening): Sqlite.Database {
   createPrivateFile(path);
-  if (isNetworkFileSystem(dirname(path))) return openIn('DELETE', path, opening);
+  if (isNetworkFileSystem(dirname(path))) return openIn('TRUNCATE', path, opening);
   try {
     return openIn('WAL', path, opening);
   } catch (error) {
     if (!isWithoutSharedMemory(error)) throw error;
-    return openIn('DELETE', path, opening);
+    return openIn('TRUNCATE', path, opening);
   }
 }
 
-type Journal = 'WAL' | 'DELETE';
+type Journal = 'WAL' | 'TRUNCATE';
 
 function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
   const db = new Database(path, { timeout: 0, ...nativeBinding() });
   try {
     const target = migrationsIn(migrations);
     const version = patiently(patience, () => {
-      if (journal === 'DELETE') leaveWal(db);
+      if (journal === 'TRUNCATE') leaveWal(db);
       // It reads the database too.
       db.pragma('synchronous = NORMAL');
       return versionOf(db);
@@ -63,7 +63,7 @@ function openIn(journal: Journal, path: string, { patience, migrations }: Openin
 /** Who has the database alone can read its log without shared memory. The next reading shares it again. */
 function leaveWal(db: Sqlite.Database): void {
   db.pragma('locking_mode = EXCLUSIVE');
-  db.pragma('journal_mode = DELETE');
+  db.pragma('journal_mode = TRUNCATE');
   db.pragma('locking_mode = NORMAL');
 }
 

@@ -28,20 +28,23 @@ export function patiently<T>(patience: Patience, work: () => T, mayRepeat = (): 
 }
 
 /**
- * Runs `work` in one `BEGIN IMMEDIATE` transaction, for whose lock it waits with patience. Whatever `work` throws
- * undoes all of it. Throws SqliteError when the lock cannot be had.
+ * Runs `work` in one transaction beside which nobody else can write, and for whose lock it waits with patience.
+ * Whatever `work` throws undoes all of it. Throws SqliteError when the lock cannot be had.
  */
 export function transact<T>(db: Sqlite.Database, patience: Patience, work: () => T): T {
   let begun = false;
   const transaction = db.transaction(() => {
     begun = true;
-    // With a rollback journal the commit has to wait for readers.
-    db.pragma(`busy_timeout = ${Math.max(0, Math.round(patience.leftMs))}`);
     return work();
   });
   const begin = (): T => {
     db.pragma('busy_timeout = 0');
-    return transaction.immediate();
+    // With a rollback journal a commit fails where somebody reads; with a log this is no different from `immediate`.
+    return transaction.exclusive();
   };
-  return patiently(patience, begin, () => !begun);
+  try {
+    return patiently(patience, begin, () => !begun);
+  } finally {
+    db.pragma(`busy_timeout = ${Math.max(0, Math.round(patience.leftMs))}`);
+  }
 }

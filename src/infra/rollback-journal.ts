@@ -7,6 +7,11 @@
 export const JOURNAL_HEADER = 28;
 const MAGIC = Buffer.from('d9d505f920a163d7', 'hex');
 
+/** Whether bytes begin a journal. One that has served its time is empty, or begins with zeros. */
+export function isJournal(beginning: Buffer): boolean {
+  return beginning.length >= JOURNAL_HEADER && beginning.subarray(0, MAGIC.length).equals(MAGIC);
+}
+
 /** Whether two beginnings are of the same transaction's journal; its number of pages grows meanwhile. */
 export function isSameJournal(one: Buffer, other: Buffer | undefined): boolean {
   return other?.subarray(12, JOURNAL_HEADER).equals(one.subarray(12, JOURNAL_HEADER)) === true;

@@ -4,7 +4,7 @@
  */
 import type { Deliverer } from '../infra/posthog.ts';
 import { type Destination, FLUSHER } from '../settings.ts';
-import { type PendingRecord, wireRecord } from './outbox.ts';
+import { type PendingRecord, sealNewest, wireRecord } from './outbox.ts';
 import type { Resolving } from './resolve.ts';
 import { backOff, divide, doubtsOf, quarantine, settleDelivered, type Try } from './settle.ts';
 import { installationOf, type Spool } from './spool.ts';
@@ -102,23 +102,28 @@ async function sendHalves(sending: Sending, records: readonly PendingRecord[], t
   return undefined;
 }
 
-/** So many records in a row are not all bad: what refuses them is not PostHog, or not in order. */
+/** After so many lone refusals it is tried whether PostHog takes anything at all. */
 const MOST_DOUBTED = 8;
-/** After so many drains a refusal is believed even if PostHog takes nothing else. */
+/** After so many drains, half a minute apart or more, a refusal is believed even if PostHog takes nothing else. */
 const BELIEVED_AT = 3;
+const DOUBT_MS = 30_000;
 
 /**
  * A proxy that answers 400 to everything would empty the queue into the quarantine. A lone refusal is therefore
- * believed once PostHog has taken something in this drain, before or after it.
+ * believed once PostHog has taken something in this drain, before or after it. Where many are refused in a row
+ * the newest capture is tried, so that bad records in front do not hold up the good ones behind them.
  */
 async function refuse(sending: Sending, record: PendingRecord, tried: Try): Promise<Stop> {
   const { spool, accepted, doubted } = sending;
-  if (accepted || doubtsOf(spool, record) >= BELIEVED_AT - 1) {
+  if (accepted || doubtsOf(spool, record, tried.at - DOUBT_MS) >= BELIEVED_AT - 1) {
     await sending.persist(() => quarantine(spool, record, tried));
     return undefined;
   }
   doubted.push({ record, tried });
-  return doubted.length < MOST_DOUBTED ? undefined : 'backing off';
+  if (doubted.length < MOST_DOUBTED) return undefined;
+  if (doubted.length > MOST_DOUBTED) return 'backing off';
+  const newest = await sending.persist(() => sealNewest(spool));
+  return newest === undefined ? 'backing off' : await send(sending, [newest]);
 }
 
 /** A flusher that dies before this only leaves the records to be asked about again, each alone. */

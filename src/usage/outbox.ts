@@ -59,6 +59,10 @@ export function sealCaptures(
   });
 }
 
+/** No alias of the capture's principal still waits. */
+const UNFENCED = `NOT EXISTS (SELECT 1 FROM record AS a
+  WHERE a.state = 'pending' AND a.kind = 'alias' AND a.distinct_id = r.distinct_id)`;
+
 function selectCaptures(
   spool: Spool,
   afterId: number,
@@ -67,9 +71,7 @@ function selectCaptures(
   const rows = spool
     .statement(
       `SELECT ${COLUMNS} FROM record AS r
-       WHERE state = 'pending' AND kind = 'capture' AND distinct_id IS NOT NULL AND id > ?
-         AND NOT EXISTS (SELECT 1 FROM record AS a
-           WHERE a.state = 'pending' AND a.kind = 'alias' AND a.distinct_id = r.distinct_id)
+       WHERE state = 'pending' AND kind = 'capture' AND distinct_id IS NOT NULL AND id > ? AND ${UNFENCED}
        ORDER BY id LIMIT ?`,
     )
     .iterate(afterId, limits.records) as IterableIterator<PendingRecord>;
@@ -82,6 +84,21 @@ function selectCaptures(
     batch.push(row);
   }
   return batch;
+}
+
+/** The newest capture that may be sent and was never part of a refused batch, sealed. */
+export function sealNewest(spool: Spool): PendingRecord | undefined {
+  return spool.transaction(() => {
+    const newest = spool
+      .statement(
+        `SELECT ${COLUMNS} FROM record AS r
+         WHERE state = 'pending' AND kind = 'capture' AND distinct_id IS NOT NULL AND half_id IS NULL AND ${UNFENCED}
+         ORDER BY id DESC LIMIT 1`,
+      )
+      .get() as PendingRecord | undefined;
+    if (newest !== undefined) spool.statement('UPDATE record SET sealed = 1 WHERE id = ?').run(newest.id);
+    return newest;
+  });
 }
 
 /**

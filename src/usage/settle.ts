@@ -116,10 +116,10 @@ function reasonOf({ kind }: Try['answer']): BackoffReason {
   return kind === 'portal' || kind === 'throttled' || kind === 'unauthorized' ? kind : 'offline';
 }
 
-/** In how many drains a record was refused alone while PostHog took nothing else. */
-export function doubtsOf(spool: Spool, record: PendingRecord): number {
-  const sql = `SELECT count(*) AS doubts FROM attempt WHERE record_id = ? AND outcome = 'doubted'`;
-  return (spool.statement(sql).get(record.id) as { doubts: number }).doubts;
+/** In how many drains before `time` a record was refused alone while PostHog took nothing else. */
+export function doubtsOf(spool: Spool, record: PendingRecord, time: number): number {
+  const sql = `SELECT count(*) AS doubts FROM attempt WHERE record_id = ? AND outcome = 'doubted' AND at < ?`;
+  return (spool.statement(sql).get(record.id, time) as { doubts: number }).doubts;
 }
 
 /** Those that still wait: one that a command has dropped meanwhile, over the bounds, has no attempts any more. */
@@ -133,7 +133,7 @@ function noteAttempts(spool: Spool, ids: string, { at, durationMs, answer }: Try
   if (answer.kind === 'accepted') return;
   spool
     .statement(
-      `DELETE FROM attempt WHERE record_id IN ${IDS} AND id <= (
+      `DELETE FROM attempt WHERE record_id IN ${IDS} AND outcome <> 'doubted' AND id <= (
          SELECT id FROM attempt AS newer WHERE newer.record_id = attempt.record_id
          ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
     )

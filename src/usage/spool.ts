@@ -21,7 +21,7 @@ export interface Spool {
   readonly inode: bigint | undefined;
   /** The prepared statement of an SQL text, made at its first use. */
   statement(sql: string): Sqlite.Statement;
-  /** Runs `work` in one `BEGIN IMMEDIATE` transaction; whatever it throws undoes all of it. */
+  /** Runs `work` in one transaction, beside which nobody writes; whatever it throws undoes all of it. */
   transaction<T>(work: () => T): T;
   /** Inside a transaction: whatever `work` throws undoes what `work` did, and no more. */
   tentatively<T>(work: () => T): T;
@@ -97,7 +97,7 @@ export function spoolOf(
       return made;
     },
     transaction(work) {
-      if (!isLimited) return db.transaction(work).immediate();
+      if (!isLimited) return db.transaction(work).exclusive();
       pause(REST_MS);
       return transact(db, patience, work);
     },

@@ -47,7 +47,10 @@ test('a migration that fails leaves the database as it was', (t) => {
   home.write('0001_good.sql', 'CREATE TABLE good (x)');
   home.write('0002_bad.sql', 'CREATE TABLE half (x); CREATE TABLE good (x)');
   const path = join(home.home, 'test.db');
-  assert.throws(() => openDatabase(path, { patience: { leftMs: 500 }, migrations: folder }), /already exists/);
+  assert.throws(
+    () => openDatabase(path, { patience: { leftMs: 500 }, migrations: folder }),
+    /already exists/,
+  );
   const after = new Database(path, { readonly: true });
   t.after(() => after.close());
   assert.equal(after.pragma('user_version', { simple: true }), 0);

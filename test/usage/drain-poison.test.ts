@@ -32,7 +32,10 @@ test('every bad record is isolated within the promised number of requests, and e
     [500, [250]],
     [2_000, [0, 1, 700, 1_999]],
     [500, Array.from({ length: 25 }, (_, i) => i * 20)],
-    [500, Array.from({ length: 7 }, (_, i) => i)],
+    ...[7, 8, 9, 16, 100, 400].map((bad): [number, number[]] => [
+      bad + 500,
+      Array.from({ length: bad }, (_, i) => i),
+    ]),
   ];
   for (const [records, places] of cases) {
     const queue = openQueue(t);
@@ -170,4 +173,43 @@ test('bad records only, more than are believed in one drain, are all out of the 
   }
   assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 40);
   assert.ok(queue.sent.length <= bound(40, 40), `${queue.sent.length} requests`);
+});
+
+test('many bad aliases hold up nobody else', async (t) => {
+  const queue = openQueue(t);
+  for (let i = 0; i < 24; i += 1) queue.addAlias(`ana-${i}`, `anon-${i}`);
+  queue.add(500, 'ben');
+  const others = (batch: readonly WireRecord[]) =>
+    batch.some(({ event }) => event === '$create_alias') ? INVALID : ACCEPTED;
+  assert.equal(await queue.flush(others), 'drained');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 500);
+  assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 24);
+});
+
+test('a bad alias is believed to be bad in the end, however often the network is away in between', async (t) => {
+  const queue = openQueue(t);
+  queue.addAlias('ana', 'anon-1');
+  queue.add(50, 'ana');
+  let online = 0;
+  while (queue.one(`SELECT value FROM ledger WHERE name = 'pending'`) > 0) {
+    for (let i = 0; i < 30; i += 1) {
+      await queue.flush(() => OFFLINE);
+      queue.clock.now += 2 * 60 * MINUTE;
+    }
+    await queue.flush(([record]) => (record?.event === '$create_alias' ? INVALID : ACCEPTED));
+    queue.clock.now += 2 * 60 * MINUTE;
+    online += 1;
+    assert.ok(online <= 3, 'it comes to an end');
+  }
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 50);
+});
+
+test('tries in quick succession are one doubt', async (t) => {
+  const queue = openQueue(t);
+  queue.add(20);
+  for (let run = 0; run < 8; run += 1) {
+    await queue.flush(() => INVALID, { ignoreBackoff: true });
+    queue.clock.now += 1_000;
+  }
+  assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 0);
 });
