@@ -46,12 +46,16 @@ export function sealCaptures(
   afterId: number,
   limits: { records: number; bytes: number },
 ): PendingRecord[] {
+  // Without the lock, for which commands wait: a long queue behind an alias takes long to look through.
+  const selected = selectCaptures(spool, afterId, limits);
+  if (selected.length === 0) return [];
   return spool.transaction(() => {
-    const batch = selectCaptures(spool, afterId, limits);
-    const fresh = batch.filter((record) => record.sealed === 0);
-    spool.statement(`UPDATE record SET sealed = 1 WHERE id IN ${IDS}`).run({ ids: idsOf(fresh) });
+    const seal = `UPDATE record SET sealed = 1 WHERE state = 'pending' AND id IN ${IDS} RETURNING id`;
+    const sealed = spool.statement(seal).all({ ids: idsOf(selected) }) as { id: number }[];
+    const pending = new Set(sealed.map(({ id }) => id));
+    const batch = selected.filter(({ id }) => pending.has(id));
     const unreported = readCounter(spool, 'unreported');
-    const carrier = fresh[0];
+    const carrier = batch.find((record) => record.sealed === 0);
     if (carrier === undefined || unreported === 0) return batch;
     spool.statement('UPDATE record SET spool_dropped = ? WHERE id = ?').run(unreported, carrier.id);
     count(spool, 'unreported', -unreported);
@@ -59,9 +63,10 @@ export function sealCaptures(
   });
 }
 
-/** No alias of the capture's principal still waits. */
-const UNFENCED = `NOT EXISTS (SELECT 1 FROM record AS a
-  WHERE a.state = 'pending' AND a.kind = 'alias' AND a.distinct_id = r.distinct_id)`;
+/** A capture that is bound, and of whose principal no alias still waits. */
+const SENDABLE = `state = 'pending' AND kind = 'capture' AND distinct_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM record AS a
+    WHERE a.state = 'pending' AND a.kind = 'alias' AND a.distinct_id = r.distinct_id)`;
 
 function selectCaptures(
   spool: Spool,
@@ -69,11 +74,7 @@ function selectCaptures(
   limits: { records: number; bytes: number },
 ): PendingRecord[] {
   const rows = spool
-    .statement(
-      `SELECT ${COLUMNS} FROM record AS r
-       WHERE state = 'pending' AND kind = 'capture' AND distinct_id IS NOT NULL AND id > ? AND ${UNFENCED}
-       ORDER BY id LIMIT ?`,
-    )
+    .statement(`SELECT ${COLUMNS} FROM record AS r WHERE ${SENDABLE} AND id > ? ORDER BY id LIMIT ?`)
     .iterate(afterId, limits.records) as IterableIterator<PendingRecord>;
   const batch: PendingRecord[] = [];
   let bytes = 0;
@@ -88,17 +89,11 @@ function selectCaptures(
 
 /** The newest capture that may be sent and was never part of a refused batch, sealed. */
 export function sealNewest(spool: Spool): PendingRecord | undefined {
-  return spool.transaction(() => {
-    const newest = spool
-      .statement(
-        `SELECT ${COLUMNS} FROM record AS r
-         WHERE state = 'pending' AND kind = 'capture' AND distinct_id IS NOT NULL AND half_id IS NULL AND ${UNFENCED}
-         ORDER BY id DESC LIMIT 1`,
-      )
-      .get() as PendingRecord | undefined;
-    if (newest !== undefined) spool.statement('UPDATE record SET sealed = 1 WHERE id = ?').run(newest.id);
-    return newest;
-  });
+  const sql = `SELECT ${COLUMNS} FROM record AS r WHERE ${SENDABLE} AND half_id IS NULL ORDER BY id DESC LIMIT 1`;
+  const newest = spool.statement(sql).get() as PendingRecord | undefined;
+  if (newest === undefined) return undefined;
+  const seal = `UPDATE record SET sealed = 1 WHERE id = ? AND state = 'pending'`;
+  return spool.statement(seal).run(newest.id).changes === 0 ? undefined : newest;
 }
 
 /**
