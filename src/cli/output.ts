@@ -6,6 +6,7 @@ export type Paint = Pick<Kleur, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'c
 export interface Stream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   readonly writableNeedDrain?: boolean;
   write(text: string): unknown;
   on?(event: 'error', listener: () => void): unknown;
@@ -25,6 +26,8 @@ export interface Output {
   progress(text: string): void;
   /** Columns to keep to; null when the result goes to a file or a pipe and is to be whole. */
   readonly width: number | null;
+  /** Rows of the terminal; null where there is none. */
+  readonly height: number | null;
   readonly stderrIsTerminal: boolean;
   /** Whether somebody still reads the result. */
   readonly isOpen: boolean;
@@ -66,6 +69,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
     progress,
     // A terminal that does not know its size says 0.
     width: stdout.isTTY === true ? Math.max(NARROWEST, stdout.columns || 80) : null,
+    height: stdout.isTTY === true ? Math.max(LOWEST, stdout.rows || 24) : null,
     stderrIsTerminal,
     get isOpen() {
       return isOpen;
@@ -86,6 +90,8 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
 
 /** Nothing can be told on a terminal of fewer columns than this. */
 const NARROWEST = 20;
+/** Nor of fewer rows. */
+const LOWEST = 3;
 
 function drained(stream: Stream): Promise<void> {
   return new Promise((resolve) => {

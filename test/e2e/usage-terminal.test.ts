@@ -102,8 +102,16 @@ function screenOf(sent: string): string[] {
   return lines;
 }
 
-for (const columns of [20, 30, 80]) {
-  test(`watch draws the queue anew when it changes, in ${columns} columns`, { skip }, async (t) => {
+for (const [columns, rows] of [
+  [20, 40],
+  [30, 40],
+  [80, 40],
+  [80, 24],
+  [40, 8],
+] as const) {
+  test(`watch draws the queue anew when it changes, in ${columns} columns and ${rows} rows`, {
+    skip,
+  }, async (t) => {
     const home = seeded(t);
     // The shell that has the terminal changes the queue when it is told to, and ends the watch when it is told to.
     const shell = `stty -echo; "$0" "$@" & read line; "$0" "$1" "$2" usage requeue --all >/dev/null
@@ -112,6 +120,7 @@ for (const columns of [20, 30, 80]) {
       columns < 50 ? `Pending\r\n  ${records}` : `Pending      ${records}`;
     const { shown, exitCode } = await onTerminal(home, ['watch'], {
       columns,
+      rows,
       shell,
       env: { NO_COLOR: '1' },
       steps: [
@@ -125,6 +134,8 @@ for (const columns of [20, 30, 80]) {
     assert.equal(text.match(/arcade usage/g)?.length, 1, JSON.stringify(shown));
     assert.match(text, /Pending\s+8/);
     for (const line of lines) assert.ok(stringWidth(line) <= columns, line);
+    // What a terminal has scrolled away cannot be drawn over.
+    for (const [, up] of shown.matchAll(/\u001b\[(\d+)A/g)) assert.ok(Number(up) < rows, `${up} lines up`);
   });
 }
 

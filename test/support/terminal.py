@@ -4,7 +4,7 @@ import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 wanted = json.load(sys.stdin)
 pid, terminal = pty.fork()
 if pid == 0:
-    size = struct.pack('HHHH', 40, wanted['columns'], 0, 0)
+    size = struct.pack('HHHH', wanted['rows'], wanted['columns'], 0, 0)
     fcntl.ioctl(0, termios.TIOCSWINSZ, size)
     os.chdir(wanted['cwd'])
     os.execve(wanted['argv'][0], wanted['argv'], wanted['env'])

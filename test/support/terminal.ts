@@ -7,6 +7,7 @@ import type { Desk } from './desk.ts';
 
 export interface OnTerminal {
   readonly columns?: number;
+  readonly rows?: number;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** What is typed, each once the text before it has been shown. */
   readonly steps?: readonly (readonly [shown: string, typed: string])[];
@@ -29,7 +30,7 @@ export const hasTerminals = spawnSync('python3', ['-c', 'import pty, termios']).
 
 /** Rejects when a step's text was never shown. */
 export async function onTerminal(desk: Desk, args: readonly string[], on: OnTerminal = {}): Promise<Shown> {
-  const { columns = 80, steps = [], shell, signal = null } = on;
+  const { columns = 80, rows = 40, steps = [], shell, signal = null } = on;
   const program = [process.execPath, '--', PROGRAM];
   const argv = shell === undefined ? [...program, ...args] : ['/bin/sh', '-c', shell, ...program, ...args];
   const env = {
@@ -39,7 +40,15 @@ export async function onTerminal(desk: Desk, args: readonly string[], on: OnTerm
     ...desk.env,
     ...on.env,
   };
-  const input = JSON.stringify({ argv, env: defined(env), columns, steps, signal, cwd: desk.home.home });
+  const input = JSON.stringify({
+    argv,
+    env: defined(env),
+    columns,
+    rows,
+    steps,
+    signal,
+    cwd: desk.home.home,
+  });
   const { stdout } = await execa('python3', [join(import.meta.dirname, 'terminal.py')], { input });
   const { exitCode, shown, echoes, left } = JSON.parse(stdout);
   if (left > 0)

@@ -36,7 +36,7 @@ export const run: Run = async (invocation) => {
   for (let looks = 1; output.isOpen && !interrupted.aborted; looks += 1) {
     const seen = look();
     if (live) {
-      const lines = screen(invocation, seen, paint);
+      const lines = fitRows(screen(invocation, seen, paint), output.height);
       const text = lines.join('\n');
       if (text !== shown) {
         // Up to where the last picture began, and erase what follows.
@@ -55,6 +55,12 @@ export const run: Run = async (invocation) => {
   }
   return undefined;
 };
+
+/** A picture that is higher than the terminal could not be drawn over: the blank lines go first, then the last ones. */
+function fitRows(lines: readonly string[], height: number | null): readonly string[] {
+  const room = (height ?? Number.POSITIVE_INFINITY) - 1;
+  return lines.length <= room ? lines : lines.filter((line) => line !== '').slice(0, room);
+}
 
 interface Seen {
   readonly store: StoreState;
