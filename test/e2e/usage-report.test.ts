@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -45,6 +46,19 @@ test('replaces its own report and nothing else', async (t) => {
   assert.match(stdout, /"code": "OUTPUT_FAILED"/);
   assert.match(stderr, /is there already and is not a report/);
   assert.equal(readFileSync(path, 'utf8'), 'mine');
+});
+
+test('what is no file is neither read nor replaced', { timeout: 60_000 }, async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const pipe = join(home.home, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const path of [pipe, home.home, '/dev/null', '/dev/stdout']) {
+    const { exitCode, stderr } = await arcade(home, ['usage', 'report', '--output', path]);
+    assert.equal(exitCode, 1, path);
+    assert.match(stderr, /is there already and is not a report/);
+  }
+  assert.ok(lstatSync(pipe).isFIFO());
 });
 
 test('there is no report of nothing', async (t) => {

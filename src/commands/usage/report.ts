@@ -1,5 +1,5 @@
 /** `arcade usage report` */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../../errors.ts';
@@ -74,10 +74,17 @@ async function tell({ settings }: Invocation, spool: Spool, { days, sender }: As
   };
 }
 
+/** A file, for reading a pipe or a terminal would wait for what never comes. */
+function isFree(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return true;
+  return found.isFile() && readFileSync(path, 'utf8').includes('content="arcade usage report"');
+}
+
 /** Only an earlier report is written over. Throws UserError. */
 function write(path: string, text: string): void {
   try {
-    if (existsSync(path) && !readFileSync(path, 'utf8').includes('content="arcade usage report"')) {
+    if (!isFree(path)) {
       throw new UserError('OUTPUT_FAILED', `${path} is there already and is not a report.`, {
         hint: 'Choose another file with --output.',
       });
