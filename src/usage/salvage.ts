@@ -1,6 +1,7 @@
 /** What can still be read of a database that was set aside is carried over, and what cannot is counted. */
 import { join } from 'node:path';
 import { openReadOnly, type Sqlite } from '../infra/database.ts';
+import { isConstraint, isDamage } from '../infra/sqlite-errors.ts';
 import { moveDatabase, removeDatabase, setAsideFiles } from './damage.ts';
 import { count } from './ledger.ts';
 import type { Spool } from './spool.ts';
@@ -14,20 +15,33 @@ const KEPT = 3;
  */
 export function salvage(spool: Spool): void {
   for (const name of setAsideFiles(spool.directory).filter((file) => file.includes('damaged'))) {
-    try {
-      const db = openReadOnly(join(spool.directory, name), 0);
-      try {
-        spool.transaction(() => carryOver(db, spool));
-      } finally {
-        db.close();
-      }
-    } catch {
-      // Not even its beginning can be read: there is nothing to carry over.
-    }
-    moveDatabase(spool.directory, name, name.replace('damaged', 'salvaged'));
+    if (isDealtWith(spool, name)) moveDatabase(spool.directory, name, name.replace('damaged', 'salvaged'));
   }
   for (const name of setAsideFiles(spool.directory).slice(0, -KEPT))
     removeDatabase(join(spool.directory, name));
+}
+
+/**
+ * False when the spool could not take what was read, being locked or full: the next run tries again. Throws when
+ * it is the spool that is damaged.
+ */
+function isDealtWith(spool: Spool, name: string): boolean {
+  let db: Sqlite.Database;
+  try {
+    db = openReadOnly(join(spool.directory, name), 0);
+  } catch {
+    return true; // Not even its beginning can be read: there is nothing to carry over.
+  }
+  try {
+    spool.transaction(() => carryOver(db, spool));
+    return true;
+  } catch (error) {
+    // What cannot be read of the old one throws nothing, so this is about the spool.
+    if (isDamage(error)) throw error;
+    return false;
+  } finally {
+    db.close();
+  }
 }
 
 interface OldRecord extends Readonly<Record<string, unknown>> {
@@ -60,14 +74,29 @@ function carryOver(db: Sqlite.Database, spool: Spool): void {
   for (const record of readableRecords(db)) {
     const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
     if (known !== undefined) continue;
-    const identityId = carryIdentity(db, spool, identities, record.identity_id);
-    const columns = [...CARRIED, 'identity_id'];
-    spool
-      .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
-      .run(...CARRIED.map((column) => record[column]), identityId);
-    carried += 1;
+    try {
+      spool.tentatively(() => carryRecord(db, spool, identities, record));
+      carried += 1;
+    } catch (error) {
+      // A value that no record may have: damage that reads like a row. It is lost, and counted so.
+      if (!isConstraint(error)) throw error;
+      identities.delete(record.identity_id);
+    }
   }
   carryLedger(db, spool, carried);
+}
+
+function carryRecord(
+  db: Sqlite.Database,
+  spool: Spool,
+  identities: Map<number, number>,
+  record: OldRecord,
+): void {
+  const identityId = carryIdentity(db, spool, identities, record.identity_id);
+  const columns = [...CARRIED, 'identity_id'];
+  spool
+    .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
+    .run(...CARRIED.map((column) => record[column]), identityId);
 }
 
 /** From the front until the first unreadable page, then from the back until the last one. */
@@ -130,7 +159,8 @@ function carryLedger(db: Sqlite.Database, spool: Spool, carried: number): void {
       name: string;
       value: number;
     }>) {
-      old.set(name, value);
+      // Damage that reads like a count is none.
+      if (Number.isSafeInteger(value) && value >= 0) old.set(name, value);
     }
   } catch {
     return;

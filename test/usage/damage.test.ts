@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { readLedger } from '../../src/usage/ledger.ts';
+import { salvage } from '../../src/usage/salvage.ts';
+import { openSpool, type Spool } from '../../src/usage/spool.ts';
 import { arcade, type Ran } from '../support/cli.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
 
 interface Status {
   readonly consent: unknown;
@@ -161,4 +174,45 @@ test('of many damaged databases the last three are kept', async (t) => {
   assert.equal(setAside(home).length, 5);
   await flush(t, home);
   assert.equal(setAside(home).length, 3);
+});
+
+/** Sets the database aside, as a command does that finds it damaged, and opens a new one in its place. */
+function replaced(t: TestContext, home: Sandbox, aside = 'usage.db.damaged-1600000000000'): Spool {
+  renameSync(checkpoint(home), join(home.directory, aside));
+  for (const log of ['-wal', '-shm']) rmSync(join(home.directory, `usage.db${log}`), { force: true });
+  const spool = openSpool(home.directory, MIGRATIONS);
+  t.after(() => spool.close());
+  return spool;
+}
+
+test('one record that cannot be one is counted as lost, and its neighbours are carried over', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  fill(home, 4);
+  const db = new Database(join(home.directory, 'usage.db'));
+  db.pragma('ignore_check_constraints = ON');
+  // The first one: with it goes the identity that it would have brought along.
+  db.exec('UPDATE record SET personless = 9 WHERE id = 1');
+  db.close();
+  const spool = replaced(t, home);
+  salvage(spool);
+  const { recorded, pending, dropped } = readLedger(spool);
+  assert.deepEqual({ recorded, pending, dropped }, { recorded: 5, pending: 4, dropped: { damaged: 1 } });
+  assert.deepEqual(setAside(home), ['usage.db.salvaged-1600000000000']);
+});
+
+test('what was set aside waits while another process holds the new database', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  const spool = replaced(t, home);
+  spool.waitForLock(0);
+  const other = new Database(join(home.directory, 'usage.db'));
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  salvage(spool);
+  assert.deepEqual(setAside(home), ['usage.db.damaged-1600000000000']);
+  other.exec('ROLLBACK');
+  salvage(spool);
+  assert.equal(readLedger(spool).pending, 1);
+  assert.deepEqual(setAside(home), ['usage.db.salvaged-1600000000000']);
 });
