@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { openReadOnly, withFileLock } from '../infra/database.ts';
 import { isDamage } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
-import { type Installation, openSpool, type Spool, spoolFile } from './spool.ts';
+import { type Installation, isRefused, openSpool, type Spool, spoolFile } from './spool.ts';
 
 const SET_ASIDE = /^usage\.db\.(?:damaged|salvaged)-(\d+)$/;
 
@@ -67,6 +67,7 @@ function replaceDamaged(directory: string, migrations: string, damaged: bigint |
     moveDatabase(directory, 'usage.db', aside);
     const spool = openSpool(directory, migrations);
     inherit(spool, join(directory, aside));
+    if (isRefused(directory)) removeDatabase(join(directory, aside));
     return spool;
   });
 }

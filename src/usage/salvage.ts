@@ -4,7 +4,7 @@ import { openReadOnly, type Sqlite } from '../infra/database.ts';
 import { isConstraint, isDamage } from '../infra/sqlite-errors.ts';
 import { moveDatabase, removeDatabase, setAsideFiles } from './damage.ts';
 import { count } from './ledger.ts';
-import type { Spool } from './spool.ts';
+import { installationOf, isRefused, type Spool } from './spool.ts';
 
 /** How many of them are kept for whoever wants to look into them. */
 const KEPT = 3;
@@ -15,10 +15,19 @@ const KEPT = 3;
  */
 export function salvage(spool: Spool): void {
   for (const name of setAsideFiles(spool.directory).filter((file) => file.includes('damaged'))) {
-    if (isDealtWith(spool, name)) moveDatabase(spool.directory, name, name.replace('damaged', 'salvaged'));
+    if (!isDealtWith(spool, name)) continue;
+    const kept = name.replace('damaged', 'salvaged');
+    moveDatabase(spool.directory, name, kept);
+    // Whoever refuses first says so and then removes what is set aside: if not under this name, it is done here.
+    if (isWithdrawn(spool)) removeDatabase(join(spool.directory, kept));
   }
   for (const name of setAsideFiles(spool.directory).slice(0, -KEPT))
     removeDatabase(join(spool.directory, name));
+}
+
+/** `usage disable` may have come in between: what it has purged must not come back. */
+function isWithdrawn(spool: Spool): boolean {
+  return installationOf(spool).consent === 0 || isRefused(spool.directory);
 }
 
 /**
@@ -33,7 +42,9 @@ function isDealtWith(spool: Spool, name: string): boolean {
     return true; // Not even its beginning can be read: there is nothing to carry over.
   }
   try {
-    spool.transaction(() => carryOver(db, spool));
+    spool.transaction(() => {
+      if (!isWithdrawn(spool)) carryOver(db, spool);
+    });
     return true;
   } catch (error) {
     // What cannot be read of the old one throws nothing, so this is about the spool.

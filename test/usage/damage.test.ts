@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { enable } from '../../src/usage/control.ts';
 import { readLedger } from '../../src/usage/ledger.ts';
 import { salvage } from '../../src/usage/salvage.ts';
 import { openSpool, type Spool } from '../../src/usage/spool.ts';
@@ -158,6 +159,7 @@ for (const [how, lose] of Object.entries({
     await record(home);
     assert.deepEqual((await status(home)).consent, { enabled: false, decided_by: 'usage disable' });
     assert.equal((await arcade(home, ['usage', 'enable'])).exitCode, 0);
+    assert.deepEqual(setAside(home), []);
     assert.equal((await status(home)).ledger.recorded, 0);
     await record(home);
     assert.equal((await status(home)).ledger.recorded, 1);
@@ -215,4 +217,40 @@ test('what was set aside waits while another process holds the new database', as
   salvage(spool);
   assert.equal(readLedger(spool).pending, 1);
   assert.deepEqual(setAside(home), ['usage.db.salvaged-1600000000000']);
+});
+
+/** The spool of a flusher beside which something happens right before or after its transaction. */
+function interrupted(spool: Spool, before: () => void, after: () => void): Spool {
+  const transaction = <T>(work: () => T): T => {
+    before();
+    const result = spool.transaction(work);
+    after();
+    return result;
+  };
+  return { ...spool, transaction };
+}
+
+test('what a refusal has purged is not carried over by a flusher that had begun to', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  const spool = replaced(t, home);
+  // As far as `usage disable` has come when it has committed, and not yet removed what is set aside.
+  const refuse = (): void => {
+    home.write('usage.off', '');
+    spool.statement('UPDATE installation SET consent = 0').run();
+  };
+  salvage(interrupted(spool, refuse, () => undefined));
+  enable(spool);
+  assert.equal(readLedger(spool).pending, 0);
+  assert.deepEqual(setAside(home), []);
+});
+
+test('a refusal that looked for the file under its old name leaves none under the new one', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  const spool = replaced(t, home);
+  // What `usage disable` does before it looks.
+  const refuse = (): void => void home.write('usage.off', '');
+  salvage(interrupted(spool, () => undefined, refuse));
+  assert.deepEqual(setAside(home), []);
 });
