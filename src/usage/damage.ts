@@ -2,14 +2,14 @@
  * A damaged database is set aside by whoever meets it, so that recording goes on at once; `salvage.ts` then
  * carries over what can still be read of it.
  */
-import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openReadOnly, withFileLock } from '../infra/database.ts';
 import { isDamage } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
 import { type Installation, isRefused, openSpool, type Spool, spoolFile } from './spool.ts';
 
-const SET_ASIDE = /^usage\.db\.(?:damaged|salvaged)-(\d+)$/;
+const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged)-(\d+))(?:-wal|-journal|-shm)?$/;
 
 /** Opens the spool; a damaged one is set aside first. Throws what `openSpool` throws. */
 export function openSoundSpool(directory: string, migrations: string): Spool {
@@ -49,11 +49,20 @@ export function setAsideIfDamaged(spool: Spool, migrations: string, error: unkno
   return true;
 }
 
-/** The databases that were set aside, oldest first. */
+/** The databases that were set aside, oldest first; also one of which a process that was killed moved but the log. */
 export function setAsideFiles(directory: string): string[] {
-  return readdirSync(directory)
-    .filter((name) => SET_ASIDE.test(name))
-    .sort((a, b) => Number(SET_ASIDE.exec(a)?.[1]) - Number(SET_ASIDE.exec(b)?.[1]));
+  const found = readdirSync(directory).flatMap((name) => {
+    const [, database = '', time] = SET_ASIDE.exec(name) ?? [];
+    return time === undefined ? [] : [[database, Number(time)] as const];
+  });
+  return [...new Map(found)].sort(([, a], [, b]) => a - b).map(([database]) => database);
+}
+
+/** Those still to be carried over. Not a log without its database: who moved the one may be about to move the other. */
+export function unsalvagedFiles(directory: string): string[] {
+  return setAsideFiles(directory).filter(
+    (name) => name.includes('damaged') && existsSync(join(directory, name)),
+  );
 }
 
 /**

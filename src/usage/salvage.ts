@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { openReadOnly, type Sqlite } from '../infra/database.ts';
 import { isConstraint, isDamage } from '../infra/sqlite-errors.ts';
-import { moveDatabase, removeDatabase, setAsideFiles } from './damage.ts';
+import { moveDatabase, removeDatabase, setAsideFiles, unsalvagedFiles } from './damage.ts';
 import { count } from './ledger.ts';
 import { installationOf, isRefused, type Spool } from './spool.ts';
 
@@ -14,15 +14,16 @@ const KEPT = 3;
  * holder of usage.lock: two at once would count twice.
  */
 export function salvage(spool: Spool): void {
-  for (const name of setAsideFiles(spool.directory).filter((file) => file.includes('damaged'))) {
+  for (const name of unsalvagedFiles(spool.directory)) {
     if (!isDealtWith(spool, name)) continue;
     const kept = name.replace('damaged', 'salvaged');
     moveDatabase(spool.directory, name, kept);
     // Whoever refuses first says so and then removes what is set aside: if not under this name, it is done here.
     if (isWithdrawn(spool)) removeDatabase(join(spool.directory, kept));
   }
-  for (const name of setAsideFiles(spool.directory).slice(0, -KEPT))
-    removeDatabase(join(spool.directory, name));
+  const waiting = unsalvagedFiles(spool.directory);
+  const done = setAsideFiles(spool.directory).filter((name) => !waiting.includes(name));
+  for (const name of done.slice(0, -KEPT)) removeDatabase(join(spool.directory, name));
 }
 
 /** `usage disable` may have come in between: what it has purged must not come back. */

@@ -254,3 +254,29 @@ test('a refusal that looked for the file under its old name leaves none under th
   salvage(interrupted(spool, () => undefined, refuse));
   assert.deepEqual(setAside(home), []);
 });
+
+test('a log that was set aside without its database is removed by a refusal, and of many three are kept', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  const logs = [1, 2, 3, 4].map((time) => `usage.db.damaged-${time}-wal`);
+  for (const log of logs) home.write(log, 'events');
+  const left = (): string[] => readdirSync(home.directory).filter((name) => /damaged|salvaged/.test(name));
+  await flush(t, home);
+  assert.deepEqual(left(), logs.slice(1));
+  assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.deepEqual(left(), []);
+});
+
+test('a damaged database that still waits to be carried over is not removed for being old', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  const spool = replaced(t, home);
+  for (const time of [1_700_000_000_000, 1_700_000_000_001, 1_700_000_000_002])
+    home.write(`usage.db.salvaged-${time}`, '');
+  spool.waitForLock(0);
+  const other = new Database(join(home.directory, 'usage.db'));
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  salvage(spool);
+  assert.equal(setAside(home)[0], 'usage.db.damaged-1600000000000');
+});
