@@ -110,11 +110,13 @@ function distinctIdOf(identity: Identity, binding: Binding): string | null {
 /** Returns whether a flusher is to be started. */
 function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
   const { name, properties, credentials, now } = entry;
-  if (installationOf(spool).notice_shown_at === null) {
-    entry.showNotice();
-    spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);
-  }
   insertCapture(spool, { name, properties, ...owner, resolvable: credentials.resolvable }, now);
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
-  return askForFlusher(spool, installationOf(spool), entry);
+  const wake = askForFlusher(spool, installationOf(spool), entry);
+  if (installationOf(spool).notice_shown_at === null) {
+    spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);
+    // Last of all: whatever could have failed before it would have made it say what is not true.
+    entry.showNotice();
+  }
+  return wake;
 }

@@ -3,7 +3,7 @@
  * goes wrong in here is the command's business; this is the one place that swallows it.
  */
 
-import { writeSync } from 'node:fs';
+import { statfsSync, writeSync } from 'node:fs';
 import type { Settings } from '../settings.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { openSoundSpool, withSoundSpool } from './damage.ts';
@@ -78,10 +78,22 @@ function record(spool: Spool, execution: Execution, who: Recording, settings: Se
     destination: settings.destination,
     maxRecords: settings.maxRecords,
     now: Date.now(),
-    // Straight to the file: what is only queued for writing may never be seen.
-    showNotice: () => void writeSync(2, NOTICE),
+    showNotice: () => {
+      refuseFullDisk(spool.directory);
+      // Straight to the file: what is only queued for writing may never be seen.
+      writeSync(2, NOTICE);
+    },
   });
   return appended !== 'refused' && appended.wake;
+}
+
+/** More than what the first commit still has to write. */
+const ROOM_BYTES = 256 * 1024;
+
+/** A full disk fails the commit, when the notice has been shown already. Some file systems do not tell their size. */
+function refuseFullDisk(directory: string): void {
+  const { blocks, bavail, bsize } = statfsSync(directory);
+  if (blocks > 0 && bavail * bsize < ROOM_BYTES) throw new Error('ENOSPC: the disk is full');
 }
 
 function attempt(debug: Debug, work: () => boolean): boolean {

@@ -50,6 +50,26 @@ describe('a store that is out of order is never felt', { concurrency: 3 }, () =>
   }
 });
 
+// From no room for the schema to room for everything; in between only the commit of the event may not fit.
+for (const size of ['64k', '192k', '204k', '212k', '1m']) {
+  const shell = `mount -t tmpfs -o size=${size} tmpfs "$HOME"`;
+  const fault: Fault = { mounts: true, shell };
+  test(`the notice is shown if the event is recorded, and only then, on a disk of ${size}`, {
+    skip: withoutFault(fault),
+  }, async (t) => {
+    const { file, args, env } = faulty(sandbox(t), fault, ['secret', 'list'], { ARCADE_DEBUG: '1' });
+    const { stderr } = await execa(file, args, {
+      env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      stripFinalNewline: false,
+    });
+    assert.equal(/^usage: /m.test(stderr), size !== '1m', stderr);
+    assert.equal(NOTICE.test(stderr), size === '1m', stderr);
+  });
+}
+
 /** What a person sees of these commands, one after the other in one home. */
 async function observe(
   t: TestContext,

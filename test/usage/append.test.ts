@@ -235,6 +235,17 @@ test('the notice that cannot be shown leaves nothing recorded', (t) => {
   assert.equal(existsSync(join(home.directory, 'usage.json')), false);
 });
 
+test('an event that cannot be recorded shows no notice', (t) => {
+  const { spool } = opened(t);
+  spool.statement('ALTER TABLE record RENAME COLUMN properties TO moved').run();
+  let shown = 0;
+  const showNotice = (): void => {
+    shown += 1;
+  };
+  assert.throws(() => append(spool, entry({ showNotice })), /properties/);
+  assert.equal(shown, 0);
+});
+
 test('once it was refused nothing is recorded, and usage.json is left alone', (t) => {
   const { home, spool } = opened(t);
   append(spool, entry());
