@@ -37,7 +37,8 @@ then your account's. posthog-node adds \`$lib\`, \`$lib_version\`, \`$is_server\
 event's own time as it is, and an anonymous event has \`$process_person_profile: false\`. When events had to be dropped, the next one says how many, as \`spool_dropped\`. Logging in
 records one more thing, \`$create_alias\`: that the random id and the account are the same person.
 
-What you type, secrets, their keys and values, file names, hosts, URLs, e-mail addresses and what a server says are never part of it.
+What you type, secrets, their keys and values, file names, hosts, URLs and e-mail addresses are never part of it. Of what a server
+says only the ids of your account, your organization and your project are, as Arcade's server gave them.
 
 ## Where it goes, and for how long it stays here
 

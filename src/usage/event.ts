@@ -1,6 +1,7 @@
 /**
  * What is recorded: the closed list of events and of their properties. A value that is not of one of these
- * types does not type-check, and none of them can hold what a person typed or a server said.
+ * types does not type-check, and none of them can hold what a person typed, or more of
+ * what a server said than the ids of an organization and a project.
  */
 import { type ErrorCode, RECORDED_MESSAGES, type RecordedMessage } from '../errors.ts';
 
@@ -104,12 +105,12 @@ const NEVER_MERGED = new Set([
 ]);
 
 /**
- * Whether PostHog takes `id` for a distinct_id and can merge it: not blank, at most 200 characters (it cuts
+ * Whether PostHog takes `id` for a distinct_id and can merge it: not empty, at most 200 characters (it cuts
  * there), no control characters, no half of a surrogate pair (it refuses the whole batch), none of the
- * placeholders that it never merges.
+ * placeholders that it never merges. Nor white space, for that is no id but a text.
  */
 export function isDistinctId(id: unknown): id is string {
-  if (typeof id !== 'string' || id.trim() !== id || id === '' || id.length > 200) return false;
-  if (/[\p{Cc}\p{Cs}]/u.test(id)) return false;
+  if (typeof id !== 'string' || id === '' || id.length > 200) return false;
+  if (/[\s\p{Cc}\p{Cs}]/u.test(id)) return false;
   return !NEVER_MERGED.has(id.toLowerCase().replace(/^["']|["']$/g, ''));
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RECORDED_MESSAGES, UserError } from '../../src/errors.ts';
-import { type EventProperties, type Execution, eventOf } from '../../src/usage/event.ts';
+import { type EventProperties, type Execution, eventOf, isDistinctId } from '../../src/usage/event.ts';
 import { machineOf } from '../../src/usage/machine.ts';
 
 const machine = machineOf({
@@ -89,4 +89,24 @@ test('an id that does not look like one stays out', () => {
     const turned = { orgId: good, projectId: id };
     assert.equal(eventOf(execution({ context: turned }), machine).properties.project_id, undefined);
   }
+});
+
+test('an id is no text: it holds neither white space nor controls', () => {
+  for (const id of ['5f0c', 'user|5f0c', 'ana@example.test', 'é', 'x'.repeat(200)])
+    assert.ok(isDistinctId(id), id);
+  const texts = [
+    '',
+    ' ',
+    ' a',
+    'a ',
+    'Ana of Example',
+    'a\tb',
+    'a\nb',
+    'a\u00a0b',
+    'a\u3000b',
+    'a\u2028b',
+    'a\u0000b',
+  ];
+  for (const text of [...texts, 'a\u009bb', 'a\ud800', 'x'.repeat(201), 'NULL', "'none'", '[object Object]'])
+    assert.equal(isDistinctId(text), false, JSON.stringify(text));
 });
