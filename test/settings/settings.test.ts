@@ -24,6 +24,9 @@ test('the flusher is given the variables that it reads, and no secret of anybody
     ARCADE_API_KEY: 'arc_x',
     ARCADE_URL: 'http://127.0.0.1:2',
     HTTPS_PROXY: 'http://127.0.0.1:3',
+    no_proxy: 'localhost',
+    LC_ALL: 'C.UTF-8',
+    LC_CTYPE: 'C',
   };
   const foreign = {
     ARCADE_WORKER_SECRET: 'x',
@@ -31,6 +34,10 @@ test('the flusher is given the variables that it reads, and no secret of anybody
     POSTHOG_KEY: 'x',
     NODE_OPTIONS: 'x',
     MY_DB_PASSWORD: 'x',
+    arcade_api_key: 'x',
+    Arcade_Url: 'x',
+    LC_CANARY: 'x',
+    Home: 'x',
   };
   assert.deepEqual(readSettings({ ...own, ...foreign }, program).flusherEnvironment, own);
 });
