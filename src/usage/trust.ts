@@ -1,6 +1,6 @@
 /**
- * Whether `.arcade` is a place for a person's events: the spool's files are plain, known under one name, the
- * user's own, and closed to others. Where they are not, nothing is recorded, and `usage doctor` says why.
+ * Whether `.arcade` is a place for a person's events: it is the user's own, and the spool's files are plain, known
+ * under one name, the user's own, and closed to others. Where they are not, nothing is recorded, and `usage doctor` says why.
  */
 import { chmodSync, existsSync, lstatSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -35,6 +35,8 @@ export function checkPlace(directory: string): string[] {
   if (place === undefined) return [];
   if (isPosix() && (place.mode & ANYBODY_WRITES) !== 0)
     throw new NotOurs('anybody may write to the .arcade folder');
+  if (isPosix() && place.uid !== process.geteuid?.())
+    throw new NotOurs(`the .arcade folder belongs to another user (${place.uid})`);
   return FILES.map((name) => join(directory, name)).filter((path, i) => {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return false;

@@ -140,6 +140,29 @@ test('a folder that anybody may write to is not used, and the doctor says so', a
   assert.ok(existsSync(join(home.directory, 'usage.db')));
 });
 
+test("a folder that is somebody else's is not used, also where we may write to it", {
+  skip: notRoot,
+}, async (t) => {
+  const home = sandbox(t);
+  const id = 12345;
+  chownSync(home.home, id, id);
+  mkdirSync(home.directory);
+  chownSync(home.directory, 0, id);
+  chmodSync(home.directory, 0o770);
+  const asUser = (words: readonly string[]) =>
+    execa(
+      'setpriv',
+      [`--reuid=${id}`, `--regid=${id}`, '--clear-groups', process.execPath, '--', PROGRAM, ...words],
+      { env: { ...baseEnvironment(home), ...signedIn() }, extendEnv: false, reject: false, cwd: home.home },
+    );
+  const ran = await asUser(['secret', 'list']);
+  assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
+  assert.deepEqual(readdirSync(home.directory), []);
+  const { exitCode, stdout } = await asUser(['usage', 'doctor']);
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /the \.arcade folder belongs to another user \(0\)/);
+});
+
 test('usage.json that is a link is replaced, and what it leads to stays as it is', async (t) => {
   const home = sandbox(t);
   const other = join(home.home, 'other');
