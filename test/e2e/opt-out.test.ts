@@ -170,3 +170,14 @@ test('root in the home of somebody else leaves no file behind', {
   await arcade(home, ['secret', 'list'], { env: environment() });
   assert.deepEqual(readdirSync(home.directory), ['mine']);
 });
+
+test('a flush leaves the folder as it is once usage is disabled', async (t) => {
+  const home = sandbox(t);
+  await arcade(home, ['secret', 'list'], { env: { ...environment(), ARCADE_POSTHOG_API_KEY: '' } });
+  assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  const before = directoryState(home.directory);
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'flush'], { env: environment() });
+  assert.deepEqual([exitCode, stdout], [1, '']);
+  assert.match(stderr, /usage disable/);
+  assert.deepEqual(directoryState(home.directory), before);
+});

@@ -4,7 +4,7 @@ import { openSoundSpool, setAsideIfDamaged } from '../../usage/damage.ts';
 import { type RunOutcome, runFlusher } from '../../usage/flusher-run.ts';
 import { countQuarantinedSince } from '../../usage/inspect-list.ts';
 import { readLedger } from '../../usage/ledger.ts';
-import type { Spool } from '../../usage/spool.ts';
+import { isRefused, type Spool } from '../../usage/spool.ts';
 import { storeError } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
 import { REPLACED, refuseUnusable } from './changing.ts';
@@ -19,6 +19,8 @@ export const run: Run = async (invocation) => {
   const deadline = performance.now() + seconds * 1000;
   if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
   const { directory } = settings;
+  // Told by a file, so that nothing is opened.
+  if (isRefused(directory)) throw off('usage disable');
   const { state } = refuseUnusable(invocation);
   if (state === 'absent' || directory === undefined) return report(invocation, NOTHING_YET);
   if (settings.destination.apiKey === undefined) {
