@@ -1,7 +1,7 @@
 /** What is written where, and in which colours. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openOutput, visible } from '../../src/cli/output.ts';
+import { compactJson, openOutput, visible } from '../../src/cli/output.ts';
 
 function opened(terminal: boolean, env: Record<string, string> = {}, columns = 100) {
   const written = { stdout: '', stderr: '' };
@@ -80,4 +80,13 @@ test('text is made visible once, and what is harmless stays', () => {
   assert.equal(visible(harmless), harmless);
   assert.equal(visible('\ud800'), '\\u{d800}');
   assert.equal(visible(visible('\u001b\n')), visible('\u001b\n'));
+});
+
+test('characters that take up room and cannot be seen are shown as what they are', () => {
+  for (const code of [0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2800, 0x3164, 0xffa0]) {
+    const character = String.fromCodePoint(code);
+    assert.equal(visible(`a${character}b`), `a\\u{${code.toString(16)}}b`);
+    assert.deepEqual(JSON.parse(compactJson(character)), character);
+    assert.ok(!compactJson(character).includes(character));
+  }
 });
