@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPrivateFile, replaceAtomically } from '../infra/files.ts';
 import { removeDatabase, setAsideFiles } from './damage.ts';
-import { currentIdentity } from './identities.ts';
+import { currentIdentity, follow } from './identities.ts';
 import { count, countDropped, readLedger } from './ledger.ts';
 import { readText } from './shared-file.ts';
 import { requestExport, withIdentity } from './shared-identity.ts';
@@ -60,6 +60,8 @@ function stateOf(spool: Spool, id: string): string | null {
 export function resetIdentity(spool: Spool, now: number): string {
   return withIdentity(spool, {
     change: (newAnonId) => {
+      // usage.json is written over: what the other program has linked must be known of what is retired here.
+      if (currentIdentity(spool) !== null) follow(spool, undefined, { now, newAnonId });
       const anonId = newAnonId();
       spool
         .statement('UPDATE identity SET retired_at = ?, fingerprint = NULL WHERE retired_at IS NULL')
