@@ -1,6 +1,7 @@
 /** A command of ours: a process that others may overtake and that may be killed. */
 
 import { append } from '../../src/usage/append.ts';
+import { resetIdentity } from '../../src/usage/control.ts';
 import type { FromMachine } from '../../src/usage/event.ts';
 import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
@@ -88,6 +89,15 @@ export function record(run: Run, recording: Recording): void {
   } else {
     oracle.killed(before.text, after.text);
   }
+}
+
+/** `arcade usage reset`. */
+export function reset(run: Run): void {
+  const { world, oracle } = run;
+  const before = glimpse(world);
+  resetIdentity(world.commands, world.now);
+  oracle.reset(before.text);
+  wrote(run, before.text, glimpse(world).text, true);
 }
 
 /** Appends are not asynchronous; what others do meanwhile must not be, either. */

@@ -5,6 +5,19 @@
 import type { Step } from './steps.ts';
 
 export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
+  'the person begins anew after the other program has linked another account': [
+    { do: 'replace', as: { who: 'B', via: 'key 1' } },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'python login', as: { who: 'A', via: 'key 1' } },
+    { do: 'reset' },
+  ],
+  'the person begins anew after the other program has linked another account and logged out': [
+    { do: 'replace', as: { who: 'B', via: 'key 1' } },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'python login', as: { who: 'A', via: 'key 1' } },
+    { do: 'python logout' },
+    { do: 'reset' },
+  ],
   'the other program was here first, and the credentials cannot be read': [
     { do: 'python starts afresh', as: { who: 'A', via: 'oauth' } },
     { do: 'corrupt' },

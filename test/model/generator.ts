@@ -23,6 +23,7 @@ const WEIGHTS: Readonly<Record<Step['do'], number>> = {
   posthog: 5,
   arcade: 6,
   clock: 3,
+  reset: 1.5,
   'lose usage.db': 0.6,
 };
 

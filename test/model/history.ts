@@ -1,7 +1,7 @@
 /** Runs a history on one machine and says what came of it. */
 
 import { readLedger } from '../../src/usage/ledger.ts';
-import { record } from './command.ts';
+import { record, reset } from './command.ts';
 import { drainOnce } from './flusher.ts';
 import { createOracle } from './oracle.ts';
 import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
@@ -97,6 +97,9 @@ async function take(run: Run, step: Step): Promise<void> {
       break;
     case 'refresh':
       break; // Every reading of the file sees another token, see `accountOfLogin`.
+    case 'reset':
+      reset(run);
+      break;
     case 'python command':
       pythonCommand(world, sink);
       break;

@@ -130,6 +130,13 @@ export function createOracle() {
       if (!stretch.vague && stretch.account !== null && anonId !== null) joins.set(anonId, stretch.account);
     },
 
+    /** The person began anew; usage.json said `text` right before. */
+    reset(text: string): void {
+      const news = follow(text);
+      if (news !== null && news !== 'rotated') theyLink(news.linked);
+      begin(null, null);
+    },
+
     /** usage.json was written by us: what it said before has been taken in, what it says now is ours. */
     wrote(before: string, after: string, byCommand: boolean): void {
       if (!byCommand) {

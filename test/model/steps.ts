@@ -36,6 +36,8 @@ export type Step =
   /** The credentials file by hand. */
   | { readonly do: 'replace'; readonly as: Login }
   | { readonly do: 'remove' | 'corrupt' | 'refresh' }
+  /** `arcade usage reset`. */
+  | { readonly do: 'reset' }
   | { readonly do: 'python login'; readonly as: Login }
   | { readonly do: 'python command' | 'python logout' }
   /** It found usage.json unusable, and its next command linked whoever was signed in then, if anybody was. */
