@@ -41,12 +41,17 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
   return stop === 'consent withdrawn' ? stop : ((await settleDoubted(sending)) ?? stop ?? 'drained');
 }
 
-/** Alone, each answered before the next and before any capture of its principal: the alias fence. */
+/**
+ * Alone, each answered before the next and before any capture of its principal: the alias fence. What a power cut
+ * could still undo is not told to PostHog, which forgets nothing: whoever recorded the alias may have been killed
+ * before it saw to that.
+ */
 async function sendAliases(sending: Sending): Promise<Stop> {
   let after = 0;
   for (;;) {
     const alias = nextAlias(sending.spool, after);
     if (alias === undefined) return undefined;
+    sending.spool.sync();
     const stop = await send(sending, [alias]);
     if (stop !== undefined) return stop;
     after = alias.id;
@@ -56,17 +61,18 @@ async function sendAliases(sending: Sending): Promise<Stop> {
 /**
  * The first batch goes alone: while the network is down, one request finds that out. Where its answer was slow
  * several batches are then under way at once, since PostHog needs no order among captures; where it was fast
- * that would gain nothing, and a crash could leave more than one batch to be sent again.
+ * that would gain nothing, and a crash could leave more than one batch to be sent again. Each is sealed on the disk
+ * before it is sent: after a power cut it is sent again as it was.
  */
 async function sendCaptures(sending: Sending): Promise<Stop> {
   const limits = { records: FLUSHER.batchRecords, bytes: FLUSHER.batchBytes };
   let after = 0;
-  const next = (): Promise<PendingRecord[]> =>
-    sending.persist(() => {
-      const batch = sealCaptures(sending.spool, after, limits);
-      after = batch.at(-1)?.id ?? after;
-      return batch;
-    });
+  const next = async (): Promise<PendingRecord[]> => {
+    const batch = await sending.persist(() => sealCaptures(sending.spool, after, limits));
+    after = batch.at(-1)?.id ?? after;
+    if (batch.length > 0) sending.spool.sync();
+    return batch;
+  };
   const first = await next();
   if (first.length === 0) return undefined;
   const started = performance.now();

@@ -1,9 +1,13 @@
 /** One flusher's life, in this process: the lock, what arrives meanwhile, and letting go. */
 import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
+import Database from 'better-sqlite3';
 import { tryLockFor } from '../../src/infra/lock.ts';
-import { lockFile, openSpool } from '../../src/usage/spool.ts';
+import type { Answer } from '../../src/infra/posthog.ts';
+import { lockFile, openSpool, spoolFile } from '../../src/usage/spool.ts';
 import { ACCEPTED, DESTINATION, MIGRATIONS, OFFLINE, openQueue } from '../support/queue.ts';
+import { sandbox } from '../support/sandbox.ts';
 
 test('whoever finds the lock taken leaves without loading anything', async (t) => {
   const queue = openQueue(t);
@@ -119,4 +123,40 @@ test('a try under way at midnight, repeated after it and after the clock was set
     await queue.flush((batch) => deliverer.deliver(batch, 2_000), { ignoreBackoff: true });
   }
   assert.deepEqual([posthog.requests.length, posthog.stored().length, posthog.duplicates()], [3, 1, 2]);
+});
+
+test('nothing is sent that a power cut could still undo', async (t) => {
+  const queue = openQueue(t);
+  const path = spoolFile(queue.spool.directory);
+  const durable = sandbox(t);
+  queue.add(3, 'ana');
+  queue.addAlias('ana', 'anon-1');
+  let onTheDisk = 0;
+  const sync = (): void => {
+    onTheDisk = statSync(`${path}-wal`).size;
+    queue.spool.sync();
+  };
+  /** What is left of the records after a power cut at this moment. */
+  const afterPowerCut = (): { kind: string; distinct_id: string; sealed: number }[] => {
+    durable.write('usage.db-wal', readFileSync(`${path}-wal`).subarray(0, onTheDisk));
+    const left = new Database(durable.write('usage.db', readFileSync(path)));
+    try {
+      const sql = "SELECT kind, distinct_id, sealed FROM record WHERE state = 'pending' ORDER BY id";
+      return left.prepare(sql).all() as ReturnType<typeof afterPowerCut>;
+    } finally {
+      left.close();
+    }
+  };
+  const left: ReturnType<typeof afterPowerCut>[] = [];
+  const answer = (): Answer => {
+    left.push(afterPowerCut());
+    // Of a command that is killed right after its commit.
+    if (left.length === 1) queue.addAlias('ben', 'anon-2');
+    return ACCEPTED;
+  };
+  assert.equal(await queue.flush(answer, { spool: { ...queue.spool, sync } }), 'drained');
+  const ids = (records: (typeof left)[number] | undefined): string[] | undefined =>
+    records?.map(({ kind, distinct_id, sealed }) => `${kind} ${distinct_id} ${sealed}`);
+  assert.ok(ids(left[1])?.includes('alias ben 0'));
+  assert.deepEqual(ids(left[2]), ['capture ana 1', 'capture ana 1', 'capture ana 1']);
 });
