@@ -20,7 +20,8 @@ export async function credentialsSeen(
     const credentials = await read();
     const resolvable = mayAskCoordinator(connection, settings, credentials);
     const context = credentials.kind === 'oauth' ? credentials.context : null;
-    return { seen: { account: accountOf(credentials), resolvable }, context };
+    const fromEnvironment = credentials.kind === 'api_key' && credentials.source === 'environment';
+    return { seen: { account: accountOf(credentials), resolvable, fromEnvironment }, context };
   } catch {
     return { seen: { account: undefined, resolvable: false }, context: null };
   }

@@ -1,6 +1,6 @@
 /** Joins what sending needs: where to, with which proxy, and who can tell whose credentials are in force. */
 import { coordinatorUrl } from './auth/connection.ts';
-import { accountOf, type Credentials, readCredentials } from './auth/credentials.ts';
+import { accountOf, accountOfKey, type Credentials, readCredentials } from './auth/credentials.ts';
 import { askPrincipal } from './auth/principal.ts';
 import { openDeliverer } from './infra/posthog.ts';
 import { FLUSHER, type Settings } from './settings.ts';
@@ -23,6 +23,7 @@ function resolvingFor(settings: Settings, leftMs: () => number): Resolving {
         ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
       };
     },
+    environment: settings.apiKey === undefined ? null : accountOfKey(settings.apiKey),
     now: Date.now,
     random: Math.random,
   };

@@ -76,7 +76,7 @@ export function accountOf(credentials: Credentials): string | null {
     case 'none':
       return null;
     case 'api_key':
-      return `key ${createHash('sha256').update(credentials.apiKey).digest('hex')}`;
+      return accountOfKey(credentials.apiKey);
     case 'oauth': {
       // A token that names nobody stands for itself alone: two accounts must never look like one.
       const subject =
@@ -86,6 +86,11 @@ export function accountOf(credentials: Credentials): string | null {
       return `oauth ${JSON.stringify([credentials.coordinatorUrl ?? '', subject])}`;
     }
   }
+}
+
+/** The same of an API key. */
+export function accountOfKey(apiKey: string): string {
+  return `key ${createHash('sha256').update(apiKey).digest('hex')}`;
 }
 
 /** Whether two readings of the file are of one login, refreshed or not. */

@@ -18,6 +18,8 @@ export interface CredentialsSeen {
   readonly account: string | null | undefined;
   /** Whether the coordinator may be asked whose they are. */
   readonly resolvable: boolean;
+  /** They stand in the command's environment, where other shells do not see them; else in the file, or nowhere. */
+  readonly fromEnvironment?: boolean;
 }
 
 /** What a command did to who is signed in. */
@@ -110,9 +112,11 @@ function distinctIdOf(identity: Identity, binding: Binding): string | null {
 /** Returns whether a flusher is to be started. */
 function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
   const { name, properties, credentials, now } = entry;
-  insertCapture(spool, { name, properties, ...owner, resolvable: credentials.resolvable }, now);
+  const { resolvable, fromEnvironment = false } = credentials;
+  insertCapture(spool, { name, properties, ...owner, resolvable, fromEnvironment }, now);
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
-  const wake = askForFlusher(spool, installationOf(spool), entry);
+  const environment = fromEnvironment ? owner.fingerprint : null;
+  const wake = askForFlusher(spool, installationOf(spool), { ...entry, environment });
   if (installationOf(spool).notice_shown_at === null) {
     spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);
     // Last of all: whatever could have failed before it would have made it say what is not true.

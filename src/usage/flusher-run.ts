@@ -7,7 +7,7 @@ import { persist } from './persist.ts';
 import { trim } from './records.ts';
 import { salvage } from './salvage.ts';
 import { trimQuarantine } from './settle.ts';
-import { installationOf, lockFile, type Spool } from './spool.ts';
+import { fingerprintOf, installationOf, lockFile, type Spool } from './spool.ts';
 import { isAnythingDue } from './wake.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
@@ -24,6 +24,8 @@ interface Run extends Omit<Draining, keyof Connections> {
   /** How long to stay for what may still arrive, after the queue has become empty. */
   readonly lingerMs: number;
 }
+
+type Connected = Run & Pick<Connections, 'resolving'>;
 
 const TRIM_STEP = 500;
 const LOOK_EVERY_MS = 50;
@@ -56,8 +58,8 @@ async function live(run: Run, lock: Lock, id: number): Promise<RunOutcome> {
   try {
     for (;;) {
       const outcome = await persist(run.leftMs, () => drain({ ...run, deliverer, resolving, onDelivered }));
-      if (outcome === 'drained') await linger(run);
-      if (await persist(run.leftMs, () => letGo(run, lock, id, outcome))) return outcome;
+      if (outcome === 'drained') await linger({ ...run, resolving });
+      if (await persist(run.leftMs, () => letGo({ ...run, resolving }, lock, id, outcome))) return outcome;
     }
   } finally {
     deliverer.close();
@@ -91,7 +93,7 @@ async function trimAll({ spool, maxRecords, leftMs, now }: Run): Promise<void> {
 }
 
 /** Waits until something is due again, or until nothing has been for `lingerMs`. */
-async function linger(run: Run): Promise<void> {
+async function linger(run: Connected): Promise<void> {
   const deadline = performance.now() + Math.min(run.lingerMs, run.leftMs());
   let seen: number | undefined;
   while (performance.now() < deadline) {
@@ -107,7 +109,7 @@ async function linger(run: Run): Promise<void> {
  * transaction. A command that appends before it is seen here; one that appends after it finds the lock free
  * and starts the next flusher. Released any later, that flusher would find the lock held and leave.
  */
-function letGo(run: Run, lock: Lock, id: number, outcome: DrainOutcome): boolean {
+function letGo(run: Connected, lock: Lock, id: number, outcome: DrainOutcome): boolean {
   return run.spool.transaction(() => {
     // After a failure nothing is due, unless a command's own call has just brought the next try forward.
     const looks = outcome === 'drained' || outcome === 'backing off';
@@ -118,8 +120,10 @@ function letGo(run: Run, lock: Lock, id: number, outcome: DrainOutcome): boolean
   });
 }
 
-function stillDue({ spool, destination, now }: Run): boolean {
-  return isAnythingDue(spool, installationOf(spool), { destination, online: false, now: now() });
+function stillDue({ spool, destination, resolving, now }: Connected): boolean {
+  const installation = installationOf(spool);
+  const environment = fingerprintOf(installation, resolving.environment);
+  return isAnythingDue(spool, installation, { destination, online: false, environment, now: now() });
 }
 
 /** The mark stays: where one flusher fails at once the next one would too, and 500 commands would start 500. */

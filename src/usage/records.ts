@@ -14,6 +14,8 @@ interface NewCapture {
   readonly personless: boolean;
   readonly fingerprint: string | null;
   readonly resolvable: boolean;
+  /** Whether its credentials are the environment's and not the file's. */
+  readonly fromEnvironment?: boolean;
 }
 
 interface NewAlias {
@@ -36,6 +38,7 @@ export function insertCapture(spool: Spool, capture: NewCapture, at: number): vo
     identityId: capture.identityId,
     fingerprint: capture.fingerprint,
     resolvable: capture.resolvable,
+    fromEnvironment: capture.fromEnvironment ?? false,
     properties: JSON.stringify(capture.properties),
     at,
   });
@@ -55,6 +58,7 @@ export function insertAlias(spool: Spool, alias: NewAlias, at: number): void {
     identityId: alias.identityId,
     fingerprint: null,
     resolvable: false,
+    fromEnvironment: false,
     properties: JSON.stringify({ distinct_id: alias.principalId, alias: alias.anonId }),
     at,
   });
@@ -69,6 +73,7 @@ interface Row {
   readonly identityId: number;
   readonly fingerprint: string | null;
   readonly resolvable: boolean;
+  readonly fromEnvironment: boolean;
   readonly properties: string;
   readonly at: number;
 }
@@ -77,7 +82,7 @@ function insert(spool: Spool, row: Row): void {
   spool
     .statement(
       `INSERT INTO record (uuid, kind, event, command_name, distinct_id, personless, identity_id, fingerprint,
-         resolvable, properties, bytes, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         resolvable, from_environment, properties, bytes, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       uuidv7(row.at),
@@ -89,6 +94,7 @@ function insert(spool: Spool, row: Row): void {
       row.identityId,
       row.fingerprint,
       row.resolvable ? 1 : 0,
+      row.fromEnvironment ? 1 : 0,
       row.properties,
       ROW_BYTES + Buffer.byteLength(row.properties),
       row.at,

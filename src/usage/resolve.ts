@@ -28,6 +28,8 @@ export interface InForce {
 export interface Resolving {
   /** Reads the credentials; they may be others each time. Never rejects. */
   readonly credentials: () => Promise<InForce>;
+  /** The account of the key in the environment, told apart as at append; null when there is none. */
+  readonly environment: string | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly random: () => number;
@@ -37,6 +39,7 @@ export interface Resolving {
 interface Unbound {
   readonly fingerprint: string | null;
   readonly resolvable: number;
+  readonly from_environment: number;
   readonly lastId: number;
 }
 
@@ -57,9 +60,11 @@ export async function bindUnbound(spool: Spool, resolving: Resolving, ignoreBack
     } else if (
       group.fingerprint === null ||
       group.resolvable === 0 ||
-      isGone(group.fingerprint, fingerprint)
+      (!isElsewhere(group, fingerprint, resolving) && isGone(group.fingerprint, fingerprint))
     ) {
       release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now());
+    } else if (isElsewhere(group, fingerprint, resolving)) {
+      release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now());
     } else if (ignoreBackoff || mayResolve(installationOf(spool), resolving.now())) {
       settle(spool, { ...group, fingerprint: group.fingerprint }, await inForce.ask(), resolving);
     }
@@ -71,12 +76,25 @@ function isGone(fingerprint: string, inForce: string | null | undefined): boolea
   return inForce !== undefined && inForce !== fingerprint;
 }
 
+/**
+ * Another shell may have these credentials: ones of the environment that this process has not, or ones of the file
+ * that its own environment comes before.
+ */
+function isElsewhere(
+  group: Unbound,
+  inForce: string | null | undefined,
+  { environment }: Pick<Resolving, 'environment'>,
+): boolean {
+  if (group.fingerprint === inForce) return false;
+  return group.from_environment === 1 || environment !== null;
+}
+
 /** Those that may be asked about first: the answer also binds what was recorded where asking was not allowed. */
 function unboundGroups(spool: Spool): Unbound[] {
   return spool
     .statement(
-      `SELECT fingerprint, resolvable, max(id) AS lastId FROM record WHERE state = 'pending' AND distinct_id IS NULL
-       GROUP BY fingerprint, resolvable ORDER BY resolvable DESC`,
+      `SELECT fingerprint, resolvable, from_environment, max(id) AS lastId FROM record WHERE state = 'pending' AND distinct_id IS NULL
+       GROUP BY fingerprint, resolvable, from_environment ORDER BY resolvable DESC`,
     )
     .all() as Unbound[];
 }
@@ -126,7 +144,7 @@ function bindTo(spool: Spool, fingerprint: string, principalId: string, now: num
  */
 function release(spool: Spool, group: Unbound, recordedUntil: number, now: number): void {
   const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
-    AND resolvable = @resolvable AND id <= @lastId AND recorded_at <= @recordedUntil`;
+    AND resolvable = @resolvable AND from_environment = @from_environment AND id <= @lastId AND recorded_at <= @recordedUntil`;
   const which = { ...group, recordedUntil };
   withIdentity(spool, {
     // The other program may have linked that anon_id by now.

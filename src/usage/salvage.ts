@@ -62,6 +62,8 @@ interface OldRecord extends Readonly<Record<string, unknown>> {
   readonly state: string;
   readonly identity_id: number;
   readonly spool_dropped: number;
+  /** Undefined in a database that an older program has made. */
+  readonly from_environment?: number;
 }
 
 const CARRIED = [
@@ -105,10 +107,10 @@ function carryRecord(
   record: OldRecord,
 ): void {
   const identityId = carryIdentity(db, spool, identities, record.identity_id);
-  const columns = [...CARRIED, 'identity_id'];
+  const columns = [...CARRIED, 'from_environment', 'identity_id'];
   spool
     .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
-    .run(...CARRIED.map((column) => record[column]), identityId);
+    .run(...CARRIED.map((column) => record[column]), record.from_environment ?? 0, identityId);
 }
 
 /** From the front until the first unreadable page, then from the back until the last one. */

@@ -12,6 +12,8 @@ interface Circumstances {
   readonly destination: Destination;
   /** The command has just had an answer from the network. */
   readonly online: boolean;
+  /** The fingerprint of the key in the environment; null when there is none, and the file's credentials hold. */
+  readonly environment: string | null;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -52,9 +54,9 @@ export function isAnythingDue(
   installation: Installation,
   circumstances: Circumstances,
 ): boolean {
-  const { now, online, destination } = circumstances;
+  const { now, online, destination, environment } = circumstances;
   return (
-    (hasUnbound(spool) && mayResolve(installation, now)) ||
+    (mayResolve(installation, now) && hasUnbound(spool, environment, now)) ||
     (hasSendable(spool) && maySend(spool, destinationId(installation, destination), online, now))
   );
 }
@@ -64,9 +66,13 @@ export function mayResolve(installation: Installation, now: number): boolean {
   return !isBackingOff({ since: installation.resolve_since, until: installation.resolve_until }, now);
 }
 
-function hasUnbound(spool: Spool): boolean {
-  const sql = `SELECT 1 FROM record WHERE state = 'pending' AND distinct_id IS NULL LIMIT 1`;
-  return spool.statement(sql).get() !== undefined;
+/** Of credentials that only another shell sees, those that are waited for no longer. */
+function hasUnbound(spool: Spool, environment: string | null, now: number): boolean {
+  const sql = `SELECT 1 FROM record AS r WHERE state = 'pending' AND distinct_id IS NULL
+    AND (fingerprint IS NULL OR resolvable = 0 OR fingerprint = @environment
+      OR (from_environment = 0 AND @environment IS NULL) OR recorded_at <= @overdue
+      OR EXISTS (SELECT 1 FROM account AS a WHERE a.fingerprint = r.fingerprint)) LIMIT 1`;
+  return spool.statement(sql).get({ environment, overdue: now - FLUSHER.unboundMs }) !== undefined;
 }
 
 function hasSendable(spool: Spool): boolean {

@@ -43,7 +43,7 @@ function appendMicros(home: Sandbox): number {
     spool.transaction(() => {
       insertCapture(spool, captureOf(1, 'anon-1'), now);
       trim(spool, 10_000_000, 100, now);
-      askForFlusher(spool, installationOf(spool), { destination, online: false, now });
+      askForFlusher(spool, installationOf(spool), { destination, online: false, environment: null, now });
     });
     times.push(performance.now() - started);
   }

@@ -122,6 +122,10 @@ export const ROW_BREAKS: readonly Break[] = [
     'release(spool, group, now() - FLUSHER.unboundMs, now());',
     '',
   ]),
+  of('resolve.ts', 'what only another shell sees is gone', [
+    'return group.from_environment === 1 || environment !== null;',
+    'return false;',
+  ]),
   of('resolve.ts', 'a refusal is no answer', ["whose.kind === 'refused'", 'false']),
   of('resolve.ts', 'the coordinator is asked about what it must not be', ['group.resolvable === 0 ||\n', '']),
   of('resolve.ts', 'the coordinator is never left alone', [

@@ -17,6 +17,7 @@ interface Recording {
   readonly change: Change;
   readonly known?: boolean;
   readonly resolvable: boolean;
+  readonly fromEnvironment?: boolean;
   readonly kill?: number | 'after usage.json';
   readonly meanwhile?: readonly Step[];
 }
@@ -24,7 +25,7 @@ interface Recording {
 /** One command's append, in a process that others may overtake and that may be killed. */
 export function record(run: Run, recording: Recording): void {
   const { world, oracle } = run;
-  const { login, change, known = true, resolvable } = recording;
+  const { login, change, known = true, resolvable, fromEnvironment = false } = recording;
   run.events += 1;
   const label = run.events;
   const now = world.now;
@@ -59,7 +60,7 @@ export function record(run: Run, recording: Recording): void {
         device_start_timestamp: label,
         device_end_timestamp: label,
       },
-      credentials: { account, resolvable: resolvable && login !== null },
+      credentials: { account, resolvable: resolvable && login !== null, fromEnvironment },
       change: signedIn
         ? { kind: 'login', account, principalId: known ? accountId(signedIn.who) : null }
         : change === 'logout'
@@ -83,6 +84,7 @@ export function record(run: Run, recording: Recording): void {
       now,
       change: told,
       resolvable,
+      fromEnvironment,
       anonId: understood(after.text)?.anonId ?? null,
     });
     if (after.inode !== before.inode) wrote(run, before.text, after.text, true);

@@ -5,15 +5,15 @@ import type { InForce, Whose } from '../../src/usage/resolve.ts';
 import { Killed, type Life, lifeOf, mortal } from './mortal.ts';
 import { count, isRecorded, noteAliases, type Run, wrote } from './run.ts';
 import type { Login, Step } from './steps.ts';
-import { accountId, accountOfLogin, glimpse, loginIn, type World } from './world.ts';
+import { accountId, accountOfLogin, glimpse, loginIn, shellLogin, type World } from './world.ts';
 
 /** Drains once, with the credentials of a shell. */
 export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>): Promise<void> {
   const { world, sink, oracle } = run;
   const others = [...(step.meanwhile ?? [])];
   const life = lifeOf(step.kill);
-  const ending = oracle.drains(sink.moment());
-  ending.reads(loginIn(world, step.shell));
+  const ending = oracle.drains(sink.moment(), step.shell !== 0);
+  ending.reads(loginIn(world, step.shell), world.now);
   let before = glimpse(world);
   let asked: Login | null = null;
   const meanwhile = async (): Promise<void> => {
@@ -37,7 +37,7 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
   const credentials = async (): Promise<InForce> => {
     await meanwhile();
     const inForce = loginIn(world, step.shell);
-    ending.reads(inForce);
+    ending.reads(inForce, world.now);
     return {
       account: accountOfLogin(inForce),
       ask: async () => {
@@ -65,7 +65,12 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       spool,
       destination: { host: 'http://posthog.test', apiKey: 'phc_model' },
       deliverer: { deliver, close: () => undefined },
-      resolving: { credentials, now: () => world.now, random: run.random },
+      resolving: {
+        credentials,
+        environment: environmentIn(step.shell),
+        now: () => world.now,
+        random: run.random,
+      },
       ignoreBackoff: step.impatient,
       leftMs: () => 60_000,
       now: () => world.now,
@@ -85,6 +90,11 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
     now: world.now,
     isThere: (label) => isRecorded(world, label),
   });
+}
+
+/** The account of the key that stands in a shell's environment. */
+function environmentIn(shell: 0 | 1 | 2): string | null {
+  return shell === 0 ? null : (accountOfLogin(shellLogin(shell)) ?? null);
 }
 
 function finish({ world, oracle }: Run, end: { life: Life; before: string; asked: Login | null }): void {

@@ -52,6 +52,8 @@ const FINALE: readonly Step[] = [
   { do: 'posthog', is: 'up' },
   { do: 'arcade', is: 'up' },
   { do: 'command', shell: 0, resolvable: true },
+  { do: 'drain', shell: 1, impatient: true },
+  { do: 'drain', shell: 2, impatient: true },
   DRAIN,
   { do: 'remove' },
   DRAIN,
@@ -71,7 +73,12 @@ async function take(run: Run, step: Step): Promise<void> {
   world.now += 1000;
   switch (step.do) {
     case 'command':
-      record(run, { login: loginIn(world, step.shell), change: null, ...step });
+      record(run, {
+        login: loginIn(world, step.shell),
+        change: null,
+        fromEnvironment: step.shell !== 0,
+        ...step,
+      });
       break;
     case 'login':
       world.file = step.as;

@@ -12,7 +12,7 @@ interface DrainEnd {
 }
 
 export interface Drain {
-  reads(login: Login | null | undefined): void;
+  reads(login: Login | null | undefined, now: number): void;
   ends(how: DrainEnd): void;
 }
 
@@ -22,26 +22,35 @@ interface Known {
   readonly violations: string[];
 }
 
-/** A drain that begins at this moment. */
-export function drainOf({ events, whose, violations }: Known, moment: number): Drain {
+/** A drain that begins at this moment, in a shell that has a key in its environment or not. */
+export function drainOf(
+  { events, whose, violations }: Known,
+  { moment, hasKey }: { moment: number; hasKey: boolean },
+): Drain {
   const waiting = events.filter((event) => event.waiting);
   let inForce: Login | null | undefined;
+  let latest = 0;
   let known = new Set<string | null>();
   return {
-    reads(login) {
+    reads(login, now) {
+      latest = Math.max(latest, now);
       inForce = login;
       known = new Set([...whose].flatMap(([name, how]) => (how === 'known' ? [name] : [])));
     },
     ends({ killed, asked, impatient, now, isThere }) {
       for (const event of waiting.filter((each) => each.waiting)) {
-        const theirs = inForce === undefined || (inForce !== null && event.credentials === nameOf(inForce));
+        const own = Boolean(inForce) && event.credentials === nameOf(inForce as Login);
+        // Nobody sees another shell's environment, nor behind a key the file: that answers nothing.
+        const elsewhere = !own && (event.fromEnvironment || hasKey);
+        const theirs = inForce === undefined || own || elsewhere;
         const isKnown = known.has(event.credentials);
-        const waits = event.resolvable && theirs && !isKnown && (inForce || event.at > now - DAY);
+        const young = event.at > Math.max(latest, now) - DAY;
+        const waits = event.resolvable && theirs && !isKnown && (own || young);
         event.certain ||= isKnown && !killed;
         event.waiting = Boolean(waits) && !killed;
         if (!event.waiting && !killed) event.releasedAt = moment;
         const mayBeKnown = whose.has(event.credentials ?? '');
-        if (event.waiting && inForce && impatient && !asked && !mayBeKnown && isThere(event.label)) {
+        if (event.waiting && own && impatient && !asked && !mayBeKnown && isThere(event.label)) {
           violations.push(`event ${event.label} waits and nobody was asked whose it is`);
         }
       }

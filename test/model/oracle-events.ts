@@ -22,6 +22,8 @@ export interface Recorded {
   readonly at: number;
   /** Whether the coordinator may be asked about its credentials. */
   readonly resolvable: boolean;
+  /** Whether its credentials stand in one shell's environment, where the others do not see them. */
+  readonly fromEnvironment: boolean;
   /** It has to be with its owner in the end. */
   certain: boolean;
   waiting: boolean;
@@ -42,6 +44,7 @@ export interface Circumstances {
   readonly now: number;
   readonly change: Change;
   readonly resolvable: boolean;
+  readonly fromEnvironment: boolean;
 }
 
 /** Credentials whose account we have been told, or may have been before a crash. */

@@ -103,7 +103,7 @@ export function createOracle() {
 
     /** An event was recorded while these credentials were in force. */
     recorded(label: number, login: Login | null | undefined, circumstances: Circumstances): void {
-      const { text, now, change, resolvable, anonId } = circumstances;
+      const { text, now, change, resolvable, fromEnvironment, anonId } = circumstances;
       if (change === 'login' && login) whose.set(nameOf(login), 'known');
       const before = { stretch, vague: stretch.vague };
       see(login, text);
@@ -117,6 +117,7 @@ export function createOracle() {
         stretch,
         at: now,
         resolvable,
+        fromEnvironment,
         certain,
         waiting: Boolean(login) && !certain,
         forgotten: false,
@@ -162,8 +163,9 @@ export function createOracle() {
       stretch.mayBe.add(linked);
     },
 
-    /** A drain begins. It is told when the credentials are read, and how it ends. */
-    drains: (moment: number): Drain => drainOf({ events, whose, violations }, moment),
+    /** A drain begins, in a shell that has a key of its own or not. It is told when the credentials are read, and how it ends. */
+    drains: (moment: number, hasKey: boolean): Drain =>
+      drainOf({ events, whose, violations }, { moment, hasKey }),
 
     /** The coordinator is asked: only ever about what is not known. */
     asks(login: Login): void {

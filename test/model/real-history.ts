@@ -38,6 +38,8 @@ const FINALE: readonly Step[] = [
   { do: 'posthog', is: 'up' },
   { do: 'arcade', is: 'up' },
   { do: 'command', shell: 0, resolvable: true },
+  { do: 'drain', shell: 1, impatient: true },
+  { do: 'drain', shell: 2, impatient: true },
   { do: 'drain', shell: 0, impatient: true },
   { do: 'remove' },
   { do: 'drain', shell: 0, impatient: true },
@@ -117,7 +119,7 @@ function others(world: RealWorld, step: Step): void {
 async function command(stage: Stage, shell: 0 | 1 | 2, { killAt, many }: RealStep): Promise<void> {
   const key = keyIn(shell);
   const login = loginIn(stage.world, shell);
-  await recording(stage, { login, change: null }, () =>
+  await recording(stage, { login, change: null, fromEnvironment: key !== undefined }, () =>
     Promise.all(
       Array.from({ length: many }, () => run(stage.world, { args: ['secret', 'list'], key, killAt })),
     ),
@@ -144,12 +146,13 @@ async function logout(stage: Stage, { killAt }: RealStep): Promise<void> {
 interface Recording {
   readonly login: Login | null | undefined;
   readonly change: 'login' | 'logout' | null;
+  readonly fromEnvironment?: boolean;
 }
 
 /** Tells the oracle of the events that some processes have recorded, and of what they left in usage.json. */
 async function recording(
   stage: Stage,
-  { login, change }: Recording,
+  { login, change, fromEnvironment = false }: Recording,
   work: () => Promise<Ended[]>,
 ): Promise<void> {
   const { world, oracle } = stage;
@@ -165,7 +168,14 @@ async function recording(
   for (const { uuid, recorded_at } of events) {
     const label = stage.labels.push(uuid) - 1;
     const anonId = understood(after.text)?.anonId ?? null;
-    oracle.recorded(label, login, { text, now: recorded_at, change, resolvable: true, anonId });
+    oracle.recorded(label, login, {
+      text,
+      now: recorded_at,
+      change,
+      resolvable: true,
+      fromEnvironment,
+      anonId,
+    });
     if (after.inode !== before.inode && text === before.text) oracle.wrote(text, after.text, true);
     text = after.text;
   }
@@ -185,8 +195,8 @@ async function drain(
   const { world, oracle } = stage;
   const { arcade } = world.servers;
   const login = loginIn(world, shell);
-  const ending = oracle.drains(world.sink.moment());
-  ending.reads(login);
+  const ending = oracle.drains(world.sink.moment(), shell !== 0);
+  ending.reads(login, Date.now());
   const before = glimpse(world);
   const requests = arcade.requests.length;
   const { killed } = await drainWith(world, { key: keyIn(shell), killAt, impatient });

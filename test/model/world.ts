@@ -64,10 +64,13 @@ export function openWorld(now: number): World {
 
 export const accountId = (who: Who): string => `account-of-${who}`;
 
+/** The key that stands in the environment of a shell. */
+export const shellLogin = (shell: 1 | 2): Login =>
+  shell === 1 ? { who: 'B', via: 'key 1' } : { who: 'C', via: 'key 2' };
+
 /** The credentials in force in a shell; undefined when they cannot be read. */
 export function loginIn(world: Pick<World, 'file'>, shell: 0 | 1 | 2): Login | null | undefined {
-  if (shell === 1) return { who: 'B', via: 'key 1' };
-  if (shell === 2) return { who: 'C', via: 'key 2' };
+  if (shell !== 0) return shellLogin(shell);
   return world.file === 'corrupt' ? undefined : world.file;
 }
 

@@ -6,7 +6,8 @@ import { append } from '../../src/usage/append.ts';
 import type { FromMachine } from '../../src/usage/event.ts';
 import { currentIdentity } from '../../src/usage/identities.ts';
 import { bindUnbound, type Whose } from '../../src/usage/resolve.ts';
-import { openSpool, type Spool } from '../../src/usage/spool.ts';
+import { fingerprintOf, installationOf, openSpool, type Spool } from '../../src/usage/spool.ts';
+import { isAnythingDue } from '../../src/usage/wake.ts';
 import { sandbox } from '../support/sandbox.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
@@ -19,12 +20,12 @@ interface Machine {
   now: number;
   asked: number;
   /** Records an event under these credentials. */
-  record(account: string | null | undefined, resolvable?: boolean): void;
+  record(account: string | null | undefined, resolvable?: boolean, fromEnvironment?: boolean): void;
   /** Lets a flusher bind, with these credentials in force and this answer. */
   bind(
     account: string | null | undefined,
     whose: Whose,
-    more?: { meanwhile?: () => void; patient?: boolean },
+    more?: { meanwhile?: () => void; patient?: boolean; environment?: string },
   ): Promise<void>;
   ids(): (string | null)[];
   anonId(): string;
@@ -39,7 +40,7 @@ function machine(t: TestContext): Machine {
     path: join(directory, 'usage.json'),
     now: START,
     asked: 0,
-    record(account, resolvable = true) {
+    record(account, resolvable = true, fromEnvironment = false) {
       append(spool, {
         name: 'CLI execution succeeded',
         properties: {
@@ -53,7 +54,7 @@ function machine(t: TestContext): Machine {
           device_start_timestamp: 1,
           device_end_timestamp: 2,
         },
-        credentials: { account, resolvable },
+        credentials: { account, resolvable, fromEnvironment },
         change: null,
         destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
         maxRecords: 1000,
@@ -62,14 +63,19 @@ function machine(t: TestContext): Machine {
         showNotice: () => undefined,
       });
     },
-    async bind(account, whose, { meanwhile = () => undefined, patient = false } = {}) {
+    async bind(account, whose, { meanwhile = () => undefined, patient = false, environment } = {}) {
       const ask = async (): Promise<Whose> => {
         made.asked += 1;
         meanwhile();
         return whose;
       };
-      const credentials = async () => ({ account, ask });
-      await bindUnbound(spool, { credentials, now: () => made.now, random: () => 0.5 }, !patient);
+      const resolving = {
+        credentials: async () => ({ account, ask }),
+        environment: environment ?? null,
+        now: () => made.now,
+        random: () => 0.5,
+      };
+      await bindUnbound(spool, resolving, !patient);
     },
     ids: () =>
       (
@@ -260,4 +266,51 @@ test("an anon_id that is an account's is not taken up, also when that account wa
   writeFileSync(m.path, JSON.stringify({ anon_id: 'account-a', linked_principal_id: null }));
   m.record('b');
   assert.notEqual(m.anonId(), 'account-a');
+});
+
+test('what another shell has in its environment is waited for, and asked about where it stands', async (t) => {
+  const m = machine(t);
+  m.record('a', true, true);
+  await m.bind(null, { kind: 'refused' });
+  await m.bind('b', { kind: 'refused' }, { environment: 'b' });
+  assert.deepEqual(m.ids(), [null]);
+  assert.equal(m.asked, 0);
+  assert.equal(installationOf(m.spool).resolve_until, 0, 'nor is anybody left alone for it');
+  await m.bind('a', principal('account-a'), { environment: 'a' });
+  assert.deepEqual(m.ids(), ['account-a']);
+});
+
+test('behind a key of its own environment nobody says that the credentials of the file are gone', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('b', { kind: 'refused' }, { environment: 'b' });
+  assert.deepEqual(m.ids(), [null]);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), ['account-a']);
+});
+
+test("another shell's environment is waited for a day, then its events are anonymous", async (t) => {
+  const m = machine(t);
+  m.record('a', true, true);
+  const anonId = m.anonId();
+  m.now += DAY - 1;
+  await m.bind(null, { kind: 'refused' });
+  assert.deepEqual(m.ids(), [null]);
+  m.now += 1;
+  await m.bind(null, { kind: 'refused' });
+  assert.deepEqual(m.ids(), [anonId]);
+});
+
+test('a flusher is at work for those events alone whose credentials it can see', (t) => {
+  const m = machine(t);
+  m.record('a', true, true);
+  const destination = { host: 'http://127.0.0.1:9', apiKey: 'phc_test' };
+  const isDue = (account: string | null): boolean => {
+    const installation = installationOf(m.spool);
+    const environment = fingerprintOf(installation, account);
+    return isAnythingDue(m.spool, installation, { destination, environment, online: false, now: m.now });
+  };
+  assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [false, false, true]);
+  m.now += DAY;
+  assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [true, true, true]);
 });
