@@ -1,4 +1,5 @@
 /** What can still be read of a database that was set aside is carried over, and what cannot is counted. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { openReadOnly, type Sqlite } from '../infra/database.ts';
 import { isConstraint, isDamage } from '../infra/sqlite-errors.ts';
@@ -61,6 +62,7 @@ interface OldRecord extends Readonly<Record<string, unknown>> {
   readonly uuid: string;
   readonly state: string;
   readonly identity_id: number;
+  readonly distinct_id: string | null;
   readonly spool_dropped: number;
   /** Undefined in a database that an older program has made. */
   readonly from_environment?: number;
@@ -83,7 +85,7 @@ const CARRIED = [
 
 /** The ledger goes on from the old one; what it says was there and could not be read is dropped as damaged. */
 function carryOver(db: Sqlite.Database, spool: Spool): void {
-  const identities = new Map<number, number>();
+  const identities = new Map<string, number>();
   let carried = 0;
   for (const record of readableRecords(db)) {
     const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
@@ -94,7 +96,7 @@ function carryOver(db: Sqlite.Database, spool: Spool): void {
     } catch (error) {
       // A value that no record may have: damage that reads like a row. It is lost, and counted so.
       if (!isConstraint(error)) throw error;
-      identities.delete(record.identity_id);
+      identities.delete(identityKey(record));
     }
   }
   carryLedger(db, spool, carried);
@@ -103,10 +105,10 @@ function carryOver(db: Sqlite.Database, spool: Spool): void {
 function carryRecord(
   db: Sqlite.Database,
   spool: Spool,
-  identities: Map<number, number>,
+  identities: Map<string, number>,
   record: OldRecord,
 ): void {
-  const identityId = carryIdentity(db, spool, identities, record.identity_id);
+  const identityId = carryIdentity(db, spool, identities, record);
   const columns = [...CARRIED, 'from_environment', 'identity_id'];
   spool
     .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
@@ -130,36 +132,46 @@ function readableRecords(db: Sqlite.Database): OldRecord[] {
   return [...found.values()].sort((a, b) => a.id - b.id);
 }
 
+function identityKey({ identity_id, distinct_id }: OldRecord): string {
+  return `${identity_id} ${distinct_id === null}`;
+}
+
 function carryIdentity(
   db: Sqlite.Database,
   spool: Spool,
-  carried: Map<number, number>,
-  oldId: number,
+  carried: Map<string, number>,
+  record: OldRecord,
 ): number {
-  const known = carried.get(oldId);
+  const key = identityKey(record);
+  const known = carried.get(key);
   if (known !== undefined) return known;
-  const id = findIdentity(db, spool, oldId);
-  carried.set(oldId, id);
+  const id = findIdentity(db, spool, record.identity_id, record.distinct_id === null);
+  carried.set(key, id);
   return id;
 }
 
-function findIdentity(db: Sqlite.Database, spool: Spool, oldId: number): number {
+/**
+ * The identity that an old record belongs to, retired unless the new database goes on with it. That one then begins
+ * anew there, without the credentials that it had seen: anybody may be linked to it. What is unbound could end as
+ * theirs if it were given up under its anon_id, so it gets one that is never linked, as where no old one can be read.
+ */
+function findIdentity(db: Sqlite.Database, spool: Spool, oldId: number, isUnbound: boolean): number {
   const columns = 'anon_id, principal_id, verified, fingerprint, created_at, linked_at';
   const old = readOne(db, `SELECT ${columns} FROM identity WHERE id = ${oldId}`);
-  const anonId = old?.anon_id ?? `lost-${oldId}`;
-  const present = spool.statement('SELECT id FROM identity WHERE anon_id = ?').get(anonId) as
+  const present = spool.statement('SELECT id FROM identity WHERE anon_id = ?').get(old?.anon_id ?? null) as
     | { id: number }
     | undefined;
-  if (present !== undefined) return present.id;
+  if (present !== undefined && !isUnbound) return present.id;
+  const kept = present === undefined ? old : undefined;
   const inserted = spool
     .statement(`INSERT INTO identity (${columns}, retired_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
     .run(
-      anonId,
-      old?.principal_id ?? null,
-      old?.verified ?? 0,
-      old?.fingerprint ?? null,
+      kept?.anon_id ?? randomUUID(),
+      kept?.principal_id ?? null,
+      kept?.verified ?? 0,
+      kept?.fingerprint ?? null,
       old?.created_at ?? 0,
-      old?.linked_at ?? null,
+      kept?.linked_at ?? null,
       Date.now(),
     );
   return Number(inserted.lastInsertRowid);

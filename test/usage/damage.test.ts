@@ -280,3 +280,33 @@ test('a damaged database that still waits to be carried over is not removed for 
   salvage(spool);
   assert.equal(setAside(home)[0], 'usage.db.damaged-1600000000000');
 });
+for (const part of ['ledger', 'identity', 'identity_current']) {
+  test(`an event that waits for its account when the database's ${part} is damaged goes to nobody's id`, async (t) => {
+    const home = sandbox(t);
+    const env = { ARCADE_URL: 'http://127.0.0.1:9' };
+    await record(home);
+    home.signInWithKey('arc_test_of_ben', env.ARCADE_URL);
+    assert.equal((await arcade(home, ['secret', 'list'], { env })).exitCode, 1);
+    const path = checkpoint(home);
+    const db = new Database(path);
+    const old = db.prepare('SELECT uuid, distinct_id FROM record ORDER BY id').all() as {
+      uuid: string;
+      distinct_id: string | null;
+    }[];
+    const root = db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').pluck().get(part) as number;
+    const size = db.pragma('page_size', { simple: true }) as number;
+    db.close();
+    const [anonymous, waiting] = old;
+    assert.equal(waiting?.distinct_id, null);
+    overwrite(path, (root - 1) * size, size);
+    rmSync(join(home.directory, 'credentials.yaml'));
+    await record(home);
+    const { identity } = await status(home);
+    assert.equal(identity.anon_id, anonymous?.distinct_id, 'the anon_id that the next login is joined to');
+    const { posthog } = await flush(t, home);
+    const ids = new Map(posthog.stored().map((event) => [event.uuid, event.distinct_id]));
+    assert.equal(ids.get(anonymous?.uuid ?? ''), identity.anon_id);
+    assert.match(ids.get(waiting?.uuid ?? '') ?? 'not sent', /^[0-9a-f]{8}-[-0-9a-f]{27}$/);
+    assert.notEqual(ids.get(waiting?.uuid ?? ''), identity.anon_id);
+  });
+}
