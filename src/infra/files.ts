@@ -18,7 +18,9 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, parse, resolve } from 'node:path';
+
+const LEFT_AFTER_MS = 60_000;
 
 /**
  * Replaces `path` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever
@@ -51,7 +53,10 @@ export interface Draft {
 
 /** The slow half of `replaceAtomically`. Throws the system's error; nothing is then left behind. */
 export function prepareAtomically(target: string, text: string): Draft {
-  const temporary = join(dirname(target), `.${process.pid}-${randomBytes(8).toString('hex')}.tmp`);
+  const temporary = join(
+    dirname(target),
+    `${draftPrefix(target)}${process.pid}-${randomBytes(8).toString('hex')}.tmp`,
+  );
   const discard = (): void => rmSync(temporary, { force: true });
   const file = openSync(temporary, 'wx', 0o600);
   try {
@@ -70,16 +75,38 @@ export function prepareAtomically(target: string, text: string): Draft {
   return { text, publish: () => renameSync(temporary, target), discard };
 }
 
-/** Removes what killed processes have left of `prepareAtomically` in a directory. Never throws. */
-export function removeLeftDrafts(directory: string): void {
+/**
+ * Removes what killed processes have left of `prepareAtomically` for this file. One that looks dead may live in
+ * another namespace of processes, so it is given a minute. Never throws.
+ */
+export function removeLeftDrafts(target: string): void {
+  const isLeft = (path: string, pid: number): boolean =>
+    !isAlive(pid) && Math.abs(Date.now() - statSync(path).mtimeMs) > LEFT_AFTER_MS;
+  removeDraftsOf(target, isLeft);
+}
+
+/** Removes all drafts of this file; whoever is about to publish one can then not do so. Never throws. */
+export function removeDrafts(target: string): void {
+  removeDraftsOf(target, () => true);
+}
+
+function removeDraftsOf(target: string, which: (path: string, pid: number) => boolean): void {
+  const directory = dirname(target);
+  const prefix = draftPrefix(target);
   try {
-    for (const name of readdirSync(directory)) {
-      const pid = /^\.(\d+)-[0-9a-f]{16}\.tmp$/.exec(name)?.[1];
-      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(directory, name), { force: true });
+    for (const name of readdirSync(directory).filter((each) => each.startsWith(prefix))) {
+      const pid = /^(\d+)-[0-9a-f]{16}\.tmp$/.exec(name.slice(prefix.length))?.[1];
+      const path = join(directory, name);
+      if (pid !== undefined && which(path, Number(pid))) rmSync(path, { force: true });
     }
   } catch {
-    return; // They are in nobody's way.
+    return; // They are in nobody's way, or somebody else is at it.
   }
+}
+
+/** Tells the drafts of one file from those of another, which may be a person's credentials. Short: names are limited. */
+function draftPrefix(target: string): string {
+  return `.${parse(target).name.slice(0, 30)}-`;
 }
 
 function isAlive(pid: number): boolean {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPrivateFile, replaceAtomically } from '../infra/files.ts';
+import { createPrivateFile, removeDrafts, replaceAtomically } from '../infra/files.ts';
 import { removeDatabase, setAsideFiles } from './damage.ts';
 import { currentIdentity, follow } from './identities.ts';
 import { count, countDropped, readLedger } from './ledger.ts';
@@ -101,6 +101,8 @@ export function disable(spool: Spool, now: number): Purged {
   spool.makeDurable();
   createPrivateFile(refusalFile(spool.directory));
   const purged = spool.transaction(() => purge(spool, now));
+  // With ids in them. From here on nobody publishes one: consent is looked at first.
+  removeDrafts(sharedFile(spool.directory));
   for (const name of setAsideFiles(spool.directory)) removeDatabase(join(spool.directory, name));
   spool.statement('VACUUM').run();
   const [checkpoint] = spool.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];

@@ -1,4 +1,5 @@
 /** One flusher's life: it takes the lock, drains what is there and what arrives, and lets go without losing a wake-up. */
+import { removeLeftDrafts } from '../infra/files.ts';
 import { type Lock, tryLockFor } from '../infra/lock.ts';
 import { SPOOL } from '../settings.ts';
 import type { Draining, DrainOutcome } from './batch.ts';
@@ -7,7 +8,7 @@ import { persist } from './persist.ts';
 import { trim } from './records.ts';
 import { salvage } from './salvage.ts';
 import { trimQuarantine } from './settle.ts';
-import { fingerprintOf, installationOf, lockFile, type Spool } from './spool.ts';
+import { fingerprintOf, installationOf, lockFile, type Spool, sharedFile } from './spool.ts';
 import { isAnythingDue } from './wake.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
@@ -49,6 +50,7 @@ export async function runFlusher(run: Run): Promise<RunOutcome> {
 
 async function live(run: Run, lock: Lock, id: number): Promise<RunOutcome> {
   salvage(run.spool);
+  removeLeftDrafts(sharedFile(run.spool.directory));
   await trimAll(run);
   const { deliverer, resolving } = await run.connect();
   const onDelivered = (records: number): void => {

@@ -129,7 +129,7 @@ function tryWith<C, R>(spool: Spool, attempt: Attempt<C, R>): Outcome<R> {
 
 /** The file to be, beside usage.json; undefined where none can be written. */
 function draftOf(spool: Spool, text: string): Draft | undefined {
-  removeLeftDrafts(spool.directory);
+  removeLeftDrafts(sharedFile(spool.directory));
   try {
     return prepareAtomically(sharedFile(spool.directory), text);
   } catch {

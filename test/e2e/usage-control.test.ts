@@ -121,6 +121,7 @@ test('disable leaves no event value in any file; enable brings nothing back', as
   seeded(home);
   home.write('usage.json', JSON.stringify({ anon_id: ANON_ID, linked_principal_id: PRINCIPAL }));
   home.write('usage.db.damaged-1700000000000', `left by a crash: ${ANON_ID}`);
+  const draft = home.write(`.usage-${process.pid}-0123456789abcdef.tmp`, `left by a kill: ${ANON_ID}`);
   const exported = (await arcade(home, ['usage', 'export'])).stdout.trim().split('\n');
   const values = valuesOf(exported);
   assert.ok(values.length > 15 && bytesOf(home).includes(values[0] ?? ''));
@@ -128,6 +129,7 @@ test('disable leaves no event value in any file; enable brings nothing back', as
   assert.equal(exitCode, 0, stderr);
   assert.match(stdout, /no longer recorded.*\n8 events will never be sent\.\n/);
   for (const value of values) assert.equal(bytesOf(home).includes(value), false, value);
+  assert.equal(existsSync(draft), false);
   const off = await status(home);
   assert.deepEqual(off.consent, { enabled: false, decided_by: 'usage disable' });
   assert.deepEqual([off.ledger.recorded, off.ledger.purged, off.ledger.delivered], [12, 8, 4]);

@@ -1,8 +1,10 @@
 /** One flusher's life, in this process: the lock, what arrives meanwhile, and letting go. */
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
+import { prepareAtomically, removeDrafts } from '../../src/infra/files.ts';
 import { tryLockFor } from '../../src/infra/lock.ts';
 import type { Answer } from '../../src/infra/posthog.ts';
 import { lockFile, openSpool, spoolFile } from '../../src/usage/spool.ts';
@@ -159,4 +161,34 @@ test('nothing is sent that a power cut could still undo', async (t) => {
     records?.map(({ kind, distinct_id, sealed }) => `${kind} ${distinct_id} ${sealed}`);
   assert.ok(ids(left[1])?.includes('alias ben 0'));
   assert.deepEqual(ids(left[2]), ['capture ana 1', 'capture ana 1', 'capture ana 1']);
+});
+
+test('drafts of usage.json that a killed process left go after a minute, other drafts stay', async (t) => {
+  const queue = openQueue(t);
+  const { directory } = queue.spool;
+  const nobody = 99_999_999;
+  const draft = (name: string, pid: number, minutes: number): string => {
+    const path = join(directory, `.${name}-${pid}-0123456789abcdef.tmp`);
+    writeFileSync(path, '{}');
+    const then = Date.now() / 1000 - minutes * 60;
+    utimesSync(path, then, then);
+    return path;
+  };
+  const left = draft('usage', nobody, 2);
+  const kept = [draft('usage', process.pid, 2), draft('credentials', nobody, 2)];
+  await queue.flush(() => ACCEPTED);
+  assert.deepEqual([left, ...kept].map(existsSync), [false, true, true]);
+  const young = draft('usage', nobody, 0);
+  await queue.flush(() => ACCEPTED);
+  assert.ok(existsSync(young), 'whoever looks dead may only be out of sight');
+});
+
+test('a draft of credentials has a name of its own', (t) => {
+  const home = sandbox(t);
+  const path = home.write('credentials.yaml', 'old');
+  const draft = prepareAtomically(path, 'new');
+  assert.match(readdirSync(home.directory).join(), /(?:^|,)\.credentials-/);
+  removeDrafts(join(home.directory, 'usage.json'));
+  draft.publish();
+  assert.equal(readFileSync(path, 'utf8'), 'new');
 });
