@@ -3,6 +3,7 @@ import type { Spool } from './spool.ts';
 
 export interface IdentitySummary {
   readonly anon_id: string;
+  /** Of one that was left before its account was known: the account that its credentials have turned out to be of. */
   readonly principal_id: string | null;
   readonly state: 'anonymous' | 'linked' | 'unresolved';
   readonly current: boolean;
@@ -10,6 +11,7 @@ export interface IdentitySummary {
   readonly in_doubt: boolean;
   /** Milliseconds since the epoch. */
   readonly created_at: number;
+  /** Null when the anonymous id itself has never been joined to anybody. */
   readonly linked_at: number | null;
   readonly retired_at: number | null;
   /** What became of the alias that joins it to the account; null when none of ours is on record. */
@@ -22,15 +24,17 @@ export interface IdentitySummary {
 export function listIdentities(spool: Spool): IdentitySummary[] {
   const rows = spool
     .statement(
-      `SELECT anon_id, principal_id, created_at, linked_at, retired_at,
-         CASE WHEN principal_id IS NOT NULL AND verified = 1 THEN 'linked'
-           WHEN principal_id IS NULL AND fingerprint IS NULL THEN 'anonymous' ELSE 'unresolved' END AS state,
-         retired_at IS NULL AS current, principal_id IS NULL AND linked_at IS NOT NULL AS in_doubt,
+      `SELECT anon_id, coalesce(i.principal_id, f.principal_id) AS principal_id, created_at, linked_at, retired_at,
+         CASE WHEN f.principal_id IS NOT NULL OR (i.principal_id IS NOT NULL AND verified = 1) THEN 'linked'
+           WHEN i.principal_id IS NULL AND i.fingerprint IS NULL THEN 'anonymous' ELSE 'unresolved' END AS state,
+         retired_at IS NULL AS current, i.principal_id IS NULL AND linked_at IS NOT NULL AS in_doubt,
          (SELECT a.state FROM record AS a WHERE a.identity_id = i.id AND a.kind = 'alias' ORDER BY a.id DESC LIMIT 1)
            AS alias,
          (SELECT count(*) FROM record AS c WHERE c.identity_id = i.id AND c.kind = 'capture' AND c.state = 'pending')
            AS pending
-       FROM identity AS i ORDER BY i.id`,
+       FROM identity AS i LEFT JOIN account AS f
+         ON i.principal_id IS NULL AND linked_at IS NULL AND retired_at IS NOT NULL AND f.fingerprint = i.fingerprint
+       ORDER BY i.id`,
     )
     .all() as (Omit<IdentitySummary, 'current' | 'in_doubt'> & { current: number; in_doubt: number })[];
   return rows.map((row) => ({ ...row, current: row.current === 1, in_doubt: row.in_doubt === 1 }));

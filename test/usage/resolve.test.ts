@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { append } from '../../src/usage/append.ts';
 import type { FromMachine } from '../../src/usage/event.ts';
 import { currentIdentity } from '../../src/usage/identities.ts';
+import { listIdentities } from '../../src/usage/identity-list.ts';
 import { bindUnbound, type Whose } from '../../src/usage/resolve.ts';
 import { fingerprintOf, installationOf, openSpool, type Spool } from '../../src/usage/spool.ts';
 import { isAnythingDue } from '../../src/usage/wake.ts';
@@ -313,4 +314,21 @@ test('a flusher is at work for those events alone whose credentials it can see',
   assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [false, false, true]);
   m.now += DAY;
   assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [true, true, true]);
+});
+
+test('an identity that was left before its account was known is shown with it once it is', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  m.record('b');
+  const shown = (): unknown[] =>
+    listIdentities(m.spool).map(({ principal_id, state, linked_at }) => [principal_id, state, linked_at]);
+  assert.deepEqual(shown(), [
+    [null, 'unresolved', null],
+    [null, 'unresolved', null],
+  ]);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(shown(), [
+    ['account-a', 'linked', null],
+    [null, 'unresolved', null],
+  ]);
 });
