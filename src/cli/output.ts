@@ -18,8 +18,8 @@ export interface Output {
   line(text?: string): void;
   /** The result as one JSON document. */
   json(value: unknown): void;
-  /** A line of the result in the place of the last `lines` on the terminal. */
-  redraw(lines: number, text: string): void;
+  /** A line of the result in the place of the last `lines` on the terminal, or of all that it shows. */
+  redraw(lines: number | 'all', text: string): void;
   /** A line beside the result. */
   note(text: string): void;
   /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty, or any other output: removes it. */
@@ -64,12 +64,16 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
   return {
     line: (text = '') => write(stdout, text),
     json: (value) => write(stdout, escapeJson(JSON.stringify(value, null, 2))),
-    redraw: (lines, text) => write(stdout, text, lines === 0 ? '' : `\u001b[${lines}A\u001b[0J`),
+    redraw: (lines, text) => write(stdout, text, lines === 0 ? '' : upTo(lines)),
     note: (text) => write(stderr, text),
     progress,
     // A terminal that does not know its size says 0.
-    width: stdout.isTTY === true ? Math.max(NARROWEST, stdout.columns || 80) : null,
-    height: stdout.isTTY === true ? Math.max(LOWEST, stdout.rows || 24) : null,
+    get width() {
+      return stdout.isTTY === true ? Math.max(NARROWEST, stdout.columns || 80) : null;
+    },
+    get height() {
+      return stdout.isTTY === true ? Math.max(LOWEST, stdout.rows || 24) : null;
+    },
     stderrIsTerminal,
     get isOpen() {
       return isOpen;
@@ -92,6 +96,10 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
 const NARROWEST = 20;
 /** Nor of fewer rows. */
 const LOWEST = 3;
+
+function upTo(lines: number | 'all'): string {
+  return lines === 'all' ? '\u001b[2J\u001b[H' : `\u001b[${lines}A\u001b[0J`;
+}
 
 function drained(stream: Stream): Promise<void> {
   return new Promise((resolve) => {

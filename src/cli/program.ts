@@ -111,6 +111,7 @@ function buildProgram(): sade.Sade {
     if (words !== '') program.command(words);
     program.describe(groupHelp(words, group)).action(commandOf(words)?.load ?? noCommand);
     addOptions(program, group);
+    for (const example of group.examples ?? []) program.example(example);
   }
   for (const [words, command] of Object.entries(COMMANDS)) {
     program.command(`${words} ${command.usage}`.trim());

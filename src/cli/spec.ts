@@ -17,6 +17,7 @@ export interface CommandSpec extends Shape {
 export interface GroupSpec extends Shape {
   readonly positionals: null;
   readonly describe: readonly string[];
+  readonly examples?: readonly string[];
 }
 
 export const JSON_OUT: OptionSpec = { name: 'json', describe: 'Print the result as one JSON document' };

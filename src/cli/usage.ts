@@ -9,6 +9,13 @@ export const USAGE_GROUP: GroupSpec = {
   options: [JSON_OUT],
   positionals: null,
   describe: ['See and control the usage events that this program records. Alone: usage status.'],
+  examples: [
+    'usage',
+    'usage --json',
+    'usage list --state pending',
+    'usage preview -- secret list',
+    'usage disable',
+  ],
 };
 
 const VIEWS: Readonly<Record<string, CommandSpec>> = {

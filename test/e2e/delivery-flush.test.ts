@@ -34,7 +34,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     await posthog.down();
     const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
     assert.equal(exitCode, 1);
-    assert.match(stdout, /^Delivered 0, refused 0, left 3: PostHog did not take them/);
+    assert.match(stdout, /^Delivered 0, refused 0, left 3: `arcade usage status` says why/);
     await posthog.up();
     const json = await arcade(home, ['usage', 'flush', '--json'], { env });
     assert.deepEqual(JSON.parse(json.stdout), {

@@ -40,12 +40,13 @@ test('replaces its own report and nothing else', async (t) => {
   const home = sandbox(t);
   const path = await report(home);
   assert.equal((await arcade(home, ['usage', 'report'])).exitCode, 0);
-  writeFileSync(path, 'mine');
+  const mine = 'mine: content="arcade usage report"';
+  writeFileSync(path, mine);
   const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'report', '--json']);
   assert.equal(exitCode, 1);
   assert.match(stdout, /"code": "OUTPUT_FAILED"/);
   assert.match(stderr, /is there already and is not a report/);
-  assert.equal(readFileSync(path, 'utf8'), 'mine');
+  assert.equal(readFileSync(path, 'utf8'), mine);
 });
 
 test('what is no file is neither read nor replaced', { timeout: 60_000 }, async (t) => {

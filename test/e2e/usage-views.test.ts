@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import Database from 'better-sqlite3';
 import { arcade, startArcadeCli } from '../support/cli.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 import { ANON_ID, seedSpool } from '../support/seed.ts';
@@ -37,7 +39,10 @@ test('list filters by state, command, time and number, oldest first', async (t) 
   assert.deepEqual(await listed(home, '--since', '150m'), [10, 11, 12]);
   assert.deepEqual(await listed(home, '--since', '2d', '--limit', '2'), [11, 12]);
   assert.deepEqual(await listed(home, '--since', '2999-01-01'), []);
-  assert.deepEqual(await listed(home, '--command', `x' OR '1'='1`), []);
+  assert.deepEqual(
+    await listed(home, '--command', 'secret list'),
+    await listed(home, '--command', 'secret.list'),
+  );
 });
 
 test('list as a table is whole in a pipe, and ASCII where the locale has no more', async (t) => {
@@ -158,6 +163,9 @@ const WRONG: readonly [readonly string[], number, RegExp][] = [
   [['list', '--limit', '1e3'], 2, /--limit is a whole number/],
   [['list', '--since', 'yesterday'], 2, /--since is a time ago/],
   [['list', '--since', '2026-99-99'], 2, /--since is a time ago/],
+  [['list', '--since', '2026-02-30'], 2, /--since is a time ago/],
+  [['list', '--command', 'nope'], 2, /--command is a command that records usage/],
+  [['list', '--command', `x' OR '1'='1`], 2, /--command is a command that records usage/],
   [['stats', '--days', '91'], 2, /from 1 to 90/],
   [['stats', '--days', '-1'], 2, /from 1 to 90/],
   [['export', '--format', 'xml'], 2, /ndjson or csv/],
@@ -212,4 +220,15 @@ test('watch tells each change as one line of JSON, and ends with 130', async (t)
   const { exitCode, stderr } = await watching;
   assert.equal(exitCode, 130);
   assert.equal(stderr, '');
+});
+
+test('an id beyond all numbers ends a list as it ends', async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const db = new Database(join(home.directory, 'usage.db'));
+  db.exec('UPDATE record SET id = 9223372036854775807 WHERE id = 3');
+  db.close();
+  const { exitCode, stdout } = await arcade(home, ['usage', 'list', '--json']);
+  assert.equal(exitCode, 0);
+  assert.equal((JSON.parse(stdout) as { records: unknown[] }).records.length, 3);
 });

@@ -1,5 +1,5 @@
 /** `arcade usage export` */
-import { compactJson } from '../../cli/output.ts';
+import { compactJson, visible } from '../../cli/output.ts';
 import { usageError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/posthog.ts';
 import { eachRecordInFull, type RecordInFull } from '../../usage/inspect.ts';
@@ -78,10 +78,11 @@ function rowOf(
   };
 }
 
-/** RFC 4180; a cell that a spreadsheet would take for a formula is no formula in it. */
+/** Quoted by RFC 4180, without what a terminal would obey; a cell that a spreadsheet would take for a formula is no formula in it. */
 function csvCell(value: unknown): string {
   if (value === null || value === undefined) return '';
-  const text = typeof value === 'object' ? compactJson(value) : String(value);
+  const text =
+    typeof value === 'object' ? compactJson(value) : String(value).split('\n').map(visible).join('\n');
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

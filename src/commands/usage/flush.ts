@@ -53,6 +53,7 @@ async function drainNow(
     const before = readLedger(open);
     const startedAt = Date.now();
     let delivered = 0;
+    if (before.pending > 0) output.progress(progressLine(before, before, output.unicode));
     const outcome = await runFlusher({
       spool: open,
       destination: settings.destination,
@@ -129,7 +130,7 @@ function whyLeft({ pending, outcome }: Report): string {
   if (pending === 0) return '';
   const reasons: Record<RunOutcome, string> = {
     drained: 'it is not known yet whose they are',
-    'backing off': 'PostHog did not take them; see `arcade usage status`',
+    'backing off': '`arcade usage status` says why',
     'out of time': 'the time was up',
     'consent withdrawn': 'recording is off',
     locked: 'another flusher is at work',

@@ -34,7 +34,7 @@ export const run: Run = async (invocation) => {
   const isJson = options.json === true;
   const filter: Filter = {
     state: readState(options.state),
-    command: typeof options.command === 'string' ? options.command : null,
+    command: typeof options.command === 'string' ? readCommand(invocation, options.command) : null,
     since: readSince(options.since, now) ?? 0,
     limit: readPositive(options.limit, '--limit') ?? (isJson || output.width === null ? null : ON_A_SCREEN),
   };
@@ -149,4 +149,11 @@ function readState(option: string | true | undefined): RecordState | null {
   if (option === undefined) return null;
   if (option === 'pending' || option === 'quarantined' || option === 'delivered') return option;
   throw usageError('--state is one of pending, quarantined and delivered.');
+}
+
+/** As it is typed, or as it is recorded. */
+function readCommand({ understand }: Invocation, option: string): string {
+  const { event } = understand(option.trim().split(/[\s.]+/));
+  if (event !== null) return event;
+  throw usageError('--command is a command that records usage, such as `secret list`.');
 }

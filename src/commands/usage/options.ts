@@ -28,7 +28,13 @@ export function readSince(option: string | true | undefined, now: number): numbe
   const text = String(option).trim();
   const ago = /^(\d+(?:\.\d+)?)\s*([smhdw])$/i.exec(text);
   if (ago !== null) return now - Number(ago[1]) * (UNITS_MS[(ago[2] ?? '').toLowerCase()] ?? 0);
-  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  const at = isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(at)) return at;
   throw usageError('--since is a time ago such as 30m, 12h, 2d or 1w, or a date such as 2026-01-31.');
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March. */
+function isDay(text: string): boolean {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }

@@ -75,7 +75,7 @@ async function previewOf(invocation: Invocation, { command, parsed, code }: Aske
     succeeded: previewCapture(copy, settings, { ...around, failure: null }),
     failed: previewCapture(copy, settings, { ...around, failure: code ?? wrong ?? 'UNEXPECTED' }),
   }));
-  const login = command === 'login';
+  const login = command === 'login' && wrong === undefined;
   const { alias } = succeeded;
   return {
     command,
@@ -170,6 +170,8 @@ function readCode(option: string | true | undefined): ErrorCode | undefined {
   const guess = closest(code, Object.keys(RECORDED_MESSAGES));
   throw usageError(
     `There is no error_code '${option}'.`,
-    guess === undefined ? 'They are listed in docs/telemetry.md.' : `Did you mean ${guess}?`,
+    guess === undefined
+      ? `Known are ${Object.keys(RECORDED_MESSAGES).join(', ')}.`
+      : `Did you mean ${guess}?`,
   );
 }

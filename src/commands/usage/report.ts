@@ -78,7 +78,10 @@ async function tell({ settings }: Invocation, spool: Spool, { days, sender }: As
 function isFree(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return true;
-  return found.isFile() && readFileSync(path, 'utf8').includes('content="arcade usage report"');
+  return (
+    found.isFile() &&
+    /^<!doctype html>[\s\S]{0,500}content="arcade usage report"/.test(readFileSync(path, 'utf8'))
+  );
 }
 
 /** Only an earlier report is written over. Throws UserError. */

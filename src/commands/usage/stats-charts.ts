@@ -14,7 +14,7 @@ export function eventsADay({ perDay }: Stats, style: ChartStyle): string[] {
   const { paint, unicode, width } = style;
   const total = perDay.reduce((sum, day) => sum + day.succeeded + day.failed, 0);
   const failed = perDay.reduce((sum, day) => sum + day.failed, 0);
-  const told = `${counted(total, 'event')} in ${perDay.length} days, ${failed.toLocaleString('en')} failed`;
+  const told = `${counted(total, 'event')} in ${counted(perDay.length, 'day')}, ${failed.toLocaleString('en')} failed`;
   if (total === 0) return [paint.bold('Events a day'), '  none'];
   const title = heading('Events a day', told, style);
   if (perDay.length > DAYS_AS_LINES) return [...title, ...overTime(perDay.map(sumOf), style, endsOf(perDay))];

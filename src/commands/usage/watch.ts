@@ -30,7 +30,8 @@ export const run: Run = async (invocation) => {
   const live = output.width !== null && invocation.options.json !== true;
   const paint = await output.paint('stdout');
   let shown = '';
-  let drawn = 0;
+  let drawn: number | 'all' = 0;
+  let size = sizeOf(output);
   const mayLoseReader = isPipe(STDOUT);
   const look = openLook(invocation);
   for (let looks = 1; output.isOpen && !interrupted.aborted; looks += 1) {
@@ -38,10 +39,13 @@ export const run: Run = async (invocation) => {
     if (live) {
       const lines = fitRows(screen(invocation, seen, paint), output.height);
       const text = lines.join('\n');
-      if (text !== shown) {
+      // A terminal of another size has broken the lines of the last picture anew.
+      if (drawn !== 0 && sizeOf(output) !== size) drawn = 'all';
+      if (text !== shown || drawn === 'all') {
         // Up to where the last picture began, and erase what follows.
         output.redraw(drawn, text);
         drawn = lines.length;
+        size = sizeOf(output);
         shown = text;
       }
     } else {
@@ -55,6 +59,10 @@ export const run: Run = async (invocation) => {
   }
   return undefined;
 };
+
+function sizeOf({ width, height }: Invocation['output']): string {
+  return `${width} ${height}`;
+}
 
 /** A picture that is higher than the terminal could not be drawn over: the blank lines go first, then the last ones. */
 function fitRows(lines: readonly string[], height: number | null): readonly string[] {
