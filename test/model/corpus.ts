@@ -239,4 +239,13 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'usage.json', becomes: 'an earlier one' },
     { do: 'login', as: { who: 'B', via: 'oauth' }, known: true, tracked: true },
   ],
+  'an alias that was lost with the database, and its account again after another one': [
+    { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
+    { do: 'lose usage.db' },
+    { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
+    { do: 'remove' },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'login', as: { who: 'B', via: 'oauth' }, known: true, tracked: true },
+    { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
+  ],
 };

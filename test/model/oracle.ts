@@ -21,6 +21,8 @@ export function createOracle() {
   let ours: { text: string; shared: SharedFile | null } = { text: '', shared: null };
   /** Which anon_ids are to be joined to whom, whatever was recorded under them. */
   const joins = new Map<string, Who>();
+  /** Their aliases may have waited in a database that is gone; usage.json says that they are joined. */
+  const orphaned = new Set<string>();
   /** What a killed process left in usage.json, and what had been there. */
   const undone = new Map<string, string>();
 
@@ -128,7 +130,8 @@ export function createOracle() {
       if (!doubtful && (stretch === before.stretch) !== (anonId === ours.shared?.anonId)) {
         violations.push(`event ${label}: the anon_id ${stretch === before.stretch ? 'changed' : 'stayed'}`);
       }
-      if (!stretch.vague && stretch.account !== null && anonId !== null) joins.set(anonId, stretch.account);
+      if (!stretch.vague && stretch.account !== null && anonId !== null && !orphaned.has(anonId))
+        joins.set(anonId, stretch.account);
     },
 
     /** The person began anew; usage.json said `text` right before. */
@@ -210,6 +213,7 @@ export function createOracle() {
     lostDatabase(): void {
       whose.clear();
       retired.clear();
+      for (const anonId of joins.keys()) orphaned.add(anonId);
       joins.clear();
       linkedAs.clear();
       for (const event of events) {
