@@ -18,8 +18,8 @@ const STAND_IN = {
   /** The first moment of 1970. */
   at: 0,
   seconds: 0,
-  /** Whose the login is that succeeds. */
-  account: 'the account that logs in',
+  /** Whose the login is that succeeds; in the form of an id, or it would be taken for none. */
+  account: 'the-account-that-logs-in',
 } as const;
 
 export interface Previewed {

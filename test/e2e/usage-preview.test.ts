@@ -151,7 +151,8 @@ test('a login is previewed with the alias that is recorded beside it, and both a
   const { exitCode, stderr } = await logIn(home, server, user, [], { env });
   assert.equal(exitCode, 0, stderr);
   const [alias, login] = (await spooled(place)).slice(-2);
-  assert.ok(alias !== undefined && login !== undefined && shown.succeeded !== null && shown.alias !== null);
+  assert.ok(alias !== undefined && login !== undefined, 'both are recorded');
+  assert.ok(shown.succeeded !== null && shown.alias !== null, 'both are previewed');
   const { org_id, project_id, ...properties } = login.properties;
   assert.deepEqual([org_id, project_id], [contextOf(user)?.org_id, contextOf(user)?.project_id]);
   const mine = { ...shown.succeeded, distinct_id: user.account_id };
