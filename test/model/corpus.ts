@@ -248,4 +248,12 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'login', as: { who: 'B', via: 'oauth' }, known: true, tracked: true },
     { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
   ],
+  'nothing is left of the past, and the credentials cannot be read': [
+    { do: 'login', as: { who: 'A', via: 'key 2' }, known: true, tracked: true },
+    { do: 'usage.json', becomes: 'garbage' },
+    { do: 'lose usage.db' },
+    { do: 'corrupt' },
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
+  ],
 };

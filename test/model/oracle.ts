@@ -23,6 +23,7 @@ export function createOracle() {
   const joins = new Map<string, Who>();
   /** Their aliases may have waited in a database that is gone; usage.json says that they are joined. */
   const orphaned = new Set<string>();
+  let isLost = false;
   /** What a killed process left in usage.json, and what had been there. */
   const undone = new Map<string, string>();
 
@@ -63,6 +64,9 @@ export function createOracle() {
   }
 
   function see(login: Login | null | undefined, text: string): void {
+    // Without a database and without a usage.json that can be understood there is nothing to go on with.
+    if (isLost && understood(text) === null) begin(null, null);
+    isLost = false;
     const before = stretch.credentials;
     const wasTheirs = login !== null && login !== undefined && isTheirs(login);
     const news = follow(text);
@@ -211,6 +215,7 @@ export function createOracle() {
 
     /** The database is gone, and what it alone knew. */
     lostDatabase(): void {
+      isLost = true;
       whose.clear();
       retired.clear();
       for (const anonId of joins.keys()) orphaned.add(anonId);
