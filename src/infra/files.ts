@@ -18,6 +18,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
 
 const LEFT_AFTER_MS = 60_000;
@@ -129,6 +130,20 @@ export function syncFile(path: string): void {
     }
   } catch {
     return; // It is gone, or the disk fails: nothing that the caller could mend.
+  }
+}
+
+/** The same, while this process goes on with something else. Never rejects. */
+export async function syncFileMeanwhile(path: string): Promise<void> {
+  try {
+    const file = await open(path, 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return;
   }
 }
 

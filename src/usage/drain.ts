@@ -51,7 +51,7 @@ async function sendAliases(sending: Sending): Promise<Stop> {
   for (;;) {
     const alias = nextAlias(sending.spool, after);
     if (alias === undefined) return undefined;
-    sending.spool.sync();
+    await sending.spool.syncMeanwhile();
     const stop = await send(sending, [alias]);
     if (stop !== undefined) return stop;
     after = alias.id;
@@ -70,7 +70,7 @@ async function sendCaptures(sending: Sending): Promise<Stop> {
   const next = async (): Promise<PendingRecord[]> => {
     const batch = await sending.persist(() => sealCaptures(sending.spool, after, limits));
     after = batch.at(-1)?.id ?? after;
-    if (batch.length > 0) sending.spool.sync();
+    if (batch.length > 0) await sending.spool.syncMeanwhile();
     return batch;
   };
   const first = await next();

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase, type Sqlite } from '../infra/database.ts';
-import { makePrivateDirectory, syncFile } from '../infra/files.ts';
+import { makePrivateDirectory, syncFile, syncFileMeanwhile } from '../infra/files.ts';
 import { type Patience, transact } from '../infra/patience.ts';
 import { pause } from '../infra/pause.ts';
 import { LIMITS } from '../settings.ts';
@@ -29,6 +29,8 @@ export interface Spool {
   makeDurable(): void;
   /** What has been committed so far survives a power cut. Outside a transaction, so that nobody waits for it. */
   sync(): void;
+  /** The same, while this process goes on with something else. */
+  syncMeanwhile(): Promise<void>;
   /** How long a statement may wait for another process from here on. */
   waitForLock(ms: number): void;
   /** From here on all transactions together, and what opening took, wait 500 ms at most for other processes. */
@@ -108,6 +110,7 @@ export function spoolOf(
     },
     makeDurable: () => void db.pragma('synchronous = FULL'),
     sync: () => syncFile(`${spoolFile(directory)}-wal`),
+    syncMeanwhile: () => syncFileMeanwhile(`${spoolFile(directory)}-wal`),
     waitForLock: (ms) => void db.pragma(`busy_timeout = ${Math.max(0, Math.round(ms))}`),
     dataVersion: () => db.pragma('data_version', { simple: true }) as number,
     pragma: (text) => db.pragma(text),

@@ -134,9 +134,9 @@ test('nothing is sent that a power cut could still undo', async (t) => {
   queue.add(3, 'ana');
   queue.addAlias('ana', 'anon-1');
   let onTheDisk = 0;
-  const sync = (): void => {
+  const syncMeanwhile = async (): Promise<void> => {
     onTheDisk = statSync(`${path}-wal`).size;
-    queue.spool.sync();
+    await queue.spool.syncMeanwhile();
   };
   /** What is left of the records after a power cut at this moment. */
   const afterPowerCut = (): { kind: string; distinct_id: string; sealed: number }[] => {
@@ -156,7 +156,7 @@ test('nothing is sent that a power cut could still undo', async (t) => {
     if (left.length === 1) queue.addAlias('ben', 'anon-2');
     return ACCEPTED;
   };
-  assert.equal(await queue.flush(answer, { spool: { ...queue.spool, sync } }), 'drained');
+  assert.equal(await queue.flush(answer, { spool: { ...queue.spool, syncMeanwhile } }), 'drained');
   const ids = (records: (typeof left)[number] | undefined): string[] | undefined =>
     records?.map(({ kind, distinct_id, sealed }) => `${kind} ${distinct_id} ${sealed}`);
   assert.ok(ids(left[1])?.includes('alias ben 0'));
