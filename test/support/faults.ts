@@ -47,15 +47,20 @@ const noCompiler =
   execaSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'], { reject: false }).exitCode !== 0 &&
   'there is no C compiler to make a dying disk with';
 
-let template: Sandbox | undefined;
+/** Made by the first who needs it; the others wait for it. */
+let template: Promise<Sandbox> | undefined;
+
+async function makeTemplate(): Promise<Sandbox> {
+  const made = openSandbox();
+  await arcade(made, ['secret', 'list']);
+  return made;
+}
 
 /** A spool that has recorded something already. */
 async function used(home: Sandbox): Promise<void> {
-  if (template === undefined) {
-    template = openSandbox();
-    await arcade(template, ['secret', 'list']);
-  }
-  cpSync(template.directory, home.directory, { recursive: true, preserveTimestamps: true });
+  template ??= makeTemplate();
+  const { directory } = await template;
+  cpSync(directory, home.directory, { recursive: true, preserveTimestamps: true });
 }
 
 const db = (home: Sandbox): string => join(home.directory, 'usage.db');
