@@ -10,7 +10,7 @@ import { keptAny, recorded, withoutNotice } from '../support/recorded.ts';
 import { until } from '../support/until.ts';
 
 const TRACKED = { ARCADE_USAGE_TRACKING: undefined };
-const HIDDEN = ['hidden', 'SECRET_KEY', 'user%40', '127.0.0.1', 'localhost', 'xxxx'];
+const HIDDEN = ['hidden', 'SECRET_KEY', 'user%40', '127.0.0.1', 'localhost', 'faraway'];
 const SET = ['secret', 'set', 'SECRET_KEY=hidden'];
 const LIST = ['secret', 'list'];
 const UNSET = ['secret', 'unset', 'SECRET_KEY'];
@@ -78,7 +78,7 @@ describe('a failure', { concurrency: 4 }, () => {
     await failsAs(t, [
       [[...LIST, '--host', '127.0.0.1', '--port', '1'], 'CONNECTION_REFUSED', 1],
       // A label this long is refused without asking anybody.
-      [[...SET, '--host', 'x'.repeat(64)], 'DNS_FAILED', 1],
+      [[...SET, '--host', 'faraway'.repeat(10)], 'DNS_FAILED', 1],
     ]);
   });
 

@@ -78,7 +78,10 @@ function rowOf(
   };
 }
 
-/** Quoted by RFC 4180, without what a terminal would obey; a cell that a spreadsheet would take for a formula is no formula in it. */
+/**
+ * Quoted by RFC 4180, without what a terminal would obey; a cell that a spreadsheet would take for a formula is
+ * no formula in it.
+ */
 function csvCell(value: unknown): string {
   if (value === null || value === undefined) return '';
   const text =
