@@ -5,18 +5,13 @@ import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
-const { metafile, outputFiles } = await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: ['bin/arcade.ts', 'bin/flusher.ts'],
   outdir: dist,
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  // The one package with native code stays a package; the others are few enough to travel inside.
-  external: ['better-sqlite3'],
-  chunkNames: 'chunks/[name]-[hash]',
   legalComments: 'linked',
   minifySyntax: true,
   minifyWhitespace: true,
@@ -28,14 +23,38 @@ const { metafile, outputFiles } = await build({
   banner: { js: 'import{createRequire as $r}from"node:module";const require=$r(import.meta.url);' },
   logLevel: 'warning',
   write: false,
-});
+};
+
+// Every command that is recorded reads the recorder. Split up with the rest it would be a dozen files and
+// better-sqlite3 a dozen more, which take longer to read than an event takes to record. better-sqlite3 is one file
+// for all programs, for its errors are told by their class; the native code stays in its package.
+const FILES_OF_THEIR_OWN = { recorder: /\/usage\/recorder\.ts$/, 'better-sqlite3': /^better-sqlite3$/ };
+const beside = {
+  name: 'beside',
+  setup({ onResolve }) {
+    for (const [name, filter] of Object.entries(FILES_OF_THEIR_OWN))
+      onResolve({ filter }, ({ kind }) =>
+        kind === 'entry-point' ? undefined : { path: `./${name}.js`, external: true },
+      );
+  },
+};
+const bundle = (entryPoints, options) => build({ ...common, entryPoints, plugins: [beside], ...options });
+const built = await Promise.all([
+  bundle(['bin/arcade.ts', 'bin/flusher.ts'], { splitting: true }),
+  bundle({ recorder: 'src/usage/recorder.ts' }),
+  // `bindings` searches for the addon; ours is named.
+  bundle({ 'better-sqlite3': 'better-sqlite3' }, { external: ['bindings'] }),
+]);
+const inputs = Object.assign({}, ...built.map(({ metafile }) => metafile.inputs));
+const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.outputs));
+
 // Only now: a build that fails leaves the last good one in place.
 rmSync(dist, { recursive: true, force: true });
-mkdirSync(join(dist, 'chunks'), { recursive: true });
-for (const { path, contents } of outputFiles) writeFileSync(path, contents);
+mkdirSync(dist, { recursive: true });
+for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles)) writeFileSync(path, contents);
 chmodSync(join(dist, 'arcade.js'), 0o755);
-writeFileSync(join(dist, 'meta.json'), JSON.stringify(metafile));
-writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(metafile.inputs)));
+writeFileSync(join(dist, 'meta.json'), JSON.stringify({ inputs, outputs }));
+writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(inputs)));
 
 // The bundle carries other people's work: their names and terms go with it.
 function licences(inputs) {

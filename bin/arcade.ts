@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
+import { flushed } from '../src/cli/pipes.ts';
 import { main } from '../src/main.ts';
 
 const here = fileURLToPath(import.meta.url);
@@ -36,10 +37,11 @@ const ending = await main({
   monotonic,
   startedAt: monotonic() - process.uptime(),
 });
+if (!ending.atOnce) await flushed(process.stdout, process.stderr);
 // Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
 if (!terminals.every((stream) => isatty(stream))) {
   process.removeAllListeners('SIGHUP');
   process.kill(process.pid, 'SIGHUP');
 }
-process.exitCode = ending.exitCode;
-if (ending.atOnce) process.exit();
+// At once: by itself Node would close what the recorder has left open on its way out.
+process.exit(ending.exitCode);

@@ -1,5 +1,5 @@
 /** Opens a SQLite database for a program that many processes run at once, and brings its schema up to date. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
@@ -157,8 +157,7 @@ function versionOf(db: Sqlite.Database): number {
 }
 
 /** Naming the addon spares better-sqlite3 its search through a dozen folders, a few ms at every start. */
-function nativeBinding(): { nativeBinding?: string } {
+function nativeBinding(): { nativeBinding: string } {
   const root = dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json'));
-  const addon = join(root, 'build', 'Release', 'better_sqlite3.node');
-  return existsSync(addon) ? { nativeBinding: addon } : {};
+  return { nativeBinding: join(root, 'build', 'Release', 'better_sqlite3.node') };
 }

@@ -47,10 +47,13 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
           record(sound, execution, who, settings),
         ),
       );
-      attempt(debug, () => {
-        spool.close();
-        return true;
-      });
+      // Closing it makes SQLite move its log into the database and wait for the disk. The flusher does that too.
+      if (!woken) {
+        attempt(debug, () => {
+          spool.close();
+          return true;
+        });
+      }
       return woken;
     },
   };

@@ -45,7 +45,9 @@ function isDealtWith(spool: Spool, name: string): boolean {
   }
   try {
     spool.transaction(() => {
-      if (!isWithdrawn(spool)) carryOver(db, spool);
+      if (isWithdrawn(spool) || installationOf(spool).salvaged === name) return;
+      carryOver(db, spool);
+      spool.statement('UPDATE installation SET salvaged = ?').run(name);
     });
     return true;
   } catch (error) {

@@ -57,6 +57,8 @@ export interface Installation {
   readonly resolve_since: number;
   readonly resolve_until: number;
   readonly resolve_streak: number;
+  /** The file that was carried over last; see `salvage.ts`. */
+  readonly salvaged: string | null;
 }
 
 export const spoolFile = (directory: string): string => join(directory, 'usage.db');

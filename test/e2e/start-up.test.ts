@@ -39,6 +39,7 @@ function packagesAtStart(entry: string): Set<string> {
     for (const { path: next, kind, external } of output.imports) {
       if (kind !== 'import-statement') continue;
       if (external !== true) visit(next);
+      else if (next.startsWith('./')) visit(join('dist', next));
       else if (!next.startsWith('node:')) packages.add(next);
     }
   };

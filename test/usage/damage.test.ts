@@ -203,6 +203,27 @@ test('one record that cannot be one is counted as lost, and its neighbours are c
   assert.deepEqual(setAside(home), ['usage.db.salvaged-1600000000000']);
 });
 
+test('what was carried over is not counted again when the flusher was killed before it could say so', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  fill(home, 4);
+  const db = new Database(join(home.directory, 'usage.db'));
+  db.exec("UPDATE ledger SET value = value + 3 WHERE name IN ('recorded', 'delivered')");
+  db.pragma('ignore_check_constraints = ON');
+  db.exec('UPDATE record SET personless = 9 WHERE id = 2');
+  db.close();
+  const spool = replaced(t, home);
+  salvage(spool);
+  const once = readLedger(spool);
+  assert.deepEqual([once.recorded, once.delivered, once.pending, once.dropped], [8, 3, 4, { damaged: 1 }]);
+  const [kept = ''] = setAside(home);
+  // As the kill leaves it: committed, and not yet renamed.
+  renameSync(join(home.directory, kept), join(home.directory, kept.replace('salvaged', 'damaged')));
+  salvage(spool);
+  assert.deepEqual(readLedger(spool), once);
+  assert.deepEqual(setAside(home), [kept]);
+});
+
 test('what was set aside waits while another process holds the new database', async (t) => {
   const home = sandbox(t);
   await record(home);
