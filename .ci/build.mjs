@@ -51,7 +51,8 @@ const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.output
 // Only now: a build that fails leaves the last good one in place.
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
-for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles)) writeFileSync(path, contents);
+for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles))
+  writeFileSync(path, contents);
 chmodSync(join(dist, 'arcade.js'), 0o755);
 writeFileSync(join(dist, 'meta.json'), JSON.stringify({ inputs, outputs }));
 writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(inputs)));

@@ -1,26 +1,11 @@
 /** Cells of a row: brought to the widths of their columns, and made safe to print. */
 import { visible } from './output.ts';
+import { isPlain, type Measure, PLAIN_MEASURE } from './plain-text.ts';
 
-/** How text is measured; what is not plain needs more to know than is loaded for every table. */
-export interface Measure {
-  /** Columns that a text takes on a terminal. */
-  widthOf(text: string): number;
-  /** The longest beginning of a text that takes no more than `room` columns. */
-  head(text: string, room: number): string;
+/** The simplest measure that is right for all of these texts. */
+export async function measureOf(texts: readonly string[]): Promise<Measure> {
+  return texts.every(isPlain) ? PLAIN_MEASURE : (await import('./any-text.ts')).MEASURE;
 }
-
-/** ASCII, and the program's own marks, one column each. */
-const PLAIN_TEXT = /^[ -~…●○✗]*$/;
-
-/** Whether PLAIN_MEASURE is right for a text. */
-export function isPlain(text: string): boolean {
-  return PLAIN_TEXT.test(text);
-}
-
-export const PLAIN_MEASURE: Measure = {
-  widthOf: (text) => text.length,
-  head: (text, room) => text.slice(0, room),
-};
 
 const GAP = '  ';
 

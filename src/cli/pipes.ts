@@ -3,7 +3,9 @@ import { UserError } from '../errors.ts';
 
 /** Resolves once all that was written has gone out, or cannot. */
 export async function flushed(...streams: readonly NodeJS.WritableStream[]): Promise<void> {
-  await Promise.all(streams.map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))));
+  await Promise.all(
+    streams.map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))),
+  );
 }
 
 type Emitter = Pick<NodeJS.EventEmitter, 'on'>;

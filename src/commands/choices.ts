@@ -23,7 +23,7 @@ export async function printChoices(
     id === active ? 'yes' : '',
   ]);
   output.line(paint.bold(title));
-  for (const line of tableLines(['Name', 'ID', 'Default', 'Active'], rows, {
+  for (const line of await tableLines(['Name', 'ID', 'Default', 'Active'], rows, {
     width: output.width,
     unicode: output.unicode,
     paint,

@@ -21,22 +21,22 @@ const NASTY = [
   ['K'.repeat(300), 'D'.repeat(300), ''],
 ];
 
-test('a table that is piped is whole', () => {
-  const lines = table(NASTY, null);
+test('a table that is piped is whole', async () => {
+  const lines = await table(NASTY, null);
   assert.equal(lines.length, NASTY.length + 1);
   assert.ok(lines.at(-1)?.includes('K'.repeat(300)) && lines.at(-1)?.includes('D'.repeat(300)));
   assert.ok(!lines.join('').includes('…'));
 });
 
 for (const width of [20, 24, 30, 40, 60, 80, 200, 700]) {
-  test(`a table fits ${width} columns`, () => {
-    const lines = table(NASTY, width);
+  test(`a table fits ${width} columns`, async () => {
+    const lines = await table(NASTY, width);
     for (const line of lines) assert.ok(stringWidth(line) <= width, line);
   });
 }
 
-test('on a very narrow terminal each row is lines of their own, without its empty cells', () => {
-  const lines = table(
+test('on a very narrow terminal each row is lines of their own, without its empty cells', async () => {
+  const lines = await table(
     [
       ['KEY', '', 'now'],
       ['OTHER', 'of more than fits', 'now'],
@@ -53,8 +53,8 @@ test('on a very narrow terminal each row is lines of their own, without its empt
   ]);
 });
 
-test('columns begin at the same place in every row', () => {
-  const [heading = '', ...rows] = table(NASTY.slice(0, 6), null);
+test('columns begin at the same place in every row', async () => {
+  const [heading = '', ...rows] = await table(NASTY.slice(0, 6), null);
   const at = stringWidth(heading.slice(0, heading.indexOf('Description')));
   for (const [i, row] of rows.entries()) {
     const before = row.slice(0, row.indexOf(['plain', '説明', 'e\u0301', 'bidi', 'line', 'soft'][i] ?? ''));
@@ -62,8 +62,8 @@ test('columns begin at the same place in every row', () => {
   }
 });
 
-test('what a terminal would obey, or nobody could see, is shown', () => {
-  const text = table(NASTY, null).join('\n');
+test('what a terminal would obey, or nobody could see, is shown', async () => {
+  const text = (await table(NASTY, null)).join('\n');
   for (const shown of [
     '\\u{202e}evil\\u{202c}',
     '\\e[31mred\\e[0m',
@@ -81,16 +81,16 @@ test('what a terminal would obey, or nobody could see, is shown', () => {
   assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\u202a-\u202e]/u);
 });
 
-test('the widest columns give way, to the same width', () => {
-  const [, row] = table([['short', 'd'.repeat(100), 'c'.repeat(100)]], 45);
+test('the widest columns give way, to the same width', async () => {
+  const [, row] = await table([['short', 'd'.repeat(100), 'c'.repeat(100)]], 45);
   assert.equal(row, `short  ${'d'.repeat(17)}…  ${'c'.repeat(17)}…`);
 });
 
-test('what is cut is cut between characters', () => {
-  const [, row = ''] = table([['👩‍👩‍👧‍👦'.repeat(30), 'd', 'c']], 40);
+test('what is cut is cut between characters', async () => {
+  const [, row = ''] = await table([['👩‍👩‍👧‍👦'.repeat(30), 'd', 'c']], 40);
   assert.match(row, /^(?:👩‍👩‍👧‍👦)+… +d +c$/u);
 });
 
-test('a table of very many rows is no trouble', () => {
-  assert.equal(table(Array(200_000).fill(['a', 'b', 'c']), 80).length, 200_001);
+test('a table of very many rows is no trouble', async () => {
+  assert.equal((await table(Array(200_000).fill(['a', 'b', 'c']), 80)).length, 200_001);
 });

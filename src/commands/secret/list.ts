@@ -34,6 +34,10 @@ export const run: Run = async (invocation) => {
   ]);
   output.line(paint.bold('Tool Secrets'));
   const headings = ['Key', 'Type', 'Description', 'Last Accessed', 'Created At'];
-  for (const line of tableLines(headings, rows, { width: output.width, unicode: output.unicode, paint }))
+  for (const line of await tableLines(headings, rows, {
+    width: output.width,
+    unicode: output.unicode,
+    paint,
+  }))
     output.line(line);
 };

@@ -30,7 +30,11 @@ export const run: Run = async (invocation) => {
   ]);
   const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Waiting'];
   const paint = await output.paint('stdout');
-  for (const line of tableLines(headings, rows, { width: output.width, unicode: output.unicode, paint }))
+  for (const line of await tableLines(headings, rows, {
+    width: output.width,
+    unicode: output.unicode,
+    paint,
+  }))
     output.line(line);
   return undefined;
 };

@@ -1,13 +1,5 @@
 /** `arcade usage list` */
-import {
-  type Column,
-  fitColumns,
-  isPlain,
-  PLAIN_MEASURE,
-  type RowLayout,
-  rowLine,
-  safeCell,
-} from '../../cli/cells.ts';
+import { type Column, fitColumns, measureOf, type RowLayout, rowLine, safeCell } from '../../cli/cells.ts';
 import { escapeJson, type Paint } from '../../cli/output.ts';
 import { usageError } from '../../errors.ts';
 import type { RecordState, RecordSummary } from '../../usage/inspect.ts';
@@ -103,8 +95,7 @@ async function layoutOf(alike: readonly Alike[], { output, now }: Showing): Prom
   const extremes = alike.flatMap((group) =>
     [group.oldest, group.newest].map((recorded_at) => cellsOf({ ...group, recorded_at }, now, unicode)),
   );
-  const plain = extremes.every((row) => row.every(isPlain));
-  const measure = plain ? PLAIN_MEASURE : (await import('../../cli/table.ts')).MEASURE;
+  const measure = await measureOf(extremes.flat());
   const columns = HEADINGS.map((heading, i): Column => {
     const cells = extremes.map((row) => measure.widthOf(row[i] ?? ''));
     const empty = i >= STATE && Math.max(...cells) === 0;
