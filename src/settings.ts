@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 /** Limits that no one sets; those of the flusher's life are in `FLUSHER`. */
 export const LIMITS = {
   /** How long a command may wait for the spool while somebody else writes; with all else it is half a second. */
-  lockWaitMs: 470,
+  lockWaitMs: 440,
   connectMs: 5_000,
   /** All tries of one request to Arcade together. */
   requestMs: 30_000,
