@@ -2,13 +2,12 @@
  * What telemetry costs a command: `arcade secret list` against an engine that answers after 50 ms, tracked and
  * untracked in turn, as ratios of one run. Absolute times are this machine's; the ratios are the result.
  */
-import { rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { contextOf } from '../support/arcade/accounts.ts';
 import { startArcade } from '../support/arcade.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { startPostHog } from '../support/posthog.ts';
-import { openSandbox } from '../support/sandbox.ts';
+import { openSandbox, removeHome } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
 import { type Case, inTurn, median, type Sample } from './measure.ts';
 import { benchViews } from './views.ts';
@@ -60,7 +59,7 @@ try {
   await benchViews(ROUNDS);
 } finally {
   await Promise.all([server.close(), posthog.close()]);
-  rmSync(home.home, { recursive: true, force: true });
+  await removeHome(home);
 }
 
 function report(samples: ReadonlyMap<string, readonly Sample[]>): void {

@@ -2,12 +2,11 @@
  * Five hundred real commands as fast as this machine runs them, with PostHog there and with PostHog gone: how many
  * flushers they start, how many live at once, how many are left. `node --import tsx test/bench/burst.ts`
  */
-import { rmSync } from 'node:fs';
 import limit from 'p-limit';
 import { arcade } from '../support/cli.ts';
 import { accountOf, flushersOf, watchFlushers } from '../support/flusher.ts';
 import { startPostHog } from '../support/posthog.ts';
-import { openSandbox } from '../support/sandbox.ts';
+import { openSandbox, removeHome } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
 
 const COMMANDS = Number(process.env.BURST_COMMANDS ?? 500);
@@ -32,7 +31,7 @@ async function burst(isUp: boolean): Promise<boolean> {
   const { recorded, delivered, pending } = accountOf(home);
   const distinct = new Set(posthog.stored().map(({ uuid }) => uuid)).size;
   await posthog.close();
-  rmSync(home.home, { recursive: true, force: true });
+  await removeHome(home);
   console.log(
     `${COMMANDS} commands with PostHog ${isUp ? 'there' : 'gone'} in ${(ms / 1000).toFixed(1)} s: ${recorded} recorded, ` +
       `${delivered} delivered (${distinct} distinct at PostHog), ${pending} waiting; ` +

@@ -29,7 +29,7 @@ async function tryBigQueue(): Promise<void> {
   const queue = openBigQueue(MANY);
   const tried: Verdict[] = [];
   for (let done = 0; done < TRIES; done += 1) tried.push(await queue.drain(BIG_QUEUE_DELAY_MS));
-  queue.remove();
+  await queue.remove();
   verdicts.set(`queue of ${MANY.toLocaleString('en')}`, tried);
 }
 

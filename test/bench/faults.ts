@@ -3,12 +3,11 @@
  * fresh home with that fault. `secret list` waits 50 ms for its engine, which hides much; `secret set =` waits for
  * nothing. Prints a table in Markdown.
  */
-import { rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { execa } from 'execa';
 import { startArcade } from '../support/arcade.ts';
 import { FAULTS, type Fault, faulty, withoutFault } from '../support/faults.ts';
-import { openSandbox } from '../support/sandbox.ts';
+import { openSandbox, removeHome } from '../support/sandbox.ts';
 import { median } from './measure.ts';
 
 /** Unless a fault says otherwise. */
@@ -82,7 +81,7 @@ async function once(
   const options = { env: command.env, extendEnv: false, reject: false, stdin: 'ignore' } as const;
   const { exitCode, stdout, stderr } = await execa(command.file, command.args, options);
   await end?.();
-  rmSync(home.home, { recursive: true, force: true });
+  await removeHome(home);
   const [, shown = '', from, to] = /^([\s\S]*)\n([\d.]+) ([\d.]+)$/.exec(stderr) ?? [];
   const notice = /^Arcade collects CLI usage data .*\n/m;
   return {

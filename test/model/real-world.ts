@@ -7,7 +7,7 @@ import { contextOf } from '../support/arcade/accounts.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { shuffle } from '../support/posthog/order.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
-import { openSandbox, type Sandbox } from '../support/sandbox.ts';
+import { openSandbox, removeHome, type Sandbox } from '../support/sandbox.ts';
 import type { Machine } from './python.ts';
 import { openRealSink, type RealSink } from './real-sink.ts';
 import type { Login, Step } from './steps.ts';
@@ -61,7 +61,7 @@ export async function openRealWorld(seed: number): Promise<RealWorld> {
     rows,
     async close() {
       await Promise.all([arcade.close(), posthog.close()]);
-      rmSync(home.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      await removeHome(home);
     },
   };
 }

@@ -1,15 +1,14 @@
 /** A queue far beyond any bound, for the flusher that meets it. */
-import { rmSync } from 'node:fs';
 import type { Verdict } from './deadlines.ts';
 import { accountOf, startFlusher } from './flusher.ts';
 import { startPostHog } from './posthog.ts';
 import { fillSpool } from './queue.ts';
-import { openSandbox } from './sandbox.ts';
+import { openSandbox, removeHome } from './sandbox.ts';
 
 interface BigQueue {
   /** Fills it up again and runs one flusher against a PostHog that takes `delayMs` for each answer. */
   drain(delayMs: number): Promise<Verdict & { readonly delivered: number }>;
-  remove(): void;
+  remove(): Promise<void>;
 }
 
 /** Fills a spool with `records`, its bound raised above them. */
@@ -40,6 +39,6 @@ export function openBigQueue(records: number): BigQueue {
         duplicates: stored.length - distinct,
       };
     },
-    remove: () => rmSync(home.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
+    remove: () => removeHome(home),
   };
 }

@@ -1,7 +1,7 @@
 /** Everything that can hold a flusher up, each ready to be tried: by the tests once, by the table many times. */
 
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { openSpool } from '../../src/usage/spool.ts';
@@ -17,7 +17,7 @@ import {
 import type { Fault } from './posthog/faults.ts';
 import { type PostHog, startPostHog } from './posthog.ts';
 import { fillSpool, MIGRATIONS } from './queue.ts';
-import { openSandbox, type Sandbox } from './sandbox.ts';
+import { openSandbox, removeHome, type Sandbox } from './sandbox.ts';
 import { until } from './until.ts';
 
 interface Place {
@@ -159,7 +159,7 @@ export async function tryObstacle(obstacle: Obstacle, records: number): Promise<
     };
   } finally {
     await Promise.all([posthog.close(), silent.close()]);
-    rmSync(home.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    await removeHome(home);
   }
 }
 

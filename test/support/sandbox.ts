@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { until } from './until.ts';
 
 export interface Sandbox {
   readonly home: string;
@@ -30,11 +31,25 @@ interface TokenLogin {
 /** Makes a sandbox that goes when the test does. */
 export function sandbox(t: TestContext): Sandbox {
   const made = openSandbox();
-  t.after(() => rmSync(made.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+  t.after(() => removeHome(made));
   return made;
 }
 
-/** Makes a sandbox that its caller removes. */
+/** Removes a sandbox; a flusher that is just ending may still put a file into it meanwhile. */
+export async function removeHome({ home }: Sandbox): Promise<void> {
+  const isRemoved = (): boolean => {
+    try {
+      rmSync(home, { recursive: true, force: true });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+      return false;
+    }
+  };
+  await until(isRemoved, { what: `${home} to stay empty` });
+}
+
+/** Makes a sandbox that its caller removes with `removeHome`. */
 export function openSandbox(): Sandbox {
   const home = mkdtempSync(join(tmpdir(), 'arcade-'));
   const directory = join(home, '.arcade');

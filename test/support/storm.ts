@@ -1,6 +1,5 @@
 /** Many writers and their flushers at once, killed at random: what PostHog has in the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { openSpool } from '../../src/usage/spool.ts';
@@ -8,7 +7,7 @@ import { arcade } from './cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf } from './flusher.ts';
 import { type PostHog, startPostHog } from './posthog.ts';
 import { MIGRATIONS, unaccounted } from './queue.ts';
-import { openSandbox, type Sandbox } from './sandbox.ts';
+import { openSandbox, removeHome, type Sandbox } from './sandbox.ts';
 import { until } from './until.ts';
 
 export interface Storm {
@@ -76,7 +75,7 @@ export async function rage(storm: Storm): Promise<Aftermath> {
     };
   } finally {
     await posthog.close();
-    rmSync(home.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    await removeHome(home);
   }
 }
 
