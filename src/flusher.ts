@@ -36,6 +36,7 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
       random: Math.random,
       onDelivered: () => undefined,
       maxRecords,
+      migrations: program.migrations,
       lockWaitMs: LOCK_WAIT_MS,
       lingerMs: FLUSHER.lingerMs,
     });

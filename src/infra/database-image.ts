@@ -3,9 +3,9 @@
  * writes the `-shm` file beside it, and undoes what a crash has left half done. Its log, or its rollback journal,
  * is played into the bytes here.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { isJournal, isSameJournal, JOURNAL_HEADER, playBack } from './rollback-journal.ts';
-import { LOG_HEADER, playLog } from './write-ahead-log.ts';
+import { isLogBroken, LOG_HEADER, playLog } from './write-ahead-log.ts';
 
 const TRIES = 50;
 
@@ -32,6 +32,23 @@ export function readDatabaseImage(path: string): Buffer {
     if (image !== undefined) return leaveWal(image);
   }
   throw new NeverStillError('the database was written to faster than it could be read');
+}
+
+/** A larger log is looked through, a few ms for each MB, only when nobody is writing to it. */
+const LONG_LOG = 1024 * 1024;
+const AT_REST_MS = 1000;
+
+/**
+ * Whether transactions of the database's log are lost, as `isLogBroken` tells. Somebody may be writing to it: what
+ * looks broken then looks otherwise a moment later, for frames are written one after the other. Throws the file
+ * system's error.
+ */
+export function hasBrokenLog(path: string): boolean {
+  const found = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  if (found === undefined || found.size <= LOG_HEADER) return false;
+  if (found.size > LONG_LOG && Date.now() - found.mtimeMs < AT_REST_MS) return false;
+  const log = readFile(`${path}-wal`);
+  return log !== undefined && isLogBroken(log) && readFile(`${path}-wal`)?.equals(log) === true;
 }
 
 /** Undefined when there is no log, or when it has begun anew meanwhile. */

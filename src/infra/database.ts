@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { createPrivateFile } from './files.ts';
 import { isNetworkFileSystem } from './network-file-system.ts';
 import { type Patience, patiently, transact } from './patience.ts';
+import { DamagedError } from './sqlite-errors.ts';
 
 export type { Sqlite };
 
@@ -93,6 +94,11 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
   }
 }
 
+/** Opens the bytes of a database in memory as they are. Throws SqliteError. */
+export function openBytes(image: Buffer): Sqlite.Database {
+  return new Database(image, nativeBinding());
+}
+
 /** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
 export function openLockFile(path: string): Sqlite.Database {
   createPrivateFile(path);
@@ -148,8 +154,14 @@ function applyMigrations(db: Sqlite.Database, target: Migrations): void {
   }
 }
 
+/** More than so many versions ahead is no newer program, but a damaged header. */
+const FARTHEST_VERSION = 1_000_000;
+
 function refuseNewer(db: Sqlite.Database, target: Migrations): void {
-  if (versionOf(db) > target.version) throw new NewerSchemaError('the database is of a newer version');
+  const ahead = versionOf(db) - target.version;
+  if (ahead > FARTHEST_VERSION || ahead < -target.version)
+    throw new DamagedError('the database is of no version');
+  if (ahead > 0) throw new NewerSchemaError('the database is of a newer version');
 }
 
 function versionOf(db: Sqlite.Database): number {

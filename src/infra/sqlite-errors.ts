@@ -1,9 +1,21 @@
 /** What SQLite's errors mean. */
 import Database from 'better-sqlite3';
 
+/** What is there is no sound database of this program, though SQLite finds nothing wrong with it. */
+export class DamagedError extends Error {}
+
+/** Our statements fit our schema: where one does not, the schema is not what the migrations have made. */
+const OTHER_SCHEMA =
+  /^(no such (table|column|index)|(table|index|trigger) \S+ already exists|duplicate column name)/;
+
 /** True for the errors of a file that is no sound database. */
 export function isDamage(error: unknown): boolean {
-  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+  if (error instanceof DamagedError) return true;
+  if (!(error instanceof Database.SqliteError)) return false;
+  return (
+    /^SQLITE_(CORRUPT|NOTADB)/.test(error.code) ||
+    (error.code === 'SQLITE_ERROR' && OTHER_SCHEMA.test(error.message))
+  );
 }
 
 /** True for the error of a lock that another process holds. */

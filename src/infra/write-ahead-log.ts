@@ -8,7 +8,7 @@ const FRAME_HEADER = 24;
 /** Every page as the last whole transaction of the log left it. */
 export function playLog(database: Buffer, log: Buffer): Buffer {
   const pageSize = log.readUInt32BE(8);
-  const { pages, count } = committedPages(log, pageSize);
+  const { pages, count } = committedPages(log);
   if (count === 0) return database;
   const image = Buffer.alloc(count * pageSize);
   database.copy(image, 0, 0, image.length);
@@ -18,21 +18,56 @@ export function playLog(database: Buffer, log: Buffer): Buffer {
   return image;
 }
 
-/** Where each page's last committed content stands in the log, and how many pages the database then has. */
-function committedPages(log: Buffer, pageSize: number): { pages: Map<number, number>; count: number } {
-  const pages = new Map<number, number>();
+/**
+ * Whether transactions of the log are lost: after a frame that does not add up come others of the same log that end
+ * one. SQLite ends its reading there without a word. The remains of what nobody has committed are no loss, nor are
+ * those of an older log.
+ */
+export function isLogBroken(log: Buffer): boolean {
+  if (log.length <= LOG_HEADER + FRAME_HEADER) return false;
+  const { pageSize, salts, checksum } = headerOf(log);
+  if (checksum === undefined) return true;
+  let at = LOG_HEADER;
+  const step = FRAME_HEADER + pageSize;
+  while (at + step <= log.length && isSound(log, at, pageSize, salts, checksum)) at += step;
+  for (at += step; at + FRAME_HEADER <= log.length; at += step) {
+    if (log.subarray(at + 8, at + 16).equals(salts) && log.readUInt32BE(at + 4) !== 0) return true;
+  }
+  return false;
+}
+
+interface Header {
+  readonly pageSize: number;
+  readonly salts: Buffer;
+  /** Undefined when it is no header of a log. */
+  readonly checksum: Checksum | undefined;
+}
+
+function headerOf(log: Buffer): Header {
+  const pageSize = log.readUInt32BE(8);
   const checksum = openChecksum(log.readUInt32BE(0));
+  const sound = checksum !== undefined && isPageSize(pageSize) && checksum(log, 0, 24, log, 24);
+  return { pageSize, salts: log.subarray(16, 24), checksum: sound ? checksum : undefined };
+}
+
+/** Whether the frame that follows those checked before belongs to this log and adds up. */
+function isSound(log: Buffer, at: number, pageSize: number, salts: Buffer, checksum: Checksum): boolean {
+  if (!log.subarray(at + 8, at + 16).equals(salts)) return false;
+  checksum(log, at, 8);
+  return checksum(log, at + FRAME_HEADER, pageSize, log, at + 16);
+}
+
+/** Where each page's last committed content stands in the log, and how many pages the database then has. */
+function committedPages(log: Buffer): { pages: Map<number, number>; count: number } {
+  const pages = new Map<number, number>();
+  const { pageSize, salts, checksum } = headerOf(log);
   let count = 0;
-  const broken = checksum === undefined || !isPageSize(pageSize) || !checksum(log, 0, 24, log, 24);
-  if (broken) return { pages, count };
-  const salts = log.subarray(16, 24);
+  if (checksum === undefined) return { pages, count };
   const open = new Map<number, number>();
   const step = FRAME_HEADER + pageSize;
   for (let at = LOG_HEADER; at + step <= log.length; at += step) {
     // An older log's remains follow the last frame: they bear other salts or do not add up.
-    if (!log.subarray(at + 8, at + 16).equals(salts)) break;
-    checksum(log, at, 8);
-    if (!checksum(log, at + FRAME_HEADER, pageSize, log, at + 16)) break;
+    if (!isSound(log, at, pageSize, salts, checksum)) break;
     open.set(log.readUInt32BE(at), at + FRAME_HEADER);
     const size = log.readUInt32BE(at + 4);
     if (size === 0) continue;

@@ -5,21 +5,40 @@
 import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openReadOnly, withFileLock } from '../infra/database.ts';
-import { isDamage } from '../infra/sqlite-errors.ts';
+import { DamagedError, isDamage } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
-import { type Installation, isRefused, openSpool, type Spool, spoolFile } from './spool.ts';
+import { count, readCounter, UNCOUNTED } from './ledger.ts';
+import { readText, understand } from './shared-file.ts';
+import { type Installation, isRefused, openSpool, type Spool, sharedFile, spoolFile } from './spool.ts';
 
 const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged)-(\d+))(?:-wal|-journal|-shm)?$/;
 
 /** Opens the spool; a damaged one is set aside first. Throws what `openSpool` throws. */
 export function openSoundSpool(directory: string, migrations: string): Spool {
   const inode = inodeOf(directory);
+  const isLost = isEmptied(directory);
   try {
-    return openSpool(directory, migrations);
+    const spool = openSpool(directory, migrations);
+    if (isLost) noteLoss(spool);
+    return spool;
   } catch (error) {
     if (!isDamage(error)) throw error;
     return replaceDamaged(directory, migrations, inode);
   }
+}
+
+/** An empty database that is older was not left so by whoever is just making it. */
+const JUST_MADE_MS = 5_000;
+
+function isEmptied(directory: string): boolean {
+  const found = lstatSync(spoolFile(directory), { throwIfNoEntry: false });
+  return found?.size === 0 && Date.now() - found.birthtimeMs > JUST_MADE_MS;
+}
+
+/** Of a database that somebody has emptied, if one was in use. */
+function noteLoss(spool: Spool): void {
+  if (!keepNotice(spool) || readCounter(spool, UNCOUNTED) > 0) return;
+  count(spool, UNCOUNTED, 1);
 }
 
 /**
@@ -39,6 +58,17 @@ export function withSoundSpool<T>(spool: Spool, migrations: string, work: (spool
       sound.close();
     }
   }
+}
+
+/** 64 MiB, a third of a second; a larger one is found out when somebody meets the damage. */
+const MOST_PAGES = 16_384;
+
+/** Looks for damage where commands do not come by. Throws DamagedError, or what SQLite says of it. */
+export function refuseDamage(spool: Spool): void {
+  const [{ page_count: pages } = { page_count: 0 }] = spool.pragma('page_count') as { page_count: number }[];
+  if (pages > MOST_PAGES) return;
+  const [found] = spool.pragma('quick_check(1)') as { quick_check: string }[];
+  if (found?.quick_check !== 'ok') throw new DamagedError('SQLite finds the database damaged');
 }
 
 /** Sets the spool's database aside if `error` says that it is damaged, and tells whether it was. */
@@ -75,26 +105,42 @@ function replaceDamaged(directory: string, migrations: string, damaged: bigint |
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
     const spool = openSpool(directory, migrations);
-    inherit(spool, join(directory, aside));
+    if (!inherit(spool, join(directory, aside))) keepNotice(spool);
     if (isRefused(directory)) removeDatabase(join(directory, aside));
     return spool;
   });
 }
 
-/** What must outlive the damage: whether the person allows recording, and the key of the fingerprints. */
-function inherit(spool: Spool, damaged: string): void {
+/**
+ * Whoever has a usage.json beside a database has been told that usage is recorded, and is not told again. False where
+ * there is none.
+ */
+function keepNotice(spool: Spool): boolean {
+  if (understand(readText(sharedFile(spool.directory)) ?? '') === undefined) return false;
+  spool.statement('UPDATE installation SET notice_shown_at = ?').run(Date.now());
+  return true;
+}
+
+/**
+ * What must outlive the damage: whether the person allows recording, the key of the fingerprints, and what has been
+ * carried over already. False where it cannot be read: there is a new key then, and a refusal is in a file as well.
+ */
+function inherit(spool: Spool, damaged: string): boolean {
   try {
     const db = openReadOnly(damaged, 0);
     try {
       const old = db.prepare('SELECT * FROM installation').get() as Installation;
       spool
-        .statement('UPDATE installation SET fingerprint_key = ?, consent = ?, notice_shown_at = ?')
-        .run(old.fingerprint_key, old.consent, old.notice_shown_at);
+        .statement(
+          'UPDATE installation SET fingerprint_key = ?, consent = ?, notice_shown_at = ?, salvaged = ?',
+        )
+        .run(old.fingerprint_key, old.consent, old.notice_shown_at, old.salvaged ?? null);
+      return true;
     } finally {
       db.close();
     }
   } catch {
-    // Unreadable: a new key, and the notice is shown again. A refusal is in a file of its own as well.
+    return false;
   }
 }
 

@@ -94,7 +94,7 @@ export function checkSetAside(directory: string): Checked[] {
       severity: 'info',
       message: `A damaged database was set aside: ${names.join(', ')}.`,
       advice:
-        'What could be read of it has been or will be saved; delete it when you do not want to look into it.',
+        'What could be read of it has been saved, or will be by the next flusher; what could not is counted as dropped. Delete it when you do not want to look into it.',
     },
   ];
 }

@@ -5,7 +5,7 @@ import { checkFiles, checkLock, checkRoom, checkSetAside } from './doctor-files.
 import { checkSchema } from './doctor-schema.ts';
 import { type Checked, passed } from './finding.ts';
 import { currentIdentity } from './identities.ts';
-import { readCounter, readLedger } from './ledger.ts';
+import { readCounter, readLedger, UNCOUNTED } from './ledger.ts';
 import { readText, understand } from './shared-file.ts';
 import { installationOf, type Spool, sharedFile } from './spool.ts';
 import { readStore } from './store.ts';
@@ -96,8 +96,14 @@ function checkConservation(spool: Spool): Checked {
   const lost = Object.values(dropped).reduce((sum, number) => sum + number, 0);
   const sum = delivered + pending + quarantined + lost + purged;
   const terms = `${delivered} delivered + ${pending} pending + ${quarantined} quarantined + ${lost} dropped + ${purged} purged`;
-  if (sum === recorded)
-    return passed('conservation', `Every record is accounted for: ${recorded} recorded = ${terms}.`);
+  if (sum === recorded) {
+    const uncounted = readCounter(spool, UNCOUNTED);
+    const all = `${recorded} recorded = ${terms}.`;
+    if (uncounted === 0) return passed('conservation', `Every record is accounted for: ${all}`);
+    const message = `Of ${uncounted === 1 ? 'a damaged database' : `${uncounted} damaged databases`} nobody can tell how many records were lost with them. All others are accounted for: ${all}`;
+    const advice = 'Nothing can be done about them; commands and later records are not concerned.';
+    return { code: 'uncounted', severity: 'info', message, advice };
+  }
   return {
     code: 'conservation',
     severity: 'error',

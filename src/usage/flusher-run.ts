@@ -3,6 +3,7 @@ import { removeLeftDrafts } from '../infra/files.ts';
 import { type Lock, tryLockFor } from '../infra/lock.ts';
 import { SPOOL } from '../settings.ts';
 import type { Draining, DrainOutcome } from './batch.ts';
+import { refuseDamage } from './damage.ts';
 import { drain } from './drain.ts';
 import { persist } from './persist.ts';
 import { trim } from './records.ts';
@@ -20,6 +21,8 @@ interface Run extends Omit<Draining, keyof Connections> {
   /** Called once the lock is held: whoever finds it taken need not load what speaks to the network. */
   readonly connect: () => Promise<Connections>;
   readonly maxRecords: number;
+  /** Folder of the numbered migrations. */
+  readonly migrations: string;
   /** How long to wait for the lock while another flusher has it. */
   readonly lockWaitMs: number;
   /** How long to stay for what may still arrive, after the queue has become empty. */
@@ -49,7 +52,8 @@ export async function runFlusher(run: Run): Promise<RunOutcome> {
 }
 
 async function live(run: Run, lock: Lock, id: number): Promise<RunOutcome> {
-  salvage(run.spool);
+  refuseDamage(run.spool);
+  salvage(run.spool, run.migrations);
   removeLeftDrafts(sharedFile(run.spool.directory));
   await trimAll(run);
   const { deliverer, resolving } = await run.connect();

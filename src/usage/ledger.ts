@@ -7,6 +7,9 @@ import type { Spool } from './spool.ts';
 /** Why a record was dropped without having been delivered. */
 export type DropReason = 'overflow' | 'expired' | 'discarded' | 'damaged';
 
+/** Counts damaged databases of which nobody can tell how many records are lost with them. */
+export const UNCOUNTED = 'uncounted';
+
 export interface Ledger {
   readonly recorded: number;
   readonly delivered: number;

@@ -1,11 +1,13 @@
 /** What can still be read of a database that was set aside is carried over, and what cannot is counted. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { openReadOnly, type Sqlite } from '../infra/database.ts';
+import type { Sqlite } from '../infra/database.ts';
+import { hasBrokenLog } from '../infra/database-image.ts';
 import { isConstraint, isDamage } from '../infra/sqlite-errors.ts';
 import { moveDatabase, removeDatabase, setAsideFiles, unsalvagedFiles } from './damage.ts';
-import { count } from './ledger.ts';
+import { count, UNCOUNTED } from './ledger.ts';
 import { installationOf, isRefused, type Spool } from './spool.ts';
+import { type Found, type OldRecord, openWreck, readOne, readWreck } from './wreck.ts';
 
 /** How many of them are kept for whoever wants to look into them. */
 const KEPT = 3;
@@ -14,9 +16,11 @@ const KEPT = 3;
  * Carries over what can be read of databases that were set aside. Only for the
  * holder of usage.lock: two at once would count twice.
  */
-export function salvage(spool: Spool): void {
-  for (const name of unsalvagedFiles(spool.directory)) {
-    if (!isDealtWith(spool, name)) continue;
+export function salvage(spool: Spool, migrations: string): void {
+  const found = unsalvagedFiles(spool.directory);
+  const carried = carriedOver(spool, found, migrations);
+  for (const name of found) {
+    if (!carried.has(name) && !isDealtWith(spool, name, migrations)) continue;
     const kept = name.replace('damaged', 'salvaged');
     moveDatabase(spool.directory, name, kept);
     // Whoever refuses first says so and then removes what is set aside: if not under this name, it is done here.
@@ -27,26 +31,42 @@ export function salvage(spool: Spool): void {
   for (const name of done.slice(0, -KEPT)) removeDatabase(join(spool.directory, name));
 }
 
+/** Which of them had been carried over, without having been renamed, by this spool or by one that was set aside later. */
+function carriedOver(spool: Spool, names: readonly string[], migrations: string): Set<unknown> {
+  const carried = new Set<unknown>([installationOf(spool).salvaged]);
+  for (const name of names.length > 1 ? names : []) {
+    try {
+      const db = openWreck(join(spool.directory, name), migrations);
+      if (db !== undefined) carried.add(readOne(db, 'SELECT salvaged FROM installation')?.salvaged);
+      db?.close();
+    } catch {
+      // It cannot be opened just now, so it is not carried over either.
+    }
+  }
+  return carried;
+}
+
 /** `usage disable` may have come in between: what it has purged must not come back. */
 function isWithdrawn(spool: Spool): boolean {
   return installationOf(spool).consent === 0 || isRefused(spool.directory);
 }
 
 /**
- * False when the spool could not take what was read, being locked or full: the next run tries again. Throws when
- * it is the spool that is damaged.
+ * False when it could not be read just now, or the spool could not take it, being locked or full: the next run tries
+ * again. Throws when it is the spool that is damaged.
  */
-function isDealtWith(spool: Spool, name: string): boolean {
-  let db: Sqlite.Database;
+function isDealtWith(spool: Spool, name: string, migrations: string): boolean {
+  const path = join(spool.directory, name);
+  let db: Sqlite.Database | undefined;
   try {
-    db = openReadOnly(join(spool.directory, name), 0);
-  } catch {
-    return true; // Not even its beginning can be read: there is nothing to carry over.
-  }
-  try {
+    const isPartial = hasBrokenLog(path);
+    db = openWreck(path, migrations);
+    // Before the spool is locked, for it may take a while.
+    const found = db === undefined ? undefined : readWreck(db);
     spool.transaction(() => {
-      if (isWithdrawn(spool) || installationOf(spool).salvaged === name) return;
-      carryOver(db, spool);
+      if (isWithdrawn(spool)) return;
+      if (db !== undefined && found !== undefined) carryOver(db, spool, found);
+      if (isPartial || found?.ledger === undefined) count(spool, UNCOUNTED, 1);
       spool.statement('UPDATE installation SET salvaged = ?').run(name);
     });
     return true;
@@ -55,19 +75,8 @@ function isDealtWith(spool: Spool, name: string): boolean {
     if (isDamage(error)) throw error;
     return false;
   } finally {
-    db.close();
+    db?.close();
   }
-}
-
-interface OldRecord extends Readonly<Record<string, unknown>> {
-  readonly id: number;
-  readonly uuid: string;
-  readonly state: string;
-  readonly identity_id: number;
-  readonly distinct_id: string | null;
-  readonly spool_dropped: number;
-  /** Undefined in a database that an older program has made. */
-  readonly from_environment?: number;
 }
 
 const CARRIED = [
@@ -86,14 +95,13 @@ const CARRIED = [
 ];
 
 /** The ledger goes on from the old one; what it says was there and could not be read is dropped as damaged. */
-function carryOver(db: Sqlite.Database, spool: Spool): void {
+function carryOver(db: Sqlite.Database, spool: Spool, { records, ledger }: Found): void {
   const identities = new Map<string, number>();
   let carried = 0;
-  for (const record of readableRecords(db)) {
+  for (const record of records) {
     const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
-    if (known !== undefined) continue;
     try {
-      spool.tentatively(() => carryRecord(db, spool, identities, record));
+      if (known === undefined) spool.tentatively(() => carryRecord(db, spool, identities, record));
       carried += 1;
     } catch (error) {
       // A value that no record may have: damage that reads like a row. It is lost, and counted so.
@@ -101,7 +109,7 @@ function carryOver(db: Sqlite.Database, spool: Spool): void {
       identities.delete(identityKey(record));
     }
   }
-  carryLedger(db, spool, carried);
+  if (ledger !== undefined) carryLedger(spool, ledger, carried);
 }
 
 function carryRecord(
@@ -115,23 +123,6 @@ function carryRecord(
   spool
     .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
     .run(...CARRIED.map((column) => record[column]), record.from_environment ?? 0, identityId);
-}
-
-/** From the front until the first unreadable page, then from the back until the last one. */
-function readableRecords(db: Sqlite.Database): OldRecord[] {
-  const found = new Map<number, OldRecord>();
-  for (const order of ['ASC', 'DESC']) {
-    try {
-      const sql = `SELECT * FROM record NOT INDEXED WHERE state <> 'delivered' ORDER BY id ${order}`;
-      for (const row of db.prepare(sql).iterate() as IterableIterator<OldRecord>) {
-        if (found.has(row.id)) break;
-        found.set(row.id, row);
-      }
-    } catch {
-      // As far as it can be read from this side.
-    }
-  }
-  return [...found.values()].sort((a, b) => a.id - b.id);
 }
 
 function identityKey({ identity_id, distinct_id }: OldRecord): string {
@@ -180,19 +171,7 @@ function findIdentity(db: Sqlite.Database, spool: Spool, oldId: number, isUnboun
 }
 
 /** Inserting has counted what was carried; the rest of the old counts is added, so that the law still holds. */
-function carryLedger(db: Sqlite.Database, spool: Spool, carried: number): void {
-  const old = new Map<string, number>();
-  try {
-    for (const { name, value } of db.prepare('SELECT name, value FROM ledger').iterate() as IterableIterator<{
-      name: string;
-      value: number;
-    }>) {
-      // Damage that reads like a count is none.
-      if (Number.isSafeInteger(value) && value >= 0) old.set(name, value);
-    }
-  } catch {
-    return;
-  }
+function carryLedger(spool: Spool, old: ReadonlyMap<string, number>, carried: number): void {
   const lost = Math.max(0, (old.get('pending') ?? 0) + (old.get('quarantined') ?? 0) - carried);
   const gone = [...old].filter(
     ([name]) => name === 'delivered' || name === 'purged' || name.startsWith('dropped.'),
@@ -201,12 +180,6 @@ function carryLedger(db: Sqlite.Database, spool: Spool, carried: number): void {
   if (lost > 0) count(spool, 'dropped.damaged', lost);
   count(spool, 'unreported', (old.get('unreported') ?? 0) + lost);
   count(spool, 'recorded', gone.reduce((sum, [, value]) => sum + value, 0) + lost);
-}
-
-function readOne(db: Sqlite.Database, sql: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return db.prepare(sql).get() as Readonly<Record<string, unknown>> | undefined;
-  } catch {
-    return undefined;
-  }
+  const uncounted = old.get(UNCOUNTED) ?? 0;
+  if (uncounted > 0) count(spool, UNCOUNTED, uncounted);
 }

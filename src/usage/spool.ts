@@ -3,9 +3,11 @@ import { createHmac } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase, type Sqlite } from '../infra/database.ts';
+import { hasBrokenLog } from '../infra/database-image.ts';
 import { makePrivateDirectory, syncFile, syncFileMeanwhile } from '../infra/files.ts';
 import { type Patience, transact } from '../infra/patience.ts';
 import { pause } from '../infra/pause.ts';
+import { DamagedError } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
 import { trust } from './trust.ts';
 
@@ -75,6 +77,7 @@ export function openSpool(directory: string, migrations: string): Spool {
   trust(directory);
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
+  if (hasBrokenLog(path)) throw new DamagedError('the log is broken');
   const isNew = !existsSync(path);
   const patience = { leftMs: LIMITS.lockWaitMs };
   const spool = spoolOf(directory, openDatabase(path, { patience, migrations }), patience);
@@ -120,9 +123,11 @@ export function spoolOf(
   };
 }
 
-/** The one row that describes this installation. */
+/** The one row that describes this installation. Throws DamagedError where it is gone. */
 export function installationOf(spool: Spool): Installation {
-  return spool.statement('SELECT * FROM installation').get() as Installation;
+  const row = spool.statement('SELECT * FROM installation').get();
+  if (row === undefined) throw new DamagedError('the installation is missing');
+  return row as Installation;
 }
 
 /**

@@ -4,10 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { NewerSchemaError, openCopy } from '../infra/database.ts';
-import { NeverStillError, readDatabaseImage } from '../infra/database-image.ts';
+import { hasBrokenLog, NeverStillError, readDatabaseImage } from '../infra/database-image.ts';
 import { writersOf } from '../infra/lock-holders.ts';
 import { pause } from '../infra/pause.ts';
-import { isBusy, isDamage } from '../infra/sqlite-errors.ts';
+import { DamagedError, isBusy, isDamage } from '../infra/sqlite-errors.ts';
 import type { Settings } from '../settings.ts';
 import { type Spool, spoolFile, spoolOf } from './spool.ts';
 import { checkPlace, NotOurs } from './trust.ts';
@@ -76,10 +76,9 @@ function openStoreCopy({ directory, program }: Settings): Spool | undefined {
   const path = spoolFile(directory);
   checkPlace(directory);
   if (!existsSync(path)) return undefined;
+  if (hasBrokenLog(path)) throw new DamagedError('the log is broken');
   const image = readDatabaseImage(path);
-  // Just made, by a process that has not come further yet: version 0, in the header's bytes 60 to 63.
-  if (image.length === 0 || (image.length >= 100 && isSqlite(image) && image.readUInt32BE(60) === 0))
-    return undefined;
+  if (image.length === 0 || isJustMade(image)) return undefined;
   return spoolOf(directory, openCopy(image, program.migrations));
 }
 
@@ -88,8 +87,15 @@ export function openEmptyCopy(directory: string, migrations: string): Spool {
   return spoolOf(directory, openCopy(null, migrations));
 }
 
-function isSqlite(image: Buffer): boolean {
-  return image.toString('latin1', 0, 15) === 'SQLite format 3';
+/** By a process that has not come further yet: one page of version 0, which stands in the header's bytes 60 to 63. */
+function isJustMade(image: Buffer): boolean {
+  const isSqlite = image.toString('latin1', 0, 15) === 'SQLite format 3';
+  return isSqlite && image.length >= 100 && image.length <= pageSizeOf(image) && image.readUInt32BE(60) === 0;
+}
+
+function pageSizeOf(image: Buffer): number {
+  const size = image.readUInt16BE(16);
+  return size === 1 ? 65_536 : size;
 }
 
 const MOMENT_MS = 50;

@@ -96,6 +96,7 @@ export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:0
         random: () => 0.5,
         onDelivered: () => undefined,
         maxRecords: 10_000,
+        migrations: MIGRATIONS,
         lockWaitMs: 0,
         lingerMs: 0,
         ...options,

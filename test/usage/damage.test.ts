@@ -197,7 +197,7 @@ test('one record that cannot be one is counted as lost, and its neighbours are c
   db.exec('UPDATE record SET personless = 9 WHERE id = 1');
   db.close();
   const spool = replaced(t, home);
-  salvage(spool);
+  salvage(spool, MIGRATIONS);
   const { recorded, pending, dropped } = readLedger(spool);
   assert.deepEqual({ recorded, pending, dropped }, { recorded: 5, pending: 4, dropped: { damaged: 1 } });
   assert.deepEqual(setAside(home), ['usage.db.salvaged-1600000000000']);
@@ -213,13 +213,13 @@ test('what was carried over is not counted again when the flusher was killed bef
   db.exec('UPDATE record SET personless = 9 WHERE id = 2');
   db.close();
   const spool = replaced(t, home);
-  salvage(spool);
+  salvage(spool, MIGRATIONS);
   const once = readLedger(spool);
   assert.deepEqual([once.recorded, once.delivered, once.pending, once.dropped], [8, 3, 4, { damaged: 1 }]);
   const [kept = ''] = setAside(home);
   // As the kill leaves it: committed, and not yet renamed.
   renameSync(join(home.directory, kept), join(home.directory, kept.replace('salvaged', 'damaged')));
-  salvage(spool);
+  salvage(spool, MIGRATIONS);
   assert.deepEqual(readLedger(spool), once);
   assert.deepEqual(setAside(home), [kept]);
 });
@@ -232,10 +232,10 @@ test('what was set aside waits while another process holds the new database', as
   const other = new Database(join(home.directory, 'usage.db'));
   t.after(() => other.close());
   other.exec('BEGIN IMMEDIATE');
-  salvage(spool);
+  salvage(spool, MIGRATIONS);
   assert.deepEqual(setAside(home), ['usage.db.damaged-1600000000000']);
   other.exec('ROLLBACK');
-  salvage(spool);
+  salvage(spool, MIGRATIONS);
   assert.equal(readLedger(spool).pending, 1);
   assert.deepEqual(setAside(home), ['usage.db.salvaged-1600000000000']);
 });
@@ -260,7 +260,10 @@ test('what a refusal has purged is not carried over by a flusher that had begun 
     home.write('usage.off', '');
     spool.statement('UPDATE installation SET consent = 0').run();
   };
-  salvage(interrupted(spool, refuse, () => undefined));
+  salvage(
+    interrupted(spool, refuse, () => undefined),
+    MIGRATIONS,
+  );
   enable(spool);
   assert.equal(readLedger(spool).pending, 0);
   assert.deepEqual(setAside(home), []);
@@ -272,7 +275,10 @@ test('a refusal that looked for the file under its old name leaves none under th
   const spool = replaced(t, home);
   // What `usage disable` does before it looks.
   const refuse = (): void => void home.write('usage.off', '');
-  salvage(interrupted(spool, () => undefined, refuse));
+  salvage(
+    interrupted(spool, () => undefined, refuse),
+    MIGRATIONS,
+  );
   assert.deepEqual(setAside(home), []);
 });
 
@@ -298,7 +304,7 @@ test('a damaged database that still waits to be carried over is not removed for 
   const other = new Database(join(home.directory, 'usage.db'));
   t.after(() => other.close());
   other.exec('BEGIN IMMEDIATE');
-  salvage(spool);
+  salvage(spool, MIGRATIONS);
   assert.equal(setAside(home)[0], 'usage.db.damaged-1600000000000');
 });
 for (const part of ['ledger', 'identity', 'identity_current']) {

@@ -67,6 +67,7 @@ async function drainNow(
         output.progress(progressLine(before, readLedger(open), output.unicode));
       },
       maxRecords: settings.maxRecords,
+      migrations,
       lockWaitMs: leftMs(),
       lingerMs: 0,
     });

@@ -1,0 +1,230 @@
+/** Damage of every kind and place: what can be read is carried over, what cannot is counted, and doctor says so. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { readLedger } from '../../src/usage/ledger.ts';
+import { salvage } from '../../src/usage/salvage.ts';
+import { openSpool } from '../../src/usage/spool.ts';
+import { arcade } from '../support/cli.ts';
+import { fillSpool, MIGRATIONS } from '../support/queue.ts';
+import { type Sandbox, sandbox } from '../support/sandbox.ts';
+import { until } from '../support/until.ts';
+
+const PAGE = 4096;
+const RECORDS = 300;
+const NOWHERE = {
+  ARCADE_URL: 'http://127.0.0.1:9',
+  ARCADE_POSTHOG_HOST: 'http://127.0.0.1:9',
+  ARCADE_POSTHOG_API_KEY: 'phc_test',
+};
+
+/** A home in which 300 records wait, and the pages at which its tables begin. */
+async function filled(t: TestContext): Promise<{ home: Sandbox; path: string; roots: Map<string, number> }> {
+  const home = sandbox(t);
+  await arcade(home, ['secret', 'list'], { env: { ARCADE_URL: NOWHERE.ARCADE_URL } });
+  const spool = openSpool(home.directory, MIGRATIONS);
+  spool.close();
+  fillSpool(home.directory, RECORDS - 1);
+  const path = join(home.directory, 'usage.db');
+  const db = new Database(path);
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  const rows = db.prepare('SELECT name, rootpage FROM sqlite_schema').all() as {
+    name: string;
+    rootpage: number;
+  }[];
+  db.close();
+  return { home, path, roots: new Map(rows.map(({ name, rootpage }) => [name, rootpage])) };
+}
+
+/** Writes over a part of a file. */
+function damage(path: string, from: number, bytes: number): void {
+  const content = readFileSync(path);
+  content.fill(0xff, from, from + bytes);
+  writeFileSync(path, content);
+}
+
+interface Seen {
+  readonly ledger: { recorded: number; pending: number; dropped: Record<string, number> };
+  readonly findings: readonly string[];
+}
+
+/** A command, and flushers that have nowhere to send to; then what a person sees. */
+async function afterwards(home: Sandbox): Promise<Seen> {
+  const env = { ARCADE_URL: NOWHERE.ARCADE_URL };
+  const { stderr } = await arcade(home, ['secret', 'list'], { env });
+  assert.doesNotMatch(stderr, /Arcade collects/, 'the notice is not shown again');
+  await arcade(home, ['usage', 'flush'], { env: NOWHERE });
+  const status = JSON.parse((await arcade(home, ['usage', 'status', '--json'])).stdout) as Seen;
+  const { findings } = JSON.parse((await arcade(home, ['usage', 'doctor', '--json'])).stdout) as {
+    findings: { code: string }[];
+  };
+  return { ledger: status.ledger, findings: findings.map(({ code }) => code) };
+}
+
+const PARTS = ['identity', 'account', 'record_pending', 'attempt', 'installation', 'backoff', 'flusher_run'];
+const WHOLE: Readonly<Record<string, (path: string, roots: ReadonlyMap<string, number>) => void>> = {
+  'the first bytes are gone': (path) => damage(path, 0, 16),
+  'the header is gone': (path) => damage(path, 0, 100),
+  'the first page is gone': (path) => damage(path, 0, PAGE),
+  'the page size is wrong': (path) => damage(path, 16, 2),
+  'the version is gone': (path) => damage(path, 60, 4),
+  'the version is an older one': (path) => writeFileSync(path, withVersion(readFileSync(path), 3)),
+  'the version is none': (path) => writeFileSync(path, withVersion(readFileSync(path), 0)),
+  'the installation is gone': (path) => change(path, 'DELETE FROM installation'),
+  'a table is gone': (path) => change(path, 'DROP TABLE backoff'),
+  ...Object.fromEntries(
+    PARTS.map((part) => [
+      `the page of ${part} is gone`,
+      (path: string, roots: ReadonlyMap<string, number>) =>
+        damage(path, ((roots.get(part) ?? 0) - 1) * PAGE, PAGE),
+    ]),
+  ),
+};
+
+function withVersion(image: Buffer, version: number): Buffer {
+  image.writeUInt32BE(version, 60);
+  return image;
+}
+
+function change(path: string, sql: string): void {
+  const db = new Database(path);
+  db.exec(sql);
+  db.close();
+}
+
+for (const [what, harm] of Object.entries(WHOLE)) {
+  test(`when ${what} no record is lost`, async (t) => {
+    const { home, path, roots } = await filled(t);
+    harm(path, roots);
+    const { ledger, findings } = await afterwards(home);
+    assert.deepEqual(ledger.dropped, {});
+    assert.deepEqual([ledger.recorded, ledger.pending], [RECORDS + 1, RECORDS + 1]);
+    assert.ok(findings.includes('set-aside'), findings.join());
+    assert.ok(!findings.includes('uncounted'), findings.join());
+  });
+}
+
+test('between two damaged pages all that can be read is carried over, and the rest is counted', async (t) => {
+  const { home, path } = await filled(t);
+  const leaves = leavesOfRecords(path);
+  assert.ok(leaves.length > 10, `${leaves.length} pages`);
+  for (const page of [leaves[1], leaves.at(-2), leaves.at(-1)]) damage(path, ((page ?? 0) - 1) * PAGE, PAGE);
+  const { ledger, findings } = await afterwards(home);
+  const lost = ledger.dropped.damaged ?? 0;
+  assert.equal(ledger.recorded, RECORDS + 1);
+  assert.equal(ledger.pending + lost, RECORDS + 1);
+  assert.ok(lost > 0 && lost <= 3 * 12, `${lost} lost`);
+  assert.ok(!findings.includes('uncounted'), findings.join());
+});
+
+/** The pages that hold rows of `record`, by the ids that are unreadable without them. */
+function leavesOfRecords(path: string): number[] {
+  const image = readFileSync(path);
+  const uuids = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}capture/;
+  const pages = Array.from({ length: image.length / PAGE }, (_, i) => i + 1);
+  return pages.filter((page) => {
+    const bytes = image.subarray((page - 1) * PAGE, page * PAGE);
+    return bytes[0] === 13 && uuids.test(bytes.toString('latin1'));
+  });
+}
+
+test('what cannot be counted is told', async (t) => {
+  for (const harm of [
+    (path: string, roots: ReadonlyMap<string, number>) =>
+      damage(path, ((roots.get('ledger') ?? 0) - 1) * PAGE, PAGE),
+    (path: string) => truncateSync(path, 50),
+    (path: string) => writeFileSync(path, 'x'.repeat(9000)),
+  ]) {
+    const { home, path, roots } = await filled(t);
+    harm(path, roots);
+    assert.ok((await afterwards(home)).findings.includes('uncounted'), String(harm));
+  }
+});
+
+/** The log of a database that nobody has closed, and with how many records it began. */
+async function withLog(t: TestContext): Promise<{ home: Sandbox; log: string }> {
+  const home = sandbox(t);
+  const env = { ARCADE_URL: NOWHERE.ARCADE_URL };
+  await arcade(home, ['secret', 'list'], { env });
+  const path = join(home.directory, 'usage.db');
+  const held = new Database(path);
+  held.prepare('SELECT count(*) FROM record').get();
+  for (let i = 0; i < 4; i += 1) await arcade(home, ['secret', 'list'], { env });
+  // As a power cut leaves them.
+  for (const end of ['', '-wal']) copyFileSync(path + end, join(home.home, `copy${end}`));
+  held.close();
+  for (const end of ['', '-wal']) copyFileSync(join(home.home, `copy${end}`), path + end);
+  return { home, log: `${path}-wal` };
+}
+
+const FRAME = 24 + PAGE;
+/** What the other program has left. */
+const SHARED = JSON.stringify({ anon_id: randomUUID(), linked_principal_id: null });
+
+for (const [where, harm] of Object.entries({
+  'its header': (log: string) => damage(log, 0, 32),
+  'its first frame': (log: string) => damage(log, 32 + 200, 10),
+  'a frame in its middle': (log: string) =>
+    damage(log, 32 + Math.floor((readFileSync(log).length - 32) / FRAME / 2) * FRAME + 200, 10),
+})) {
+  test(`a log that is damaged in ${where} is not passed over in silence`, async (t) => {
+    const { home, log } = await withLog(t);
+    harm(log);
+    const before = JSON.parse((await arcade(home, ['usage', 'doctor', '--json'])).stdout) as {
+      findings: { code: string }[];
+    };
+    assert.ok(before.findings.some(({ code }) => code === 'spool-damaged'));
+    const { ledger, findings } = await afterwards(home);
+    assert.ok(ledger.pending >= 2, `${ledger.pending} pending`);
+    assert.ok(findings.includes('uncounted') && findings.includes('set-aside'), findings.join());
+  });
+}
+
+test('a database that somebody has emptied is told of, one that is just being made is not', async (t) => {
+  const { home, path } = await filled(t);
+  const { birthtimeMs } = statSync(path);
+  assert.ok(birthtimeMs > 0, 'the file system knows when a file was made');
+  await until(() => Date.now() - birthtimeMs > 5_000, { what: 'a database of some age' });
+  truncateSync(path, 0);
+  const { ledger, findings } = await afterwards(home);
+  assert.equal(ledger.recorded, 1);
+  assert.ok(findings.includes('uncounted'), findings.join());
+  const other = sandbox(t);
+  for (const name of ['usage.db', 'usage.json']) other.write(name, name === 'usage.db' ? '' : SHARED);
+  const { stderr } = await arcade(other, ['secret', 'list'], { env: { ARCADE_URL: NOWHERE.ARCADE_URL } });
+  assert.match(stderr, /Arcade collects/);
+  const doctor = await arcade(other, ['usage', 'doctor', '--json']);
+  assert.doesNotMatch(doctor.stdout, /uncounted/);
+});
+
+test('a log that ends in the middle of a transaction is no damage', async (t) => {
+  const { home, log } = await withLog(t);
+  truncateSync(log, readFileSync(log).length - 100);
+  const { ledger, findings } = await afterwards(home);
+  assert.equal(ledger.pending, 5);
+  assert.ok(!findings.includes('set-aside'), findings.join());
+});
+
+test('what was carried over is not counted again when its new database is damaged as well', async (t) => {
+  const home = sandbox(t);
+  fillSpool(home.directory, 4);
+  const path = join(home.directory, 'usage.db');
+  change(path, "UPDATE ledger SET value = value + 3 WHERE name IN ('recorded', 'delivered')");
+  const aside = (time: number): string => join(home.directory, `usage.db.damaged-${time}`);
+  copyFileSync(path, aside(1_600_000_000_000));
+  // The flusher that carried it over was killed before it had renamed it; then the new database was damaged.
+  change(path, "UPDATE installation SET salvaged = 'usage.db.damaged-1600000000000'");
+  damage(path, 0, 16);
+  await arcade(home, ['secret', 'list'], { env: { ARCADE_URL: NOWHERE.ARCADE_URL } });
+  const spool = openSpool(home.directory, MIGRATIONS);
+  t.after(() => spool.close());
+  salvage(spool, MIGRATIONS);
+  const { recorded, delivered, pending, dropped } = readLedger(spool);
+  assert.deepEqual(
+    { recorded, delivered, pending, dropped },
+    { recorded: 8, delivered: 3, pending: 5, dropped: {} },
+  );
+});
