@@ -3,7 +3,7 @@
  * tracking off: byte for byte, the one-time notice apart. `npm run bench:faults` measures the time.
  */
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
@@ -82,7 +82,8 @@ async function observe(
   const home = sandbox(t);
   const end = await fault.prepare?.(home);
   // Where something has been recorded before, the notice is not to be seen again.
-  const isFirst = statSync(join(home.directory, 'usage.json'), { throwIfNoEntry: false })?.isFile() !== true;
+  const shared = join(home.directory, 'usage.json');
+  const isFirst = !existsSync(shared) || !statSync(shared).isFile();
   const told = (text: string): string => plain(isFirst ? text.replace(NOTICE, '') : text, home);
   const seen: { exitCode: number | undefined; stdout: string; stderr: string }[] = [];
   for (const words of commands) {
