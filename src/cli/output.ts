@@ -11,6 +11,7 @@ export interface Stream {
   write(text: string): unknown;
   on?(event: 'error', listener: () => void): unknown;
   once?(event: 'drain' | 'close', listener: () => void): unknown;
+  off?(event: 'drain' | 'close', listener: () => void): unknown;
 }
 
 export interface Output {
@@ -102,8 +103,13 @@ function upTo(lines: number | 'all'): string {
 }
 
 function drained(stream: Stream): Promise<void> {
+  const events = ['drain', 'close'] as const;
   return new Promise((resolve) => {
-    for (const event of ['drain', 'close'] as const) stream.once?.(event, resolve);
+    const end = (): void => {
+      for (const event of events) stream.off?.(event, end);
+      resolve();
+    };
+    for (const event of events) stream.once?.(event, end);
   });
 }
 

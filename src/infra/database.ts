@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import Database from 'better-sqlite3';
 import { createPrivateFile } from './files.ts';
+import { keepAlive } from './kept-alive.ts';
 import { isNetworkFileSystem } from './network-file-system.ts';
 import { type Patience, patiently, transact } from './patience.ts';
 import { DamagedError } from './sqlite-errors.ts';
@@ -42,7 +43,7 @@ export function openDatabase(path: string, opening: Opening): Sqlite.Database {
 type Journal = 'WAL' | 'TRUNCATE';
 
 function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
-  const db = new Database(path, { timeout: 0, ...nativeBinding() });
+  const db = connect(path, { timeout: 0 });
   try {
     const target = migrationsIn(migrations);
     const version = patiently(patience, () => {
@@ -74,7 +75,7 @@ function isWithoutSharedMemory(error: unknown): boolean {
 
 /** Opens `path` for reading alone. Creates nothing and does not migrate. Throws SqliteError. */
 export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database {
-  return new Database(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true, ...nativeBinding() });
+  return connect(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true });
 }
 
 /**
@@ -82,7 +83,7 @@ export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database 
  * written to it goes nowhere. Throws SqliteError, or NewerSchemaError.
  */
 export function openCopy(image: Buffer | null, migrations: string): Sqlite.Database {
-  const db = new Database(image ?? ':memory:', nativeBinding());
+  const db = connect(image ?? ':memory:', {});
   try {
     const target = migrationsIn(migrations);
     refuseNewer(db, target);
@@ -96,13 +97,13 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
 
 /** Opens the bytes of a database in memory as they are. Throws SqliteError. */
 export function openBytes(image: Buffer): Sqlite.Database {
-  return new Database(image, nativeBinding());
+  return connect(image, {});
 }
 
 /** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
 export function openLockFile(path: string): Sqlite.Database {
   createPrivateFile(path);
-  return new Database(path, { timeout: 0, ...nativeBinding() });
+  return connect(path, { timeout: 0 });
 }
 
 /**
@@ -169,7 +170,8 @@ function versionOf(db: Sqlite.Database): number {
 }
 
 /** Naming the addon spares better-sqlite3 its search through a dozen folders, a few ms at every start. */
-function nativeBinding(): { nativeBinding: string } {
+function connect(source: string | Buffer, options: Sqlite.Options): Sqlite.Database {
   const root = dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json'));
-  return { nativeBinding: join(root, 'build', 'Release', 'better_sqlite3.node') };
+  const nativeBinding = join(root, 'build', 'Release', 'better_sqlite3.node');
+  return keepAlive(new Database(source, { ...options, nativeBinding }));
 }

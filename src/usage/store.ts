@@ -44,6 +44,22 @@ export function readStore<T>(settings: Settings, look: (spool: Spool) => T): Rea
   }
 }
 
+/** The same as the first command would find it. */
+export function readEmptyStore<T>(
+  { directory = '', program }: Settings,
+  look: (spool: Spool) => T,
+): Reading<T> {
+  let copy: Spool | undefined;
+  try {
+    copy = openEmptyCopy(directory, program.migrations);
+    return { ...ABSENT, value: look(copy) };
+  } catch (error) {
+    return told(error);
+  } finally {
+    copy?.close();
+  }
+}
+
 /** The same for a look that takes its time, and is told in which state the store is. */
 export async function readStoreSlowly<T>(
   settings: Settings,

@@ -7,7 +7,7 @@ import { postHogEvent } from '../../infra/posthog.ts';
 import { credentialsSeen } from '../../seen.ts';
 import type { CommandName } from '../../usage/event.ts';
 import { type Previewed, previewCapture } from '../../usage/preview.ts';
-import { openEmptyCopy, readStore } from '../../usage/store.ts';
+import { readEmptyStore, readStore } from '../../usage/store.ts';
 import { connectionOf, type Invocation, type Run } from '../command.ts';
 import { printEvent } from './event-lines.ts';
 import { isBroken, noteLock, unreadable } from './reading.ts';
@@ -110,12 +110,9 @@ function onCopy<T>(invocation: Invocation, look: Parameters<typeof readStore<T>>
   noteLock(invocation, store);
   if (value !== undefined) return value;
   if (isBroken(store)) throw unreadable(store);
-  const empty = openEmptyCopy(settings.directory ?? '', settings.program.migrations);
-  try {
-    return look(empty);
-  } finally {
-    empty.close();
-  }
+  const empty = readEmptyStore(settings, look);
+  if (isBroken(empty.store)) throw unreadable(empty.store);
+  return empty.value as T;
 }
 
 function standIns({ remarks, succeeded, failed }: Preview): string[] {

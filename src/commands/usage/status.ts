@@ -2,7 +2,7 @@
 import { type Paint, visible } from '../../cli/output.ts';
 import type { Settings } from '../../settings.ts';
 import { readStatus, type Status } from '../../usage/inspect.ts';
-import { openEmptyCopy, readStore, type StoreState } from '../../usage/store.ts';
+import { readEmptyStore, readStore, type StoreState } from '../../usage/store.ts';
 import type { Invocation, Run } from '../command.ts';
 import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
@@ -42,21 +42,10 @@ async function look(invocation: Invocation, now: number): Promise<Seen> {
     sender: sender(copy),
   }));
   if (value !== undefined) return { store, ...value };
-  return { store, status: undefined, sender: store.state === 'absent' ? first(settings, sender) : null };
-}
-
-/** Before the first event there may be a usage.json of another program's to go on from. */
-function first(
-  { directory, program }: Settings,
-  sender: Awaited<ReturnType<typeof nextSender>>,
-): Sender | null {
-  if (directory === undefined) return null;
-  const copy = openEmptyCopy(directory, program.migrations);
-  try {
-    return sender(copy);
-  } finally {
-    copy.close();
-  }
+  if (store.state !== 'absent') return { store, status: undefined, sender: null };
+  // Before the first event there may be a usage.json of another program's to go on from.
+  const empty = settings.directory === undefined ? undefined : readEmptyStore(settings, sender);
+  return { store: empty?.store ?? store, status: undefined, sender: empty?.value ?? null };
 }
 
 function lines({ settings, output }: Invocation, seen: Seen & { now: number }, paint: Paint): string[] {
