@@ -126,11 +126,7 @@ test('every view says in words that the addon is missing, whether there is a spo
       const { stdout, stderr } = await execa(file, args, options);
       assert.doesNotMatch(stderr, /went wrong|^ +at /m, `${words} ${spool}`);
       if (spool || ['status', 'preview -- secret list'].includes(words))
-        assert.match(
-          stdout + stderr,
-          /better-sqlite3 cannot be loaded/,
-          `${words} ${spool}`,
-        );
+        assert.match(stdout + stderr, /better-sqlite3 cannot be loaded/, `${words} ${spool}`);
     }
   }
 });
