@@ -2,7 +2,7 @@
 import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { type Options, type Parsed, parseArguments } from './cli/arguments.ts';
 import { errorDocument, tell } from './cli/failure.ts';
-import { Interrupted, type OnSignal, settled, watchSignals } from './cli/interruption.ts';
+import { Interrupted, type OnSignal, settled, type UntilSignal, watchSignals } from './cli/interruption.ts';
 import { type Output, openOutput, type Stream } from './cli/output.ts';
 import { watchPipes } from './cli/pipes.ts';
 import { eventNameOf, loadCommand, printHelp, SHAPES } from './cli/program.ts';
@@ -49,8 +49,9 @@ export async function main(around: Surroundings): Promise<Ending> {
     if (error !== undefined) await tell(output, error, settings.debug);
     return { exitCode: error?.exitCode ?? EXIT.done, atOnce: false };
   }
+  const untilSignal = watchSignals(around.on);
   const session = openSession(parsed, settings);
-  const ran = await runCommand(parsed, { around, settings, output, session });
+  const ran = await runCommand(parsed, { around, settings, output, session, untilSignal });
   const unwritten = await written();
   const result = ran.failure === null && unwritten !== undefined ? failed(unwritten) : ran;
   output.progress('');
@@ -113,14 +114,15 @@ interface Running {
   readonly settings: Settings;
   readonly output: Output;
   readonly session: Session;
+  readonly untilSignal: UntilSignal;
 }
 
 async function runCommand(parsed: Runnable, running: Running): Promise<Result> {
-  const interruption = watchSignals(running.around.on);
+  const { untilSignal } = running;
   try {
     if (parsed.kind === 'wrong') throw parsed.error;
-    const run = await loadCommand(parsed.argv);
-    const failure = await Promise.race([run(invocationOf(parsed, running)), interruption]);
+    const run = await untilSignal(loadCommand(parsed.argv));
+    const failure = await untilSignal(run(invocationOf(parsed, running)));
     return {
       exitCode: failure === undefined ? EXIT.done : EXIT.failed,
       failure: failure ?? null,

@@ -21,11 +21,20 @@ export class Interrupted extends Error {
   }
 }
 
-/** Rejects at the first signal; the second one ends the process as it would have without us. */
-export function watchSignals(on: OnSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
+/** What `work` comes to; rejects with `Interrupted` at a signal, also when that has come already. */
+export type UntilSignal = <T>(work: Promise<T>) => Promise<T>;
+
+/**
+ * Watches for signals from now on. The first one interrupts what is waited for, now or later; a second one of its
+ * kind ends the process as it would have without us.
+ */
+export function watchSignals(on: OnSignal): UntilSignal {
+  const interruption = new Promise<never>((_resolve, reject) => {
     on('SIGINT', () => reject(new Interrupted(EXIT.interrupted)));
     on('SIGTERM', () => reject(new Interrupted(EXIT.terminated)));
     on('SIGHUP', () => reject(new Interrupted(EXIT.hangup)));
   });
+  // It may come while nothing is waited for.
+  interruption.catch(() => undefined);
+  return (work) => Promise.race([work, interruption]);
 }
