@@ -3,7 +3,6 @@ import { extname } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
-import { flushed } from '../src/cli/pipes.ts';
 import { main } from '../src/main.ts';
 
 const here = fileURLToPath(import.meta.url);
@@ -16,7 +15,7 @@ process.env.RES_OPTIONS ??= 'timeout:2 attempts:2';
 
 const terminals = [0, 1, 2].filter((stream) => isatty(stream));
 
-const ending = await main({
+const exitCode = await main({
   argv: process.argv.slice(2),
   env: process.env,
   program: {
@@ -37,11 +36,10 @@ const ending = await main({
   monotonic,
   startedAt: monotonic() - process.uptime(),
 });
-if (!ending.atOnce) await flushed(process.stdout, process.stderr);
 // Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
 if (!terminals.every((stream) => isatty(stream))) {
   process.removeAllListeners('SIGHUP');
   process.kill(process.pid, 'SIGHUP');
 }
 // At once: by itself Node would close what the recorder has left open on its way out.
-process.exit(ending.exitCode);
+process.exit(exitCode);

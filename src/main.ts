@@ -4,7 +4,7 @@ import { type Options, type Parsed, parseArguments } from './cli/arguments.ts';
 import { errorDocument, tell } from './cli/failure.ts';
 import { Interrupted, type OnSignal, settled, type UntilSignal, watchSignals } from './cli/interruption.ts';
 import { type Output, openOutput, type Stream } from './cli/output.ts';
-import { watchPipes } from './cli/pipes.ts';
+import { flushed, watchPipes } from './cli/pipes.ts';
 import { eventNameOf, loadCommand, printHelp, SHAPES } from './cli/program.ts';
 import { askHidden, type Input, PromptInterrupted } from './cli/prompt.ts';
 import { connectionOf, type Invocation } from './commands/command.ts';
@@ -22,22 +22,16 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly program: Program;
   readonly stdin: Input;
-  readonly stdout: Stream & NodeJS.EventEmitter;
-  readonly stderr: Stream & NodeJS.EventEmitter;
+  readonly stdout: Stream & NodeJS.WritableStream;
+  readonly stderr: Stream & NodeJS.WritableStream;
   readonly on: OnSignal;
   /** Seconds of a monotonic clock, and when this process began by it. */
   readonly monotonic: () => number;
   readonly startedAt: number;
 }
 
-interface Ending {
-  readonly exitCode: number;
-  /** The process must not wait for what is still under way. */
-  readonly atOnce: boolean;
-}
-
-/** Runs one command line and says how the process is to end. Never rejects. */
-export async function main(around: Surroundings): Promise<Ending> {
+/** Runs one command line. Resolves to the exit code when there is nothing more to wait for. Never rejects. */
+export async function main(around: Surroundings): Promise<number> {
   const settings = readSettings(around.env, around.program);
   const output = openOutput(around.stdout, around.stderr, around.env);
   const written = watchPipes(around.stdout, around.stderr);
@@ -47,7 +41,8 @@ export async function main(around: Surroundings): Promise<Ending> {
     else printHelp(parsed.words);
     const error = await written();
     if (error !== undefined) await tell(output, error, settings.debug);
-    return { exitCode: error?.exitCode ?? EXIT.done, atOnce: false };
+    await flushed(around.stdout, around.stderr);
+    return error?.exitCode ?? EXIT.done;
   }
   const untilSignal = watchSignals(around.on);
   const session = openSession(parsed, settings);
@@ -60,7 +55,22 @@ export async function main(around: Surroundings): Promise<Ending> {
     if (session.options.json === true) output.json(errorDocument(result.error));
   }
   await recordResult(result, session, around, settings);
-  return { exitCode: result.exitCode, atOnce: result.interrupted };
+  if (result.interrupted) return result.exitCode;
+  return (await signalWhileFlushing(around, untilSignal))?.exitCode ?? result.exitCode;
+}
+
+/** Waits for whoever reads the output, until a signal comes, or has come while the event was being recorded. */
+async function signalWhileFlushing(
+  { stdout, stderr }: Surroundings,
+  untilSignal: UntilSignal,
+): Promise<Interrupted | undefined> {
+  try {
+    await untilSignal(flushed(stdout, stderr));
+    return undefined;
+  } catch (error) {
+    if (error instanceof Interrupted) return error;
+    throw error;
+  }
 }
 
 type Runnable = Extract<Parsed, { kind: 'run' | 'wrong' }>;

@@ -1,8 +1,13 @@
 /** Whether what was written has arrived. */
 import { UserError } from '../errors.ts';
 
-/** Resolves once all that was written has gone out, or cannot. */
+const nextTurn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+
+/** Resolves once all that was written has gone out, or cannot; not before a signal that has come is heard. */
 export async function flushed(...streams: readonly NodeJS.WritableStream[]): Promise<void> {
+  // Node looks for signals between two turns of this kind; the first one may come before it looks.
+  await nextTurn();
+  await nextTurn();
   await Promise.all(
     streams.map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))),
   );
@@ -22,7 +27,7 @@ export function watchPipes(stdout: Emitter, stderr: Emitter): () => Promise<User
   stderr.on('error', () => undefined);
   return async () => {
     // A stream tells of a failed write a moment after it.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     if (failed === undefined) return undefined;
     return new UserError('OUTPUT_FAILED', 'The result could not be written.', {
       hint: 'Check that there is space where the output goes.',
