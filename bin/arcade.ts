@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
+import { writeWholly } from '../src/cli/pipes.ts';
 import { main } from '../src/main.ts';
 
 const here = fileURLToPath(import.meta.url);
@@ -13,6 +14,7 @@ const monotonic = (): number => Number(process.hrtime.bigint()) / 1e9;
 // reads this at the first look-up; its default of 5 s and 2 tries keeps a failed command on the terminal for 10 s.
 process.env.RES_OPTIONS ??= 'timeout:2 attempts:2';
 
+writeWholly(process.stdout, 1);
 const terminals = [0, 1, 2].filter((stream) => isatty(stream));
 
 const exitCode = await main({

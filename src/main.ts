@@ -144,6 +144,7 @@ async function runCommand(parsed: Runnable, running: Running): Promise<Result> {
       const exitCode = error instanceof Interrupted ? error.exitCode : EXIT.interrupted;
       running.session.stop?.abort();
       await settled(running.session.protected);
+      running.output.mute();
       return { exitCode, failure: 'INTERRUPTED', error: undefined, interrupted: true };
     }
     return failed(error);

@@ -30,6 +30,8 @@ export interface Output {
   /** Rows of the terminal; null where there is none. */
   readonly height: number | null;
   readonly stderrIsTerminal: boolean;
+  /** Writes nothing more from here on: what an interrupted command still comes to is of no interest. */
+  mute(): void;
   /** Whether somebody still reads the result. */
   readonly isOpen: boolean;
   /** Writes a blank, which no reader of JSON minds: only a write tells that a pipe has no reader any more. */
@@ -53,12 +55,14 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
   stdout.on?.('error', () => {
     isOpen = false;
   });
+  let isMute = false;
   let shown = '';
   const progress = (text: string): void => {
-    if (stderrIsTerminal && text !== shown) stderr.write(`\r\u001b[2K${harmless(text)}`);
+    if (stderrIsTerminal && text !== shown && !isMute) stderr.write(`\r\u001b[2K${harmless(text)}`);
     shown = text;
   };
   const write = (stream: Stream, text: string, first = ''): void => {
+    if (isMute) return;
     progress('');
     stream.write(`${first}${harmless(text)}\n`);
   };
@@ -68,6 +72,10 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
     redraw: (lines, text) => write(stdout, text, lines === 0 ? '' : upTo(lines)),
     note: (text) => write(stderr, text),
     progress,
+    mute() {
+      progress('');
+      isMute = true;
+    },
     // A terminal that does not know its size says 0.
     get width() {
       return stdout.isTTY === true ? Math.max(NARROWEST, stdout.columns || 80) : null;

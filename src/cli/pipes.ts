@@ -1,4 +1,5 @@
 /** Whether what was written has arrived. */
+import { fstatSync, writeSync } from 'node:fs';
 import { UserError } from '../errors.ts';
 
 const nextTurn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
@@ -11,6 +12,30 @@ export async function flushed(...streams: readonly NodeJS.WritableStream[]): Pro
   await Promise.all(
     streams.map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))),
   );
+}
+
+/**
+ * Node writes to a file once and takes no notice when the system took less of it, as on a disk that is just full.
+ * Makes a standard stream that goes to a file write on until all is written or the system says why not.
+ */
+export function writeWholly(stream: NodeJS.WriteStream, file: number): void {
+  if (!isFile(file)) return;
+  stream._write = (chunk: Buffer, _encoding, done) => {
+    try {
+      for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+}
+
+function isFile(file: number): boolean {
+  try {
+    return fstatSync(file).isFile();
+  } catch {
+    return false; // It is closed.
+  }
 }
 
 type Emitter = Pick<NodeJS.EventEmitter, 'on'>;

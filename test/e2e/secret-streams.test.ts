@@ -22,6 +22,8 @@ describe('streams', { concurrency: 4 }, () => {
     ['"$@" secret set A=1 > /dev/full', 1, '', FULL],
     ['"$@" --help > /dev/full', 1, '', FULL],
     ['"$@" --version > /dev/full', 1, '', FULL],
+    // There is room for the first 1024 bytes.
+    ['(ulimit -f 1; trap "" XFSZ; "$@" --help > "$HOME/help")', 1, '', FULL],
     ['"$@" secret list --bad 2> /dev/full', 2, '', ''],
     ['"$@" secret unset none 2> /dev/full', 0, '', ''],
     ['"$@" secret set A=1 <&-', 0, "Secret 'A' set successfully\n", ''],
