@@ -123,15 +123,23 @@ function drained(stream: Stream): Promise<void> {
 
 /** Controls, marks that reorder a line, characters that cannot be seen, and halves of surrogate pairs. */
 const UNSAFE =
-  /[\u034f\p{Cc}\p{Cs}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+  /[\ufe00-\ufe0f\u034f\p{Cc}\p{Cs}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' };
 
 /** Text from outside, safe to print: what a terminal would obey, or nobody could see, is shown instead. */
 export function visible(text: string): string {
-  return text.replace(
-    UNSAFE,
-    (character) => SHORT[character] ?? `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
+  return text.replace(UNSAFE, (character, at: number) => {
+    if (isStyleOfEmoji(text, at)) return character;
+    return SHORT[character] ?? `\\u{${character.codePointAt(0)?.toString(16)}}`;
+  });
+}
+
+/** Of the variation selectors, which spell out a hidden text, the two that say how the emoji before them looks. */
+function isStyleOfEmoji(text: string, at: number): boolean {
+  if (text[at] !== '\ufe0e' && text[at] !== '\ufe0f') return false;
+  const before = text.slice(Math.max(0, at - 2), at);
+  // Digits count as emoji; they are part of one only on a key.
+  return /[\d#*]$/.test(before) ? text[at + 1] === '\u20e3' : /\p{Emoji}$/u.test(before);
 }
 
 /**
@@ -152,8 +160,8 @@ export function compactJson(value: unknown): string {
 
 /** JSON leaves much as it is that some terminals obey. It says the same with it escaped. */
 export function escapeJson(json: string): string {
-  return json.replace(UNSAFE, (character) => {
-    if (character === '\n') return character;
+  return json.replace(UNSAFE, (character, at: number) => {
+    if (character === '\n' || isStyleOfEmoji(json, at)) return character;
     const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
     return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
   });

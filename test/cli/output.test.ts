@@ -90,3 +90,22 @@ test('characters that take up room and cannot be seen are shown as what they are
     assert.ok(!compactJson(character).includes(character));
   }
 });
+
+test('what spells out a hidden text is shown: selectors of variants, and controls of musical notation', () => {
+  for (const code of [0xfe00, 0xfe0e, 0xfe0f, 0x1d173, 0x1d17a, 0xe0080, 0xe0100, 0xe01ef]) {
+    const character = String.fromCodePoint(code);
+    for (const before of ['', 'a', '1', '😀\ufe0f']) {
+      assert.equal(visible(`${before}${character}b`), `${before}\\u{${code.toString(16)}}b`);
+      assert.deepEqual(JSON.parse(compactJson(before + character)), before + character);
+      assert.ok(!compactJson(before + character).endsWith(`${character}"`));
+    }
+  }
+  assert.equal(visible('😀\ufe00\u{e0132}'), '😀\\u{fe00}\\u{e0132}');
+});
+
+test('an emoji keeps what says how it looks', () => {
+  const emoji =
+    '❤\ufe0f ☎\ufe0e 1\ufe0f\u20e3 #\ufe0f\u20e3 ☝🏽 👨\u200d❤\ufe0f\u200d👨 🏳\ufe0f\u200d🌈 ©\ufe0f';
+  assert.equal(visible(emoji), emoji);
+  assert.equal(compactJson(emoji), `"${emoji}"`);
+});

@@ -11,13 +11,13 @@ import { arcade, type Ran } from '../support/cli.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 import { seedSpool } from '../support/seed.ts';
 
-/** All C0 controls, DEL, all C1 controls, marks that reorder a line, what has no width, tags, half a pair. */
+/** All C0 controls, DEL, all C1 controls, marks that reorder a line, what has no width, variants, tags, half a pair. */
 const HOSTILE = [
   ...Array.from({ length: 32 }, (_, i) => i),
   ...Array.from({ length: 33 }, (_, i) => 0x7f + i),
   ...[0xad, 0x61c, 0x180e, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029],
   ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2060, 0x2066, 0x2067, 0x2068, 0x2069],
-  ...[0xfeff, 0xfff9, 0xe0001, 0xe0041, 0xd800],
+  ...[0xfe00, 0xfe0f, 0xfeff, 0xfff9, 0x1d173, 0x1d17a, 0xe0001, 0xe0041, 0xe0100, 0xe01ef, 0xd800],
 ].map((code) => String.fromCodePoint(code));
 /** What they make together: a title, a link, a cleared screen, a report that is typed in, an 8-bit CSI. */
 const SEQUENCES = [
@@ -36,7 +36,7 @@ const ALL = `${HOSTILE.map((character, i) => `${i}${character}`).join('')}${SEQU
 const TYPED = ALL.replaceAll('\0', '').replaceAll('\ud800', '');
 
 const OBEYED =
-  /(?!\n)[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
+  /(?!\n)[\ufe00-\ufe0f\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 
 let server: Arcade;
 before(async () => {
