@@ -2,6 +2,7 @@
 import type { Credentials } from './auth/credentials.ts';
 import type { Options } from './cli/arguments.ts';
 import { describeStack } from './cli/failure.ts';
+import { visible } from './cli/output.ts';
 import { connectionOf } from './commands/command.ts';
 import { prepareToStart, startDetached } from './infra/detached.ts';
 import { credentialsSeen } from './seen.ts';
@@ -70,6 +71,8 @@ export async function loadRecorder(settings: Settings): Promise<Recorder> {
 function debugTo(settings: Settings): (what: string, error: unknown) => void {
   return (what, error) => {
     if (settings.debug)
-      process.stderr.write(`usage: ${what}: ${error instanceof Error ? describeStack(error) : error}\n`);
+      process.stderr.write(
+        `usage: ${what}: ${error instanceof Error ? describeStack(error) : visible(String(error))}\n`,
+      );
   };
 }

@@ -132,7 +132,7 @@ async function readKey({ askHidden, input }: Invocation): Promise<string> {
 
 function showPage({ options, output }: Invocation, url: string, port: string): void {
   if (options['no-browser'] === true) {
-    output.note(`Open this URL in your browser to log in: ${url}`);
+    output.note(`Open this URL in your browser to log in: ${visible(url)}`);
     output.note(
       `It comes back to port ${port} of this machine: from another one, forward that port (ssh -L).`,
     );
@@ -140,7 +140,7 @@ function showPage({ options, output }: Invocation, url: string, port: string): v
   }
   output.note('Opening a browser to log you in...');
   output.note(
-    `If a browser doesn't open automatically, copy this URL and paste it into your browser: ${url}`,
+    `If a browser doesn't open automatically, copy this URL and paste it into your browser: ${visible(url)}`,
   );
   void openBrowser(url).then((opened) => {
     if (!opened) {

@@ -3,11 +3,12 @@
  * nothing that nobody could see is passed on.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { execa } from 'execa';
 import { type Arcade, startArcade } from '../support/arcade.ts';
-import { arcade, type Ran } from '../support/cli.ts';
+import { arcade, baseEnvironment, PROGRAM, type Ran } from '../support/cli.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 import { seedSpool } from '../support/seed.ts';
 
@@ -37,6 +38,9 @@ const TYPED = ALL.replaceAll('\0', '').replaceAll('\ud800', '');
 
 const OBEYED =
   /(?!\n)[\ufe00-\ufe0f\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+
+/** A colour that is let through where it is ours: what follows cannot be seen. */
+const CONCEALED = '\u001b[8m';
 
 let server: Arcade;
 before(async () => {
@@ -200,4 +204,55 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
     for (const words of [['usage', 'doctor'], ['whoami'], ['secret', 'list'], ['logout']])
       safe(await arcade(home, words, { env }), words);
   });
+
+  test('a colour of our own in a path is shown, and not obeyed: the name of a report', async (t) => {
+    const home = sandbox(t);
+    seedSpool(home, { records: 2, now: Date.now(), everyMs: 1000 });
+    const words = ['usage', 'report', '--output', `o${CONCEALED}.html`];
+    const written = await arcade(home, words);
+    safe(written, words);
+    assert.ok(written.stdout.endsWith('/o\\e[8m.html\n'), written.stdout);
+    assert.ok(existsSync(join(home.home, `o${CONCEALED}.html`)));
+    const json = await arcade(home, [...words, '--json']);
+    assert.ok((JSON.parse(json.stdout) as { path: string }).path.endsWith(`/o${CONCEALED}.html`));
+    writeFileSync(join(home.home, `p${CONCEALED}.html`), 'no report');
+    const refused = await arcade(home, ['usage', 'report', '--output', `p${CONCEALED}.html`]);
+    safe(refused, words);
+    assert.match(refused.stderr, /\/p\\e\[8m\.html is there already/);
+  });
+
+  for (const variable of ['HOME', 'ARCADE_WORK_DIR']) {
+    test(`a colour of our own in a path is shown, and not obeyed: ${variable}`, async (t) => {
+      const home = sandbox(t);
+      const place = join(home.home, `h${CONCEALED}`);
+      mkdirSync(place);
+      chmodSync(place, 0o500);
+      const env = { ...baseEnvironment(home), [variable]: place };
+      // Root may write everywhere.
+      const other = process.getuid?.() === 0 ? 12345 : undefined;
+      if (other !== undefined) for (const path of [home.home, place]) chownSync(path, other, other);
+      const asOther = ['setpriv', `--reuid=${other}`, `--regid=${other}`, '--clear-groups'];
+      const run = async (words: readonly string[]): Promise<Ran> => {
+        const [file = '', ...args] = [
+          ...(other === undefined ? [] : asOther),
+          process.execPath,
+          '--',
+          PROGRAM,
+        ];
+        const options = { env, extendEnv: false, reject: false, cwd: home.home } as const;
+        const { exitCode, signal, stdout, stderr } = await execa(file, [...args, ...words], options);
+        const ran = { exitCode, signal, stdout, stderr };
+        safe(ran, words);
+        return ran;
+      };
+      for (const words of [
+        ['usage', 'status'],
+        ['usage', 'doctor'],
+        ['login', '--api-key'],
+      ]) {
+        const { stdout, stderr } = await run(words);
+        assert.ok((stdout + stderr).includes('h\\e[8m'), `${words}: ${stdout}${stderr}`);
+      }
+    });
+  }
 });

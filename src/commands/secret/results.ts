@@ -1,5 +1,5 @@
 /** What became of each of several secrets. */
-import type { Output } from '../../cli/output.ts';
+import { type Output, visible } from '../../cli/output.ts';
 import { type ErrorCode, UserError } from '../../errors.ts';
 
 export interface Result {
@@ -37,9 +37,9 @@ export function openAttempts(): (work: () => Promise<void>) => Promise<UserError
   };
 }
 
-/** Why, and what to do next, in one line. */
+/** Why, and what to do next, in one line that is safe to print. */
 export function describeFailure({ message, hint }: UserError): string {
-  return hint === undefined ? message : `${message} ${hint}`;
+  return visible(hint === undefined ? message : `${message} ${hint}`);
 }
 
 /** Prints the results as one JSON document. */

@@ -1,6 +1,6 @@
 /** Reading the spool for a person: what keeps it from being read, or from being whole, is said on stderr. */
 import { errorDocument, tell } from '../../cli/failure.ts';
-import { compactJson } from '../../cli/output.ts';
+import { compactJson, visible } from '../../cli/output.ts';
 import { type ErrorCode, UserError } from '../../errors.ts';
 import type { Spool } from '../../usage/spool.ts';
 import { readStore, readStoreSlowly, type StoreState } from '../../usage/store.ts';
@@ -84,7 +84,7 @@ export function unreadable(store: Unreadable): UserError {
 
 /** Says that another process has the store locked, so that the latest may be missing. */
 export function noteLock({ output }: Invocation, store: StoreState): void {
-  if (store.state === 'locked') output.note(`${store.message} ${store.advice}`);
+  if (store.state === 'locked') output.note(visible(`${store.message} ${store.advice}`));
 }
 
 /** Says beside an empty result why it is empty. */

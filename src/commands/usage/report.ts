@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { visible } from '../../cli/output.ts';
 import { UserError } from '../../errors.ts';
 import { writeAtomically } from '../../infra/files.ts';
 import { postHogEvents } from '../../infra/posthog.ts';
@@ -34,9 +35,9 @@ export const run: Run = async (invocation) => {
   write(path, reportPage(told));
   const url = pathToFileURL(path).href;
   if (options.json === true) output.json({ path, url, records: told.events.length });
-  else output.line(`Wrote ${counted(told.events.length, 'record')} to ${path}`);
+  else output.line(`Wrote ${counted(told.events.length, 'record')} to ${visible(path)}`);
   if (options.open !== true) return undefined;
-  if (!(await opened(url))) output.note(`No browser could be started; open ${url} yourself.`);
+  if (!(await opened(url))) output.note(`No browser could be started; open ${visible(url)} yourself.`);
   return undefined;
 };
 

@@ -71,7 +71,7 @@ function describeAttempts({ attempts, record }: RecordDetails, now: number, pain
   const line = ({ at, outcome, status, duration_ms }: Attempt): string => {
     const colour = outcome === 'accepted' ? paint.green : paint.red;
     const answer = status === null ? 'no answer' : `status ${status}`;
-    return `  ${isoTime(at)}  ${colour(outcome.padEnd(12))}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
+    return `  ${isoTime(at)}  ${colour(visible(outcome).padEnd(12))}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
   };
   return [paint.bold('Tries'), ...attempts.map(line)];
 }

@@ -1,5 +1,6 @@
 /** The pictures of `arcade usage stats`, as lines of text. */
 import { areaLines, barOf, condense, splitBar, splitMarks } from '../../cli/chart.ts';
+import { visible } from '../../cli/output.ts';
 import type { DayOfEvents, Stats } from '../../usage/stats.ts';
 import type { ChartStyle } from './stats.ts';
 import { counted, limitInWords, shortly, wrapped } from './words.ts';
@@ -51,13 +52,15 @@ export function slowest({ commands }: Stats, style: ChartStyle): string[] {
   const timed = commands.filter((command) => command.p95_ms !== null);
   if (timed.length === 0) return [paint.bold('Slowest commands'), '  none has been timed'];
   const most = Math.max(...timed.map((command) => command.p95_ms ?? 0));
-  const wide = Math.max(...timed.map((command) => command.command_name.length));
+  const names = timed.map((command) => visible(command.command_name));
+  const wide = Math.max(...names.map((name) => name.length));
   const times = timed.map(({ p50_ms, p95_ms }) => `${shortly(p50_ms ?? 0)} / ${shortly(p95_ms ?? 0)}`);
   const wideTimes = Math.max(...times.map((time) => time.length));
   const counts = timed.map(({ measured }) => `of ${measured.toLocaleString('en')}`);
   const roomy = width >= ROOMY;
   const room = roomy ? width - wide - wideTimes - Math.max(...counts.map((text) => text.length)) - 6 : width;
-  const lines = timed.flatMap(({ command_name: name, p50_ms, p95_ms }, i) => {
+  const lines = timed.flatMap(({ p50_ms, p95_ms }, i) => {
+    const name = names[i] ?? '';
     const p50 = p50_ms ?? 0;
     const [left, right] = splitBar([p50, (p95_ms ?? 0) - p50], most, room, unicode);
     const bar = paint.cyan(left) + paint.yellow(right);
@@ -102,7 +105,7 @@ export function delivery({ delivery: figures }: Stats, style: ChartStyle): strin
     return `${(names[i] ?? '').padEnd(wide)}  ${String(records).padStart(digits)}  ${paint.green(bar)}`.trimEnd();
   });
   const answers = Object.entries(figures.attempts).map(
-    ([outcome, number]) => `${number.toLocaleString('en')} ${outcome}`,
+    ([outcome, number]) => `${number.toLocaleString('en')} ${visible(outcome)}`,
   );
   const tries =
     answers.length === 0 ? [] : wrapped(`tries: ${answers.join(', ')}`, width).map((line) => paint.dim(line));

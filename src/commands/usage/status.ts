@@ -23,7 +23,7 @@ export const run: Run = async (invocation) => {
     const paint = await output.paint('stdout');
     for (const line of lines(invocation, { store, status, sender, now }, paint)) output.line(line);
     output.line();
-    for (const line of wrapped(why, output.width)) output.line(line);
+    for (const line of wrapped(visible(why), output.width)) output.line(line);
   }
   return isBroken(store) ? 'UNEXPECTED' : undefined;
 };
@@ -57,7 +57,7 @@ function lines({ settings, output }: Invocation, seen: Seen & { now: number }, p
     ['Destination', apiKey === undefined ? `${host} ${paint.yellow('(no project key)')}` : host],
     ['Next event as', sender?.words ?? 'nobody: nothing is recorded'],
   ];
-  if (store.state === 'locked') rows.push(['Spool', paint.yellow(store.message)]);
+  if (store.state === 'locked') rows.push(['Spool', paint.yellow(visible(store.message))]);
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
   return rows.flatMap(([name, value]) => fieldLines(paint.bold(name), value, 15, output.width));
 }
@@ -68,7 +68,7 @@ function recordingInWords(settings: Settings, { store, status }: Seen, paint: Pa
   if (!enabled) return `${paint.yellow('off')} (${decidedBy})`;
   return obstacle === null
     ? `${paint.green('on')} (${decidedBy})`
-    : `${paint.red('not possible')}: ${obstacle}`;
+    : `${paint.red('not possible')}: ${visible(obstacle)}`;
 }
 
 function counters(
@@ -86,7 +86,7 @@ function counters(
     ['  delivered', ledger.delivered.toLocaleString('en')],
     ['  pending', [ledger.pending.toLocaleString('en'), ...aside].join(', ')],
     ['  quarantined', ledger.quarantined === 0 ? '0' : paint.red(ledger.quarantined.toLocaleString('en'))],
-    ['  dropped', dropped === 0 ? '0' : paint.yellow(inReasons(ledger.dropped))],
+    ['  dropped', dropped === 0 ? '0' : paint.yellow(visible(inReasons(ledger.dropped)))],
     ...(ledger.purged === 0
       ? []
       : ([['  purged', ledger.purged.toLocaleString('en')]] as [string, string][])),
@@ -102,7 +102,7 @@ function sendingRows(
     backoff === null
       ? 'none'
       : paint.yellow(
-          `until ${isoTime(backoff.until)}, ${relativeTime(backoff.until, now)} (${backoff.reason})`,
+          `until ${isoTime(backoff.until)}, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
         );
   return [
     ['Back-off', waits],
@@ -113,7 +113,7 @@ function sendingRows(
 function lastRunInWords(last: Status['lastRun'], now: number): string {
   if (last === null) return 'has never run';
   const when = relativeTime(last.ended_at ?? last.started_at, now);
-  return `last ran ${when}: ${last.outcome ?? 'was killed'}, ${last.delivered.toLocaleString('en')} delivered`;
+  return `last ran ${when}: ${visible(last.outcome ?? 'was killed')}, ${last.delivered.toLocaleString('en')} delivered`;
 }
 
 function inReasons(dropped: Readonly<Record<string, number>>): string {

@@ -1,7 +1,7 @@
 /** `arcade usage watch` */
 import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { compactJson, type Paint } from '../../cli/output.ts';
+import { compactJson, type Paint, visible } from '../../cli/output.ts';
 import { isPipe } from '../../infra/pipe.ts';
 import type { Settings } from '../../settings.ts';
 import {
@@ -136,11 +136,13 @@ function screen(invocation: Invocation, { store, status, answers }: Seen, paint:
   const now = Date.now();
   const { settings, output } = invocation;
   const width = (output.width ?? 80) - 1;
-  const why = wrapped(whyNothingIsSent(settings, store, status, now), width);
+  const why = wrapped(visible(whyNothingIsSent(settings, store, status, now)), width);
   const head = [...wrapped('arcade usage, until Ctrl-C', width).map((line) => paint.dim(line)), ''];
   if (status === undefined) return [...head, ...why];
   const locked =
-    store.state === 'locked' ? ['', ...wrapped(store.message, width).map((line) => paint.yellow(line))] : [];
+    store.state === 'locked'
+      ? ['', ...wrapped(visible(store.message), width).map((line) => paint.yellow(line))]
+      : [];
   const { ledger } = status;
   const field = (name: string, value: string): string[] => fieldLines(paint.bold(name), value, 13, width);
   const number = (value: number, colour: (text: string) => string): string =>
@@ -163,7 +165,7 @@ function screen(invocation: Invocation, { store, status, answers }: Seen, paint:
 function flusherInWords({ flusherIsRunning, lastRun }: Status, now: number, paint: Paint): string {
   if (flusherIsRunning) return paint.green('running');
   if (lastRun === null) return 'has never run';
-  return `last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${lastRun.outcome ?? 'was killed'}`;
+  return `last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${visible(lastRun.outcome ?? 'was killed')}`;
 }
 
 function answerLines(
@@ -173,7 +175,7 @@ function answerLines(
 ): string[] {
   const cells = [
     relativeTime(at, now).padEnd(12),
-    outcome.padEnd(13),
+    visible(outcome).padEnd(13),
     (status === null ? 'no answer' : `status ${status}`).padEnd(12),
     `after ${shortly(duration_ms)}`.padEnd(14),
     counted(records, 'record'),
