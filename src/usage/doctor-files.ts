@@ -2,11 +2,13 @@
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writersOf } from '../infra/lock-holders.ts';
-import { FLUSHER } from '../settings.ts';
+import { FLUSHER, type Settings } from '../settings.ts';
 import { setAsideFiles } from './damage.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { isFlusherAlive } from './inspect.ts';
 import { lockFile, spoolFile } from './spool.ts';
+import { withoutSudo } from './store-obstacle.ts';
+import { NotOurs, ownerOfBorrowedHome, refuseBorrowedHome } from './trust.ts';
 
 const FILES = [
   'usage.db',
@@ -18,31 +20,54 @@ const FILES = [
   'credentials.yaml',
 ];
 
-/** Whether the files belong to this user and to nobody else. */
-export function checkFiles(directory: string): Checked[] {
-  const findings = [
-    fileFinding(directory, '.arcade', 'info'),
-    ...FILES.map((name) => fileFinding(join(directory, name), name, 'error')),
-  ].filter((finding) => finding !== undefined);
-  return findings.length > 0 ? findings : [passed('files', 'The files are yours, and yours alone.')];
+/** Whether this is root in somebody else's home, where nothing is recorded. */
+export function checkHome(settings: Settings): Checked[] {
+  const advice = withoutSudo(settings);
+  if (settings.directory === undefined || advice === undefined) return [];
+  try {
+    refuseBorrowedHome(settings.directory);
+    return [];
+  } catch (error) {
+    if (!(error instanceof NotOurs)) throw error;
+    const message = "Root runs this, and the home is somebody else's: nothing is recorded.";
+    return [{ code: 'borrowed-home', severity: 'error', message, advice }];
+  }
 }
 
-/** On Windows modes say nothing. */
-function fileFinding(path: string, name: string, severity: 'error' | 'info'): Finding | undefined {
-  const user = process.geteuid?.();
+/** Whether the files belong to this user, or to whose home root is in, and to nobody else. */
+export function checkFiles(directory: string): Checked[] {
+  const borrowedFrom = ownerOfBorrowedHome(directory);
+  const owner = borrowedFrom ?? process.geteuid?.();
+  const findings = [
+    fileFinding(directory, '.arcade', owner, 'info'),
+    ...FILES.map((name) => fileFinding(join(directory, name), name, owner, 'error')),
+  ].filter((finding) => finding !== undefined);
+  if (findings.length > 0) return findings;
+  const whose = borrowedFrom === undefined ? 'yours, and yours alone' : `user ${borrowedFrom}'s alone`;
+  return [passed('files', `The files are ${whose}.`)];
+}
+
+/** `owner`: who it is to belong to; undefined on Windows, where modes say nothing either. */
+function fileFinding(
+  path: string,
+  name: string,
+  owner: number | undefined,
+  severity: 'error' | 'info',
+): Finding | undefined {
   let found: ReturnType<typeof lstatSync>;
   try {
     found = lstatSync(path, { throwIfNoEntry: false });
   } catch {
     return undefined; // A directory that may not be entered: the spool's own state says so.
   }
-  if (found === undefined || user === undefined) return undefined;
-  if (Number(found.uid) !== user) {
+  if (found === undefined || owner === undefined) return undefined;
+  if (Number(found.uid) !== owner) {
+    const whose = owner === process.geteuid?.() ? 'another user' : 'another user than whose home this is';
     return {
       code: 'owner',
       severity: 'error',
-      message: `${name} belongs to another user (${found.uid}).`,
-      advice: `Give it back with \`sudo chown ${user} '${path}'\`; it may come from a command under sudo.`,
+      message: `${name} belongs to ${whose} (${found.uid}).`,
+      advice: `Give it back with \`sudo chown ${owner} ${quoted(path)}\`; it may come from a command under sudo.`,
     };
   }
   const mode = Number(found.mode) & 0o777;
@@ -52,8 +77,13 @@ function fileFinding(path: string, name: string, severity: 'error' | 'info'): Fi
     code: 'mode',
     severity,
     message: `${name} is open to other users (mode ${mode.toString(8).padStart(4, '0')}).`,
-    advice: `Close it with \`chmod ${wanted} '${path}'\`.`,
+    advice: `Close it with \`chmod ${wanted} ${quoted(path)}\`.`,
   };
+}
+
+/** A path as a shell reads it back. */
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Less than what the first event and its log take. */

@@ -1,7 +1,7 @@
 /** Checks of the store: each says that all is well, or what is wrong and what to do. */
 import type { Settings } from '../settings.ts';
 import { backoffOf, destinationId } from './destination.ts';
-import { checkFiles, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
+import { checkFiles, checkHome, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
 import { checkSchema } from './doctor-schema.ts';
 import { type Checked, passed } from './finding.ts';
 import { currentIdentity } from './identities.ts';
@@ -9,6 +9,7 @@ import { readCounter, readLedger, UNCOUNTED } from './ledger.ts';
 import { readText, understand } from './shared-file.ts';
 import { installationOf, type Spool, sharedFile } from './spool.ts';
 import { readStore } from './store.ts';
+import { advised } from './store-obstacle.ts';
 
 /** Checks the store and all that is beside it. `now` is ms since the epoch. Changes nothing. */
 export function checkStore(settings: Settings, now: number): Checked[] {
@@ -24,8 +25,10 @@ export function checkStore(settings: Settings, now: number): Checked[] {
       },
     ];
   }
-  const { store, value } = readStore(settings, (spool) => contents(spool, settings, now));
+  const { store: found, value } = readStore(settings, (spool) => contents(spool, settings, now));
+  const store = advised(settings, found);
   const files = [
+    ...checkHome(settings),
     ...checkFiles(directory),
     ...checkRoom(directory),
     ...checkSetAside(directory),
@@ -35,7 +38,10 @@ export function checkStore(settings: Settings, now: number): Checked[] {
     case 'ok':
       return [...(value?.checked ?? []), ...files];
     case 'absent':
-      return [passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
+      return [
+        passed('spool', 'There is no spool yet; the first command that is recorded makes it.'),
+        ...files,
+      ];
     case 'locked':
       return [
         { code: 'spool-locked', severity: 'warning', message: store.message, advice: store.advice },

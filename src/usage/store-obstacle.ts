@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Settings } from '../settings.ts';
 import { spoolFile } from './spool.ts';
 import type { StoreState } from './store.ts';
-import { refuseBorrowedHome } from './trust.ts';
+import { ownerOfBorrowedHome, refuseBorrowedHome } from './trust.ts';
 
 const OBSTACLES: Readonly<Partial<Record<StoreState['state'], string>>> = {
   newer: 'the usage spool is of a newer version of this program',
@@ -28,6 +28,22 @@ export function obstacleOf({ directory }: Settings, { state }: StoreState): stri
   if (!isWritable(place)) return `${place} may not be written to`;
   const path = spoolFile(directory);
   return existsSync(path) && !isWritable(path) ? `${path} may not be written to` : null;
+}
+
+/** The store with what is to be done about it here; see `withoutSudo`. */
+export function advised<T extends StoreState>(settings: Settings, store: T): T {
+  const advice =
+    store.state === 'foreign' || store.state === 'unreadable' ? withoutSudo(settings) : undefined;
+  return advice === undefined ? store : { ...store, advice };
+}
+
+/**
+ * What to do under `sudo` in somebody's home, where nothing is to be moved or given away: it may be just as that
+ * person's next command needs it. Undefined elsewhere.
+ */
+export function withoutSudo({ directory }: Settings): string | undefined {
+  const owner = directory === undefined ? undefined : ownerOfBorrowedHome(directory);
+  return owner === undefined ? undefined : `Run it without sudo, as user ${owner}, whose home this is.`;
 }
 
 function isWritable(path: string): boolean {

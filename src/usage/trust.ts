@@ -62,6 +62,14 @@ function isOpen(found: Stats): boolean {
   return isPosix() && (found.mode & OTHERS) !== 0;
 }
 
+/** Whose home it is that root is in, as under `sudo`; undefined in root's own, and for everybody else. */
+export function ownerOfBorrowedHome(directory: string): number | undefined {
+  if (process.geteuid?.() !== 0) return undefined;
+  let home = dirname(directory);
+  while (!existsSync(home)) home = dirname(home);
+  return statSync(home).uid || undefined;
+}
+
 /** Under `sudo` in somebody's home, files of root's would keep that person's next command from recording. */
 export function refuseBorrowedHome(directory: string): void {
   if (process.geteuid?.() !== 0) return;

@@ -249,3 +249,72 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
     assert.equal(ledger.recorded, first === 'sudo' ? 1 : 3);
   }
 });
+
+/** What the doctor finds, run by root. */
+async function diagnose(home: Sandbox) {
+  const { exitCode, stdout } = await arcade(home, ['usage', 'doctor', '--json']);
+  const { findings } = JSON.parse(stdout) as {
+    findings: { code: string; message: string; advice: string }[];
+  };
+  return { exitCode, stdout, findings, advice: findings.map(({ advice }) => advice).join('\n') };
+}
+
+test("the doctor tells root in somebody's home that nothing is recorded there, and to run it without sudo", {
+  skip: notRoot,
+}, async (t) => {
+  const home = sandbox(t);
+  chownSync(home.home, 12345, 12345);
+  const { exitCode, findings, advice } = await diagnose(home);
+  assert.equal(exitCode, 1);
+  assert.ok(
+    findings.some(({ code, message }) => code === 'borrowed-home' && /nothing is recorded/.test(message)),
+  );
+  assert.match(advice, /Run it without sudo, as user 12345/);
+  assert.doesNotMatch(advice, /chown|chmod/);
+  assert.equal(existsSync(home.directory), false);
+});
+
+test("nobody is told to give root what is in somebody's home", { skip: notRoot }, async (t) => {
+  const home = sandbox(t);
+  await list(home);
+  execFileSync('chown', ['-R', '12345:12345', home.home]);
+  const whole = await diagnose(home);
+  assert.equal(whole.exitCode, 1);
+  assert.match(whole.advice, /Run it without sudo, as user 12345/);
+  assert.doesNotMatch(whole.stdout, /chown|[Mm]ove it away/);
+  const status = await arcade(home, ['usage', 'status']);
+  assert.match(status.stdout, /Run it without sudo, as user 12345/);
+  for (const words of [
+    ['status', '--json'],
+    ['list'],
+    ['flush'],
+    ['reset', '--yes'],
+    ['enable'],
+    ['disable'],
+  ]) {
+    const { stdout, stderr } = await arcade(home, ['usage', ...words], {
+      env: { ARCADE_POSTHOG_API_KEY: 'phc_x' },
+    });
+    assert.match(stdout + stderr, /Run it without sudo, as user 12345/, words.join(' '));
+    assert.doesNotMatch(stdout + stderr, /[Mm]ove it away/, words.join(' '));
+  }
+  // What an earlier sudo has left is in that person's way, and is to be theirs again.
+  const left = join(home.directory, 'usage.db');
+  chownSync(left, 0, 0);
+  const { findings } = await diagnose(home);
+  const found = findings.filter(({ code }) => code === 'owner');
+  assert.deepEqual(
+    found.map(({ advice }) => advice.includes(`sudo chown 12345 '${left}'`)),
+    [true],
+  );
+});
+
+test("in root's own home what is somebody else's is to be root's again", { skip: notRoot }, async (t) => {
+  const home = sandbox(t);
+  await list(home);
+  const path = join(home.directory, 'usage.db');
+  chownSync(path, 12345, 12345);
+  assert.ok((await diagnose(home)).advice.includes(`sudo chown 0 '${path}'`));
+  chownSync(home.directory, 12345, 12345);
+  assert.ok((await diagnose(home)).advice.includes(`sudo chown 0 '${home.directory}'`));
+});

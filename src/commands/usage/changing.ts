@@ -3,6 +3,8 @@ import { UserError, usageError } from '../../errors.ts';
 import { openSoundSpool } from '../../usage/damage.ts';
 import type { Spool } from '../../usage/spool.ts';
 import { readStore, type StoreState, storeError } from '../../usage/store.ts';
+import { withoutSudo } from '../../usage/store-obstacle.ts';
+import { NotOurs } from '../../usage/trust.ts';
 import type { Invocation } from '../command.ts';
 import { isBroken, unreadable } from './reading.ts';
 
@@ -26,7 +28,8 @@ export const REPLACED = 'The usage spool was damaged: it was set aside, and a ne
  */
 export function refuseUnusable(invocation: Invocation): StoreState {
   const { store } = readStore(invocation.settings, () => true);
-  if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy') throw unreadable(store);
+  if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy')
+    throw unreadable(invocation, store);
   return store;
 }
 
@@ -48,7 +51,8 @@ function change<T>({ settings }: Invocation, work: (spool: Spool) => T): T {
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const { message, advice } = storeError(cause);
-    throw new UserError('UNEXPECTED', message, { hint: advice, cause });
+    const hint = (cause instanceof NotOurs ? withoutSudo(settings) : undefined) ?? advice;
+    throw new UserError('UNEXPECTED', message, { hint, cause });
   }
 }
 
@@ -56,7 +60,7 @@ function change<T>({ settings }: Invocation, work: (spool: Spool) => T): T {
 export function changeExisting<T>(invocation: Invocation, work: (spool: Spool) => T): T | undefined {
   const store = refuseUnusable(invocation);
   if (store.state === 'absent') return undefined;
-  if (isBroken(store)) throw unreadable(store);
+  if (isBroken(store)) throw unreadable(invocation, store);
   return change(invocation, work);
 }
 

@@ -109,9 +109,9 @@ function onCopy<T>(invocation: Invocation, look: Parameters<typeof readStore<T>>
   const { store, value } = readStore(settings, look);
   noteLock(invocation, store);
   if (value !== undefined) return value;
-  if (isBroken(store)) throw unreadable(store);
+  if (isBroken(store)) throw unreadable(invocation, store);
   const empty = readEmptyStore(settings, look);
-  if (isBroken(empty.store)) throw unreadable(empty.store);
+  if (isBroken(empty.store)) throw unreadable(invocation, empty.store);
   return empty.value as T;
 }
 

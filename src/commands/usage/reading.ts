@@ -4,13 +4,14 @@ import { compactJson, visible } from '../../cli/output.ts';
 import { type ErrorCode, UserError } from '../../errors.ts';
 import type { Spool } from '../../usage/spool.ts';
 import { readStore, readStoreSlowly, type StoreState } from '../../usage/store.ts';
+import { advised } from '../../usage/store-obstacle.ts';
 import type { Invocation } from '../command.ts';
 
 /** Reads with `look`; undefined when nothing has been recorded yet. Throws UserError when the spool cannot be read. */
 export function readSpool<T>(invocation: Invocation, look: (spool: Spool) => T): T | undefined {
   const { store, value } = readStore(invocation.settings, look);
   noteLock(invocation, store);
-  if (isBroken(store)) throw unreadable(store);
+  if (isBroken(store)) throw unreadable(invocation, store);
   return value;
 }
 
@@ -21,7 +22,7 @@ export async function readSpoolSlowly<T>(
 ): Promise<T | undefined> {
   const { store, value } = await readStoreSlowly(invocation.settings, look);
   noteLock(invocation, store);
-  if (isBroken(store)) throw unreadable(store);
+  if (isBroken(store)) throw unreadable(invocation, store);
   return value;
 }
 
@@ -58,7 +59,7 @@ export async function streamSpool(
     }
   });
   if (isBroken(store)) {
-    const error = unreadable(store);
+    const error = unreadable(invocation, store);
     if (!begun || !isJson) throw error;
     await tell(output, error, settings.debug);
     output.line(`],${compactJson(errorDocument(error)).slice(1)}`);
@@ -78,8 +79,8 @@ export function isBroken(store: StoreState): store is Unreadable {
 }
 
 /** What a command that needs the spool says of one that cannot be read. */
-export function unreadable(store: Unreadable): UserError {
-  return new UserError('UNEXPECTED', store.message, { hint: store.advice });
+export function unreadable({ settings }: Invocation, store: Unreadable): UserError {
+  return new UserError('UNEXPECTED', store.message, { hint: advised(settings, store).advice });
 }
 
 /** Says that another process has the store locked, so that the latest may be missing. */

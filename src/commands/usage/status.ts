@@ -3,6 +3,7 @@ import { type Paint, visible } from '../../cli/output.ts';
 import type { Settings } from '../../settings.ts';
 import { readStatus, type Status } from '../../usage/inspect.ts';
 import { readEmptyStore, readStore, type StoreState } from '../../usage/store.ts';
+import { advised } from '../../usage/store-obstacle.ts';
 import type { Invocation, Run } from '../command.ts';
 import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
@@ -37,10 +38,11 @@ interface Seen {
 async function look(invocation: Invocation, now: number): Promise<Seen> {
   const { settings } = invocation;
   const sender = await nextSender(invocation);
-  const { store, value } = readStore(settings, (copy) => ({
+  const { store: found, value } = readStore(settings, (copy) => ({
     status: readStatus(copy, settings, now),
     sender: sender(copy),
   }));
+  const store = advised(settings, found);
   if (value !== undefined) return { store, ...value };
   if (store.state !== 'absent') return { store, status: undefined, sender: null };
   // Before the first event there may be a usage.json of another program's to go on from.

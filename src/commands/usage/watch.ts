@@ -13,6 +13,7 @@ import {
 } from '../../usage/inspect.ts';
 import { spoolFile } from '../../usage/spool.ts';
 import { readStore, type StoreState } from '../../usage/store.ts';
+import { advised } from '../../usage/store-obstacle.ts';
 import type { Invocation, Run } from '../command.ts';
 import { consentOf, recordingOf } from './status-document.ts';
 import { whyNothingIsSent } from './why.ts';
@@ -103,7 +104,7 @@ function read(settings: Settings): Seen {
     status: readStatus(spool, settings, Date.now()),
     answers: latestAnswers(spool, ANSWERS),
   }));
-  return { store, status: value?.status, answers: value?.answers ?? [] };
+  return { store: advised(settings, store), status: value?.status, answers: value?.answers ?? [] };
 }
 
 function documentOf({ settings }: Invocation, { store, status, answers }: Seen): Record<string, unknown> {
