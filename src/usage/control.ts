@@ -1,14 +1,15 @@
 /** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPrivateFile, removeDrafts, replaceAtomically } from '../infra/files.ts';
+import { createPrivateFile, makePrivateDirectory, removeDrafts, replaceAtomically } from '../infra/files.ts';
 import { removeDatabase, setAsideFiles } from './damage.ts';
 import { currentIdentity, follow } from './identities.ts';
 import { count, countDropped, readLedger } from './ledger.ts';
 import { readText } from './shared-file.ts';
 import { requestExport, withIdentity } from './shared-identity.ts';
-import { installationOf, refusalFile, type Spool, sharedFile } from './spool.ts';
+import { installationOf, isRefused, refusalFile, type Spool, sharedFile } from './spool.ts';
+import { ownerOfBorrowedHome } from './trust.ts';
 
 /** What was done to how many records. */
 export interface Changed {
@@ -78,9 +79,44 @@ export function resetIdentity(spool: Spool, now: number): string {
 export function enable(spool: Spool): boolean {
   return spool.transaction(() => {
     const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
+    const refused = isRefused(spool.directory);
     rmSync(refusalFile(spool.directory), { force: true });
-    return changes > 0;
+    return refused || changes > 0;
   });
+}
+
+/**
+ * Remembers that the person says no, also where the database cannot be opened: while that file is there, nothing
+ * is recorded. Returns whether it is; none is made where the folder or the home is somebody else's. Throws nothing.
+ */
+export function refuse(directory: string): boolean {
+  try {
+    if (!isOurs(directory)) return false;
+    makePrivateDirectory(directory);
+    createPrivateFile(refusalFile(directory));
+  } catch {
+    // Told by what it returns.
+  }
+  return isRefused(directory);
+}
+
+/** Takes `refuse` back, where the folder is ours. Returns whether that has changed anything. Throws nothing. */
+export function withdrawRefusal(directory: string): boolean {
+  try {
+    if (!isOurs(directory) || !isRefused(directory)) return false;
+    rmSync(refusalFile(directory));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether `.arcade` is the user's own, or may be made by them. Throws the system's error. */
+function isOurs(directory: string): boolean {
+  if (ownerOfBorrowedHome(directory) !== undefined) return false;
+  const place = statSync(directory, { throwIfNoEntry: false });
+  const user = process.geteuid?.();
+  return place === undefined || (place.isDirectory() && (user === undefined || place.uid === user));
 }
 
 /** How many records are gone, and whether nothing of them is left in any file. */

@@ -20,13 +20,14 @@ const FILES = [
   'credentials.yaml',
 ];
 
-/** Whether this is root in somebody else's home, where nothing is recorded. */
+/** Whether a spool can be made where there is none yet: root makes none in somebody else's home. */
 export function checkHome(settings: Settings): Checked[] {
+  const absent = [passed('spool', 'There is no spool yet; the first command makes it.')];
   const advice = withoutSudo(settings);
-  if (settings.directory === undefined || advice === undefined) return [];
+  if (settings.directory === undefined || advice === undefined) return absent;
   try {
     refuseBorrowedHome(settings.directory);
-    return [];
+    return absent;
   } catch (error) {
     if (!(error instanceof NotOurs)) throw error;
     const message = "Root runs this, and the home is somebody else's: nothing is recorded.";

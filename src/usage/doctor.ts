@@ -3,11 +3,12 @@ import type { Settings } from '../settings.ts';
 import { backoffOf, destinationId } from './destination.ts';
 import { checkFiles, checkHome, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
 import { checkSchema } from './doctor-schema.ts';
-import { type Checked, passed } from './finding.ts';
+import { type Checked, type Finding, passed } from './finding.ts';
 import { currentIdentity } from './identities.ts';
+import { keepsRecords } from './inspect.ts';
 import { readCounter, readLedger, UNCOUNTED } from './ledger.ts';
 import { readText, understand } from './shared-file.ts';
-import { installationOf, type Spool, sharedFile } from './spool.ts';
+import { installationOf, isRefused, type Spool, sharedFile } from './spool.ts';
 import { readStore } from './store.ts';
 import { advised } from './store-obstacle.ts';
 
@@ -28,7 +29,6 @@ export function checkStore(settings: Settings, now: number): Checked[] {
   const { store: found, value } = readStore(settings, (spool) => contents(spool, settings, now));
   const store = advised(settings, found);
   const files = [
-    ...checkHome(settings),
     ...checkFiles(directory),
     ...checkRoom(directory),
     ...checkSetAside(directory),
@@ -38,10 +38,7 @@ export function checkStore(settings: Settings, now: number): Checked[] {
     case 'ok':
       return [...(value?.checked ?? []), ...files];
     case 'absent':
-      return [
-        passed('spool', 'There is no spool yet; the first command that is recorded makes it.'),
-        ...files,
-      ];
+      return [...checkHome(settings), ...files];
     case 'locked':
       return [
         { code: 'spool-locked', severity: 'warning', message: store.message, advice: store.advice },
@@ -51,6 +48,7 @@ export function checkStore(settings: Settings, now: number): Checked[] {
     default:
       return [
         { code: `spool-${store.state}`, severity: 'error', message: store.message, advice: store.advice },
+        ...(isRefused(directory) ? [NOT_ERASED] : []),
         ...files,
       ];
   }
@@ -76,9 +74,27 @@ function contents(spool: Spool, settings: Settings, now: number): Contents {
       checkIdentity(spool),
       checkQuarantine(spool),
       checkRefusal(spool, settings),
+      ...checkErased(spool),
     ],
     runningSince: run?.ended_at === null ? run.started_at : undefined,
   };
+}
+
+/** Beside a store that cannot be read. */
+const NOT_ERASED: Finding = {
+  code: 'not-erased',
+  severity: 'warning',
+  message: 'Recording is switched off here, but what was recorded before may still be in the usage spool.',
+  advice: 'Once the spool can be opened, `arcade usage disable` erases it.',
+};
+
+/** Whether `usage disable` came to its end. */
+function checkErased(spool: Spool): Checked[] {
+  if (!isRefused(spool.directory)) return [];
+  if (!keepsRecords(spool))
+    return [passed('not-erased', 'Recording is switched off here, and no event is kept.')];
+  const message = 'Recording is switched off here, but what was recorded before is still there.';
+  return [{ ...NOT_ERASED, message, advice: '`arcade usage disable` erases it.' }];
 }
 
 const DAMAGED =

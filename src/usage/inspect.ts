@@ -42,6 +42,8 @@ interface FlusherRun {
 
 export interface Status {
   readonly consent: boolean;
+  /** Whether a record is kept in any state; `usage disable` leaves none. */
+  readonly keepsRecords: boolean;
   readonly identity: StoredIdentity | null;
   readonly ledger: Ledger;
   readonly unbound: number;
@@ -58,6 +60,7 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
   const one = <T>(sql: string): T => spool.statement(sql).get() as T;
   return {
     consent: installation.consent === 1,
+    keepsRecords: keepsRecords(spool),
     identity: currentIdentity(spool),
     ledger: readLedger(spool),
     unbound: one<{ n: number }>(
@@ -74,6 +77,11 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
         'SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1',
       ) ?? null,
   };
+}
+
+/** Whether a record is kept in any state. */
+export function keepsRecords(spool: Spool): boolean {
+  return spool.statement('SELECT 1 FROM record LIMIT 1').get() !== undefined;
 }
 
 /**

@@ -349,7 +349,6 @@ const CONTROLS: readonly (readonly string[])[] = [
   ['discard', '--all', '--yes'],
   ['reset', '--yes'],
   ['enable'],
-  ['disable'],
 ];
 
 for (const [name, make, words] of [

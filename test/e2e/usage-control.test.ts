@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import Database from 'better-sqlite3';
 import { arcade } from '../support/cli.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 import { ANON_ID, PRINCIPAL, seedSpool } from '../support/seed.ts';
@@ -167,6 +178,158 @@ test('disable leaves an id alone that another program has put into usage.json si
   home.write('usage.json', theirs);
   await arcade(home, ['usage', 'disable']);
   assert.equal(readFileSync(join(home.directory, 'usage.json'), 'utf8'), theirs);
+});
+
+const HOOK = join(import.meta.dirname, '..', 'support', 'kill-at.mjs');
+const notRoot = process.getuid?.() !== 0 && 'only root can make files of others';
+const why = async (home: Sandbox): Promise<string> => (await arcade(home, ['usage', 'status'])).stdout;
+
+/** What keeps the spool from being opened; `make` returns what makes it go away. */
+const OBSTACLES: Readonly<
+  Record<string, { make: (path: string) => () => void; words: RegExp; rootOnly?: true }>
+> = {
+  'of a newer version': {
+    make: (path) => {
+      const version = exchangeVersion(path, 9999);
+      return () => exchangeVersion(path, version);
+    },
+    words: /is of a newer version/,
+  },
+  'a symbolic link': {
+    make: (path) => {
+      renameSync(path, `${path}.elsewhere`);
+      symlinkSync(`${path}.elsewhere`, path);
+      return () => renameSync(`${path}.elsewhere`, path);
+    },
+    words: /usage\.db is a symbolic link/,
+  },
+  "somebody else's": {
+    make: (path) => {
+      chownSync(path, 12345, 12345);
+      return () => chownSync(path, 0, 0);
+    },
+    words: /usage\.db belongs to another user \(12345\)/,
+    rootOnly: true,
+  },
+};
+
+/** Returns the version that it was. */
+function exchangeVersion(path: string, version: number): number {
+  const db = new Database(path);
+  const before = db.pragma('user_version', { simple: true }) as number;
+  db.pragma(`user_version = ${version}`);
+  db.close();
+  return before;
+}
+
+for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
+  const skip = rootOnly === true && notRoot;
+  test(`a "no" to a store that is ${name} is remembered, and erases what is there once it can`, {
+    skip,
+  }, async (t) => {
+    const home = sandbox(t);
+    seeded(home);
+    const path = join(home.directory, 'usage.db');
+    const mend = make(path);
+    for (const json of [[], ['--json']]) {
+      const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable', ...json]);
+      assert.equal(exitCode, 1);
+      assert.match(
+        stderr,
+        /^Error: Usage is no longer recorded, but the events kept here could not be erased\. /,
+      );
+      assert.match(stderr, words);
+      assert.equal(stdout === '', json.length === 0);
+    }
+    assert.equal(lstatSync(join(home.directory, 'usage.off')).mode & 0o777, 0o600);
+    const closed = await arcade(home, ['usage', 'doctor']);
+    assert.match(
+      closed.stdout,
+      /what was recorded before may still be in the usage spool\.\n.*usage disable` erases it/,
+    );
+    assert.match(
+      await why(home),
+      /What was recorded before may still be here: .* `arcade usage disable` erases it/,
+    );
+    mend();
+    const before = await status(home);
+    assert.deepEqual(before.consent, { enabled: false, decided_by: 'usage disable' });
+    await arcade(home, ['secret', 'list']);
+    assert.deepEqual((await status(home)).ledger, before.ledger);
+    assert.equal(before.ledger.pending, 5);
+    const { exitCode, stdout } = await arcade(home, ['usage', 'disable']);
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /8 events will never be sent/);
+  });
+
+  test(`enable takes back a "no" to a store that is ${name}`, { skip }, async (t) => {
+    const home = sandbox(t);
+    seeded(home);
+    const path = join(home.directory, 'usage.db');
+    const mend = make(path);
+    await arcade(home, ['usage', 'disable']);
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'enable']);
+    assert.deepEqual([exitCode, stdout], [1, '']);
+    assert.match(stderr, /^Error: `usage disable` is taken back, but nothing can be recorded yet\. /);
+    assert.match(stderr, words);
+    assert.equal(existsSync(join(home.directory, 'usage.off')), false);
+    mend();
+    await arcade(home, ['secret', 'list']);
+    assert.equal((await status(home)).ledger.recorded, 13);
+  });
+}
+
+test('enable takes back a "no" that only its file remembers', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  home.write('usage.off', '');
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Usage is recorded from now on.\n');
+  assert.equal((await status(home)).consent.enabled, true);
+  assert.equal(
+    (await arcade(home, ['usage', 'enable'])).stdout,
+    'Nothing had switched recording off here.\n',
+  );
+});
+
+test('a "no" in a folder that is not ours is not written there', { skip: notRoot }, async (t) => {
+  for (const owned of ['the folder', 'the home', 'the home, without a folder']) {
+    const home = sandbox(t);
+    if (owned !== 'the home, without a folder') {
+      mkdirSync(home.directory);
+      chmodSync(home.directory, 0o700);
+      chownSync(home.directory, 12345, 12345);
+    }
+    if (owned !== 'the folder') chownSync(home.home, 12345, 12345);
+    const { exitCode, stderr } = await arcade(home, ['usage', 'disable']);
+    assert.equal(exitCode, 1);
+    assert.doesNotMatch(stderr, /no longer recorded/);
+    if (existsSync(home.directory)) assert.deepEqual(readdirSync(home.directory), [], owned);
+    else assert.deepEqual(readdirSync(home.home), [], owned);
+  }
+});
+
+test('a disable that was killed halfway: what is still there is told, and the next one erases it', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const env = { NODE_OPTIONS: `--import=${HOOK}`, ARCADE_TEST_KILL_AT: 'DELETE FROM record' };
+  const killed = await arcade(home, ['usage', 'disable'], { env });
+  assert.equal(killed.signal, 'SIGKILL');
+  assert.match(
+    await why(home),
+    /\n.*usage disable` says so\. What was recorded before is still here: `arcade usage disable` erases it\.\n$/,
+  );
+  assert.match((await arcade(home, ['usage'], { env: { DO_NOT_TRACK: '1' } })).stdout, /is still here/);
+  const wrong = await arcade(home, ['usage', 'doctor']);
+  assert.equal(wrong.exitCode, 1);
+  assert.match(
+    wrong.stdout,
+    /what was recorded before is still there\.\n.*`arcade usage disable` erases it\.\n/,
+  );
+  assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.doesNotMatch(await why(home), /recorded before/);
+  const right = await arcade(home, ['usage', 'doctor']);
+  assert.equal(right.exitCode, 0, right.stdout);
+  assert.match(right.stdout, /Recording is switched off here, and no event is kept/);
 });
 
 /** What an event says of this machine and its person; words such as "node" are in any database's pages. */

@@ -1,13 +1,16 @@
 /** `arcade usage disable` */
-import { disable } from '../../usage/control.ts';
-import type { Run } from '../command.ts';
+import { UserError } from '../../errors.ts';
+import { disable, type Purged, refuse } from '../../usage/control.ts';
+import type { Invocation, Run } from '../command.ts';
 import { changeSpool } from './changing.ts';
 import { counted } from './words.ts';
 
 /** Stops recording and erases what was recorded. */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
-  const { purged, erased } = changeSpool(invocation, (spool) => disable(spool, Date.now()));
+  const { output, options, settings } = invocation;
+  // First: whatever keeps the spool from being opened, or ends this before its time, the "no" holds.
+  const refused = settings.directory !== undefined && refuse(settings.directory);
+  const { purged, erased } = purge(invocation, refused);
   if (options.json === true) {
     output.json({ consent: { enabled: false, decided_by: 'usage disable' }, purged, erased });
   } else {
@@ -20,3 +23,14 @@ export const run: Run = async (invocation) => {
   );
   return 'PARTIAL_FAILURE';
 };
+
+function purge(invocation: Invocation, refused: boolean): Purged {
+  try {
+    return changeSpool(invocation, (spool) => disable(spool, Date.now()));
+  } catch (cause) {
+    if (!refused || !(cause instanceof UserError)) throw cause;
+    const message = `Usage is no longer recorded, but the events kept here could not be erased. ${cause.message}`;
+    const hint = 'See `arcade usage doctor` for what to do; then `arcade usage disable` again erases them.';
+    throw new UserError(cause.code, message, { hint, cause });
+  }
+}

@@ -1,12 +1,13 @@
 /** `arcade usage enable` */
-import { enable } from '../../usage/control.ts';
-import type { Run } from '../command.ts';
+import { UserError } from '../../errors.ts';
+import { enable, withdrawRefusal } from '../../usage/control.ts';
+import type { Invocation, Run } from '../command.ts';
 import { changeSpool } from './changing.ts';
 
 /** Takes `usage disable` back; a variable that says off is still obeyed, and told. */
 export const run: Run = async (invocation) => {
   const { output, options, settings } = invocation;
-  const changed = changeSpool(invocation, enable);
+  const changed = takeBack(invocation);
   const { enabled, decidedBy } = settings.consent;
   if (options.json === true) {
     output.json({ changed, consent: { enabled, decided_by: decidedBy } });
@@ -16,3 +17,15 @@ export const run: Run = async (invocation) => {
   if (!enabled) output.note(`But ${decidedBy} says off, and that is obeyed as long as it is set.`);
   return undefined;
 };
+
+/** What `disable` remembers beside a spool that cannot be opened is taken back there too. */
+function takeBack(invocation: Invocation): boolean {
+  const { directory } = invocation.settings;
+  try {
+    return changeSpool(invocation, enable);
+  } catch (cause) {
+    if (!(cause instanceof UserError) || directory === undefined || !withdrawRefusal(directory)) throw cause;
+    const message = `\`usage disable\` is taken back, but nothing can be recorded yet. ${cause.message}`;
+    throw new UserError(cause.code, message, { hint: 'See `arcade usage doctor` for what to do.', cause });
+  }
+}

@@ -14,9 +14,10 @@ export function whyNothingIsSent(
   now: number,
 ): string {
   const { consent, destination, directory } = settings;
-  if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.`;
+  const left = whatIsLeft(settings, store, status);
+  if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.${left}`;
   if (isRefused(directory) || status?.consent === false)
-    return 'Usage is not recorded: `arcade usage disable` says so.';
+    return `Usage is not recorded: \`arcade usage disable\` says so.${left}`;
   if ('advice' in store && status === undefined) return `${store.message} ${store.advice}`;
   const obstacle = obstacleOf(settings, store);
   if (obstacle !== null) return `Usage is not recorded: ${obstacle}.`;
@@ -38,6 +39,15 @@ export function whyNothingIsSent(
     return `It is not known yet whose the events are; Arcade is asked again ${relativeTime(status.resolveUntil, now)}, at a command.`;
   }
   return 'They are sent at the next command.';
+}
+
+/** A `usage disable` that was ended before its time, or could not open the spool, has erased nothing. */
+function whatIsLeft({ directory }: Settings, store: StoreState, status: Status | undefined): string {
+  if (!isRefused(directory)) return '';
+  if (status?.keepsRecords === true)
+    return ' What was recorded before is still here: `arcade usage disable` erases it.';
+  if (status !== undefined || !('advice' in store)) return '';
+  return ` What was recorded before may still be here: ${store.message} Once it can be opened, \`arcade usage disable\` erases it.`;
 }
 
 function reasonInWords({ reason, status }: NonNullable<Status['backoff']>): string {
