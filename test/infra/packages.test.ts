@@ -13,6 +13,7 @@ interface Locked {
   readonly devOptional?: boolean;
   readonly optional?: boolean;
   readonly cpu?: readonly string[];
+  readonly os?: readonly string[];
   readonly hasInstallScript?: boolean;
 }
 
@@ -33,11 +34,17 @@ const PERMITTED =
 test('every version is exact, and every package is known by its content', () => {
   for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }))
     assert.match(version, /^\d+\.\d+\.\d+$/, name);
-  for (const [path, { integrity, optional, cpu }] of locked) {
-    // npm writes none for what it has not fetched: a tool's program for another system, of its exact version.
-    const isForOneSystem = optional === true && cpu !== undefined;
-    if (integrity !== undefined || !isForOneSystem) assert.match(integrity ?? '', /^sha512-/, path);
+  // npm writes none for what it has not fetched: a tool's program for another system, of its exact version.
+  const unknown = locked.filter(([, { integrity }]) => integrity === undefined);
+  for (const [path, { dev, optional, cpu, os, version }] of unknown) {
+    assert.match(path, /^node_modules\/(?:@biomejs\/cli-|@oxc-parser\/binding-)[^/]+$/);
+    assert.ok(dev === true && optional === true && cpu !== undefined && os !== undefined, path);
+    assert.match(version, /^\d+\.\d+\.\d+$/, path);
   }
+  for (const [path, { integrity = '' }] of locked.filter((entry) => !unknown.includes(entry)))
+    assert.match(integrity, /^sha512-/, path);
+  const told = readFileSync(join(root, 'SECURITY.md'), 'utf8').replace(/\s+/g, ' ');
+  assert.ok(told.includes(`for ${unknown.length} optional packages: the programs of Biome`), told);
 });
 
 test('every package comes from the registry', () => {
