@@ -6,7 +6,7 @@ import { createPrivateFile, makePrivateDirectory, removeDrafts, replaceAtomicall
 import { removeDatabase, setAsideFiles } from './damage.ts';
 import { currentIdentity, follow } from './identities.ts';
 import { count, countDropped, readLedger } from './ledger.ts';
-import { readText } from './shared-file.ts';
+import { readText, understand } from './shared-file.ts';
 import { requestExport, withIdentity } from './shared-identity.ts';
 import { installationOf, isRefused, refusalFile, type Spool, sharedFile } from './spool.ts';
 import { ownerOfBorrowedHome } from './trust.ts';
@@ -129,14 +129,15 @@ export interface Purged {
 /**
  * Stops recording and erases all that was recorded: not only the records, but also the ids they went out as, the
  * pictures' numbers and what earlier damage has left beside the database. What stays is that it is off, and the
- * counters. SQLite leaves deleted rows in its pages and its log; both are written anew without them.
+ * counters. SQLite leaves deleted rows in its pages and its log; both are written anew without them. `isNew`: the spool
+ * has taken the place of one that nobody can read any more.
  */
-export function disable(spool: Spool, now: number): Purged {
+export function disable(spool: Spool, now: number, isNew = false): Purged {
   spool.pragma('secure_delete = ON');
   spool.pragma('temp_store = MEMORY');
   spool.makeDurable();
   createPrivateFile(refusalFile(spool.directory));
-  const purged = spool.transaction(() => purge(spool, now));
+  const purged = spool.transaction(() => purge(spool, now, isNew));
   // With ids in them. From here on nobody publishes one: consent is looked at first.
   removeDrafts(sharedFile(spool.directory));
   for (const name of setAsideFiles(spool.directory)) removeDatabase(join(spool.directory, name));
@@ -145,7 +146,7 @@ export function disable(spool: Spool, now: number): Purged {
   return { purged, erased: checkpoint?.busy === 0 };
 }
 
-function purge(spool: Spool, now: number): number {
+function purge(spool: Spool, now: number, isNew: boolean): number {
   const { pending, quarantined } = readLedger(spool);
   const previous = ids(spool);
   for (const table of [
@@ -173,7 +174,7 @@ function purge(spool: Spool, now: number): number {
          flusher_asked_at = NULL, resolve_since = 0, resolve_until = 0, resolve_streak = 0`,
     )
     .run();
-  if (installationOf(spool).consent === 0) forgetShared(spool, previous, anonId);
+  if (installationOf(spool).consent === 0) forgetShared(spool, isNew ? null : previous, anonId);
   return pending + quarantined;
 }
 
@@ -182,10 +183,15 @@ function ids(spool: Spool): Set<string> {
   return new Set(rows.map((row) => row.anon_id));
 }
 
-/** usage.json is the other programs' too: it gets a new id, unless it holds one that was never ours. */
-function forgetShared(spool: Spool, previous: ReadonlySet<string>, anonId: string): void {
+/**
+ * usage.json is the other programs' too: it gets a new id, unless it holds one that was never ours. `previous` is null
+ * where nobody knows any more which were.
+ */
+function forgetShared(spool: Spool, previous: ReadonlySet<string> | null, anonId: string): void {
   const path = sharedFile(spool.directory);
   const text = readText(path) ?? '';
-  if (![...previous].some((id) => text.includes(id))) return;
+  const isOurs =
+    previous === null ? understand(text) !== undefined : [...previous].some((id) => text.includes(id));
+  if (!isOurs) return;
   replaceAtomically(path, JSON.stringify({ anon_id: anonId, linked_principal_id: null }, null, 2));
 }

@@ -1,7 +1,15 @@
 /** Damage of every kind and place: what can be read is carried over, what cannot is counted, and doctor says so. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -198,6 +206,32 @@ test('a database that somebody has emptied is told of, one that is just being ma
   assert.match(stderr, /Arcade collects/);
   const doctor = await arcade(other, ['usage', 'doctor', '--json']);
   assert.doesNotMatch(doctor.stdout, /uncounted/);
+});
+
+test('disable erases all of a database with any page of it damaged, and the id that its events went out as', async (t) => {
+  const home = sandbox(t);
+  const env = { ARCADE_URL: NOWHERE.ARCADE_URL };
+  for (let i = 0; i < 3; i += 1) await arcade(home, ['secret', 'list'], { env });
+  const path = join(home.directory, 'usage.db');
+  const [database, shared] = [path, join(home.directory, 'usage.json')].map((file) => readFileSync(file));
+  assert.ok(database !== undefined && shared !== undefined);
+  const { anon_id: id } = JSON.parse(shared.toString()) as { anon_id: string };
+  const pages = database.length / PAGE;
+  assert.ok(pages > 20);
+  // One of them zeroed, all of them in turn; and the first bytes alone.
+  const harms = Array.from({ length: pages }, (_, page) => ({ from: page * PAGE, bytes: PAGE }));
+  for (const { from, bytes } of [{ from: 0, bytes: 16 }, ...harms]) {
+    rmSync(home.directory, { recursive: true });
+    home.write('usage.db', Buffer.from(database).fill(0, from, from + bytes));
+    home.write('usage.json', shared);
+    const { exitCode, stderr } = await arcade(home, ['usage', 'disable']);
+    assert.equal(exitCode, 0, `${from}: ${stderr}`);
+    for (const name of readdirSync(home.directory)) {
+      const left = readFileSync(join(home.directory, name)).toString('latin1');
+      assert.ok(!left.includes('secret.list'), `${from}: an event in ${name}`);
+      assert.ok(!left.includes(id), `${from}: the id in ${name}`);
+    }
+  }
 });
 
 test('a log that ends in the middle of a transaction is no damage', async (t) => {

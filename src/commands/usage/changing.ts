@@ -1,7 +1,7 @@
 /** Changing the spool for a person. */
 import { UserError, usageError } from '../../errors.ts';
-import { openSoundSpool } from '../../usage/damage.ts';
-import type { Spool } from '../../usage/spool.ts';
+import { openSoundSpool, withSoundSpool } from '../../usage/damage.ts';
+import { installationOf, type Spool } from '../../usage/spool.ts';
 import { readStore, type StoreState, storeError } from '../../usage/store.ts';
 import { withoutSudo } from '../../usage/store-obstacle.ts';
 import { NotOurs } from '../../usage/trust.ts';
@@ -11,29 +11,30 @@ import { isBroken, unreadable } from './reading.ts';
 /** How long a person waits for a flusher or a command that has the spool just now. */
 const PATIENCE_MS = 10_000;
 
+/** `isNew`: it has taken the place of a damaged one, of which it knows nothing. */
+type Work<T> = (spool: Spool, isNew: boolean) => T;
+
 /** Does `work` with the spool, which it makes when there is none. Throws UserError when it cannot be had. */
-export function changeSpool<T>(invocation: Invocation, work: (spool: Spool) => T): T {
-  const store = refuseUnusable(invocation);
-  const changed = change(invocation, work);
-  if (store.state === 'damaged') invocation.output.note(REPLACED);
-  return changed;
+export function changeSpool<T>(invocation: Invocation, work: Work<T>): T {
+  return change(invocation, refuseUnusable(invocation), work);
 }
 
 /** What is said once a damaged spool has been replaced. */
-export const REPLACED = 'The usage spool was damaged: it was set aside, and a new one has taken its place.';
+export const REPLACED = 'The usage spool was damaged: a new one has taken its place.';
 
 /**
  * Looks at the store, and throws UserError when it is one that is not to be touched. A damaged one is: it is set
  * aside by whoever opens it. Returns what was found.
  */
 export function refuseUnusable(invocation: Invocation): StoreState {
-  const { store } = readStore(invocation.settings, () => true);
+  const { store } = readStore(invocation.settings, installationOf);
   if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy')
     throw unreadable(invocation, store);
   return store;
 }
 
-function change<T>({ settings }: Invocation, work: (spool: Spool) => T): T {
+/** Damage may show only when `work` meets it. */
+function change<T>({ settings, output }: Invocation, store: StoreState, work: Work<T>): T {
   const { directory, program } = settings;
   if (directory === undefined) {
     throw new UserError('UNEXPECTED', 'There is no home directory to keep that in.', {
@@ -42,9 +43,15 @@ function change<T>({ settings }: Invocation, work: (spool: Spool) => T): T {
   }
   try {
     const spool = openSoundSpool(directory, program.migrations);
+    let isNew = store.state === 'damaged';
     try {
-      spool.waitForLock(PATIENCE_MS);
-      return work(spool);
+      const changed = withSoundSpool(spool, program.migrations, (sound) => {
+        isNew ||= sound !== spool;
+        sound.waitForLock(PATIENCE_MS);
+        return work(sound, isNew);
+      });
+      if (isNew) output.note(REPLACED);
+      return changed;
     } finally {
       spool.close();
     }
@@ -61,7 +68,7 @@ export function changeExisting<T>(invocation: Invocation, work: (spool: Spool) =
   const store = refuseUnusable(invocation);
   if (store.state === 'absent') return undefined;
   if (isBroken(store)) throw unreadable(invocation, store);
-  return change(invocation, work);
+  return change(invocation, store, work);
 }
 
 /** The one record that was named, or null for --all. Throws a usage error for neither, or both. */

@@ -26,7 +26,7 @@ export const run: Run = async (invocation) => {
 
 function purge(invocation: Invocation, refused: boolean): Purged {
   try {
-    return changeSpool(invocation, (spool) => disable(spool, Date.now()));
+    return changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
   } catch (cause) {
     if (!refused || !(cause instanceof UserError)) throw cause;
     const message = `Usage is no longer recorded, but the events kept here could not be erased. ${cause.message}`;
