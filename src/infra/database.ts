@@ -100,6 +100,19 @@ export function openBytes(image: Buffer): Sqlite.Database {
   return connect(image, {});
 }
 
+/** Throws NewerSchemaError if a newer program has brought the schema up to date since we opened it. */
+export function refuseNewerFile(path: string, migrations: string): void {
+  let db: Sqlite.Database | undefined;
+  try {
+    db = openReadOnly(path, 0);
+    refuseNewer(db, migrationsIn(migrations));
+  } catch (error) {
+    if (error instanceof NewerSchemaError) throw error;
+  } finally {
+    db?.close();
+  }
+}
+
 /** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
 export function openLockFile(path: string): Sqlite.Database {
   createPrivateFile(path);

@@ -4,7 +4,7 @@
  */
 import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openReadOnly, withFileLock } from '../infra/database.ts';
+import { openReadOnly, refuseNewerFile, withFileLock } from '../infra/database.ts';
 import { DamagedError, isDamage } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
 import { count, readCounter, UNCOUNTED } from './ledger.ts';
@@ -102,6 +102,8 @@ export function unsalvagedFiles(directory: string): string[] {
 function replaceDamaged(directory: string, migrations: string, damaged: bigint | undefined): Spool {
   return withFileLock(join(directory, 'usage.repair.lock'), LIMITS.lockWaitMs, () => {
     if (damaged === undefined || inodeOf(directory) !== damaged) return openSpool(directory, migrations);
+    // Statements of ours that fit no longer are no damage then.
+    refuseNewerFile(spoolFile(directory), migrations);
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
     const spool = openSpool(directory, migrations);

@@ -11,7 +11,9 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { NewerSchemaError } from '../../src/infra/database.ts';
 import { enable } from '../../src/usage/control.ts';
+import { withSoundSpool } from '../../src/usage/damage.ts';
 import { readLedger } from '../../src/usage/ledger.ts';
 import { salvage } from '../../src/usage/salvage.ts';
 import { openSpool, type Spool } from '../../src/usage/spool.ts';
@@ -222,6 +224,19 @@ test('what was carried over is not counted again when the flusher was killed bef
   salvage(spool, MIGRATIONS);
   assert.deepEqual(readLedger(spool), once);
   assert.deepEqual(setAside(home), [kept]);
+});
+
+test('a database that a newer program has changed meanwhile is not taken for a damaged one', async (t) => {
+  const home = sandbox(t);
+  await record(home);
+  const spool = openSpool(home.directory, MIGRATIONS);
+  t.after(() => spool.close());
+  const newer = new Database(join(home.directory, 'usage.db'));
+  newer.exec('ALTER TABLE backoff RENAME TO pause; PRAGMA user_version = 99');
+  newer.close();
+  const use = (sound: Spool): unknown => sound.statement('SELECT * FROM backoff').get();
+  assert.throws(() => withSoundSpool(spool, MIGRATIONS, use), NewerSchemaError);
+  assert.deepEqual(setAside(home), []);
 });
 
 test('what was set aside waits while another process holds the new database', async (t) => {
