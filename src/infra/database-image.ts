@@ -37,6 +37,8 @@ export function readDatabaseImage(path: string): Buffer {
 /** A larger log is looked through, a few ms for each MB, only when nobody is writing to it. */
 const LONG_LOG = 1024 * 1024;
 const AT_REST_MS = 1000;
+/** Nor is one that is so large: SQLite moves the log into the database at half of that. */
+const LONGEST_LOG = 8 * 1024 * 1024;
 
 /**
  * Whether transactions of the database's log are lost, as `isLogBroken` tells. Somebody may be writing to it: what
@@ -45,7 +47,7 @@ const AT_REST_MS = 1000;
  */
 export function hasBrokenLog(path: string): boolean {
   const found = statSync(`${path}-wal`, { throwIfNoEntry: false });
-  if (found === undefined || found.size <= LOG_HEADER) return false;
+  if (found === undefined || found.size <= LOG_HEADER || found.size > LONGEST_LOG) return false;
   if (found.size > LONG_LOG && Date.now() - found.mtimeMs < AT_REST_MS) return false;
   const log = readFile(`${path}-wal`);
   return log !== undefined && isLogBroken(log) && readFile(`${path}-wal`)?.equals(log) === true;
