@@ -4,6 +4,7 @@
  * is played into the bytes here.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { isLogInUse } from './lock-holders.ts';
 import { isJournal, isSameJournal, JOURNAL_HEADER, playBack } from './rollback-journal.ts';
 import { isLogBroken, LOG_HEADER, playLog } from './write-ahead-log.ts';
 
@@ -42,15 +43,17 @@ const LONGEST_LOG = 8 * 1024 * 1024;
 
 /**
  * Whether transactions of the database's log are lost, as `isLogBroken` tells. Somebody may be writing to it: what
- * looks broken then looks otherwise a moment later, for frames are written one after the other. Throws the file
- * system's error.
+ * looks broken then looks otherwise a moment later, for frames are written one after the other. While somebody has the
+ * database open the remains of a transaction whose writer was killed before anybody knew of it look the same; those go
+ * with the log when it is closed. Throws the file system's error.
  */
 export function hasBrokenLog(path: string): boolean {
   const found = statSync(`${path}-wal`, { throwIfNoEntry: false });
   if (found === undefined || found.size <= LOG_HEADER || found.size > LONGEST_LOG) return false;
   if (found.size > LONG_LOG && Date.now() - found.mtimeMs < AT_REST_MS) return false;
   const log = readFile(`${path}-wal`);
-  return log !== undefined && isLogBroken(log) && readFile(`${path}-wal`)?.equals(log) === true;
+  if (log === undefined || !isLogBroken(log)) return false;
+  return readFile(`${path}-wal`)?.equals(log) === true && !isLogInUse(path);
 }
 
 /** Undefined when there is no log, or when it has begun anew meanwhile. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createPrivateFile, makePrivateDirectory, removeDrafts, replaceAtomically } from '../infra/files.ts';
 import { removeDatabase, setAsideFiles } from './damage.ts';
 import { currentIdentity, follow } from './identities.ts';
-import { count, countDropped, readLedger } from './ledger.ts';
+import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
 import { readText, understand } from './shared-file.ts';
 import { requestExport, withIdentity } from './shared-identity.ts';
 import { installationOf, isRefused, refusalFile, type Spool, sharedFile } from './spool.ts';
@@ -161,6 +161,7 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
     spool.statement(`DELETE FROM ${table}`).run();
   }
   count(spool, 'purged', pending + quarantined);
+  if (isNew) count(spool, UNCOUNTED, 1);
   // Last, for the triggers of the records fill it.
   spool.statement('DELETE FROM queue_length').run();
   spool.statement(`UPDATE ledger SET value = 0 WHERE name = 'unreported'`).run();

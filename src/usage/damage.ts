@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { openReadOnly, refuseNewerFile, withFileLock } from '../infra/database.ts';
 import { DamagedError, isDamage } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
-import { count, readCounter, UNCOUNTED } from './ledger.ts';
 import { readText, understand } from './shared-file.ts';
 import { type Installation, isRefused, openSpool, type Spool, sharedFile, spoolFile } from './spool.ts';
 
@@ -16,29 +15,12 @@ const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged)-(\d+))(?:-wal|-journal|-shm
 /** Opens the spool; a damaged one is set aside first. Throws what `openSpool` throws. */
 export function openSoundSpool(directory: string, migrations: string): Spool {
   const inode = inodeOf(directory);
-  const isLost = isEmptied(directory);
   try {
-    const spool = openSpool(directory, migrations);
-    if (isLost) noteLoss(spool);
-    return spool;
+    return openSpool(directory, migrations);
   } catch (error) {
     if (!isDamage(error)) throw error;
     return replaceDamaged(directory, migrations, inode);
   }
-}
-
-/** An empty database that is older was not left so by whoever is just making it. */
-const JUST_MADE_MS = 5_000;
-
-function isEmptied(directory: string): boolean {
-  const found = lstatSync(spoolFile(directory), { throwIfNoEntry: false });
-  return found?.size === 0 && Date.now() - found.birthtimeMs > JUST_MADE_MS;
-}
-
-/** Of a database that somebody has emptied, if one was in use. */
-function noteLoss(spool: Spool): void {
-  if (!keepNotice(spool) || readCounter(spool, UNCOUNTED) > 0) return;
-  count(spool, UNCOUNTED, 1);
 }
 
 /**
@@ -65,10 +47,29 @@ const MOST_PAGES = 16_384;
 
 /** Looks for damage where commands do not come by. Throws DamagedError, or what SQLite says of it. */
 export function refuseDamage(spool: Spool): void {
+  refuseReplaced(spool);
+  const counters = `SELECT count(*) AS n FROM ledger WHERE name IN ('recorded', 'delivered', 'pending', 'quarantined', 'purged')`;
+  if ((spool.statement(counters).get() as { n: number }).n < 5) throw new DamagedError('counters are gone');
   const [{ page_count: pages } = { page_count: 0 }] = spool.pragma('page_count') as { page_count: number }[];
   if (pages > MOST_PAGES) return;
-  const [found] = spool.pragma('quick_check(1)') as { quick_check: string }[];
-  if (found?.quick_check !== 'ok') throw new DamagedError('SQLite finds the database damaged');
+  const [{ quick_check: found } = { quick_check: '' }] = spool.pragma('quick_check(1)') as {
+    quick_check: string;
+  }[];
+  if (found === 'ok') return;
+  const code = /error code[= ](\d+)/.exec(found)?.[1];
+  // A disk that could not be read just now says nothing about what is on it.
+  if (code !== undefined && (Number(code) & 0xff) !== SQLITE_CORRUPT) throw new Error(found);
+  throw new DamagedError(found);
+}
+
+const SQLITE_CORRUPT = 11;
+
+/**
+ * Throws DamagedError if another process has set the database aside since it was opened: what is done to it from
+ * here on is done to a file that is to be carried over.
+ */
+export function refuseReplaced(spool: Spool): void {
+  if (inodeOf(spool.directory) !== spool.inode) throw new DamagedError('the database has been replaced');
 }
 
 /** Sets the spool's database aside if `error` says that it is damaged, and tells whether it was. */
@@ -113,14 +114,10 @@ function replaceDamaged(directory: string, migrations: string, damaged: bigint |
   });
 }
 
-/**
- * Whoever has a usage.json beside a database has been told that usage is recorded, and is not told again. False where
- * there is none.
- */
-function keepNotice(spool: Spool): boolean {
-  if (understand(readText(sharedFile(spool.directory)) ?? '') === undefined) return false;
+/** Whoever has a usage.json beside a damaged database has been told that usage is recorded, and is not told again. */
+function keepNotice(spool: Spool): void {
+  if (understand(readText(sharedFile(spool.directory)) ?? '') === undefined) return;
   spool.statement('UPDATE installation SET notice_shown_at = ?').run(Date.now());
-  return true;
 }
 
 /**

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Sqlite } from '../infra/database.ts';
 import { hasBrokenLog } from '../infra/database-image.ts';
 import { isConstraint, isDamage } from '../infra/sqlite-errors.ts';
-import { moveDatabase, removeDatabase, setAsideFiles, unsalvagedFiles } from './damage.ts';
+import { moveDatabase, refuseReplaced, removeDatabase, setAsideFiles, unsalvagedFiles } from './damage.ts';
 import { count, UNCOUNTED } from './ledger.ts';
 import { installationOf, isRefused, type Spool } from './spool.ts';
 import { type Found, type OldRecord, openWreck, readOne, readWreck } from './wreck.ts';
@@ -13,14 +13,17 @@ import { type Found, type OldRecord, openWreck, readOne, readWreck } from './wre
 const KEPT = 3;
 
 /**
- * Carries over what can be read of databases that were set aside. Only for the
- * holder of usage.lock: two at once would count twice.
+ * Carries over what can be read of databases that were set aside. Only for the holder of usage.lock: two at once would
+ * count twice. Throws DamagedError when the spool itself is damaged, or has been set aside meanwhile.
  */
 export function salvage(spool: Spool, migrations: string): void {
+  refuseReplaced(spool);
   const found = unsalvagedFiles(spool.directory);
   const carried = carriedOver(spool, found, migrations);
   for (const name of found) {
     if (!carried.has(name) && !isDealtWith(spool, name, migrations)) continue;
+    // Else it is in a database that itself is still to be carried over, and says so.
+    refuseReplaced(spool);
     const kept = name.replace('damaged', 'salvaged');
     moveDatabase(spool.directory, name, kept);
     // Whoever refuses first says so and then removes what is set aside: if not under this name, it is done here.
@@ -97,8 +100,12 @@ const CARRIED = [
 /** The ledger goes on from the old one; what it says was there and could not be read is dropped as damaged. */
 function carryOver(db: Sqlite.Database, spool: Spool, { records, ledger }: Found): void {
   const identities = new Map<string, number>();
+  const seen = new Set<string>();
   let carried = 0;
   for (const record of records) {
+    // A page that stands in the place of another: what that one held is lost.
+    if (seen.has(record.uuid)) continue;
+    seen.add(record.uuid);
     const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
     try {
       if (known === undefined) spool.tentatively(() => carryRecord(db, spool, identities, record));

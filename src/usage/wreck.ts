@@ -150,7 +150,8 @@ function readableLedger(db: Sqlite.Database): Map<string, number> | undefined {
     const rows = db.prepare('SELECT name, value FROM ledger').all() as { name: string; value: number }[];
     // Damage that reads like a count is none.
     const sound = rows.filter(({ value }) => Number.isSafeInteger(value) && value >= 0);
-    return new Map(sound.map(({ name, value }) => [name, value]));
+    const ledger = new Map(sound.map(({ name, value }) => [name, value]));
+    return ['recorded', 'pending', 'quarantined'].every((name) => ledger.has(name)) ? ledger : undefined;
   } catch {
     return undefined;
   }

@@ -5,21 +5,24 @@ import {
   copyFileSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
-  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { execa } from 'execa';
+import { DamagedError } from '../../src/infra/sqlite-errors.ts';
+import { refuseDamage } from '../../src/usage/damage.ts';
 import { readLedger } from '../../src/usage/ledger.ts';
 import { salvage } from '../../src/usage/salvage.ts';
 import { openSpool } from '../../src/usage/spool.ts';
-import { arcade } from '../support/cli.ts';
+import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
+import { FAULTS, withoutFault } from '../support/faults.ts';
 import { fillSpool, MIGRATIONS } from '../support/queue.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
-import { until } from '../support/until.ts';
 
 const PAGE = 4096;
 const RECORDS = 300;
@@ -169,8 +172,6 @@ async function withLog(t: TestContext): Promise<{ home: Sandbox; log: string }> 
 }
 
 const FRAME = 24 + PAGE;
-/** What the other program has left. */
-const SHARED = JSON.stringify({ anon_id: randomUUID(), linked_principal_id: null });
 
 for (const [where, harm] of Object.entries({
   'its header': (log: string) => damage(log, 0, 32),
@@ -191,21 +192,71 @@ for (const [where, harm] of Object.entries({
   });
 }
 
-test('a database that somebody has emptied is told of, one that is just being made is not', async (t) => {
+test('a database that is not yet one, beside a usage.json of the other program, is none that was lost', async (t) => {
+  const home = sandbox(t);
+  home.write('usage.db', '');
+  home.write('usage.json', JSON.stringify({ anon_id: randomUUID(), linked_principal_id: null }));
+  const { stderr } = await arcade(home, ['secret', 'list'], { env: { ARCADE_URL: NOWHERE.ARCADE_URL } });
+  assert.match(stderr, /Arcade collects/, 'nobody has been told yet');
+  const doctor = await arcade(home, ['usage', 'doctor', '--json']);
+  assert.doesNotMatch(doctor.stdout, /uncounted|set-aside/);
+});
+
+test('rows that stand there twice do not make up for those whose place they have', async (t) => {
   const { home, path } = await filled(t);
-  const { birthtimeMs } = statSync(path);
-  assert.ok(birthtimeMs > 0, 'the file system knows when a file was made');
-  await until(() => Date.now() - birthtimeMs > 5_000, { what: 'a database of some age' });
-  truncateSync(path, 0);
+  const [, second = 0, third = 0] = leavesOfRecords(path);
+  const image = readFileSync(path);
+  image.copyWithin((second - 1) * PAGE, (third - 1) * PAGE, third * PAGE);
+  writeFileSync(path, image);
+  const { ledger } = await afterwards(home);
+  const lost = ledger.dropped.damaged ?? 0;
+  assert.ok(lost > 0, 'what the overwritten page held is lost');
+  assert.deepEqual([ledger.recorded, ledger.pending + lost], [RECORDS + 1, RECORDS + 1]);
+});
+
+test('counters that are gone are damage, and told', async (t) => {
+  const { home, path } = await filled(t);
+  change(path, 'DELETE FROM ledger');
   const { ledger, findings } = await afterwards(home);
-  assert.equal(ledger.recorded, 1);
+  assert.equal(ledger.pending, RECORDS + 1);
   assert.ok(findings.includes('uncounted'), findings.join());
-  const other = sandbox(t);
-  for (const name of ['usage.db', 'usage.json']) other.write(name, name === 'usage.db' ? '' : SHARED);
-  const { stderr } = await arcade(other, ['secret', 'list'], { env: { ARCADE_URL: NOWHERE.ARCADE_URL } });
-  assert.match(stderr, /Arcade collects/);
-  const doctor = await arcade(other, ['usage', 'doctor', '--json']);
-  assert.doesNotMatch(doctor.stdout, /uncounted/);
+});
+
+test('a flusher whose database has been set aside under its hands carries nothing over into that', async (t) => {
+  const { home, path } = await filled(t);
+  const stale = openSpool(home.directory, MIGRATIONS);
+  t.after(() => stale.close());
+  for (const end of ['', '-wal'])
+    renameSync(path + end, join(home.directory, `usage.db.damaged-1600000000000${end}`));
+  const env = { ARCADE_URL: NOWHERE.ARCADE_URL };
+  await arcade(home, ['secret', 'list'], { env });
+  assert.throws(() => salvage(stale, MIGRATIONS), DamagedError);
+  assert.throws(() => refuseDamage(stale), DamagedError);
+  assert.equal((await afterwards(home)).ledger.pending, RECORDS + 2);
+});
+
+const UNREADABLE = FAULTS['reading usage.db fails'];
+
+test('a disk that cannot be read just now is no damage', {
+  skip: UNREADABLE === undefined ? 'there is no such fault' : withoutFault(UNREADABLE),
+}, async (t) => {
+  const { home, path } = await filled(t);
+  const flusher = join(PROGRAM, '..', 'flusher.js');
+  // The first few are of the schema: where those fail SQLite itself says that the file is malformed.
+  for (let reads = 14; reads < 44; reads += 4) {
+    const env = {
+      ...baseEnvironment(home),
+      ...NOWHERE,
+      ...UNREADABLE?.env?.(home),
+      IO_ERROR_AFTER: `${reads}`,
+    };
+    await execa(process.execPath, ['--', flusher], { env, extendEnv: false, reject: false });
+    const damaged = readdirSync(home.directory).filter((name) => name.includes('damaged'));
+    assert.deepEqual(damaged, [], `after ${reads} reads`);
+  }
+  const db = new Database(path, { readonly: true });
+  t.after(() => db.close());
+  assert.equal(db.prepare('SELECT count(*) FROM record').pluck().get(), RECORDS);
 });
 
 test('disable erases all of a database with any page of it damaged, and the id that its events went out as', async (t) => {
