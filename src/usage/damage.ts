@@ -8,7 +8,15 @@ import { openReadOnly, refuseNewerFile, withFileLock } from '../infra/database.t
 import { DamagedError, isDamage } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
 import { readText, understand } from './shared-file.ts';
-import { type Installation, isRefused, openSpool, type Spool, sharedFile, spoolFile } from './spool.ts';
+import {
+  type Installation,
+  inodeOf,
+  isRefused,
+  openSpool,
+  type Spool,
+  sharedFile,
+  spoolFile,
+} from './spool.ts';
 
 const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged)-(\d+))(?:-wal|-journal|-shm)?$/;
 
@@ -157,10 +165,6 @@ function rename(from: string, to: string): void {
 /** Deletes a database with its log. */
 export function removeDatabase(path: string): void {
   for (const suffix of ['-wal', '-journal', '-shm', '']) rmSync(`${path}${suffix}`, { force: true });
-}
-
-function inodeOf(directory: string): bigint | undefined {
-  return lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 function closeQuietly(spool: Spool): void {

@@ -78,24 +78,38 @@ export function openSpool(directory: string, migrations: string): Spool {
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
   if (hasBrokenLog(path)) throw new DamagedError('the log is broken');
-  const isNew = !existsSync(path);
+  // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
+  const inode = inodeOf(directory);
   const patience = { leftMs: LIMITS.lockWaitMs };
-  const spool = spoolOf(directory, openDatabase(path, { patience, migrations }), patience);
-  if (isNew && isRefused(directory)) spool.statement('UPDATE installation SET consent = 0').run();
+  const db = openDatabase(path, { patience, migrations });
+  const spool = spoolOf(directory, db, { patience, inode: inode ?? inodeOf(directory) });
+  if (inode === undefined && isRefused(directory))
+    spool.statement('UPDATE installation SET consent = 0').run();
   return spool;
 }
 
-/** Wraps an open database; for readers, which open it in their own way. `patience` is what opening it has left. */
+/** Tells the database that is there now from one that was there before; undefined when there is none. */
+export function inodeOf(directory: string): bigint | undefined {
+  return lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+interface Opened {
+  /** What opening it has left. */
+  readonly patience: Patience;
+  readonly inode: bigint | undefined;
+}
+
+/** Wraps an open database; for readers, which open it in their own way. */
 export function spoolOf(
   directory: string,
   db: Sqlite.Database,
-  patience: Patience = { leftMs: LIMITS.lockWaitMs },
+  { patience, inode }: Opened = { patience: { leftMs: LIMITS.lockWaitMs }, inode: undefined },
 ): Spool {
   const statements = new Map<string, Sqlite.Statement>();
   let isLimited = false;
   return {
     directory,
-    inode: lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino,
+    inode,
     statement(sql) {
       const known = statements.get(sql);
       if (known !== undefined) return known;
