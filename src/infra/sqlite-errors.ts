@@ -12,9 +12,13 @@ const OTHER_SCHEMA =
 export function isDamage(error: unknown): boolean {
   if (error instanceof DamagedError) return true;
   if (!(error instanceof Database.SqliteError)) return false;
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(error.code) || isOtherSchema(error);
+}
+
+/** True for the errors of a schema that is not the one that our statements are for. */
+export function isOtherSchema(error: unknown): boolean {
   return (
-    /^SQLITE_(CORRUPT|NOTADB)/.test(error.code) ||
-    (error.code === 'SQLITE_ERROR' && OTHER_SCHEMA.test(error.message))
+    error instanceof Database.SqliteError && error.code === 'SQLITE_ERROR' && OTHER_SCHEMA.test(error.message)
   );
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openReadOnly, refuseNewerFile, withFileLock } from '../infra/database.ts';
-import { DamagedError, isDamage } from '../infra/sqlite-errors.ts';
+import { DamagedError, isDamage, isOtherSchema } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
 import { readText, understand } from './shared-file.ts';
 import {
@@ -27,7 +27,7 @@ export function openSoundSpool(directory: string, migrations: string): Spool {
     return openSpool(directory, migrations);
   } catch (error) {
     if (!isDamage(error)) throw error;
-    return replaceDamaged(directory, migrations, inode);
+    return replaceDamaged(directory, migrations, inode, error);
   }
 }
 
@@ -41,7 +41,7 @@ export function withSoundSpool<T>(spool: Spool, migrations: string, work: (spool
   } catch (error) {
     if (!isDamage(error)) throw error;
     closeQuietly(spool);
-    const sound = replaceDamaged(spool.directory, migrations, spool.inode);
+    const sound = replaceDamaged(spool.directory, migrations, spool.inode, error);
     try {
       return work(sound);
     } finally {
@@ -84,7 +84,7 @@ export function refuseReplaced(spool: Spool): void {
 export function setAsideIfDamaged(spool: Spool, migrations: string, error: unknown): boolean {
   if (!isDamage(error)) return false;
   closeQuietly(spool);
-  replaceDamaged(spool.directory, migrations, spool.inode).close();
+  replaceDamaged(spool.directory, migrations, spool.inode, error).close();
   return true;
 }
 
@@ -108,11 +108,16 @@ export function unsalvagedFiles(directory: string): string[] {
  * One process moves the damaged file, under a lock; another that met the same damage finds a new file in its
  * place, by the inode, and uses that.
  */
-function replaceDamaged(directory: string, migrations: string, damaged: bigint | undefined): Spool {
+function replaceDamaged(
+  directory: string,
+  migrations: string,
+  damaged: bigint | undefined,
+  error: unknown,
+): Spool {
   return withFileLock(join(directory, 'usage.repair.lock'), LIMITS.lockWaitMs, () => {
     if (damaged === undefined || inodeOf(directory) !== damaged) return openSpool(directory, migrations);
     // Statements of ours that fit no longer are no damage then.
-    refuseNewerFile(spoolFile(directory), migrations);
+    if (isOtherSchema(error)) refuseNewerFile(spoolFile(directory), migrations);
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
     const spool = openSpool(directory, migrations);
