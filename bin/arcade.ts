@@ -43,5 +43,5 @@ if (!terminals.every((stream) => isatty(stream))) {
   process.removeAllListeners('SIGHUP');
   process.kill(process.pid, 'SIGHUP');
 }
-// At once: by itself Node would close what the recorder has left open on its way out.
+// At once: all is written, and what is still under way is nothing to wait for.
 process.exit(exitCode);

@@ -2,7 +2,7 @@
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { openSoundSpool, setAsideIfDamaged } from './usage/damage.ts';
 import { runFlusher } from './usage/flusher-run.ts';
-import { isRefused, type Spool } from './usage/spool.ts';
+import { isRefused } from './usage/spool.ts';
 
 export interface FlusherSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -16,7 +16,8 @@ const LOCK_WAIT_MS = 200;
 
 /**
  * Runs one flusher. Resolves when nothing is due, the time is up or another flusher is at work; rejects when
- * the spool fails.
+ * the spool fails. The spool is left open: closing it would only put off the end of the process, which a
+ * command that starts the next flusher may already have begun to wait for.
  */
 export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Promise<void> {
   const settings = readSettings(env, program);
@@ -43,20 +44,5 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
   } catch (error) {
     setAsideIfDamaged(spool, program.migrations, error);
     throw error;
-  } finally {
-    tidyUp(spool);
-  }
-}
-
-/**
- * Moves SQLite's log into the database and removes it, which commands leave to whoever they start. First without a
- * lock, so that nobody waits while the disk is waited for; the closing that needs one then finds nothing left to do.
- */
-function tidyUp(spool: Spool): void {
-  try {
-    spool.pragma('wal_checkpoint(PASSIVE)');
-    spool.close();
-  } catch {
-    // The next one does it.
   }
 }

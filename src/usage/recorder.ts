@@ -47,13 +47,10 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
           record(sound, execution, who, settings),
         ),
       );
-      // Closing it makes SQLite move its log into the database and wait for the disk. The flusher does that too.
-      if (!woken) {
-        attempt(debug, () => {
-          spool.close();
-          return true;
-        });
-      }
+      attempt(debug, () => {
+        spool.close();
+        return true;
+      });
       return woken;
     },
   };

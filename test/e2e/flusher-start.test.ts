@@ -1,6 +1,6 @@
 /** How a command starts a flusher, and what that process knows and is. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { arcade } from '../support/cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf } from '../support/flusher.ts';
@@ -70,19 +70,6 @@ describe('a flusher', { concurrency: true }, () => {
     assert.equal(Number(fields[3]), pid, 'it leads a session of its own');
     assert.equal(fields[4], '0', 'which has no terminal');
     for (const stream of [0, 1, 2]) assert.equal(readlinkSync(`/proc/${pid}/fd/${stream}`), '/dev/null');
-  });
-
-  test('leaves no log of the spool behind, nor does a command that starts none', async (t) => {
-    const { home, posthog, env } = await prepare(t);
-    const files = (): string[] => readdirSync(home.directory).sort();
-    await arcade(home, ['secret', 'list']);
-    assert.deepEqual(files(), ['usage.db', 'usage.json']);
-    for (let commands = 2; commands < 4; commands += 1) {
-      await arcade(home, ['secret', 'list'], { env });
-      await until(() => posthog.stored().length === commands, { what: 'the events' });
-      await until(() => flushersOf(home).length === 0, { what: 'the flusher to end', timeoutMs: 15_000 });
-      assert.deepEqual(files(), ['usage.db', 'usage.json', 'usage.lock']);
-    }
   });
 
   test('takes along ARCADE_API_KEY only where that is the credential in force', async (t) => {
