@@ -2,7 +2,7 @@
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { openSoundSpool, setAsideIfDamaged } from './usage/damage.ts';
 import { runFlusher } from './usage/flusher-run.ts';
-import { isRefused } from './usage/spool.ts';
+import { isRefused, type Spool } from './usage/spool.ts';
 
 export interface FlusherSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -24,10 +24,9 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
   const { directory, destination, maxRecords } = settings;
   if (!settings.consent.enabled || directory === undefined || destination.apiKey === undefined) return;
   if (isRefused(directory)) return;
-  const spool = openSoundSpool(directory, program.migrations);
   const leftMs = (): number => FLUSHER.stopAtMs - uptimeMs();
-  try {
-    await runFlusher({
+  const run = async (spool: Spool): Promise<unknown> =>
+    runFlusher({
       spool,
       destination,
       connect: async () => (await import('./sending.ts')).connect(settings, leftMs),
@@ -41,8 +40,12 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
       lockWaitMs: LOCK_WAIT_MS,
       lingerMs: FLUSHER.lingerMs,
     });
+  const spool = openSoundSpool(directory, program.migrations);
+  try {
+    await run(spool);
   } catch (error) {
-    setAsideIfDamaged(spool, program.migrations, error);
-    throw error;
+    if (!setAsideIfDamaged(spool, program.migrations, error)) throw error;
+    // What was set aside is carried over and sent by a second run; there is no third.
+    await run(openSoundSpool(directory, program.migrations));
   }
 }

@@ -222,6 +222,8 @@ describe('connections', { concurrency: 4 }, () => {
     });
   }
 
+  const homeless = (env: { HOME?: string | undefined }): boolean => 'HOME' in env && !env.HOME;
+
   test('no home, a home that cannot be written, and one that is not there are no obstacle', async (t) => {
     const { run } = await desk(t);
     for (const env of [
@@ -232,8 +234,9 @@ describe('connections', { concurrency: 4 }, () => {
       { HOME: '/dev/null' },
     ]) {
       for (const ARCADE_USAGE_TRACKING of ['0', undefined]) {
+        // Without a HOME the home is the one that the system knows: that of the person who runs the tests.
         const given = {
-          env: { ...env, ARCADE_USAGE_TRACKING, DO_NOT_TRACK: env.HOME === undefined ? '1' : undefined },
+          env: { ...env, ARCADE_USAGE_TRACKING, DO_NOT_TRACK: homeless(env) ? '1' : undefined },
         };
         assert.deepEqual(outcome(await run(SET, given)), [0, OK, ''], JSON.stringify(given));
       }

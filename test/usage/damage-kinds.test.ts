@@ -15,12 +15,14 @@ import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { execa } from 'execa';
 import { DamagedError } from '../../src/infra/sqlite-errors.ts';
-import { refuseDamage } from '../../src/usage/damage.ts';
+import { refuseDamage, setAsideFiles, unsalvagedFiles } from '../../src/usage/damage.ts';
 import { readLedger } from '../../src/usage/ledger.ts';
 import { salvage } from '../../src/usage/salvage.ts';
 import { openSpool } from '../../src/usage/spool.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { FAULTS, withoutFault } from '../support/faults.ts';
+import { accountOf, startFlusher } from '../support/flusher.ts';
+import { startPostHog } from '../support/posthog.ts';
 import { fillSpool, MIGRATIONS } from '../support/queue.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 
@@ -233,6 +235,20 @@ test('a flusher whose database has been set aside under its hands carries nothin
   assert.throws(() => salvage(stale, MIGRATIONS), DamagedError);
   assert.throws(() => refuseDamage(stale), DamagedError);
   assert.equal((await afterwards(home)).ledger.pending, RECORDS + 2);
+});
+
+test('a flusher that finds damage carries over what can be read, and sends it', async (t) => {
+  const { home, path, roots } = await filled(t);
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  // No command meets this page.
+  damage(path, ((roots.get('flusher_run') ?? 0) - 1) * PAGE, PAGE);
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  await startFlusher(home, env).ended;
+  assert.deepEqual(unsalvagedFiles(home.directory), []);
+  assert.equal(setAsideFiles(home.directory).length, 1);
+  const { recorded, delivered, pending } = accountOf(home);
+  assert.deepEqual([recorded, delivered, pending], [RECORDS, RECORDS, 0]);
 });
 
 const UNREADABLE = FAULTS['reading usage.db fails'];
