@@ -34,7 +34,15 @@ export function writeAtomically(path: string, text: string): void {
 
 /** The same for a file of this program's own: a symbolic link is replaced, and what it leads to stays as it is. */
 export function replaceAtomically(target: string, text: string): void {
-  const draft = prepareAtomically(target, text);
+  replace(prepareAtomically(target, text));
+}
+
+/** The same at once: until `syncFile` is called for it, a power cut may leave nothing of the file's content. */
+export function replaceUnsynced(target: string, text: string): void {
+  replace(draftOf(target, text, () => undefined));
+}
+
+function replace(draft: Draft): void {
   try {
     draft.publish();
   } catch (error) {
@@ -54,6 +62,10 @@ export interface Draft {
 
 /** The slow half of `replaceAtomically`. Throws the system's error; nothing is then left behind. */
 export function prepareAtomically(target: string, text: string): Draft {
+  return draftOf(target, text, fsyncSync);
+}
+
+function draftOf(target: string, text: string, sync: (file: number) => void): Draft {
   const temporary = join(
     dirname(target),
     `${draftPrefix(target)}${process.pid}-${randomBytes(8).toString('hex')}.tmp`,
@@ -65,7 +77,7 @@ export function prepareAtomically(target: string, text: string): Draft {
       fchmodSync(file, 0o600);
       keepOwner(file, existsSync(target) ? target : dirname(target));
       writeSync(file, text);
-      fsyncSync(file);
+      sync(file);
     } finally {
       closeSync(file);
     }

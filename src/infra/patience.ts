@@ -11,11 +11,22 @@ const RETRY_MS = 5;
 
 /** How long a process may still wait for others, in ms; what it waits is taken off. */
 export interface Patience {
+  /** For whoever holds the lock now. */
   leftMs: number;
+  /** For a crowd: while others come and go, `leftMs` is made up from this. */
+  crowdMs?: number;
 }
 
-/** Does `work`, again and again while that is told to be locked. Throws what `work` throws once patience is at its end. */
-export function patiently<T>(patience: Patience, work: () => T, mayRepeat = (): boolean => true): T {
+/**
+ * Does `work`, again and again while that is told to be locked. `isMoving` tells whether others have had the lock
+ * and let go since it was asked last. Throws what `work` throws once patience is at its end.
+ */
+export function patiently<T>(
+  patience: Patience,
+  work: () => T,
+  { mayRepeat = (): boolean => true, isMoving = (): boolean => false } = {},
+): T {
+  let waitedMs = 0;
   for (;;) {
     try {
       return work();
@@ -24,7 +35,29 @@ export function patiently<T>(patience: Patience, work: () => T, mayRepeat = (): 
     }
     pause(RETRY_MS);
     patience.leftMs -= RETRY_MS;
+    waitedMs += RETRY_MS;
+    if (!isMoving()) continue;
+    const { crowdMs = 0 } = patience;
+    const madeUp = Math.min(waitedMs, crowdMs);
+    patience.leftMs += madeUp;
+    patience.crowdMs = crowdMs - madeUp;
+    waitedMs = 0;
   }
+}
+
+/** Tells each time whether others have committed since the last. */
+function watchCommits(db: Sqlite.Database): () => boolean {
+  let seen: unknown;
+  return () => {
+    const before = seen;
+    try {
+      seen = db.pragma('data_version', { simple: true });
+    } catch (error) {
+      // With a rollback journal nobody may look while another commits.
+      if (!isBusy(error)) throw error;
+    }
+    return before !== undefined && seen !== before;
+  };
 }
 
 /**
@@ -43,7 +76,7 @@ export function transact<T>(db: Sqlite.Database, patience: Patience, work: () =>
     return transaction.exclusive();
   };
   try {
-    return patiently(patience, begin, () => !begun);
+    return patiently(patience, begin, { mayRepeat: () => !begun, isMoving: watchCommits(db) });
   } finally {
     db.pragma(`busy_timeout = ${Math.max(0, Math.round(patience.leftMs))}`);
   }

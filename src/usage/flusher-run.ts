@@ -1,4 +1,5 @@
 /** One flusher's life: it takes the lock, drains what is there and what arrives, and lets go without losing a wake-up. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { removeLeftDrafts } from '../infra/files.ts';
 import { type Lock, tryLockFor } from '../infra/lock.ts';
 import { SPOOL } from '../settings.ts';
@@ -33,6 +34,8 @@ type Connected = Run & Pick<Connections, 'resolving'>;
 
 const TRIM_STEP = 500;
 const LOOK_EVERY_MS = 50;
+/** Longer than commands that wait for the lock leave between two tries. */
+const LET_IN_MS = 8;
 
 /** Runs until nothing is due. 'locked' when another flusher is at work. Rejects when the spool fails. */
 export async function runFlusher(run: Run): Promise<RunOutcome> {
@@ -94,7 +97,7 @@ function begin({ spool, now }: Run): number {
 async function trimAll({ spool, maxRecords, leftMs, now }: Run): Promise<void> {
   const reserveMs = leftMs() / 2;
   const step = (): number => spool.transaction(() => trim(spool, maxRecords, TRIM_STEP, now()));
-  while (leftMs() > reserveMs && (await persist(leftMs, step)) === TRIM_STEP);
+  while (leftMs() > reserveMs && (await persist(leftMs, step)) === TRIM_STEP) await pause(LET_IN_MS);
   await persist(leftMs, () => spool.transaction(() => trimQuarantine(spool, now())));
 }
 
@@ -106,7 +109,7 @@ async function linger(run: Connected): Promise<void> {
     const version = run.spool.dataVersion();
     if (version !== seen && stillDue(run)) return;
     seen = version;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await pause(LOOK_EVERY_MS);
   }
 }
 

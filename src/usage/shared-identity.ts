@@ -4,15 +4,21 @@
  * what it says: it is never older than the database, and no state overwrites a later one.
  */
 import { randomUUID } from 'node:crypto';
-import { type Draft, prepareAtomically, removeLeftDrafts, replaceAtomically } from '../infra/files.ts';
+import {
+  type Draft,
+  prepareAtomically,
+  removeLeftDrafts,
+  replaceUnsynced,
+  syncFile,
+} from '../infra/files.ts';
 import { foresee, type Intent, isForeseen, originOf } from './export-intent.ts';
 import { readText, type SharedFile, stampOf, understand } from './shared-file.ts';
 import { type Installation, installationOf, type Spool, sharedFile } from './spool.ts';
 
 /**
  * In a crowd of writers each may find another state than the one that it has foreseen. After so many tries
- * usage.json is written unforeseen: the event is worth more than knowing, after a crash at that very moment,
- * whose text is found there.
+ * usage.json is written unforeseen, and synced after the lock: the event is worth more than knowing, after a crash at
+ * that very moment, whose text is found there.
  */
 const TRIES = 3;
 
@@ -70,8 +76,11 @@ export function withIdentity<C, R>(spool: Spool, work: IdentityWork<C, R>): R {
     for (let tries = 1; ; tries += 1) {
       const attempt: Attempt<C, R> = { ...work, newAnonId: draw(), draft, unforeseen: tries >= TRIES };
       const came = spool.transaction(() => tryWith(spool, attempt));
-      if (came.kind === 'noted' || came.wrote) spool.sync();
-      if (came.kind === 'done') return came.result;
+      if (came.kind === 'noted' || came.wrote !== null) spool.sync();
+      if (came.kind === 'done') {
+        if (came.wrote !== null && came.wrote !== draft?.text) syncFile(sharedFile(spool.directory));
+        return came.result;
+      }
       draft?.discard();
       draft = draftOf(spool, came.text);
     }
@@ -102,7 +111,8 @@ interface Attempt<C, R> extends IdentityWork<C, R> {
 }
 
 type Outcome<R> =
-  | { readonly kind: 'done'; readonly result: R; readonly wrote: boolean }
+  /** `wrote`: to usage.json, if anything. */
+  | { readonly kind: 'done'; readonly result: R; readonly wrote: string | null }
   /** Nothing has been done but to note what is to be written. */
   | { readonly kind: 'noted'; readonly text: string };
 
@@ -113,12 +123,12 @@ function tryWith<C, R>(spool: Spool, attempt: Attempt<C, R>): Outcome<R> {
       const replaces = theirs(spool);
       const changed = change(newAnonId);
       const intent = intentOf(spool, replaces);
-      if (intent === null) return { kind: 'done', result: rest(changed), wrote: false };
+      if (intent === null) return { kind: 'done', result: rest(changed), wrote: null };
       const foreseen = intent.text === draft?.text && isForeseen(spool, intent);
       if (!foreseen && !unforeseen) throw new Unforeseen(intent);
       const result = rest(changed);
       exportShared(spool, intent.text, draft);
-      return { kind: 'done', result, wrote: true };
+      return { kind: 'done', result, wrote: intent.text };
     });
   } catch (error) {
     if (!(error instanceof Unforeseen)) throw error;
@@ -153,7 +163,7 @@ function exportShared(spool: Spool, text: string, draft: Draft | undefined): voi
   const path = sharedFile(spool.directory);
   try {
     if (draft?.text === text) draft.publish();
-    else replaceAtomically(path, text);
+    else replaceUnsynced(path, text);
   } catch {
     return; // Still due; the event is worth more than the file.
   }

@@ -35,7 +35,10 @@ export interface Spool {
   syncMeanwhile(): Promise<void>;
   /** How long a statement may wait for another process from here on. */
   waitForLock(ms: number): void;
-  /** From here on all transactions together, and what opening took, wait 500 ms at most for other processes. */
+  /**
+   * From here on all transactions together, and what opening took, wait 500 ms at most for another process, and two
+   * seconds for a crowd of them.
+   */
   limitWaiting(): void;
   /** Rows changed by others since the last call (`PRAGMA data_version`). */
   dataVersion(): number;
@@ -80,7 +83,7 @@ export function openSpool(directory: string, migrations: string): Spool {
   if (hasBrokenLog(path)) throw new DamagedError('the log is broken');
   // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
-  const patience = { leftMs: LIMITS.lockWaitMs };
+  const patience = { leftMs: LIMITS.lockWaitMs, crowdMs: LIMITS.crowdWaitMs };
   const db = openDatabase(path, { patience, migrations });
   const spool = spoolOf(directory, db, { patience, inode: inode ?? inodeOf(directory) });
   if (inode === undefined && isRefused(directory))

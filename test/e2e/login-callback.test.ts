@@ -1,5 +1,6 @@
 /** The door at which a login waits for its browser: busy ports, several logins, and strangers. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -9,12 +10,10 @@ import { arcade as run } from '../support/cli.ts';
 import { startLogin } from '../support/login.ts';
 import { assertFailed, env, refused } from '../support/refused-login.ts';
 import { sandbox } from '../support/sandbox.ts';
+import { until } from '../support/until.ts';
 
 test('the port that a login returns to is taken', async (t) => {
-  const blocker = createServer();
-  blocker.on('error', () => undefined); // Another login has it: it is taken all the same.
-  blocker.listen(9905, '127.0.0.1');
-  t.after(() => blocker.close());
+  await occupy(t, 9905);
   const [home, arcade] = [sandbox(t), await started(t)];
   const login = await startLogin(home, arcade, [], { env });
   assert.notEqual(login.callback.port, '9905');
@@ -25,6 +24,23 @@ test('the port that a login returns to is taken', async (t) => {
   arcade.settings.redirectPorts = [9905];
   assertFailed(other, await refused(other, arcade), /Port 9905 is in use, and .* returns? to no other port/);
 });
+
+/** Takes a port, which a login of another test may have for the time being. */
+async function occupy(t: TestContext, port: number): Promise<void> {
+  const blocker = createServer();
+  t.after(() => blocker.close());
+  const attempt = async (): Promise<boolean> => {
+    blocker.listen(port, '127.0.0.1');
+    try {
+      await once(blocker, 'listening');
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      return false;
+    }
+  };
+  await until(attempt, { what: `port ${port}`, timeoutMs: 60_000 });
+}
 
 test('two logins at once both complete, and one whole file is left', async (t) => {
   const [home, arcade] = [sandbox(t), await started(t)];

@@ -6,8 +6,10 @@ import { execa, execaSync } from 'execa';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { directoryState } from '../support/directory.ts';
+import { flushersOf } from '../support/flusher.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
+import { until } from '../support/until.ts';
 
 let server: Arcade;
 let posthog: PostHog;
@@ -111,6 +113,8 @@ test('an opted-out command opens no socket but its own, starts nothing and write
     [used, { ARCADE_USAGE_TRACKING: '0' }],
     [refused, {}],
   ] as const) {
+    // Of the command that was recorded.
+    await until(() => flushersOf(home).length === 0, { what: 'the flusher to end', timeoutMs: 11_000 });
     const before = directoryState(home.directory);
     const traced = await trace(home, off);
     assert.deepEqual(directoryState(home.directory), before);
