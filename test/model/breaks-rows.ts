@@ -115,11 +115,19 @@ export const ROW_BREAKS: readonly Break[] = [
     '\n   ',
   ]),
   of('resolve.ts', 'without an answer all is given up at once', [
-    'now() - FLUSHER.unboundMs',
-    'Number.MAX_SAFE_INTEGER',
+    'release(spool, group, now() - FLUSHER.unboundMs, now());',
+    'release(spool, group, Number.MAX_SAFE_INTEGER, now());',
   ]),
   of('resolve.ts', 'without an answer nothing is ever given up', [
     'release(spool, group, now() - FLUSHER.unboundMs, now());',
+    '',
+  ]),
+  of('resolve.ts', 'what only another shell sees is given up at once', [
+    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now());',
+    'release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now());',
+  ]),
+  of('resolve.ts', 'what only another shell sees is never given up', [
+    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now());',
     '',
   ]),
   of('resolve.ts', 'what only another shell sees is gone', [
@@ -174,8 +182,8 @@ export const ROW_BREAKS: readonly Break[] = [
     'at: record.recorded_at + record.half_id! + Math.random(),',
   ]),
   of('outbox.ts', 'a resend tells anew what was dropped', [
-    'const fresh = batch.filter((record) => record.sealed === 0);',
-    'const fresh = batch;',
+    'batch.find((record) => record.sealed === 0)',
+    'batch[0]',
   ]),
   of('outbox.ts', 'a resend has another uuid', [
     'uuid: record.uuid,',

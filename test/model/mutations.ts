@@ -24,9 +24,11 @@ interface Verdict {
   readonly byAimed: string | undefined;
 }
 
+export const BREAKS: readonly Break[] = [...RULE_BREAKS, ...ROW_BREAKS];
+
 /** Tries the breaks, prints what came of each. Resolves to whether all were noticed. */
 export async function tryBreaks(words: readonly string[]): Promise<boolean> {
-  const waiting = [...RULE_BREAKS, ...ROW_BREAKS].filter(
+  const waiting = BREAKS.filter(
     ({ what }) => words.length === 0 || words.some((word) => what.includes(word)),
   );
   const verdicts: Verdict[] = [];
@@ -55,7 +57,7 @@ function copyOfSource(): string {
 }
 
 async function judge(copy: string, broken: Break): Promise<Verdict> {
-  const path = join(copy, 'src', 'usage', broken.file);
+  const path = sourceOf(copy, broken);
   const sound = readFileSync(path, 'utf8');
   writeFileSync(path, applied(sound, broken));
   try {
@@ -68,8 +70,13 @@ async function judge(copy: string, broken: Break): Promise<Verdict> {
   }
 }
 
+/** The file that a break is made in. */
+export function sourceOf(root: string, { file }: Break): string {
+  return join(root, 'src', 'usage', file);
+}
+
 /** The source with its rule broken. Throws when what is to be replaced is not there exactly once. */
-function applied(source: string, { what, changes }: Break): string {
+export function applied(source: string, { what, changes }: Break): string {
   let text = source;
   for (const [from, to] of changes) {
     if (text.split(from).length !== 2) throw new Error(`"${what}": not there exactly once: ${from}`);
