@@ -10,7 +10,7 @@ export const LIMITS = {
   /** How long a command may wait for the spool while somebody else writes; with all else it is half a second. */
   lockWaitMs: 440,
   /** How much longer while others come and go: only dozens of commands at the same moment take so long. */
-  crowdWaitMs: 1_500,
+  crowdWaitMs: 1_000,
   connectMs: 5_000,
   /** All tries of one request to Arcade together. */
   requestMs: 30_000,

@@ -1,11 +1,12 @@
 /** Files that others may read at the same moment: written whole or not at all, and for their owner only. */
 import { randomBytes } from 'node:crypto';
 import {
-  chmodSync,
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
   fchownSync,
+  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -16,7 +17,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
@@ -40,6 +41,11 @@ export function replaceAtomically(target: string, text: string): void {
 /** The same at once: until `syncFile` is called for it, a power cut may leave nothing of the file's content. */
 export function replaceUnsynced(target: string, text: string): void {
   replace(draftOf(target, text, () => undefined));
+}
+
+/** Throws the system's error where no file of so many bytes can be written beside `target`: by a full disk, or a limit. */
+export function refuseNoRoom(target: string, bytes: number): void {
+  draftOf(target, ' '.repeat(bytes), () => undefined).discard();
 }
 
 function replace(draft: Draft): void {
@@ -76,7 +82,8 @@ function draftOf(target: string, text: string, sync: (file: number) => void): Dr
     try {
       fchmodSync(file, 0o600);
       keepOwner(file, existsSync(target) ? target : dirname(target));
-      writeSync(file, text);
+      // Goes on after a short write, until the disk is full.
+      writeFileSync(file, text);
       sync(file);
     } finally {
       closeSync(file);
@@ -168,10 +175,24 @@ export function makePrivateDirectory(path: string): void {
   for (const directory of missing) {
     try {
       mkdirSync(directory, { mode: 0o700 });
-      chmodSync(directory, 0o700);
+      own(directory);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
+  }
+}
+
+const JUST_NOW_MS = 10_000;
+
+/** By its handle, and only if it is the one that was made just now: whoever owns the parent may have replaced it. */
+function own(directory: string): void {
+  const handle = openSync(directory, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    const { uid, ctimeMs } = fstatSync(handle);
+    fchmodSync(handle, 0o700);
+    if (uid === 0 && Math.abs(Date.now() - ctimeMs) < JUST_NOW_MS) keepOwner(handle, dirname(directory));
+  } finally {
+    closeSync(handle);
   }
 }
 

@@ -6,7 +6,7 @@ import { currentIdentity, follow, logOut, rememberAccount } from './identities.t
 import type { Binding, Identity } from './identity.ts';
 import { insertCapture, trim } from './records.ts';
 import { withIdentity } from './shared-identity.ts';
-import { fingerprintOf, installationOf, type Spool } from './spool.ts';
+import { fingerprintOf, installationOf, isRefused, type Spool } from './spool.ts';
 import { askForFlusher } from './wake.ts';
 
 /** The credentials that the command itself used, as far as the spool may know them. */
@@ -51,9 +51,14 @@ export type Appended = 'refused' | { readonly wake: boolean };
  */
 export function append(spool: Spool, entry: Entry): Appended {
   return withIdentity(spool, {
-    change: (newAnonId) => (installationOf(spool).consent === 0 ? null : whose(spool, entry, newAnonId)),
+    change: (newAnonId) => (isRecording(spool) ? whose(spool, entry, newAnonId) : null),
     rest: (owner) => (owner === null ? 'refused' : { wake: insert(spool, entry, owner) }),
   });
+}
+
+/** The file is there, too, where the person has said no but the database could not be opened. */
+function isRecording(spool: Spool): boolean {
+  return installationOf(spool).consent === 1 && !isRefused(spool.directory);
 }
 
 /** The same to a copy of the spool, inside a transaction of its caller's: nothing reaches the disk. */

@@ -7,7 +7,7 @@ import { type Destination, FLUSHER } from '../settings.ts';
 import { type PendingRecord, sealNewest, wireRecord } from './outbox.ts';
 import type { Resolving } from './resolve.ts';
 import { backOff, divide, doubtsOf, quarantine, settleDelivered, type Try } from './settle.ts';
-import { installationOf, type Spool } from './spool.ts';
+import { installationOf, isRefused, type Spool } from './spool.ts';
 
 export interface Draining {
   readonly spool: Spool;
@@ -44,7 +44,7 @@ export type Stop = Exclude<DrainOutcome, 'drained'> | undefined;
 
 /** Looked at before each request. */
 export function reasonToStop({ spool, leftMs }: Draining): Stop {
-  if (installationOf(spool).consent === 0) return 'consent withdrawn';
+  if (installationOf(spool).consent === 0 || isRefused(spool.directory)) return 'consent withdrawn';
   return leftMs() <= 0 ? 'out of time' : undefined;
 }
 

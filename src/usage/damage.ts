@@ -2,17 +2,20 @@
  * A damaged database is set aside by whoever meets it, so that recording goes on at once; `salvage.ts` then
  * carries over what can still be read of it.
  */
-import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openReadOnly, refuseNewerFile, withFileLock } from '../infra/database.ts';
 import { DamagedError, isDamage, isOtherSchema } from '../infra/sqlite-errors.ts';
 import { LIMITS } from '../settings.ts';
+import { countBroken } from './outbox.ts';
 import { readText, understand } from './shared-file.ts';
 import {
   type Installation,
   inodeOf,
+  installationOf,
   isRefused,
   openSpool,
+  refuseReplaced,
   type Spool,
   sharedFile,
   spoolFile,
@@ -24,7 +27,7 @@ const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged)-(\d+))(?:-wal|-journal|-shm
 export function openSoundSpool(directory: string, migrations: string): Spool {
   const inode = inodeOf(directory);
   try {
-    return openSpool(directory, migrations);
+    return openHeir(directory, migrations);
   } catch (error) {
     if (!isDamage(error)) throw error;
     return replaceDamaged(directory, migrations, inode, error);
@@ -63,6 +66,7 @@ export function refuseDamage(spool: Spool): void {
   const [{ quick_check: found } = { quick_check: '' }] = spool.pragma('quick_check(1)') as {
     quick_check: string;
   }[];
+  if (found === 'ok' && countBroken(spool) > 0) throw new DamagedError('a record cannot be read');
   if (found === 'ok') return;
   const code = /error code[= ](\d+)/.exec(found)?.[1];
   // A disk that could not be read just now says nothing about what is on it.
@@ -71,14 +75,6 @@ export function refuseDamage(spool: Spool): void {
 }
 
 const SQLITE_CORRUPT = 11;
-
-/**
- * Throws DamagedError if another process has set the database aside since it was opened: what is done to it from
- * here on is done to a file that is to be carried over.
- */
-export function refuseReplaced(spool: Spool): void {
-  if (inodeOf(spool.directory) !== spool.inode) throw new DamagedError('the database has been replaced');
-}
 
 /** Sets the spool's database aside if `error` says that it is damaged, and tells whether it was. */
 export function setAsideIfDamaged(spool: Spool, migrations: string, error: unknown): boolean {
@@ -92,15 +88,20 @@ export function setAsideIfDamaged(spool: Spool, migrations: string, error: unkno
 export function setAsideFiles(directory: string): string[] {
   const found = readdirSync(directory).flatMap((name) => {
     const [, database = '', time] = SET_ASIDE.exec(name) ?? [];
-    return time === undefined ? [] : [[database, Number(time)] as const];
+    return time === undefined || !isPlain(join(directory, name)) ? [] : [[database, Number(time)] as const];
   });
   return [...new Map(found)].sort(([, a], [, b]) => a - b).map(([database]) => database);
+}
+
+/** Nothing else with such a name was set aside by this program; a FIFO would never be opened. */
+function isPlain(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** Those still to be carried over. Not a log without its database: who moved the one may be about to move the other. */
 export function unsalvagedFiles(directory: string): string[] {
   return setAsideFiles(directory).filter(
-    (name) => name.includes('damaged') && existsSync(join(directory, name)),
+    (name) => name.includes('damaged') && isPlain(join(directory, name)),
   );
 }
 
@@ -115,16 +116,32 @@ function replaceDamaged(
   error: unknown,
 ): Spool {
   return withFileLock(join(directory, 'usage.repair.lock'), LIMITS.lockWaitMs, () => {
-    if (damaged === undefined || inodeOf(directory) !== damaged) return openSpool(directory, migrations);
+    if (damaged === undefined || inodeOf(directory) !== damaged) return openHeir(directory, migrations);
     // Statements of ours that fit no longer are no damage then.
     if (isOtherSchema(error)) refuseNewerFile(spoolFile(directory), migrations);
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
-    const spool = openSpool(directory, migrations);
-    if (!inherit(spool, join(directory, aside))) keepNotice(spool);
+    const spool = openHeir(directory, migrations);
     if (isRefused(directory)) removeDatabase(join(directory, aside));
     return spool;
   });
+}
+
+/**
+ * Opens the spool; a new one takes over from the database that was set aside for it. Whoever set that aside may not
+ * have come so far, the disk being full; before the new one has an event of its own it is not too late.
+ */
+function openHeir(directory: string, migrations: string): Spool {
+  const spool = openSpool(directory, migrations);
+  try {
+    if (installationOf(spool).notice_shown_at !== null) return spool;
+    const last = unsalvagedFiles(directory).at(-1);
+    if (last !== undefined && !inherit(spool, join(directory, last))) keepNotice(spool);
+    return spool;
+  } catch (error) {
+    closeQuietly(spool);
+    throw error;
+  }
 }
 
 /** Whoever has a usage.json beside a damaged database has been told that usage is recorded, and is not told again. */

@@ -7,6 +7,7 @@ import { type Checked, type Finding, passed } from './finding.ts';
 import { currentIdentity } from './identities.ts';
 import { keepsRecords } from './inspect.ts';
 import { readCounter, readLedger, UNCOUNTED } from './ledger.ts';
+import { countBroken, LAST_TIME } from './outbox.ts';
 import { readText, understand } from './shared-file.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from './spool.ts';
 import { readStore } from './store.ts';
@@ -106,6 +107,11 @@ function checkIntegrity(spool: Spool): Checked {
   if (row?.integrity_check !== 'ok') {
     return { code: 'integrity', severity: 'error', message: 'The database is damaged.', advice: DAMAGED };
   }
+  const broken = countBroken(spool);
+  if (broken > 0) {
+    const message = `${broken} record${broken === 1 ? '' : 's'} cannot be read: the database is damaged.`;
+    return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
+  }
   if (orphans.length > 0) {
     const message = `${orphans.length} rows refer to rows that are not there.`;
     return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
@@ -161,7 +167,7 @@ function checkClock(spool: Spool, now: number): Checked {
   return {
     code: 'clock',
     severity: 'warning',
-    message: `The latest event is from ${new Date(at).toISOString()}, which this clock has not reached yet.`,
+    message: `The latest event is from ${new Date(Math.min(at, LAST_TIME)).toISOString()}, which this clock has not reached yet.`,
     advice: 'Set the clock of this machine, or let the network set it; times are recorded as it tells them.',
   };
 }

@@ -1,5 +1,6 @@
 /** What is due, and what a batch looks like on the wire: the flusher's view of the spool. */
 import type { WireRecord } from '../infra/posthog.ts';
+import { DamagedError } from '../infra/sqlite-errors.ts';
 import { count, readCounter } from './ledger.ts';
 import type { Spool } from './spool.ts';
 
@@ -96,6 +97,33 @@ export function sealNewest(spool: Spool): PendingRecord | undefined {
   return spool.statement(seal).run(newest.id).changes === 0 ? undefined : newest;
 }
 
+const EVENTS = new Set<unknown>(['CLI execution succeeded', 'CLI execution failed', '$create_alias']);
+/** ECMA-262, section 21.4.1.1: no Date is farther from 1970. */
+export const LAST_TIME = 8.64e15;
+
+/** Whether a row is one that this program has written: a disk may have changed it since in a way that SQLite does not see. */
+export function isIntact(
+  row: Partial<Record<'uuid' | 'event' | 'properties' | 'recorded_at', unknown>>,
+): boolean {
+  const { uuid, event, properties, recorded_at: at } = row;
+  if (typeof uuid !== 'string' || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) return false;
+  if (!EVENTS.has(event) || typeof at !== 'number' || at < 0 || at > LAST_TIME) return false;
+  try {
+    const parsed: unknown = JSON.parse(String(properties));
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  } catch {
+    return false;
+  }
+}
+
+/** How many of all records are not intact. */
+export function countBroken(spool: Spool): number {
+  const rows = spool.statement('SELECT uuid, event, properties, recorded_at FROM record').iterate();
+  let broken = 0;
+  for (const row of rows) if (!isIntact(row as object)) broken += 1;
+  return broken;
+}
+
 /**
  * A record as it is handed to posthog-node, which adds fields of its own. `$ignore_sent_at`: else PostHog
  * shifts the time by what each try's `sent_at` differs from its clock, and a try after midnight or after the
@@ -103,6 +131,7 @@ export function sealNewest(spool: Spool): PendingRecord | undefined {
  * Source: PostHog's rust/common/types/timestamp.rs and posthog/models/event/sql.py.
  */
 export function wireRecord(record: PendingRecord): WireRecord {
+  if (!isIntact(record)) throw new DamagedError('a record cannot be read');
   return {
     uuid: record.uuid,
     event: record.event,

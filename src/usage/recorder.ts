@@ -3,13 +3,14 @@
  * goes wrong in here is the command's business; this is the one place that swallows it.
  */
 
-import { statfsSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
+import { refuseNoRoom } from '../infra/files.ts';
 import type { Settings } from '../settings.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { openSoundSpool, withSoundSpool } from './damage.ts';
 import { type Execution, eventOf } from './event.ts';
 import { machineOf } from './machine.ts';
-import { installationOf, isRefused, type Spool } from './spool.ts';
+import { installationOf, isRefused, type Spool, sharedFile } from './spool.ts';
 import { isWakeLikely } from './wake.ts';
 
 /** As the original words it, with the variable's name as the way out. */
@@ -79,7 +80,8 @@ function record(spool: Spool, execution: Execution, who: Recording, settings: Se
     maxRecords: settings.maxRecords,
     now: Date.now(),
     showNotice: () => {
-      refuseFullDisk(spool.directory);
+      // A full disk, or a limit, fails the commit, when the notice has been shown already.
+      refuseNoRoom(sharedFile(spool.directory), ROOM_BYTES);
       // Straight to the file: what is only queued for writing may never be seen.
       writeSync(2, NOTICE);
     },
@@ -89,12 +91,6 @@ function record(spool: Spool, execution: Execution, who: Recording, settings: Se
 
 /** More than what the first commit still has to write. */
 const ROOM_BYTES = 256 * 1024;
-
-/** A full disk fails the commit, when the notice has been shown already. Some file systems do not tell their size. */
-function refuseFullDisk(directory: string): void {
-  const { blocks, bavail, bsize } = statfsSync(directory);
-  if (blocks > 0 && bavail * bsize < ROOM_BYTES) throw new Error('ENOSPC: the disk is full');
-}
 
 function attempt(debug: Debug, work: () => boolean): boolean {
   try {

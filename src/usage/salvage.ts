@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { Sqlite } from '../infra/database.ts';
 import { hasBrokenLog } from '../infra/database-image.ts';
 import { isConstraint, isDamage } from '../infra/sqlite-errors.ts';
-import { moveDatabase, refuseReplaced, removeDatabase, setAsideFiles, unsalvagedFiles } from './damage.ts';
+import { moveDatabase, removeDatabase, setAsideFiles, unsalvagedFiles } from './damage.ts';
 import { count, UNCOUNTED } from './ledger.ts';
-import { installationOf, isRefused, type Spool } from './spool.ts';
+import { isIntact } from './outbox.ts';
+import { installationOf, isRefused, refuseReplaced, type Spool } from './spool.ts';
 import { type Found, type OldRecord, openWreck, readOne, readWreck } from './wreck.ts';
 
 /** How many of them are kept for whoever wants to look into them. */
@@ -103,8 +104,8 @@ function carryOver(db: Sqlite.Database, spool: Spool, { records, ledger }: Found
   const seen = new Set<string>();
   let carried = 0;
   for (const record of records) {
-    // A page that stands in the place of another: what that one held is lost.
-    if (seen.has(record.uuid)) continue;
+    // A page that stands in the place of another, or a row that was changed: what was there is lost.
+    if (seen.has(record.uuid) || !isIntact(record)) continue;
     seen.add(record.uuid);
     const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
     try {

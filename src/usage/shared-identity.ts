@@ -13,7 +13,7 @@ import {
 } from '../infra/files.ts';
 import { foresee, type Intent, isForeseen, originOf } from './export-intent.ts';
 import { readText, type SharedFile, stampOf, understand } from './shared-file.ts';
-import { type Installation, installationOf, type Spool, sharedFile } from './spool.ts';
+import { type Installation, installationOf, refuseReplaced, type Spool, sharedFile } from './spool.ts';
 
 /**
  * In a crowd of writers each may find another state than the one that it has foreseen. After so many tries
@@ -120,6 +120,8 @@ function tryWith<C, R>(spool: Spool, attempt: Attempt<C, R>): Outcome<R> {
   const { change, rest, newAnonId, draft, unforeseen } = attempt;
   try {
     return spool.tentatively(() => {
+      // A command may have had it open for as long as its network took.
+      refuseReplaced(spool);
       const replaces = theirs(spool);
       const changed = change(newAnonId);
       const intent = intentOf(spool, replaces);

@@ -36,8 +36,8 @@ export interface Spool {
   /** How long a statement may wait for another process from here on. */
   waitForLock(ms: number): void;
   /**
-   * From here on all transactions together, and what opening took, wait 500 ms at most for another process, and two
-   * seconds for a crowd of them.
+   * From here on all transactions together, and what opening took, wait 500 ms at most for another process, and a
+   * second longer for a crowd of them.
    */
   limitWaiting(): void;
   /** Rows changed by others since the last call (`PRAGMA data_version`). */
@@ -94,6 +94,14 @@ export function openSpool(directory: string, migrations: string): Spool {
 /** Tells the database that is there now from one that was there before; undefined when there is none. */
 export function inodeOf(directory: string): bigint | undefined {
   return lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+/**
+ * Throws DamagedError if another process has set the database aside since it was opened: what is done to it from
+ * here on is done to a file that is to be carried over.
+ */
+export function refuseReplaced(spool: Spool): void {
+  if (inodeOf(spool.directory) !== spool.inode) throw new DamagedError('the database has been replaced');
 }
 
 interface Opened {

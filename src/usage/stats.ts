@@ -104,7 +104,7 @@ function commandTimes(spool: Spool, since: number): CommandTimes[] {
   const kept = spool
     .statement(
       `SELECT command_name AS name, json_extract(properties, '$.duration_ms') AS ms FROM record
-       WHERE kind = 'capture' AND recorded_at >= ?`,
+       WHERE kind = 'capture' AND recorded_at >= ? AND json_valid(properties)`,
     )
     .iterate(since) as IterableIterator<{ name: string; ms: number | null }>;
   for (const { name, ms } of kept) {

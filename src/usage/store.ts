@@ -178,7 +178,7 @@ function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' |
       state: 'damaged',
       message: 'The usage spool is damaged.',
       advice:
-        'The next command sets it aside, starts a new one and saves what can be read; commands work all the same.',
+        'The next command, or the flusher that it starts, sets it aside, begins a new one and saves what can be read; commands work all the same.',
     };
   }
   return systemState(error);

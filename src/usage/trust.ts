@@ -14,6 +14,7 @@ const FILES = [
   'usage.lock',
   'usage.repair.lock',
 ];
+const SHARED = 'usage.json';
 const OTHERS = 0o077;
 const ANYBODY_WRITES = 0o002;
 
@@ -37,12 +38,22 @@ export function checkPlace(directory: string): string[] {
     throw new NotOurs('anybody may write to the .arcade folder');
   if (isPosix() && place.uid !== process.geteuid?.())
     throw new NotOurs(`the .arcade folder belongs to another user (${place.uid})`);
-  return FILES.map((name) => join(directory, name)).filter((path, i) => {
+  const open = FILES.map((name) => join(directory, name)).filter((path, i) => {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return false;
     refuseForeign(found, FILES[i] ?? '');
     return isOpen(found);
   });
+  return [...open, ...openSharedFile(directory)];
+}
+
+/** Another program makes it, by its own umask. A link or a folder in its place is replaced, or left. */
+function openSharedFile(directory: string): string[] {
+  const path = join(directory, SHARED);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isFile() !== true || found.nlink > 1) return [];
+  refuseForeign(found, SHARED);
+  return isOpen(found) ? [path] : [];
 }
 
 function refuseForeign(found: Stats, name: string): void {

@@ -69,3 +69,16 @@ for (const requests of [1, 6]) {
     assert.equal(ledger.purged + ledger.delivered, EVENTS);
   });
 }
+
+test('a flusher stops as well where the person has said no but the database could not be opened', async (t) => {
+  const posthog = await startPostHog({ latencyMs: () => 1_000 });
+  t.after(() => posthog.close());
+  const home = sandbox(t);
+  fillSpool(home.directory, EVENTS);
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const flusher = startFlusher(home, env);
+  await until(() => posthog.requests.length === 1, { what: 'its first request' });
+  home.write('usage.off', '');
+  await flusher.ended;
+  assert.equal(posthog.requests.length, 1);
+});

@@ -250,6 +250,53 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
   }
 });
 
+test("a login under sudo as the first command of all is the person's own", { skip: notRoot }, async (t) => {
+  const id = 12345;
+  for (const place of ['.arcade', join('a', 'b', '.arcade')]) {
+    const home = sandbox(t);
+    execFileSync('chown', [`${id}:${id}`, home.home]);
+    const env = { ARCADE_URL: server.url, ARCADE_WORK_DIR: join(home.home, place, '..') };
+    const key = server.user('A').api_keys[0] ?? '';
+    const login = await arcade(home, ['login', '--api-key'], { env, input: `${key}\n` });
+    assert.equal(login.exitCode, 0, login.stderr);
+    const made = readdirSync(home.home, { recursive: true }).map(String);
+    assert.ok(made.includes(join(place, 'credentials.yaml')), made.join());
+    for (const name of made) {
+      const { uid, mode } = lstatSync(join(home.home, name));
+      assert.deepEqual([uid, mode & 0o077], [id, 0], name);
+    }
+    const user = [
+      `--reuid=${id}`,
+      `--regid=${id}`,
+      '--clear-groups',
+      process.execPath,
+      '--',
+      PROGRAM,
+      'whoami',
+    ];
+    const ran = await execa('setpriv', user, {
+      env: { ...baseEnvironment(home), ...env },
+      extendEnv: false,
+      cwd: home.home,
+    });
+    assert.match(ran.stdout, /^Logged in as: /);
+  }
+});
+
+test("the other program's usage.json is closed to others, and one of somebody else's keeps events away", {
+  skip: notRoot,
+}, async (t) => {
+  const home = sandbox(t);
+  const path = home.write('usage.json', '{"anon_id": "a-1", "linked_principal_id": null}');
+  chmodSync(path, 0o644);
+  await list(home);
+  assert.equal(modeOf(path), 0o600);
+  assert.equal(JSON.parse(readFileSync(path, 'utf8')).anon_id, 'a-1');
+  chownSync(path, 12345, 12345);
+  const { stderr } = await list(home, { ARCADE_DEBUG: '1' });
+  assert.match(stderr, /usage\.json belongs to another user \(12345\)/);
+});
+
 /** What the doctor finds, run by root. */
 async function diagnose(home: Sandbox) {
   const { exitCode, stdout } = await arcade(home, ['usage', 'doctor', '--json']);

@@ -50,7 +50,7 @@ test('an event of another process ends the wait for more of them', async (t) => 
           other
             .statement(
               `INSERT INTO record (uuid, kind, event, distinct_id, identity_id, properties, bytes, recorded_at)
-               SELECT 'b', kind, event, distinct_id, identity_id, properties, bytes, recorded_at FROM record LIMIT 1`,
+               SELECT '01900000-0000-7000-8000-000000000000', kind, event, distinct_id, identity_id, properties, bytes, recorded_at FROM record LIMIT 1`,
             )
             .run();
         }, 60);

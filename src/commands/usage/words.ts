@@ -1,8 +1,9 @@
 /** Times, lengths and numbers in words. */
 
-/** An instant for JSON. */
+/** An instant for JSON; a damaged database may hold one that no calendar has. */
 export function isoTime(at: number): string {
-  return new Date(at).toISOString();
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? 'never' : date.toISOString();
 }
 
 /** How long ago, or ahead, in words: "3 min ago", "in 40 s". `at` and `now` in ms. */
