@@ -34,14 +34,16 @@ const exitCode = await main({
   },
   stdout: process.stdout,
   stderr: process.stderr,
-  on: (signal, listener) => void process.once(signal, listener),
+  signals: { on: (signal, listener) => void process.on(signal, listener), endBy },
   monotonic,
   startedAt: monotonic() - process.uptime(),
 });
 // Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
-if (!terminals.every((stream) => isatty(stream))) {
-  process.removeAllListeners('SIGHUP');
-  process.kill(process.pid, 'SIGHUP');
-}
+if (!terminals.every((stream) => isatty(stream))) endBy('SIGHUP');
 // At once: all is written, and what is still under way is nothing to wait for.
 process.exit(exitCode);
+
+function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}

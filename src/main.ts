@@ -2,7 +2,7 @@
 import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { type Options, type Parsed, parseArguments } from './cli/arguments.ts';
 import { errorDocument, tell } from './cli/failure.ts';
-import { Interrupted, type OnSignal, settled, type UntilSignal, watchSignals } from './cli/interruption.ts';
+import { Interrupted, type Signals, settled, type UntilSignal, watchSignals } from './cli/interruption.ts';
 import { type Output, openOutput, type Stream } from './cli/output.ts';
 import { flushed, watchPipes } from './cli/pipes.ts';
 import { eventNameOf, loadCommand, printHelp, SHAPES } from './cli/program.ts';
@@ -24,7 +24,7 @@ export interface Surroundings {
   readonly stdin: Input;
   readonly stdout: Stream & NodeJS.WritableStream;
   readonly stderr: Stream & NodeJS.WritableStream;
-  readonly on: OnSignal;
+  readonly signals: Signals;
   /** Seconds of a monotonic clock, and when this process began by it. */
   readonly monotonic: () => number;
   readonly startedAt: number;
@@ -44,7 +44,7 @@ export async function main(around: Surroundings): Promise<number> {
     await flushed(around.stdout, around.stderr);
     return error?.exitCode ?? EXIT.done;
   }
-  const untilSignal = watchSignals(around.on);
+  const untilSignal = watchSignals(around.signals);
   const session = openSession(parsed, settings);
   const ran = await runCommand(parsed, { around, settings, output, session, untilSignal });
   const unwritten = await written();

@@ -2,7 +2,11 @@
 import { EXIT } from '../errors.ts';
 import { LIMITS } from '../settings.ts';
 
-export type OnSignal = (signal: NodeJS.Signals, listener: () => void) => void;
+export interface Signals {
+  on(signal: NodeJS.Signals, listener: () => void): void;
+  /** Ends the process by a signal, as if nobody had listened for it. */
+  endBy(signal: NodeJS.Signals): void;
+}
 
 /** Waits for what an interruption must not cut short, within reason. */
 export async function settled(work: readonly Promise<unknown>[]): Promise<void> {
@@ -25,14 +29,28 @@ export class Interrupted extends Error {
 export type UntilSignal = <T>(work: Promise<T>) => Promise<T>;
 
 /**
+ * One key or one hang-up may come twice: from the terminal and from the program that started this one, as npm does,
+ * or to the leader of the session and to its group. Nobody presses a key again so soon.
+ */
+const SAME_MS = 100;
+
+/**
  * Watches for signals from now on. The first one interrupts what is waited for, now or later; a second one of its
  * kind ends the process as it would have without us.
  */
-export function watchSignals(on: OnSignal): UntilSignal {
+export function watchSignals(signals: Signals): UntilSignal {
   const interruption = new Promise<never>((_resolve, reject) => {
-    on('SIGINT', () => reject(new Interrupted(EXIT.interrupted)));
-    on('SIGTERM', () => reject(new Interrupted(EXIT.terminated)));
-    on('SIGHUP', () => reject(new Interrupted(EXIT.hangup)));
+    const watch = (signal: NodeJS.Signals, exitCode: number): void => {
+      let first: number | undefined;
+      signals.on(signal, () => {
+        first ??= performance.now();
+        if (performance.now() - first < SAME_MS) reject(new Interrupted(exitCode));
+        else signals.endBy(signal);
+      });
+    };
+    watch('SIGINT', EXIT.interrupted);
+    watch('SIGTERM', EXIT.terminated);
+    watch('SIGHUP', EXIT.hangup);
   });
   // It may come while nothing is waited for.
   interruption.catch(() => undefined);

@@ -123,15 +123,37 @@ function drained(stream: Stream): Promise<void> {
 
 /** Controls, marks that reorder a line, characters that cannot be seen, and halves of surrogate pairs. */
 const UNSAFE =
-  /[\ufe00-\ufe0f\u034f\p{Cc}\p{Cs}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
+  /[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' };
 
 /** Text from outside, safe to print: what a terminal would obey, or nobody could see, is shown instead. */
 export function visible(text: string): string {
   return text.replace(UNSAFE, (character, at: number) => {
-    if (isStyleOfEmoji(text, at)) return character;
+    if (isOfItsNeighbours(text, at)) return character;
     return SHORT[character] ?? `\\u{${character.codePointAt(0)?.toString(16)}}`;
   });
+}
+
+/** Whether an invisible character says how those beside it are drawn, as they are in common writing. */
+function isOfItsNeighbours(text: string, at: number): boolean {
+  return isStyleOfEmoji(text, at) || isJoiner(text, at);
+}
+
+/** Scripts that are not written well without joiners. */
+const JOINING =
+  '\\p{sc=Arab}\\p{sc=Syrc}\\p{sc=Deva}\\p{sc=Beng}\\p{sc=Guru}\\p{sc=Gujr}\\p{sc=Orya}\\p{sc=Taml}\\p{sc=Telu}\\p{sc=Knda}\\p{sc=Mlym}\\p{sc=Sinh}\\p{sc=Khmr}';
+const EMOJI = '\\p{Extended_Pictographic}';
+
+/** Between letters of such a script, or the parts of one emoji. Between other letters it only tells two names apart that look alike. */
+function isJoiner(text: string, at: number): boolean {
+  if (text[at] !== '\u200c' && text[at] !== '\u200d') return false;
+  const [before, after] = [text.slice(Math.max(0, at - 3), at), text.slice(at + 1, at + 3)];
+  const isBetween = (first: string, second: string): boolean =>
+    new RegExp(`${first}$`, 'u').test(before) && new RegExp(`^${second}`, 'u').test(after);
+  return (
+    isBetween(`[${JOINING}]`, `[${JOINING}]`) ||
+    (text[at] === '\u200d' && isBetween(`(?:${EMOJI}|\\p{Emoji_Modifier}|${EMOJI}\\ufe0f)`, `${EMOJI}`))
+  );
 }
 
 /** Of the variation selectors, which spell out a hidden text, the two that say how the emoji before them looks. */
@@ -161,7 +183,7 @@ export function compactJson(value: unknown): string {
 /** JSON leaves much as it is that some terminals obey. It says the same with it escaped. */
 export function escapeJson(json: string): string {
   return json.replace(UNSAFE, (character, at: number) => {
-    if (character === '\n' || isStyleOfEmoji(json, at)) return character;
+    if (character === '\n' || isOfItsNeighbours(json, at)) return character;
     const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
     return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
   });

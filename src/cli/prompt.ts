@@ -9,7 +9,7 @@ import { type Ending, MARK_PASTES, openHiddenLine } from './hidden-line.ts';
 /** Standard input, as a terminal or a pipe. */
 export type Input = NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY' | 'setRawMode'>>;
 
-/** Thrown when the person presses Ctrl-C at a prompt. */
+/** Thrown when the person presses Ctrl-C at a prompt, or closes the terminal. */
 export class PromptInterrupted extends Error {}
 
 /** How long it must be quiet after surplus lines, so that none of them is left for the shell to run. */
@@ -17,7 +17,7 @@ const DRAIN_MS = 100;
 
 /**
  * Asks on a terminal without echo. `question` goes to `output`. Resolves to null at end of input (Ctrl-D);
- * rejects with PromptInterrupted at Ctrl-C, and with a usage error when lines follow that nobody asked for.
+ * rejects with PromptInterrupted at Ctrl-C and when the terminal is closed, and with a usage error when lines follow that nobody asked for.
  */
 export async function askHidden(
   input: Input,
@@ -25,7 +25,11 @@ export async function askHidden(
   question: string,
 ): Promise<string | null> {
   const restore = once(() => {
-    input.setRawMode?.(false);
+    try {
+      input.setRawMode?.(false);
+    } catch {
+      return; // The terminal is gone.
+    }
     output.write(`${MARK_PASTES.off}\n`);
   });
   // A signal ends the process without coming back here.
@@ -62,7 +66,8 @@ function readLine(input: Input): Promise<Ending> {
       input.pause();
       resolve(ending);
     };
-    const hangUp = (): void => end({ kind: 'end' });
+    // The terminal has been closed: Ctrl-D is a character here, which `line` understands.
+    const hangUp = (): void => end({ kind: 'interrupt' });
     const take = (chunk: Buffer | string): void => {
       surplus?.refresh();
       const ending = surplus === undefined ? line.feed(decoder.write(chunk as Buffer)) : null;

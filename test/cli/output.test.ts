@@ -91,6 +91,38 @@ test('characters that take up room and cannot be seen are shown as what they are
   }
 });
 
+test('joiners stay where writing needs them, and are shown where they only tell two names apart', () => {
+  for (const text of [
+    'می\u200cخواهم',
+    'क्\u200dष',
+    'නි\u200dශ්',
+    '👩\u200d💻',
+    '👨🏽\u200d🚀',
+    '❤\ufe0f\u200d🔥',
+  ]) {
+    assert.equal(visible(text), text);
+    assert.equal(compactJson(text), `"${text}"`);
+  }
+  for (const joiner of ['\u200c', '\u200d']) {
+    for (const [before, after] of [
+      ['API_', 'KEY'],
+      ['', 'a'],
+      ['a', ''],
+      ['👩', 'x'],
+      ['é', 'م'],
+      ['م', 'a'],
+      [joiner, 'م'],
+    ]) {
+      const shown = `\\u{${joiner.codePointAt(0)?.toString(16)}}`;
+      assert.equal(
+        visible(`${before}${joiner}${after}`),
+        `${before === joiner ? shown : before}${shown}${after}`,
+      );
+    }
+  }
+  assert.equal(visible('👩\u200c💻'), '👩\\u{200c}💻');
+});
+
 test('what spells out a hidden text is shown: selectors of variants, and controls of musical notation', () => {
   for (const code of [0xfe00, 0xfe0e, 0xfe0f, 0x1d173, 0x1d17a, 0xe0080, 0xe0100, 0xe01ef]) {
     const character = String.fromCodePoint(code);

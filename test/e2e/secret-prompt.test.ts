@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { desk } from '../support/desk.ts';
+import { recorded } from '../support/recorded.ts';
 import { hasTerminals, onTerminal } from '../support/terminal.ts';
 
 const options = { skip: !hasTerminals && 'python3 with its pty module is needed' };
@@ -110,6 +111,20 @@ describe('prompt', { concurrency: 4 }, () => {
     assert.equal(exitCode, 0);
     assert.deepEqual(at.stored().sort(), ['A=one', 'B=two', 'X=1']);
     assert.doesNotMatch(shown, /one|two/);
+  });
+
+  test('a terminal that is closed at the prompt is an interruption', options, async (t) => {
+    const at = await desk(t);
+    const env = { ARCADE_USAGE_TRACKING: undefined };
+    // Else the notice, which a closed terminal cannot show, would keep the event away.
+    await at.run(['secret', 'list'], { env });
+    const { exitCode } = await onTerminal(at, ['secret', 'set', 'K'], {
+      env,
+      steps: [["'K' (not shown): ", '']],
+      signal: 'CLOSE',
+    });
+    assert.ok([129, 130, -1].includes(exitCode), `${exitCode}`);
+    assert.deepEqual((await recorded(at.home)).at(-1), ['secret.set', 'INTERRUPTED']);
   });
 
   test('nobody is asked for a secret that then cannot be sent', options, async (t) => {

@@ -27,7 +27,7 @@ const TABLE = 'No secrets are set. Set one with `arcade secret set KEY`.\n';
 const TOLD = 'Error: No such option: --bad\n';
 
 /** The listeners are there, and the command's module is about to be read. */
-const LISTENING = 'node:process once SIGHUP';
+const LISTENING = 'node:process on SIGHUP';
 const READING = 'node:fs/promises stat credentials.yaml';
 /** Inside the transaction that records the event. */
 const RECORDING = 'node:fs writeSync Arcade collects';
@@ -69,6 +69,18 @@ describe('a signal is told by the exit code, and leaves one event', { concurrenc
       await until(() => arrived().length > 0, { what: 'the event' });
       const events = (await recorded(at.home)).filter(([command]) => command !== null);
       assert.deepEqual([events, arrived().length], [[['secret.list', 'INVALID_USAGE']], 1]);
+    });
+  }
+});
+
+describe('a signal that comes twice within a moment', { concurrency: 4 }, () => {
+  for (const [signal, exitCode] of SIGNALS) {
+    test(`is one: ${signal}`, async (t) => {
+      const at = await desk(t);
+      at.arcade.fault({}, { kind: 'hang' });
+      const ran = await at.run(LIST, { env: signalled(at, `2x${signal} ${READING}`) });
+      assert.deepEqual([ran.exitCode, ran.signal], [exitCode, undefined]);
+      assert.deepEqual(await recorded(at.home), [['secret.list', 'INTERRUPTED']]);
     });
   }
 });

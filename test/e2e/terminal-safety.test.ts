@@ -18,7 +18,10 @@ const HOSTILE = [
   ...Array.from({ length: 33 }, (_, i) => 0x7f + i),
   ...[0xad, 0x61c, 0x180e, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029],
   ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2060, 0x2066, 0x2067, 0x2068, 0x2069],
-  ...[0xfe00, 0xfe0f, 0xfeff, 0xfff9, 0x1d173, 0x1d17a, 0xe0001, 0xe0041, 0xe0100, 0xe01ef, 0xd800],
+  ...[
+    0xfe00, 0xfe0f, 0xfeff, 0xfff9, 0x1d173, 0x1d17a, 0x200c, 0x200d, 0x180b, 0x180f, 0x34f, 0xfff0, 0xfff8,
+    0xfdd0, 0xffff, 0x1bca0, 0xe0001, 0xe0041, 0xe0100, 0xe01ef, 0xd800,
+  ],
 ].map((code) => String.fromCodePoint(code));
 /** What they make together: a title, a link, a cleared screen, a report that is typed in, an 8-bit CSI. */
 const SEQUENCES = [
@@ -37,7 +40,7 @@ const ALL = `${HOSTILE.map((character, i) => `${i}${character}`).join('')}${SEQU
 const TYPED = ALL.replaceAll('\0', '').replaceAll('\ud800', '');
 
 const OBEYED =
-  /(?!\n)[\ufe00-\ufe0f\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+  /(?!\n)[\ufe00-\ufe0f\u034f\u180b-\u180f\ufff0-\ufff8\ufdd0\uffff\u{1bca0}-\u{1bca3}\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 
 /** A colour that is let through where it is ours: what follows cannot be seen. */
 const CONCEALED = '\u001b[8m';

@@ -21,6 +21,10 @@ while time.monotonic() < deadline:
                 seen += os.read(terminal, 65536)
             if writable:
                 typed = typed[os.write(terminal, typed[:1024]):]
+        if not steps and wanted['signal'] == 'CLOSE':
+            os.close(terminal)
+            terminal = None
+            break
         if not steps and wanted['signal']:
             os.kill(pid, getattr(signal, 'SIG' + wanted['signal']))
     if not select.select([terminal], [], [], 0.02)[0]:
@@ -35,6 +39,6 @@ while time.monotonic() < deadline:
 else:
     os.kill(pid, signal.SIGKILL)
 _, status = os.waitpid(pid, 0)
-echoes = bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+echoes = terminal is not None and bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 shown = seen.decode('utf-8', 'replace')
 json.dump({'exitCode': os.waitstatus_to_exitcode(status), 'shown': shown, 'echoes': echoes, 'left': len(steps)}, sys.stdout)

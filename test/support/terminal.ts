@@ -11,8 +11,8 @@ export interface OnTerminal {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** What is typed, each once the text before it has been shown. */
   readonly steps?: readonly (readonly [shown: string, typed: string])[];
-  /** Sent to the program after the last step. */
-  readonly signal?: 'TERM' | 'HUP';
+  /** Sent to the program after the last step; CLOSE takes the terminal away. */
+  readonly signal?: 'TERM' | 'HUP' | 'CLOSE';
   /** A command line of the shell that runs the program as `arcade`; else the program runs by itself. */
   readonly shell?: string;
 }
