@@ -38,7 +38,8 @@ event's own time as it is, and an anonymous event has \`$process_person_profile:
 records one more thing, \`$create_alias\`: that the random id and the account are the same person.
 
 What you type, secrets, their keys and values, file names, hosts, URLs and e-mail addresses are never part of it. Of what a server
-says only the ids of your account, your organization and your project are, as Arcade's server gave them.
+says only the ids of your account, your organization and your project are, as Arcade's server gave them; what does not look like an
+id stays out, whoever wrote it into \`credentials.yaml\`.
 
 ## Where it goes, and for how long it stays here
 

@@ -1,7 +1,7 @@
 /** The hot path: one command's event, in one short transaction, without network. */
 import { randomUUID } from 'node:crypto';
 import { type Destination, SPOOL } from '../settings.ts';
-import { type EventName, type EventProperties, isDistinctId } from './event.ts';
+import { isDistinctId, type UsageEvent } from './event.ts';
 import { currentIdentity, follow, logOut, rememberAccount } from './identities.ts';
 import type { Binding, Identity } from './identity.ts';
 import { insertCapture, trim } from './records.ts';
@@ -29,8 +29,7 @@ export type IdentityChange =
   | null;
 
 export interface Entry {
-  readonly name: EventName;
-  readonly properties: EventProperties;
+  readonly event: UsageEvent;
   readonly credentials: CredentialsSeen;
   readonly change: IdentityChange;
   readonly destination: Destination;
@@ -116,9 +115,9 @@ function distinctIdOf(identity: Identity, binding: Binding): string | null {
 
 /** Returns whether a flusher is to be started. */
 function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
-  const { name, properties, credentials, now } = entry;
+  const { event, credentials, now } = entry;
   const { resolvable, fromEnvironment = false } = credentials;
-  insertCapture(spool, { name, properties, ...owner, resolvable, fromEnvironment }, now);
+  insertCapture(spool, { event, ...owner, resolvable, fromEnvironment }, now);
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
   const environment = fromEnvironment ? owner.fingerprint : null;
   const wake = askForFlusher(spool, installationOf(spool), { ...entry, environment });

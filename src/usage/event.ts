@@ -44,10 +44,10 @@ export interface EventProperties {
   /** Seconds of a clock that never steps; their difference is the duration, they say nothing of the date. */
   readonly device_start_timestamp: number;
   readonly device_end_timestamp: number;
-  readonly org_id?: Reference;
-  readonly project_id?: Reference;
-  readonly error_code?: ErrorCode;
-  readonly error_message?: RecordedMessage;
+  readonly org_id?: Reference | undefined;
+  readonly project_id?: Reference | undefined;
+  readonly error_code?: ErrorCode | undefined;
+  readonly error_message?: RecordedMessage | undefined;
 }
 
 /** How a command ended. `failure` is null when it succeeded. */
@@ -68,15 +68,24 @@ export interface Machine {
   readonly osRelease: FromMachine;
 }
 
-/** The event of one execution. */
-export function eventOf(
-  execution: Execution,
-  machine: Machine,
-): { name: EventName; properties: EventProperties } {
-  const { command, failure, startedAt, endedAt, context } = execution;
-  return {
-    name: failure === null ? 'CLI execution succeeded' : 'CLI execution failed',
-    properties: {
+/**
+ * What is recorded of one execution. Nothing but `of` makes one: an object that looks the same, or a copy of one with
+ * more in it, lacks its private field and does not type-check.
+ */
+export class UsageEvent {
+  readonly name: EventName;
+  readonly command: CommandName;
+  readonly #properties: EventProperties;
+
+  private constructor(name: EventName, properties: EventProperties) {
+    this.name = name;
+    this.command = properties.command_name;
+    this.#properties = properties;
+  }
+
+  static of({ command, failure, startedAt, endedAt, context }: Execution, machine: Machine): UsageEvent {
+    // No spread: with it the compiler lets through what is not in the catalogue.
+    return new UsageEvent(failure === null ? 'CLI execution succeeded' : 'CLI execution failed', {
       command_name: command,
       cli_version: machine.cliVersion,
       runtime_language: 'node',
@@ -86,11 +95,17 @@ export function eventOf(
       duration_ms: Math.max(0, Math.round((endedAt - startedAt) * 1000)),
       device_start_timestamp: startedAt,
       device_end_timestamp: endedAt,
-      ...(isReference(context?.orgId) ? { org_id: context.orgId } : {}),
-      ...(isReference(context?.projectId) ? { project_id: context.projectId } : {}),
-      ...(failure === null ? {} : { error_code: failure, error_message: RECORDED_MESSAGES[failure] }),
-    },
-  };
+      org_id: isReference(context?.orgId) ? context.orgId : undefined,
+      project_id: isReference(context?.projectId) ? context.projectId : undefined,
+      error_code: failure ?? undefined,
+      error_message: failure === null ? undefined : RECORDED_MESSAGES[failure],
+    });
+  }
+
+  /** Its properties as they are kept and sent; those that are undefined are not there. */
+  toText(): string {
+    return JSON.stringify(this.#properties);
+  }
 }
 
 /** An id as Arcade's servers make them. What somebody wrote into the credentials file instead stays there. */
@@ -107,10 +122,10 @@ const NEVER_MERGED = new Set([
 /**
  * Whether PostHog takes `id` for a distinct_id and can merge it: not empty, at most 200 characters (it cuts
  * there), no control characters, no half of a surrogate pair (it refuses the whole batch), none of the
- * placeholders that it never merges. Nor white space, for that is no id but a text.
+ * placeholders that it never merges. Nor white space, for that is no id but a text, nor a slash, for that is an address.
  */
 export function isDistinctId(id: unknown): id is string {
   if (typeof id !== 'string' || id === '' || id.length > 200) return false;
-  if (/[\s\p{Cc}\p{Cs}]/u.test(id)) return false;
+  if (/[\s\p{Cc}\p{Cs}/\\]/u.test(id)) return false;
   return !NEVER_MERGED.has(id.toLowerCase().replace(/^["']|["']$/g, ''));
 }

@@ -6,7 +6,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { WireRecord } from '../infra/posthog.ts';
 import type { Settings } from '../settings.ts';
 import { appendToCopy, type CredentialsSeen } from './append.ts';
-import { type CommandName, type Execution, eventOf } from './event.ts';
+import { type CommandName, type Execution, UsageEvent } from './event.ts';
 import { findRecord } from './inspect.ts';
 import { machineOf } from './machine.ts';
 import { readNews } from './shared-identity.ts';
@@ -44,9 +44,9 @@ class Undo extends Error {}
 /** What a command would append to `copy`, which stays as it is. */
 export function previewCapture(copy: Spool, settings: Settings, around: Circumstances): Previewed {
   const { command, failure, credentials, context } = around;
-  const { name, properties } = eventOf(
+  const event = UsageEvent.of(
     { command, failure, context, startedAt: STAND_IN.seconds, endedAt: STAND_IN.seconds },
-    machineOf(settings.program),
+    machineOf(),
   );
   let previewed: Previewed | undefined;
   try {
@@ -56,8 +56,7 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
       // The preview works for a person who has recording switched off, too.
       copy.statement('UPDATE installation SET consent = 1').run();
       appendToCopy(copy, {
-        name,
-        properties,
+        event,
         credentials,
         change:
           command === 'login' && failure === null

@@ -8,7 +8,7 @@ import { refuseNoRoom } from '../infra/files.ts';
 import type { Settings } from '../settings.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { openSoundSpool, withSoundSpool } from './damage.ts';
-import { type Execution, eventOf } from './event.ts';
+import { type Execution, UsageEvent } from './event.ts';
 import { machineOf } from './machine.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from './spool.ts';
 import { isWakeLikely } from './wake.ts';
@@ -71,11 +71,9 @@ function open(settings: Settings, debug: Debug): Spool | undefined {
 }
 
 function record(spool: Spool, execution: Execution, who: Recording, settings: Settings): boolean {
-  const { name, properties } = eventOf(execution, machineOf(settings.program));
   const appended = append(spool, {
     ...who,
-    name,
-    properties,
+    event: UsageEvent.of(execution, machineOf()),
     destination: settings.destination,
     maxRecords: settings.maxRecords,
     now: Date.now(),

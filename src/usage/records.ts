@@ -1,13 +1,12 @@
 /** Rows of the spool: put in, bound, trimmed. */
 import { SPOOL } from '../settings.ts';
-import type { EventName, EventProperties } from './event.ts';
+import type { UsageEvent } from './event.ts';
 import { countDropped, type DropReason, readCounter } from './ledger.ts';
 import type { Spool } from './spool.ts';
 import { uuidv7 } from './uuid.ts';
 
 interface NewCapture {
-  readonly name: EventName;
-  readonly properties: EventProperties;
+  readonly event: UsageEvent;
   readonly identityId: number;
   /** Null: unbound. */
   readonly distinctId: string | null;
@@ -31,15 +30,15 @@ const ROW_BYTES = 400;
 export function insertCapture(spool: Spool, capture: NewCapture, at: number): void {
   insert(spool, {
     kind: 'capture',
-    event: capture.name,
-    commandName: capture.properties.command_name,
+    event: capture.event.name,
+    commandName: capture.event.command,
     distinctId: capture.distinctId,
     personless: capture.personless,
     identityId: capture.identityId,
     fingerprint: capture.fingerprint,
     resolvable: capture.resolvable,
     fromEnvironment: capture.fromEnvironment ?? false,
-    properties: JSON.stringify(capture.properties),
+    properties: capture.event.toText(),
     at,
   });
 }

@@ -30,6 +30,17 @@ export function understand(text: string): SharedFile | undefined {
   }
 }
 
+const KEYS = new Set(['anon_id', 'linked_principal_id']);
+
+/** What of a text may be kept: the text itself, without what else somebody has put there. Null where it says nothing. */
+export function keepable(text: string): string | null {
+  const shared = understand(text);
+  if (shared === undefined) return null;
+  const isBare = Object.keys(JSON.parse(text)).every((key) => KEYS.has(key));
+  if (isBare) return text;
+  return JSON.stringify({ anon_id: shared.anonId, linked_principal_id: shared.principalId });
+}
+
 /** The text of a plain file; null for anything else, also a link to one. Does not wait for the other end of a pipe. */
 export function readText(path: string): string | null {
   try {

@@ -12,7 +12,7 @@ import {
   syncFile,
 } from '../infra/files.ts';
 import { foresee, type Intent, isForeseen, originOf } from './export-intent.ts';
-import { readText, type SharedFile, stampOf, understand } from './shared-file.ts';
+import { keepable, readText, type SharedFile, stampOf, understand } from './shared-file.ts';
 import { type Installation, installationOf, refuseReplaced, type Spool, sharedFile } from './spool.ts';
 
 /**
@@ -185,6 +185,5 @@ function readForeign(spool: Spool, installation: Installation): string | undefin
 function theirs(spool: Spool): string | null {
   const text = readForeign(spool, installationOf(spool));
   if (text === undefined) return null;
-  const origin = originOf(spool, text).text;
-  return understand(origin) === undefined ? null : origin;
+  return keepable(originOf(spool, text).text);
 }

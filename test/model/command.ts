@@ -2,7 +2,7 @@
 
 import { append } from '../../src/usage/append.ts';
 import { resetIdentity } from '../../src/usage/control.ts';
-import type { FromMachine } from '../../src/usage/event.ts';
+import { sampleEvent } from '../support/queue.ts';
 import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
 import type { Change } from './oracle-events.ts';
@@ -48,18 +48,7 @@ export function record(run: Run, recording: Recording): void {
   });
   try {
     append(spool, {
-      name: 'CLI execution succeeded',
-      properties: {
-        command_name: change ?? 'secret.list',
-        cli_version: '1.0.0' as FromMachine,
-        runtime_language: 'node',
-        runtime_version: '20' as FromMachine,
-        os_type: 'Linux' as FromMachine,
-        os_release: '6' as FromMachine,
-        duration_ms: 1,
-        device_start_timestamp: label,
-        device_end_timestamp: label,
-      },
+      event: sampleEvent({ command: change ?? 'secret.list', startedAt: label, endedAt: label }),
       credentials: { account, resolvable: resolvable && login !== null, fromEnvironment },
       change: signedIn
         ? { kind: 'login', account, principalId: known ? accountId(signedIn.who) : null }

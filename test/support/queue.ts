@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Answer, WireRecord } from '../../src/infra/posthog.ts';
 import { append } from '../../src/usage/append.ts';
-import type { FromMachine } from '../../src/usage/event.ts';
+import { type Execution, UsageEvent } from '../../src/usage/event.ts';
 import { type RunOutcome, runFlusher } from '../../src/usage/flusher-run.ts';
+import { machineOf } from '../../src/usage/machine.ts';
 import { insertAlias, insertCapture } from '../../src/usage/records.ts';
 import { openSpool, type Spool } from '../../src/usage/spool.ts';
 import { sandbox } from './sandbox.ts';
@@ -38,17 +39,18 @@ export interface Queue {
   one<T = number>(sql: string): T;
 }
 
-const PROPERTIES = {
-  command_name: 'secret.list',
-  cli_version: '0.1.0' as FromMachine,
-  runtime_language: 'node',
-  runtime_version: '20.20.2' as FromMachine,
-  os_type: 'Linux' as FromMachine,
-  os_release: '6.1.0' as FromMachine,
-  duration_ms: 150,
-  device_start_timestamp: 1,
-  device_end_timestamp: 1.15,
-} as const;
+/** Some command's event. */
+export function sampleEvent(more: Partial<Execution> = {}): UsageEvent {
+  const execution = {
+    command: 'secret.list',
+    failure: null,
+    startedAt: 1,
+    endedAt: 1.15,
+    context: null,
+  } as const;
+  return UsageEvent.of({ ...execution, ...more }, machineOf());
+}
+const SAMPLE = sampleEvent();
 
 /** An empty spool that goes when the test does. */
 export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:00Z')): Queue {
@@ -128,8 +130,7 @@ function ensureIdentity(spool: Spool): number {
 /** A capture as `insertCapture` takes it. */
 export function captureOf(identityId: number, distinctId: string): Parameters<typeof insertCapture>[1] {
   return {
-    name: 'CLI execution succeeded',
-    properties: PROPERTIES,
+    event: SAMPLE,
     identityId,
     distinctId,
     personless: true,
@@ -146,8 +147,7 @@ export function command(
   destination = DESTINATION,
 ): boolean {
   const appended = append(spool, {
-    name: 'CLI execution succeeded',
-    properties: PROPERTIES,
+    event: SAMPLE,
     credentials: { account: null, resolvable: false },
     change: null,
     destination,

@@ -1,8 +1,9 @@
 /** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
 import { join } from 'node:path';
-import type { CommandName, FromMachine } from '../../src/usage/event.ts';
+import type { CommandName } from '../../src/usage/event.ts';
 import { insertAlias, insertCapture } from '../../src/usage/records.ts';
 import { openSpool } from '../../src/usage/spool.ts';
+import { sampleEvent } from './queue.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Past {
@@ -54,19 +55,12 @@ function captureOf(i: number, identityId: number): Parameters<typeof insertCaptu
   const command = COMMANDS[i % COMMANDS.length] ?? 'whoami';
   const failed = i % 7 === 0;
   return {
-    name: failed ? 'CLI execution failed' : 'CLI execution succeeded',
-    properties: {
-      command_name: command,
-      cli_version: '0.1.0' as FromMachine,
-      runtime_language: 'node',
-      runtime_version: '20.20.2' as FromMachine,
-      os_type: 'Linux' as FromMachine,
-      os_release: '6.1.0' as FromMachine,
-      duration_ms: 40 + (i % 5) * 210 + ((i * 7919) % 97),
-      device_start_timestamp: i,
-      device_end_timestamp: i + 1,
-      ...(failed ? { error_code: 'TIMED_OUT', error_message: 'The server did not answer in time' } : {}),
-    },
+    event: sampleEvent({
+      command,
+      failure: failed ? 'TIMED_OUT' : null,
+      startedAt: i,
+      endedAt: i + (40 + (i % 5) * 210 + ((i * 7919) % 97)) / 1000,
+    }),
     identityId,
     distinctId: i % 3 === 0 ? ANON_ID : PRINCIPAL,
     personless: i % 3 === 0,

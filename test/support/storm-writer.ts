@@ -8,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startDetached } from '../../src/infra/detached.ts';
 import { isBusy } from '../../src/infra/sqlite-errors.ts';
 import { append } from '../../src/usage/append.ts';
-import type { FromMachine } from '../../src/usage/event.ts';
 import { openSpool } from '../../src/usage/spool.ts';
+import { sampleEvent } from './queue.ts';
 
 const [directory = '', writer = '', events = '', host = '', flusher = '', migrations = ''] =
   process.argv.slice(2);
@@ -56,19 +56,8 @@ function recordQuietly(): boolean {
 function recordOne(): boolean {
   const now = Date.now();
   const appended = append(spool, {
-    name: 'CLI execution succeeded',
-    properties: {
-      command_name: 'secret.list',
-      cli_version: '0.1.0' as FromMachine,
-      runtime_language: 'node',
-      runtime_version: process.versions.node as FromMachine,
-      os_type: 'Linux' as FromMachine,
-      os_release: '6' as FromMachine,
-      // What the storm's trigger knows the writer by.
-      duration_ms: Number(writer),
-      device_start_timestamp: 1,
-      device_end_timestamp: 1,
-    },
+    // Its duration is what the storm's trigger knows the writer by.
+    event: sampleEvent({ startedAt: 1, endedAt: 1 + Number(writer) / 1000 }),
     credentials: { account: null, resolvable: false },
     change: null,
     destination,

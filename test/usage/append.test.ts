@@ -13,10 +13,10 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { append, type Entry } from '../../src/usage/append.ts';
-import type { FromMachine } from '../../src/usage/event.ts';
 import { currentIdentity } from '../../src/usage/identities.ts';
 import { readLedger } from '../../src/usage/ledger.ts';
 import { openSpool, type Spool } from '../../src/usage/spool.ts';
+import { sampleEvent } from '../support/queue.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
@@ -30,18 +30,7 @@ function opened(t: TestContext): { home: Sandbox; spool: Spool } {
 }
 
 const entry = (more: Partial<Entry> = {}): Entry => ({
-  name: 'CLI execution succeeded',
-  properties: {
-    command_name: 'secret.list',
-    cli_version: '1.0.0' as FromMachine,
-    runtime_language: 'node',
-    runtime_version: '20.20.0' as FromMachine,
-    os_type: 'Linux' as FromMachine,
-    os_release: '6' as FromMachine,
-    duration_ms: 1,
-    device_start_timestamp: 1,
-    device_end_timestamp: 2,
-  },
+  event: sampleEvent(),
   credentials: { account: null, resolvable: false },
   change: null,
   destination: { host: 'http://127.0.0.1:9', apiKey: undefined },

@@ -1,7 +1,7 @@
 /** Damage that SQLite does not see: rows that say something else than was written, and files that are not what they are called. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -122,4 +122,15 @@ test("what is only called like a database that was set aside is in nobody's way"
   const { exitCode, stderr } = await arcade(home, ['usage', 'disable']);
   assert.deepEqual([exitCode, stderr], [0, '']);
   assert.ok(existsSync('/etc/passwd') && statSync(at('usage.db.salvaged-1')).isDirectory());
+});
+
+test('of a usage.json that somebody else has written only the ids are kept', async (t) => {
+  const home = sandbox(t);
+  const more = { note: 'CANARY-in-usage-json', anon_id: 'a-1', linked_principal_id: 'p-1', 'CANARY-key': 1 };
+  home.write('usage.json', JSON.stringify(more));
+  for (let i = 0; i < 3; i += 1) await arcade(home, ['secret', 'list']);
+  const names = ['usage.db', 'usage.db-wal'].filter((name) => existsSync(join(home.directory, name)));
+  const bytes = names.map((name) => readFileSync(join(home.directory, name), 'latin1')).join('');
+  assert.ok(bytes.includes('a-1') && bytes.includes('p-1'), 'the search finds what is there');
+  assert.ok(!bytes.includes('CANARY'));
 });

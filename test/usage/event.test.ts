@@ -2,17 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RECORDED_MESSAGES, UserError } from '../../src/errors.ts';
-import { type EventProperties, type Execution, eventOf, isDistinctId } from '../../src/usage/event.ts';
+import type { Entry } from '../../src/usage/append.ts';
+import { PROPERTIES } from '../../src/usage/catalogue.ts';
+import {
+  type EventProperties,
+  type Execution,
+  isDistinctId,
+  type Machine,
+  UsageEvent,
+} from '../../src/usage/event.ts';
 import { machineOf } from '../../src/usage/machine.ts';
 
-const machine = machineOf({
-  version: '1.2.3',
-  execPath: '',
-  execArgv: [],
-  flusher: '',
-  migrations: '',
-  postHogApiKey: undefined,
-});
+const machine = machineOf();
 const execution = (more: Partial<Execution> = {}): Execution => ({
   command: 'secret.set',
   failure: null,
@@ -21,14 +22,15 @@ const execution = (more: Partial<Execution> = {}): Execution => ({
   context: null,
   ...more,
 });
-const { properties } = eventOf(execution(), machine);
+const propertiesOf = (more: Partial<Execution> = {}): Record<string, unknown> =>
+  JSON.parse(UsageEvent.of(execution(more), machine).toText());
 
 /** Stands for whatever a person typed, a server sent, or an error says. */
 const text = String(process.argv[0]);
 const error = new UserError('NOT_FOUND', `There is no ${text}.`);
 
 /** Never called: it is for the compiler. */
-export const freeText: readonly EventProperties[] = [
+export const freeText = (properties: EventProperties): readonly EventProperties[] => [
   // @ts-expect-error: text where the command's name is to be
   { ...properties, command_name: text },
   // @ts-expect-error: an argument beside the command's name
@@ -57,6 +59,26 @@ export const freeText: readonly EventProperties[] = [
   { ...properties, hostname: text },
 ];
 
+/** Likewise: what is recorded is an event, and nothing that looks like one. */
+export const lookalikes: readonly ((event: UsageEvent) => Entry['event'])[] = [
+  // @ts-expect-error: a copy
+  (event) => ({ ...event }),
+  // @ts-expect-error: a copy with more in it
+  (event) => ({ ...event, ...{ hostname: text, stack: error.stack } }),
+  // @ts-expect-error: something else that tells its text
+  ({ name, command }) => ({ name, command, toText: () => text }),
+];
+
+// @ts-expect-error: one with properties of its own
+export const made = (): UsageEvent => new UsageEvent('CLI execution failed', { hostname: text });
+
+export const machines: readonly Machine[] = [
+  // @ts-expect-error: text as a version
+  { ...machine, cliVersion: text },
+  // @ts-expect-error: text as the system's release
+  { ...machine, osRelease: text },
+];
+
 export const endings: readonly Partial<Execution>[] = [
   // @ts-expect-error: a command is one of a closed list
   { command: text },
@@ -67,16 +89,26 @@ export const endings: readonly Partial<Execution>[] = [
 ];
 
 test('an event holds nothing but the properties of the catalogue', () => {
-  assert.deepEqual(eventOf(execution({ failure: error.code }), machine), {
-    name: 'CLI execution failed',
-    properties: {
-      ...properties,
-      error_code: 'NOT_FOUND',
-      error_message: RECORDED_MESSAGES.NOT_FOUND,
-    },
+  const id = 'a6e40bc0-9624-42b8-83bf-0fa3b9eed9d7';
+  const all = propertiesOf({ failure: error.code, context: { orgId: id, projectId: id } });
+  assert.deepEqual(Object.keys(all), Object.keys(PROPERTIES));
+  assert.deepEqual(all, {
+    command_name: 'secret.set',
+    cli_version: machine.cliVersion,
+    runtime_language: 'node',
+    runtime_version: process.versions.node,
+    os_type: machine.osType,
+    os_release: machine.osRelease,
+    duration_ms: 250,
+    device_start_timestamp: 1,
+    device_end_timestamp: 1.25,
+    org_id: id,
+    project_id: id,
+    error_code: 'NOT_FOUND',
+    error_message: RECORDED_MESSAGES.NOT_FOUND,
   });
-  assert.equal(properties.duration_ms, 250);
-  assert.equal(properties.cli_version, '1.2.3');
+  const { org_id: _, project_id: __, error_code: ___, error_message: ____, ...rest } = all;
+  assert.deepEqual(propertiesOf(), rest, 'one that succeeds without an account has no more');
 });
 
 test('an id that does not look like one stays out', () => {
@@ -84,10 +116,10 @@ test('an id that does not look like one stays out', () => {
   const bad = ['', 'Acme Inc.', 'me@example.com', '../x', 'ä', 'a\n', '\u202e', 'x'.repeat(65), 'https://x'];
   for (const id of bad) {
     const context = { orgId: id, projectId: good };
-    const made = eventOf(execution({ context }), machine).properties;
+    const made = propertiesOf({ context });
     assert.deepEqual([made.org_id, made.project_id], [undefined, good]);
     const turned = { orgId: good, projectId: id };
-    assert.equal(eventOf(execution({ context: turned }), machine).properties.project_id, undefined);
+    assert.equal(propertiesOf({ context: turned }).project_id, undefined);
   }
 });
 
@@ -109,4 +141,6 @@ test('an id is no text: it holds neither white space nor controls', () => {
   ];
   for (const text of [...texts, 'a\u009bb', 'a\ud800', 'x'.repeat(201), 'NULL', "'none'", '[object Object]'])
     assert.equal(isDistinctId(text), false, JSON.stringify(text));
+  for (const address of ['https://me:pw@host/path', '/home/me', 'C:\\Users'])
+    assert.equal(isDistinctId(address), false, address);
 });

@@ -3,12 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { append } from '../../src/usage/append.ts';
-import type { FromMachine } from '../../src/usage/event.ts';
 import { currentIdentity } from '../../src/usage/identities.ts';
 import { listIdentities } from '../../src/usage/identity-list.ts';
 import { bindUnbound, type Whose } from '../../src/usage/resolve.ts';
 import { fingerprintOf, installationOf, openSpool, type Spool } from '../../src/usage/spool.ts';
 import { isAnythingDue } from '../../src/usage/wake.ts';
+import { sampleEvent } from '../support/queue.ts';
 import { sandbox } from '../support/sandbox.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
@@ -43,18 +43,7 @@ function machine(t: TestContext): Machine {
     asked: 0,
     record(account, resolvable = true, fromEnvironment = false) {
       append(spool, {
-        name: 'CLI execution succeeded',
-        properties: {
-          command_name: 'secret.list',
-          cli_version: '1.0.0' as FromMachine,
-          runtime_language: 'node',
-          runtime_version: '20.20.0' as FromMachine,
-          os_type: 'Linux' as FromMachine,
-          os_release: '6' as FromMachine,
-          duration_ms: 1,
-          device_start_timestamp: 1,
-          device_end_timestamp: 2,
-        },
+        event: sampleEvent(),
         credentials: { account, resolvable, fromEnvironment },
         change: null,
         destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
