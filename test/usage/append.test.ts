@@ -62,6 +62,8 @@ test('a first event makes an identity, and usage.json says the same', (t) => {
   assert.deepEqual(shared(home), { anon_id: anonId, linked_principal_id: null });
   assert.deepEqual(ids(spool), [anonId]);
   assert.equal(statSync(join(home.directory, 'usage.json')).mode & 0o777, 0o600);
+  const notes = spool.statement('SELECT * FROM export_intent').all();
+  assert.deepEqual(notes, [], 'what was noted before is what was written');
 });
 
 test('a valid usage.json is imported, and its fields that nobody knows are no obstacle', (t) => {

@@ -26,7 +26,7 @@ interface Machine {
   bind(
     account: string | null | undefined,
     whose: Whose,
-    more?: { meanwhile?: () => void; patient?: boolean; environment?: string },
+    more?: { meanwhile?: () => void; before?: () => void; patient?: boolean; environment?: string },
   ): Promise<void>;
   ids(): (string | null)[];
   anonId(): string;
@@ -53,14 +53,17 @@ function machine(t: TestContext): Machine {
         showNotice: () => undefined,
       });
     },
-    async bind(account, whose, { meanwhile = () => undefined, patient = false, environment } = {}) {
+    async bind(account, whose, { meanwhile = () => undefined, before, patient = false, environment } = {}) {
       const ask = async (): Promise<Whose> => {
         made.asked += 1;
         meanwhile();
         return whose;
       };
       const resolving = {
-        credentials: async () => ({ account, ask }),
+        credentials: async () => {
+          before?.();
+          return { account, ask };
+        },
         environment: environment ?? null,
         now: () => made.now,
         random: () => 0.5,
@@ -102,6 +105,14 @@ test('events of credentials that are gone stay with the anon_id, and nobody is a
   await m.bind(null, principal('account-b'));
   assert.deepEqual(m.ids(), [anonId]);
   assert.equal(m.asked, 0);
+});
+
+test('events recorded under new credentials while the old ones are read are not gone', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  // Right after the flusher has read the file, a login writes another one, and records its event.
+  await m.bind('a', principal('account-a'), { before: () => m.record('b') });
+  assert.deepEqual(m.ids(), ['account-a', null]);
 });
 
 test('events of credentials that are refused stay with the anon_id', async (t) => {
