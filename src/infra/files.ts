@@ -1,6 +1,7 @@
 /** Files that others may read at the same moment: written whole or not at all, and for their owner only. */
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   existsSync,
@@ -184,13 +185,21 @@ export function makePrivateDirectory(path: string): void {
 
 const JUST_NOW_MS = 10_000;
 
-/** By its handle, and only if it is the one that was made just now: whoever owns the parent may have replaced it. */
+/**
+ * Closes a new directory to others. Root gives it to whoever owns the parent, by its handle, and only if it is the one
+ * that was made just now: that person may have put another in its place.
+ */
 function own(directory: string): void {
-  const handle = openSync(directory, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  if (process.geteuid?.() !== 0) {
+    chmodSync(directory, 0o700);
+    return;
+  }
+  const handle = openSync(directory, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { uid, ctimeMs } = fstatSync(handle);
+    if (uid !== 0 || Math.abs(Date.now() - ctimeMs) > JUST_NOW_MS) return;
     fchmodSync(handle, 0o700);
-    if (uid === 0 && Math.abs(Date.now() - ctimeMs) < JUST_NOW_MS) keepOwner(handle, dirname(directory));
+    keepOwner(handle, dirname(directory));
   } finally {
     closeSync(handle);
   }

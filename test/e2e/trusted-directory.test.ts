@@ -250,6 +250,23 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
   }
 });
 
+test('a person whose umask takes everything away has a folder of their own all the same', {
+  skip: notRoot,
+}, async (t) => {
+  const home = sandbox(t);
+  chownSync(home.home, 12345, 12345);
+  const user = ['--reuid=12345', '--regid=12345', '--clear-groups', 'sh', '-c', 'umask 777; exec "$@"', 'sh'];
+  await execa('setpriv', [...user, process.execPath, '--', PROGRAM, 'secret', 'list'], {
+    env: { ...baseEnvironment(home), ...signedIn() },
+    extendEnv: false,
+    cwd: home.home,
+  });
+  assert.equal(modeOf(home.directory), 0o700);
+  const names = readdirSync(home.directory);
+  assert.ok(names.includes('usage.db'), names.join());
+  for (const name of names) assert.equal(modeOf(join(home.directory, name)), 0o600, name);
+});
+
 test("a login under sudo as the first command of all is the person's own", { skip: notRoot }, async (t) => {
   const id = 12345;
   for (const place of ['.arcade', join('a', 'b', '.arcade')]) {
