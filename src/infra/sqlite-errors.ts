@@ -8,11 +8,14 @@ export class DamagedError extends Error {}
 const OTHER_SCHEMA =
   /^(no such (table|column|index)|(table|index|trigger) \S+ already exists|duplicate column name)/;
 
+/** Our values are of their columns' types and bounds: where a row is refused for its own, it has been changed on the disk. */
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|CONSTRAINT_(DATATYPE|CHECK|NOTNULL)$)/;
+
 /** True for the errors of a file that is no sound database. */
 export function isDamage(error: unknown): boolean {
   if (error instanceof DamagedError) return true;
   if (!(error instanceof Database.SqliteError)) return false;
-  return /^SQLITE_(CORRUPT|NOTADB)/.test(error.code) || isOtherSchema(error);
+  return DAMAGE.test(error.code) || isOtherSchema(error);
 }
 
 /** True for the errors of a schema that is not the one that our statements are for. */

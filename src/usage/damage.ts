@@ -63,8 +63,8 @@ export function refuseDamage(spool: Spool): void {
   if ((spool.statement(counters).get() as { n: number }).n < 5) throw new DamagedError('counters are gone');
   const [{ page_count: pages } = { page_count: 0 }] = spool.pragma('page_count') as { page_count: number }[];
   if (pages > MOST_PAGES) return;
-  const [{ quick_check: found } = { quick_check: '' }] = spool.pragma('quick_check(1)') as {
-    quick_check: string;
+  const [{ integrity_check: found } = { integrity_check: '' }] = spool.pragma('integrity_check(1)') as {
+    integrity_check: string;
   }[];
   if (found === 'ok' && countBroken(spool) > 0) throw new DamagedError('a record cannot be read');
   if (found === 'ok') return;

@@ -8,7 +8,15 @@ import { moveDatabase, removeDatabase, setAsideFiles, unsalvagedFiles } from './
 import { count, UNCOUNTED } from './ledger.ts';
 import { isIntact } from './outbox.ts';
 import { installationOf, isRefused, refuseReplaced, type Spool } from './spool.ts';
-import { type Found, type OldRecord, openWreck, readOne, readWreck } from './wreck.ts';
+import {
+  type Found,
+  IDENTITY_COLUMNS,
+  type OldRecord,
+  openWreck,
+  RECORD_COLUMNS,
+  readOne,
+  readWreck,
+} from './wreck.ts';
 
 /** How many of them are kept for whoever wants to look into them. */
 const KEPT = 3;
@@ -83,21 +91,6 @@ function isDealtWith(spool: Spool, name: string, migrations: string): boolean {
   }
 }
 
-const CARRIED = [
-  ...[
-    'uuid',
-    'kind',
-    'state',
-    'event',
-    'command_name',
-    'distinct_id',
-    'personless',
-    'fingerprint',
-    'resolvable',
-  ],
-  ...['properties', 'spool_dropped', 'sealed', 'bytes', 'recorded_at', 'attempts', 'settled_at', 'reason'],
-];
-
 /** The ledger goes on from the old one; what it says was there and could not be read is dropped as damaged. */
 function carryOver(db: Sqlite.Database, spool: Spool, { records, ledger }: Found): void {
   const identities = new Map<string, number>();
@@ -127,10 +120,10 @@ function carryRecord(
   record: OldRecord,
 ): void {
   const identityId = carryIdentity(db, spool, identities, record);
-  const columns = [...CARRIED, 'from_environment', 'identity_id'];
+  const columns = [...RECORD_COLUMNS, 'from_environment', 'identity_id'];
   spool
     .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
-    .run(...CARRIED.map((column) => record[column]), record.from_environment ?? 0, identityId);
+    .run(...RECORD_COLUMNS.map((column) => record[column]), record.from_environment ?? 0, identityId);
 }
 
 function identityKey({ identity_id, distinct_id }: OldRecord): string {
@@ -157,15 +150,14 @@ function carryIdentity(
  * theirs if it were given up under its anon_id, so it gets one that is never linked, as where no old one can be read.
  */
 function findIdentity(db: Sqlite.Database, spool: Spool, oldId: number, isUnbound: boolean): number {
-  const columns = 'anon_id, principal_id, verified, fingerprint, created_at, linked_at';
-  const old = readOne(db, `SELECT ${columns} FROM identity WHERE id = ${oldId}`);
+  const old = readOne(db, `SELECT ${IDENTITY_COLUMNS} FROM identity WHERE id = ${oldId}`);
   const present = spool.statement('SELECT id FROM identity WHERE anon_id = ?').get(old?.anon_id ?? null) as
     | { id: number }
     | undefined;
   if (present !== undefined && !isUnbound) return present.id;
   const kept = present === undefined ? old : undefined;
   const inserted = spool
-    .statement(`INSERT INTO identity (${columns}, retired_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+    .statement(`INSERT INTO identity (${IDENTITY_COLUMNS}, retired_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
     .run(
       kept?.anon_id ?? randomUUID(),
       kept?.principal_id ?? null,

@@ -33,7 +33,30 @@ function openRepaired(path: string, migrations: string): Sqlite.Database | undef
   return legible(() => openBytes(whole));
 }
 
-/** The database that `open` opens if its tables can be found in it. */
+/** What every version has had. */
+export const RECORD_COLUMNS = [
+  ...[
+    'uuid',
+    'kind',
+    'state',
+    'event',
+    'command_name',
+    'distinct_id',
+    'personless',
+    'fingerprint',
+    'resolvable',
+  ],
+  ...['properties', 'spool_dropped', 'sealed', 'bytes', 'recorded_at', 'attempts', 'settled_at', 'reason'],
+];
+export const IDENTITY_COLUMNS = 'anon_id, principal_id, verified, fingerprint, created_at, linked_at';
+const NEEDED = [
+  `SELECT id, identity_id, ${RECORD_COLUMNS.join(', ')} FROM record LIMIT 0`,
+  `SELECT id, ${IDENTITY_COLUMNS} FROM identity LIMIT 0`,
+  'SELECT name, value FROM ledger LIMIT 0',
+  'SELECT 1 FROM installation LIMIT 0',
+];
+
+/** The database that `open` opens if its tables can be found in it, with the columns that they have always had. */
 function legible(open: () => Sqlite.Database): Sqlite.Database | undefined {
   let db: Sqlite.Database | undefined;
   try {
@@ -41,7 +64,7 @@ function legible(open: () => Sqlite.Database): Sqlite.Database | undefined {
     // Else SQLite reads nothing of a file that is shorter than it was.
     db.unsafeMode();
     db.pragma('writable_schema = ON');
-    db.prepare('SELECT 1 FROM record, identity, ledger, installation LIMIT 0').all();
+    for (const sql of NEEDED) db.prepare(sql).all();
     return db;
   } catch (error) {
     db?.close();

@@ -86,6 +86,8 @@ const WHOLE: Readonly<Record<string, (path: string, roots: ReadonlyMap<string, n
   'the version is gone': (path) => damage(path, 60, 4),
   'the version is an older one': (path) => writeFileSync(path, withVersion(readFileSync(path), 3)),
   'the version is none': (path) => writeFileSync(path, withVersion(readFileSync(path), 0)),
+  'a word of its schema makes no sense': (path) => reword(path, 'personless INTEGER', 'personless INTEGE('),
+  'a column has another name': (path) => reword(path, 'state TEXT NOT', 'stale TEXT NOT'),
   'the installation is gone': (path) => change(path, 'DELETE FROM installation'),
   'a table is gone': (path) => change(path, 'DROP TABLE backoff'),
   ...Object.fromEntries(
@@ -100,6 +102,13 @@ const WHOLE: Readonly<Record<string, (path: string, roots: ReadonlyMap<string, n
 function withVersion(image: Buffer, version: number): Buffer {
   image.writeUInt32BE(version, 60);
   return image;
+}
+
+/** In the text that the database keeps of its own tables. */
+function reword(path: string, from: string, to: string): void {
+  const content = readFileSync(path, 'latin1');
+  assert.ok(content.includes(from), from);
+  writeFileSync(path, content.replaceAll(from, to), 'latin1');
 }
 
 function change(path: string, sql: string): void {

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync 
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { isDamage } from '../../src/infra/sqlite-errors.ts';
 import { openSoundSpool, unsalvagedFiles, withSoundSpool } from '../../src/usage/damage.ts';
 import { isIntact } from '../../src/usage/outbox.ts';
 import { installationOf, openSpool } from '../../src/usage/spool.ts';
@@ -133,4 +134,23 @@ test('of a usage.json that somebody else has written only the ids are kept', asy
   const bytes = names.map((name) => readFileSync(join(home.directory, name), 'latin1')).join('');
   assert.ok(bytes.includes('a-1') && bytes.includes('p-1'), 'the search finds what is there');
   assert.ok(!bytes.includes('CANARY'));
+});
+
+test('a row that may not be updated any more for what it holds is damage', async (t) => {
+  const { home, posthog, env } = await filled(t);
+  const db = new Database(join(home.directory, 'usage.db'));
+  db.exec('PRAGMA ignore_check_constraints = ON; UPDATE installation SET consent = 7');
+  db.close();
+  const { exitCode } = await arcade(home, ['usage', 'flush'], { env });
+  assert.equal(exitCode, 0);
+  assert.equal(posthog.stored().length, RECORDS);
+  for (const code of ['SQLITE_CONSTRAINT_DATATYPE', 'SQLITE_CONSTRAINT_CHECK', 'SQLITE_CORRUPT_INDEX'])
+    assert.ok(isDamage(new Database.SqliteError('', code)), code);
+  for (const code of [
+    'SQLITE_CONSTRAINT_UNIQUE',
+    'SQLITE_CONSTRAINT_FOREIGNKEY',
+    'SQLITE_IOERR',
+    'SQLITE_FULL',
+  ])
+    assert.ok(!isDamage(new Database.SqliteError('', code)), code);
 });
