@@ -29,7 +29,8 @@ export type CommandName =
   | 'project.list'
   | 'project.set';
 
-export type EventName = 'CLI execution succeeded' | 'CLI execution failed';
+export const EVENT_NAMES = ['CLI execution succeeded', 'CLI execution failed'] as const;
+export type EventName = (typeof EVENT_NAMES)[number];
 
 /** Properties of a capture, in the order in which they are written down. */
 export interface EventProperties {

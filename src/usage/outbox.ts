@@ -1,6 +1,7 @@
 /** What is due, and what a batch looks like on the wire: the flusher's view of the spool. */
 import type { WireRecord } from '../infra/posthog.ts';
 import { DamagedError } from '../infra/sqlite-errors.ts';
+import { EVENT_NAMES } from './event.ts';
 import { count, readCounter } from './ledger.ts';
 import type { Spool } from './spool.ts';
 
@@ -97,7 +98,7 @@ export function sealNewest(spool: Spool): PendingRecord | undefined {
   return spool.statement(seal).run(newest.id).changes === 0 ? undefined : newest;
 }
 
-const EVENTS = new Set<unknown>(['CLI execution succeeded', 'CLI execution failed', '$create_alias']);
+const EVENTS = new Set<unknown>([...EVENT_NAMES, '$create_alias']);
 /** ECMA-262, section 21.4.1.1: no Date is farther from 1970. */
 export const LAST_TIME = 8.64e15;
 
