@@ -11,7 +11,7 @@ const common = {
   bundle: true,
   format: 'esm',
   platform: 'node',
-  target: 'node20',
+  target: 'node22',
   legalComments: 'linked',
   minifySyntax: true,
   minifyWhitespace: true,
@@ -38,12 +38,19 @@ const beside = {
       );
   },
 };
+// better-sqlite3 looks for its native code beside itself; bundled, it is to look in its package. Only when the code is
+// loaded, so that a command runs without it too.
+const ADDON_IN_ITS_PACKAGE = {
+  define: { __dirname: '$package.lib' },
+  banner: {
+    js: `${common.banner.js}import{dirname as $dirname}from"node:path";const $package={get lib(){return $dirname(require.resolve("better-sqlite3"))}};`,
+  },
+};
 const bundle = (entryPoints, options) => build({ ...common, entryPoints, plugins: [beside], ...options });
 const built = await Promise.all([
   bundle(['bin/arcade.ts', 'bin/flusher.ts'], { splitting: true }),
   bundle({ recorder: 'src/usage/recorder.ts' }),
-  // `bindings` searches for the addon; ours is named.
-  bundle({ 'better-sqlite3': 'better-sqlite3' }, { external: ['bindings'] }),
+  bundle({ 'better-sqlite3': 'better-sqlite3' }, ADDON_IN_ITS_PACKAGE),
 ]);
 const inputs = Object.assign({}, ...built.map(({ metafile }) => metafile.inputs));
 const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.outputs));

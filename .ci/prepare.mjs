@@ -1,76 +1,126 @@
-// Makes a fresh clone ready: the lock file's packages, an addon that this Node can load, a bundle of today's
-// source. Plain Node and npm, nothing else, for it runs before anything is installed.
-import { execFileSync } from 'node:child_process';
+/**
+ * `node .ci/prepare.mjs [packages] [-- COMMAND ARGUMENT...]`: makes a fresh clone ready, then runs the command.
+ *
+ * Ready means the lock file's packages, a Node that is new enough, and a bundle of today's source (not for `packages`).
+ * Node 18 and npm are enough to start it. The command finds the programs of the packages first, Node among them: a
+ * shell that has just run this file with an older Node would go on with that one.
+ */
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = join(import.meta.dirname, '..');
+const root = fileURLToPath(new URL('..', import.meta.url));
 const path = (...parts) => join(root, ...parts);
+const json = (...parts) => JSON.parse(readFileSync(path(...parts), 'utf8'));
 const say = (text) => process.stderr.write(`${text}\n`);
-const run = (command, args, env = process.env) =>
-  execFileSync(command, args, {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    env,
-    shell: process.platform === 'win32',
-  });
+const isWindows = process.platform === 'win32';
 
-requireNode();
+const split = process.argv.indexOf('--');
+const steps = process.argv.slice(2, split < 0 ? undefined : split);
+const command = split < 0 ? [] : process.argv.slice(split + 1);
+const env = { ...process.env };
+const pathName = Object.keys(env).find((name) => /^path$/i.test(name)) ?? 'PATH';
+env[pathName] = [path('node_modules', '.bin'), env[pathName]].filter(Boolean).join(delimiter);
+
 if (!packagesAreInStep()) {
-  say('Installing packages; compiling better-sqlite3 can take over a minute ...');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  say('Installing packages ...');
+  npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
 }
-if (!addonLoads()) {
-  say('Compiling better-sqlite3 for this version of Node; this can take over a minute ...');
-  run('npm', ['rebuild', 'better-sqlite3', '--loglevel=error']);
-}
-if (process.argv[2] !== 'packages' && !bundleIsFresh()) {
+requireNode();
+if (!steps.includes('packages') && !bundleIsFresh()) {
   say('Building ...');
   // A key in somebody's environment is for a release, not for a test.
-  const { ARCADE_POSTHOG_API_KEY: _key, ...env } = process.env;
-  run(process.execPath, [path('.ci', 'build.mjs')], env);
+  const { ARCADE_POSTHOG_API_KEY: _key, ...rest } = env;
+  run('node', [path('.ci', 'build.mjs')], { env: rest });
 }
+if (command.length > 0) become(command[0], command.slice(1));
 
-function requireNode() {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if ((major === 20 && minor >= 20) || (major === 22 && minor >= 22) || major > 22) return;
-  say(`Node ${process.versions.node} is too old or not supported: use 20.20 or later, or 22.22 or later.`);
-  process.exit(1);
-}
-
-/** npm keeps a list of what it has installed; what is optional may be missing on this system. */
+/** Whether what npm noted as installed is what the lock file says; what is optional may be missing. */
 function packagesAreInStep() {
-  const installed = path('node_modules', '.package-lock.json');
-  if (!existsSync(installed)) return false;
-  const { packages: have } = JSON.parse(readFileSync(installed, 'utf8'));
-  const { packages: want } = JSON.parse(readFileSync(path('package-lock.json'), 'utf8'));
-  const { '': _root, ...wanted } = want;
-  const missing = Object.entries(wanted).some(([name, { version, optional }]) => {
+  if (!existsSync(path('node_modules', '.package-lock.json'))) return false;
+  const { packages: have } = json('node_modules', '.package-lock.json');
+  const { '': _root, ...want } = json('package-lock.json').packages;
+  const missing = Object.entries(want).some(([name, { version, optional }]) => {
     const found = have[name];
     return found === undefined ? optional !== true : found.version !== version || !existsSync(path(name));
   });
-  return !missing && Object.keys(have).every((name) => wanted[name] !== undefined);
+  return !missing && Object.keys(have).every((name) => want[name] !== undefined);
 }
 
-function addonLoads() {
-  const open = 'new (require("better-sqlite3"))(":memory:").close()';
+/** The package `node` fetches its program in an install script, which npm 12, pnpm and some settings leave out. */
+function requireNode() {
+  const needed = json('package.json').engines.node.replace('>=', '');
+  const { version } = json('node_modules', 'node', 'package.json');
+  if (isNewEnough(nodeVersion(), needed)) return;
+  say(`Fetching Node ${version} ...`);
+  npm('rebuild', 'node', '--ignore-scripts=false', '--loglevel=error');
+  const found = nodeVersion();
+  if (isNewEnough(found, needed)) return;
+  say(
+    `Node ${needed} or later is needed${found === undefined ? '' : `, and this is Node ${found}`}. Install it, or run: npm rebuild node --ignore-scripts=false`,
+  );
+  process.exit(1);
+}
+
+/** The version of the Node that scripts get, `24.21.0`; undefined where none can be started. */
+function nodeVersion() {
   try {
-    execFileSync(process.execPath, ['-e', open], { cwd: root, stdio: 'ignore' });
-    return true;
+    return run('node', ['-p', 'process.versions.node'], { stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .trim();
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+function isNewEnough(version = '0.0.0', needed) {
+  const [major, minor] = version.split('.').map(Number);
+  const [neededMajor, neededMinor] = needed.split('.').map(Number);
+  return major > neededMajor || (major === neededMajor && minor >= neededMinor);
 }
 
 function bundleIsFresh() {
   if (!existsSync(path('dist', 'meta.json'))) return false;
   const built = statSync(path('dist', 'meta.json')).mtimeMs;
-  const sources = ['bin', 'src', '.ci', 'package.json', 'package-lock.json'];
-  return sources.every((source) => newest(path(source)) < built);
+  return ['bin', 'src', '.ci', 'package.json', 'package-lock.json'].every(
+    (source) => newest(path(source)) < built,
+  );
 }
 
 function newest(place) {
   const found = statSync(place);
   if (!found.isDirectory()) return found.mtimeMs;
   return Math.max(...readdirSync(place).map((name) => newest(join(place, name))), found.mtimeMs);
+}
+
+/** npm is a script for a shell on Windows, which takes words without blanks only: these are. */
+function npm(...words) {
+  try {
+    run('npm', words, { shell: isWindows });
+  } catch {
+    say(`npm ${words.join(' ')} failed.`);
+    process.exit(1);
+  }
+}
+
+function run(program, args, options) {
+  return execFileSync(program, args, { cwd: root, stdio: ['ignore', 2, 2], env, ...options });
+}
+
+/** Runs the command with this process's streams, and ends as it does. */
+function become(program, args) {
+  // What the keyboard sends goes to the command as well, which decides.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  const child = spawn(program, args, { cwd: root, stdio: 'inherit', env });
+  child.on('error', (error) => {
+    say(error.message);
+    process.exitCode = 1;
+  });
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 1;
+    if (signal === null) return;
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
 }

@@ -1,11 +1,9 @@
 /** Opens a SQLite database for a program that many processes run at once, and brings its schema up to date. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import Database from 'better-sqlite3';
 import { createPrivateFile } from './files.ts';
-import { keepAlive } from './kept-alive.ts';
 import { isNetworkFileSystem } from './network-file-system.ts';
 import { type Patience, patiently, transact } from './patience.ts';
 import { DamagedError } from './sqlite-errors.ts';
@@ -43,7 +41,7 @@ export function openDatabase(path: string, opening: Opening): Sqlite.Database {
 type Journal = 'WAL' | 'TRUNCATE';
 
 function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
-  const db = connect(path, { timeout: 0 });
+  const db = new Database(path, { timeout: 0 });
   try {
     const target = migrationsIn(migrations);
     const version = patiently(patience, () => {
@@ -75,7 +73,7 @@ function isWithoutSharedMemory(error: unknown): boolean {
 
 /** Opens `path` for reading alone. Creates nothing and does not migrate. Throws SqliteError. */
 export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database {
-  return connect(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true });
+  return new Database(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true });
 }
 
 /**
@@ -83,7 +81,7 @@ export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database 
  * written to it goes nowhere. Throws SqliteError, or NewerSchemaError.
  */
 export function openCopy(image: Buffer | null, migrations: string): Sqlite.Database {
-  const db = connect(image ?? ':memory:', {});
+  const db = new Database(image ?? ':memory:', {});
   try {
     const target = migrationsIn(migrations);
     refuseNewer(db, target);
@@ -97,7 +95,7 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
 
 /** Opens the bytes of a database in memory as they are. Throws SqliteError. */
 export function openBytes(image: Buffer): Sqlite.Database {
-  return connect(image, {});
+  return new Database(image, {});
 }
 
 /** Throws NewerSchemaError if a newer program has brought the schema up to date since we opened it. */
@@ -116,7 +114,7 @@ export function refuseNewerFile(path: string, migrations: string): void {
 /** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
 export function openLockFile(path: string): Sqlite.Database {
   createPrivateFile(path);
-  return connect(path, { timeout: 0 });
+  return new Database(path, { timeout: 0 });
 }
 
 /**
@@ -180,11 +178,4 @@ function refuseNewer(db: Sqlite.Database, target: Migrations): void {
 
 function versionOf(db: Sqlite.Database): number {
   return db.pragma('user_version', { simple: true }) as number;
-}
-
-/** Naming the addon spares better-sqlite3 its search through a dozen folders, a few ms at every start. */
-function connect(source: string | Buffer, options: Sqlite.Options): Sqlite.Database {
-  const root = dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json'));
-  const nativeBinding = join(root, 'build', 'Release', 'better_sqlite3.node');
-  return keepAlive(new Database(source, { ...options, nativeBinding }));
 }

@@ -31,7 +31,7 @@ export async function startDetached({ program, script, directory, environment }:
     reject: false,
     buffer: false,
   });
-  child.unref();
+  child.nodeChildProcess.unref();
 }
 
 /** Of the caller's own flags only those that let Node run this project from source. */

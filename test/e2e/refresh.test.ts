@@ -34,7 +34,7 @@ test('nobody waits for a refresh while the token at hand still works', async (t)
   await until(() => refreshes(arcade) === 1);
   assert.equal((await list(home, arcade)).exitCode, 0);
   assert.equal(refreshes(arcade), 1);
-  assert.equal(first.exitCode, null, 'the first command still waits');
+  assert.equal(first.nodeChildProcess.exitCode, null, 'the first command still waits');
   assert.equal((await first).exitCode, 0);
 });
 

@@ -1,0 +1,49 @@
+// The command's process: what it is given, and how it ends.
+import { extname } from 'node:path';
+import { isatty } from 'node:tty';
+import { fileURLToPath } from 'node:url';
+import manifest from '../package.json' with { type: 'json' };
+import { writeWholly } from '../src/cli/pipes.ts';
+import { main } from '../src/main.ts';
+
+const here = fileURLToPath(import.meta.url);
+const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const monotonic = (): number => Number(process.hrtime.bigint()) / 1e9;
+
+// Node cannot end while the system's resolver waits for a name server, whatever our own time limits say. glibc
+// reads this at the first look-up; its default of 5 s and 2 tries keeps a failed command on the terminal for 10 s.
+process.env.RES_OPTIONS ??= 'timeout:2 attempts:2';
+
+writeWholly(process.stdout, 1);
+const terminals = [0, 1, 2].filter((stream) => isatty(stream));
+
+const exitCode = await main({
+  argv: process.argv.slice(2),
+  env: process.env,
+  program: {
+    version: manifest.version,
+    execPath: process.execPath,
+    execArgv: process.execArgv,
+    flusher: beside(`./flusher${extname(here)}`),
+    migrations: beside('../migrations/'),
+    postHogApiKey: process.env.ARCADE_BUILD_POSTHOG_API_KEY,
+  },
+  // Looking at it opens it.
+  get stdin() {
+    return process.stdin;
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signals: { on: (signal, listener) => void process.on(signal, listener), endBy },
+  monotonic,
+  startedAt: monotonic() - process.uptime(),
+});
+// Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
+if (!terminals.every((stream) => isatty(stream))) endBy('SIGHUP');
+// At once: all is written, and what is still under way is nothing to wait for.
+process.exit(exitCode);
+
+function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
