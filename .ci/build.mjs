@@ -28,7 +28,10 @@ const common = {
 // Every command that is recorded reads the recorder. Split up with the rest it would be a dozen files and
 // better-sqlite3 a dozen more, which take longer to read than an event takes to record. better-sqlite3 is one file
 // for all programs, for its errors are told by their class; the native code stays in its package.
-const FILES_OF_THEIR_OWN = { recorder: /\/usage\/recorder\.ts$/, 'better-sqlite3': /^better-sqlite3$/ };
+const FILES_OF_THEIR_OWN = {
+  recorder: /\/usage\/append\/recorder\.ts$/,
+  'better-sqlite3': /^better-sqlite3$/,
+};
 const beside = {
   name: 'beside',
   setup({ onResolve }) {
@@ -49,7 +52,7 @@ const ADDON_IN_ITS_PACKAGE = {
 const bundle = (entryPoints, options) => build({ ...common, entryPoints, plugins: [beside], ...options });
 const built = await Promise.all([
   bundle(['bin/arcade.ts', 'bin/flusher.ts'], { splitting: true }),
-  bundle({ recorder: 'src/usage/recorder.ts' }),
+  bundle({ recorder: 'src/usage/append/recorder.ts' }),
   bundle({ 'better-sqlite3': 'better-sqlite3' }, ADDON_IN_ITS_PACKAGE),
 ]);
 const inputs = Object.assign({}, ...built.map(({ metafile }) => metafile.inputs));

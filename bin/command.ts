@@ -3,8 +3,8 @@ import { extname } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
-import { writeWholly } from '../src/cli/pipes.ts';
 import { main } from '../src/main.ts';
+import { writeWholly } from '../src/terminal/pipes.ts';
 
 const here = fileURLToPath(import.meta.url);
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import manifest from '../package.json' with { type: 'json' };
 import { flush } from '../src/flusher.ts';
-import { killAfter, leave } from '../src/infra/last-resort.ts';
+import { killAfter, leave } from '../src/infra/os/last-resort.ts';
 import { FLUSHER } from '../src/settings.ts';
 
 const uptimeMs = (): number => process.uptime() * 1000;

@@ -1,8 +1,8 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
 import { FLUSHER, type Program, readSettings } from './settings.ts';
-import { openSoundSpool, setAsideIfDamaged } from './usage/damage.ts';
-import { runFlusher } from './usage/flusher-run.ts';
-import { isRefused, type Spool } from './usage/spool.ts';
+import { runFlusher } from './usage/drain/flusher.ts';
+import { openSoundSpool, setAsideIfDamaged } from './usage/recovery/set-aside.ts';
+import { isRefused, type Spool } from './usage/spool/spool.ts';
 
 export interface FlusherSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -29,7 +29,7 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
     runFlusher({
       spool,
       destination,
-      connect: async () => (await import('./sending.ts')).connect(settings, leftMs),
+      connect: async () => (await import('./telemetry/connect.ts')).connect(settings, leftMs),
       ignoreBackoff: false,
       leftMs,
       now: Date.now,

@@ -1,20 +1,20 @@
 /** One invocation: parse, run, tell, record, wake the flusher. The only place that catches. */
 import { type Credentials, readCredentials } from './auth/credentials.ts';
-import { type Options, type Parsed, parseArguments } from './cli/arguments.ts';
-import { errorDocument, tell } from './cli/failure.ts';
-import { Interrupted, type Signals, settled, type UntilSignal, watchSignals } from './cli/interruption.ts';
-import { type Output, openOutput, type Stream } from './cli/output.ts';
-import { flushed, watchPipes } from './cli/pipes.ts';
-import { eventNameOf, loadCommand, printHelp, SHAPES } from './cli/program.ts';
-import { askHidden, type Input, PromptInterrupted } from './cli/prompt.ts';
-import { connectionOf, type Invocation } from './commands/command.ts';
 import { type ErrorCode, EXIT, UserError } from './errors.ts';
-import { type NetworkWatch, watchNetwork } from './infra/waiting.ts';
-import { loadRecorder, record } from './recording.ts';
+import { type NetworkWatch, watchNetwork } from './infra/net/waiting.ts';
+import { connectionOf, type Invocation } from './invocation.ts';
+import { eventNameOf, loadCommand, printHelp, SHAPES } from './program/commands.ts';
+import { type Options, type Parsed, parseArguments } from './program/parse.ts';
 import { type Program, readSettings, type Settings } from './settings.ts';
-import type { IdentityChange } from './usage/append.ts';
-import type { CommandName } from './usage/event.ts';
-import type { Recorder } from './usage/recorder.ts';
+import { loadRecorder, record } from './telemetry/record.ts';
+import { errorDocument, tell } from './terminal/failure.ts';
+import { type Output, openOutput, type Stream } from './terminal/output.ts';
+import { flushed, watchPipes } from './terminal/pipes.ts';
+import { askHidden, type Input, PromptInterrupted } from './terminal/prompt.ts';
+import { Interrupted, type Signals, settled, type UntilSignal, watchSignals } from './terminal/signals.ts';
+import type { IdentityChange } from './usage/append/append.ts';
+import type { Recorder } from './usage/append/recorder.ts';
+import type { CommandName } from './usage/event/event.ts';
 
 /** What the process gives. */
 export interface Surroundings {

@@ -1,5 +1,5 @@
 /** What a command shows to prove who is asking, renewed when it is about to expire. */
-import type { Bearer } from '../infra/http.ts';
+import type { Bearer } from '../infra/net/http.ts';
 import { LIMITS, type Settings } from '../settings.ts';
 import type { ApiKeyCredentials, OAuthCredentials } from './credentials.ts';
 

@@ -1,6 +1,7 @@
 /** Where to connect: flags, then ARCADE_URL, then the credentials, then Arcade's own. */
+
+import { baseUrl, parseBaseUrl } from '../api/base-url.ts';
 import { UserError } from '../errors.ts';
-import { baseUrl, parseBaseUrl } from '../infra/base-url.ts';
 import { ARCADE, type Settings } from '../settings.ts';
 import type { Credentials } from './credentials.ts';
 

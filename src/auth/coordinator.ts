@@ -1,6 +1,6 @@
 /** What the coordinator says of accounts, organizations and projects. */
-import { type Fields, isGood, notTheApi, objectOf, refusalOf } from '../infra/answer.ts';
-import { type Bearer, exchange } from '../infra/http.ts';
+import { type Fields, isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
+import { type Bearer, exchange } from '../infra/net/http.ts';
 
 /** An organization or a project. */
 export interface Choice {

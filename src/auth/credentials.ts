@@ -1,8 +1,8 @@
 /** Who is signed in: `ARCADE_API_KEY`, or credentials.yaml in either of the shapes that the Python CLI writes. */
 import { createHash } from 'node:crypto';
-import type { Fields } from '../infra/answer.ts';
+import type { Fields } from '../api/answer.ts';
 import type { Settings } from '../settings.ts';
-import { credentialsFile, fieldsOf, malformed, readDocument } from './document.ts';
+import { credentialsFile, fieldsOf, malformed, readDocument } from './credentials-file.ts';
 
 export interface Context {
   readonly orgId: string;

@@ -1,11 +1,11 @@
 /** A login through the browser, from the coordinator's configuration to the page at its end. */
 import { UserError } from '../errors.ts';
-import { exchange } from '../infra/http.ts';
+import { exchange } from '../infra/net/http.ts';
 import { ARCADE } from '../settings.ts';
 import type { Attempt, Proof } from './attempt.ts';
 import { type CallbackServer, openCallback } from './callback.ts';
+import { seedEraLogin } from './legacy-login.ts';
 import { beginAuthorization } from './oauth.ts';
-import { seedEraLogin } from './seed-era.ts';
 import { findSignInServer, type SignInServer } from './sign-in-server.ts';
 
 interface BrowserLogin {

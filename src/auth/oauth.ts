@@ -18,9 +18,9 @@ import {
   type TokenEndpointResponse,
   validateAuthResponse,
 } from 'oauth4webapi';
+import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
-import { isGood, notTheApi, objectOf, refusalOf } from '../infra/answer.ts';
-import { exchange } from '../infra/http.ts';
+import { exchange } from '../infra/net/http.ts';
 import type { SignInServer } from './sign-in-server.ts';
 
 export interface Tokens {

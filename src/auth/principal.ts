@@ -1,5 +1,5 @@
 /** Asks the coordinator whose credentials these are. */
-import { exchange, type HttpAnswer } from '../infra/http.ts';
+import { exchange, type HttpAnswer } from '../infra/net/http.ts';
 import type { Credentials } from './credentials.ts';
 
 export type Principal =

@@ -5,10 +5,10 @@
 import { UserError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Protect } from './bearer.ts';
-import { alone, authFields, changeCloud } from './change.ts';
 import { coordinatorUrl } from './connection.ts';
 import { isSameLogin, type OAuthCredentials, readStored, understand } from './credentials.ts';
-import { fieldsOf } from './document.ts';
+import { fieldsOf } from './credentials-file.ts';
+import { alone, authFields, changeCloud } from './lock.ts';
 import { redeemRefreshToken, type Tokens } from './oauth.ts';
 import { findSignInServer } from './sign-in-server.ts';
 

@@ -1,7 +1,8 @@
 /** Where one signs in: what the coordinator's `cli_config` and its OAuth metadata name. */
+
+import { type Fields, isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
-import { type Fields, isGood, notTheApi, objectOf, refusalOf } from '../infra/answer.ts';
-import { exchange } from '../infra/http.ts';
+import { exchange } from '../infra/net/http.ts';
 import { isSelfHosted } from './connection.ts';
 
 export interface SignInServer {

@@ -1,8 +1,8 @@
 /** Stores who has signed in, and in which project they work. */
+
+import type { Fields } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
-import type { Fields } from '../infra/answer.ts';
 import { LIMITS } from '../settings.ts';
-import { alone, authFields, changeCloud } from './change.ts';
 import {
   type ApiKeyCredentials,
   type Context,
@@ -10,7 +10,8 @@ import {
   type OAuthCredentials,
   understand,
 } from './credentials.ts';
-import { fieldsOf } from './document.ts';
+import { fieldsOf } from './credentials-file.ts';
+import { alone, authFields, changeCloud } from './lock.ts';
 import type { Tokens } from './oauth.ts';
 
 /** What a login yields. */

@@ -1,7 +1,7 @@
 /** Shows organizations or projects. */
 import type { Choice } from '../auth/coordinator.ts';
-import type { Output } from '../cli/output.ts';
-import { tableLines } from '../cli/table.ts';
+import type { Output } from '../terminal/output.ts';
+import { tableLines } from '../terminal/table.ts';
 
 /** What scripts are shown of a choice. */
 export function choiceFields({ id, name, isDefault }: Choice, active: string | null) {

@@ -2,17 +2,17 @@
 import { bearerOf } from '../auth/bearer.ts';
 import { chosenCoordinatorUrl, coordinatorUrl } from '../auth/connection.ts';
 import { accountOf, type Credentials, readStored } from '../auth/credentials.ts';
-import { credentialsFile, requireWritable } from '../auth/document.ts';
+import { credentialsFile, requireWritable } from '../auth/credentials-file.ts';
+import { isApiKey } from '../auth/legacy-login.ts';
 import { logInWithBrowser } from '../auth/login.ts';
 import { newKeyLogin, newLoginOf } from '../auth/new-login.ts';
 import { askPrincipal } from '../auth/principal.ts';
-import { isApiKey } from '../auth/seed-era.ts';
 import { type NewLogin, storeLogin } from '../auth/store.ts';
-import { visible } from '../cli/output.ts';
-import { readAll } from '../cli/prompt.ts';
 import { UserError, usageError } from '../errors.ts';
-import { openBrowser } from '../infra/browser.ts';
-import type { Invocation, Run } from './command.ts';
+import { openBrowser } from '../infra/os/browser.ts';
+import type { Invocation, Run } from '../invocation.ts';
+import { visible } from '../terminal/output.ts';
+import { readAll } from '../terminal/prompt.ts';
 
 /** Node's timers reach no further. */
 const MAX_SECONDS = 2_147_483;

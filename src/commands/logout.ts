@@ -1,14 +1,14 @@
 /** `arcade logout` */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { alone, holdsCredentials, removeDocument } from '../auth/change.ts';
 import { coordinatorUrl } from '../auth/connection.ts';
 import { type OAuthCredentials, readStored } from '../auth/credentials.ts';
-import { credentialsFile } from '../auth/document.ts';
+import { credentialsFile } from '../auth/credentials-file.ts';
+import { alone, holdsCredentials, removeDocument } from '../auth/lock.ts';
 import { revokeLogin } from '../auth/revoke.ts';
 import { UserError } from '../errors.ts';
+import type { Run } from '../invocation.ts';
 import { LIMITS, type Settings } from '../settings.ts';
-import type { Run } from './command.ts';
 
 /** Deletes the credentials, readable or not, and then has the server forget them. */
 export const run: Run = async (invocation) => {

@@ -3,8 +3,8 @@ import { bearerOf } from '../auth/bearer.ts';
 import { chosenCoordinatorUrl } from '../auth/connection.ts';
 import type { Context, OAuthCredentials } from '../auth/credentials.ts';
 import { UserError } from '../errors.ts';
-import type { Bearer } from '../infra/http.ts';
-import type { Invocation } from './command.ts';
+import type { Bearer } from '../infra/net/http.ts';
+import type { Invocation } from '../invocation.ts';
 
 export interface SignedIn {
   readonly credentials: OAuthCredentials;

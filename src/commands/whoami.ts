@@ -3,9 +3,9 @@ import { bearerOf } from '../auth/bearer.ts';
 import { coordinatorUrl } from '../auth/connection.ts';
 import { askKeyOwner, askWhoami, type Owner } from '../auth/coordinator.ts';
 import type { Context, Credentials } from '../auth/credentials.ts';
-import { visible } from '../cli/output.ts';
 import { UserError } from '../errors.ts';
-import type { Invocation, Run } from './command.ts';
+import type { Invocation, Run } from '../invocation.ts';
+import { visible } from '../terminal/output.ts';
 import { notLoggedIn } from './signed-in.ts';
 
 type SomeCredentials = Exclude<Credentials, { kind: 'none' }>;

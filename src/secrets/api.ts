@@ -1,6 +1,6 @@
 /** The secrets of Arcade's engine, in both eras of its API. */
-import { isGood, notTheApi, objectOf, refusalOf } from '../infra/answer.ts';
-import { type Bearer, exchange, type HttpAnswer, type HttpRequest } from '../infra/http.ts';
+import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
+import { type Bearer, exchange, type HttpAnswer, type HttpRequest } from '../infra/net/http.ts';
 
 /** How to speak to the engine: an API key has the whole account, a login one project of an organization. */
 export interface Engine {

@@ -5,8 +5,8 @@
  * compared with the same machines without jitter.
  */
 import { FLUSHER } from '../../src/settings.ts';
-import { backoffMs } from '../../src/usage/backoff.ts';
-import { EVIDENCE_AFTER_MS } from '../../src/usage/wake.ts';
+import { EVIDENCE_AFTER_MS } from '../../src/usage/append/wake.ts';
+import { backoffMs } from '../../src/usage/drain/backoff.ts';
 
 const MACHINES = Number(process.env.FLEET_MACHINES ?? 1_000_000);
 const SECOND = 1_000;

@@ -3,9 +3,9 @@
  * a flusher with a hundred, and what one append costs in an empty spool and in one of a million records.
  */
 import { rmSync } from 'node:fs';
-import { insertCapture, trim } from '../../src/usage/records.ts';
-import { installationOf, openSpool } from '../../src/usage/spool.ts';
-import { askForFlusher } from '../../src/usage/wake.ts';
+import { askForFlusher } from '../../src/usage/append/wake.ts';
+import { insertCapture, trim } from '../../src/usage/spool/records.ts';
+import { installationOf, openSpool } from '../../src/usage/spool/spool.ts';
 import { accountOf, startFlusher } from '../support/flusher.ts';
 import { captureOf, fillSpool, MIGRATIONS } from '../support/queue.ts';
 import { startQuickServer } from '../support/quick-server.ts';

@@ -3,7 +3,7 @@
  * does, checks everything that it says, and ends with 1 when anything is not as it should be.
  */
 import { rmSync } from 'node:fs';
-import { EVIDENCE_AFTER_MS } from '../../src/usage/wake.ts';
+import { EVIDENCE_AFTER_MS } from '../../src/usage/append/wake.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { arcade, type Ran } from '../support/cli.ts';
 import { logIn } from '../support/login.ts';

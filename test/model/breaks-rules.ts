@@ -1,7 +1,11 @@
 /** The rules of `identity.ts`, each broken in turn. */
 import type { Break } from './breaks-rows.ts';
 
-const rule = (what: string, ...changes: Break['changes']): Break => ({ file: 'identity.ts', what, changes });
+const rule = (what: string, ...changes: Break['changes']): Break => ({
+  file: 'identity/rules.ts',
+  what,
+  changes,
+});
 
 export const RULE_BREAKS: readonly Break[] = [
   // What usage.json says

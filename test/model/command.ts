@@ -1,7 +1,7 @@
 /** A command of ours: a process that others may overtake and that may be killed. */
 
-import { append } from '../../src/usage/append.ts';
-import { resetIdentity } from '../../src/usage/control.ts';
+import { append } from '../../src/usage/append/append.ts';
+import { resetIdentity } from '../../src/usage/spool/consent.ts';
 import { sampleEvent } from '../support/queue.ts';
 import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';

@@ -1,8 +1,8 @@
 /** The edges of the state machine: from which state, on what news and credentials, by which steps. */
 import { randomUUID } from 'node:crypto';
-import { currentIdentity, observe } from '../../src/usage/identities.ts';
-import { type Identity, type Observation, reconcile } from '../../src/usage/identity.ts';
-import { fingerprintOf, installationOf, type Spool } from '../../src/usage/spool.ts';
+import { currentIdentity, observe } from '../../src/usage/identity/identities.ts';
+import { type Identity, type Observation, reconcile } from '../../src/usage/identity/rules.ts';
+import { fingerprintOf, installationOf, type Spool } from '../../src/usage/spool/spool.ts';
 
 /** The edge that a command is about to take; nothing is changed. `known`: whose login this is. */
 export function seenBy(spool: Spool, account: string | null | undefined, known: string | null): string {

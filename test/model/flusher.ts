@@ -1,7 +1,7 @@
 /** A drain: a process that others may overtake while it waits, and that may be killed. */
-import type { Answer, WireRecord } from '../../src/infra/posthog.ts';
-import { drain } from '../../src/usage/drain.ts';
-import type { InForce, Whose } from '../../src/usage/resolve.ts';
+import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
+import { drain } from '../../src/usage/drain/drain.ts';
+import type { InForce, Whose } from '../../src/usage/drain/resolve.ts';
 import { Killed, type Life, lifeOf, mortal } from './mortal.ts';
 import { count, isRecorded, noteAliases, type Run, wrote } from './run.ts';
 import type { Login, Step } from './steps.ts';

@@ -1,6 +1,6 @@
 /** Runs a history on one machine and says what came of it. */
 
-import { readLedger } from '../../src/usage/ledger.ts';
+import { readLedger } from '../../src/usage/spool/ledger.ts';
 import { record, reset } from './command.ts';
 import { drainOnce } from './flusher.ts';
 import { createOracle } from './oracle.ts';

@@ -1,5 +1,5 @@
 /** A spool in the hands of a process that may be killed between any two statements. */
-import type { Spool } from '../../src/usage/spool.ts';
+import type { Spool } from '../../src/usage/spool/spool.ts';
 
 /** What is left of a process. */
 export interface Life {

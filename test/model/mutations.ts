@@ -11,7 +11,7 @@ import { type Break, ROW_BREAKS } from './breaks-rows.ts';
 import { RULE_BREAKS } from './breaks-rules.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const AIMED = ['identity', 'append', 'resolve', 'drain', 'outbox'].map((name) =>
+const AIMED = ['identity/rules', 'append/append', 'drain/resolve', 'drain/drain', 'drain/claim'].map((name) =>
   join('test', 'usage', `${name}.test.ts`),
 );
 const HISTORIES = 300;

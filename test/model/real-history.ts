@@ -1,5 +1,5 @@
 /** Runs a history with real processes, and asks the same oracle what came of it. */
-import { stampOf } from '../../src/usage/shared-file.ts';
+import { stampOf } from '../../src/usage/identity/usage-json.ts';
 import { createOracle, type Oracle } from './oracle.ts';
 import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
 import { drainWith, type Ended, logInAs, run } from './real-processes.ts';

@@ -1,8 +1,8 @@
 /** The machine of a history with real processes: a home, a stand-in for Arcade, and one for PostHog. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openReadOnly } from '../../src/infra/database.ts';
-import { makePrivateDirectory } from '../../src/infra/files.ts';
+import { makePrivateDirectory } from '../../src/infra/os/files.ts';
+import { openReadOnly } from '../../src/infra/sqlite/database.ts';
 import { contextOf } from '../support/arcade/accounts.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { shuffle } from '../support/posthog/order.ts';

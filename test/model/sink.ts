@@ -1,6 +1,6 @@
 /** PostHog, in this process: the stand-in's persons and event table, and what must hold of every request. */
 import { randomUUID } from 'node:crypto';
-import type { Answer, WireRecord } from '../../src/infra/posthog.ts';
+import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
 import { shuffle } from '../support/posthog/order.ts';
 import { createProject, type StoredEvent } from '../support/posthog/project.ts';
 import type { Who } from './steps.ts';

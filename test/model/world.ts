@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { accountOf, type Credentials } from '../../src/auth/credentials.ts';
-import { openSpool, type Spool } from '../../src/usage/spool.ts';
+import { openSpool, type Spool } from '../../src/usage/spool/spool.ts';
 import type { Login, Step, Who } from './steps.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');

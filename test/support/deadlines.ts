@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server } from 'node:net';
-import { openSpool } from '../../src/usage/spool.ts';
+import { openSpool } from '../../src/usage/spool/spool.ts';
 import { arcade } from './cli.ts';
 import {
   accountOf,

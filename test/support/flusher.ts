@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { openReadOnly } from '../../src/infra/database.ts';
+import { openReadOnly } from '../../src/infra/sqlite/database.ts';
 import { baseEnvironment } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
 

@@ -2,13 +2,13 @@
 
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Answer, WireRecord } from '../../src/infra/posthog.ts';
-import { append } from '../../src/usage/append.ts';
-import { type Execution, UsageEvent } from '../../src/usage/event.ts';
-import { type RunOutcome, runFlusher } from '../../src/usage/flusher-run.ts';
-import { machineOf } from '../../src/usage/machine.ts';
-import { insertAlias, insertCapture } from '../../src/usage/records.ts';
-import { openSpool, type Spool } from '../../src/usage/spool.ts';
+import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
+import { append } from '../../src/usage/append/append.ts';
+import { type RunOutcome, runFlusher } from '../../src/usage/drain/flusher.ts';
+import { type Execution, UsageEvent } from '../../src/usage/event/event.ts';
+import { machineOf } from '../../src/usage/event/machine.ts';
+import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
+import { openSpool, type Spool } from '../../src/usage/spool/spool.ts';
 import { sandbox } from './sandbox.ts';
 
 export const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');

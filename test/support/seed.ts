@@ -1,8 +1,8 @@
 /** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
 import { join } from 'node:path';
-import type { CommandName } from '../../src/usage/event.ts';
-import { insertAlias, insertCapture } from '../../src/usage/records.ts';
-import { openSpool } from '../../src/usage/spool.ts';
+import type { CommandName } from '../../src/usage/event/event.ts';
+import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
+import { openSpool } from '../../src/usage/spool/spool.ts';
 import { sampleEvent } from './queue.ts';
 import type { Sandbox } from './sandbox.ts';
 

@@ -5,10 +5,10 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { startDetached } from '../../src/infra/detached.ts';
-import { isBusy } from '../../src/infra/sqlite-errors.ts';
-import { append } from '../../src/usage/append.ts';
-import { openSpool } from '../../src/usage/spool.ts';
+import { startDetached } from '../../src/infra/os/detached.ts';
+import { isBusy } from '../../src/infra/sqlite/errors.ts';
+import { append } from '../../src/usage/append/append.ts';
+import { openSpool } from '../../src/usage/spool/spool.ts';
 import { sampleEvent } from './queue.ts';
 
 const [directory = '', writer = '', events = '', host = '', flusher = '', migrations = ''] =

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { openSpool } from '../../src/usage/spool.ts';
+import { openSpool } from '../../src/usage/spool/spool.ts';
 import { arcade } from './cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf } from './flusher.ts';
 import { type PostHog, startPostHog } from './posthog.ts';

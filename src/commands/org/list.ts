@@ -1,7 +1,7 @@
 /** `arcade org list` */
 import { listOrganizations } from '../../auth/coordinator.ts';
+import type { Run } from '../../invocation.ts';
 import { choiceFields, printChoices } from '../choices.ts';
-import type { Run } from '../command.ts';
 import { requireLogin } from '../signed-in.ts';
 
 /** Shows the organizations of whoever is signed in. */

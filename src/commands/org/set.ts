@@ -2,9 +2,9 @@
 import { defaultOf, listOrganizations, listProjects } from '../../auth/coordinator.ts';
 import { contextOf } from '../../auth/new-login.ts';
 import { storeContext } from '../../auth/store.ts';
-import { visible } from '../../cli/output.ts';
 import { UserError } from '../../errors.ts';
-import type { Run } from '../command.ts';
+import type { Run } from '../../invocation.ts';
+import { visible } from '../../terminal/output.ts';
 import { requireLogin } from '../signed-in.ts';
 
 /** Makes another organization the active one, with its default project. */

@@ -1,8 +1,8 @@
 /** `arcade project list` */
 import { listProjects } from '../../auth/coordinator.ts';
-import { visible } from '../../cli/output.ts';
+import type { Run } from '../../invocation.ts';
+import { visible } from '../../terminal/output.ts';
 import { choiceFields, printChoices } from '../choices.ts';
-import type { Run } from '../command.ts';
 import { requireContext, requireLogin } from '../signed-in.ts';
 
 /** Shows the projects of the active organization. */

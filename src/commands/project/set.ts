@@ -1,9 +1,9 @@
 /** `arcade project set` */
 import { listProjects } from '../../auth/coordinator.ts';
 import { storeContext } from '../../auth/store.ts';
-import { visible } from '../../cli/output.ts';
 import { UserError } from '../../errors.ts';
-import type { Run } from '../command.ts';
+import type { Run } from '../../invocation.ts';
+import { visible } from '../../terminal/output.ts';
 import { requireContext, requireLogin } from '../signed-in.ts';
 
 /** Makes another project of the active organization the active one. */

@@ -2,8 +2,8 @@
 import { bearerOf } from '../../auth/bearer.ts';
 import { engineUrl, mayAskCoordinator } from '../../auth/connection.ts';
 import { UserError } from '../../errors.ts';
+import type { Invocation } from '../../invocation.ts';
 import type { Engine } from '../../secrets/api.ts';
-import type { Invocation } from '../command.ts';
 import { notLoggedIn } from '../signed-in.ts';
 
 /** Throws UserError when nobody is signed in, no project is active, or the address cannot be used. */

@@ -1,7 +1,8 @@
 /** `arcade secret list` */
-import { tableLines } from '../../cli/table.ts';
+
+import type { Run } from '../../invocation.ts';
 import { listSecrets } from '../../secrets/api.ts';
-import type { Run } from '../command.ts';
+import { tableLines } from '../../terminal/table.ts';
 import { connectEngine } from './engine.ts';
 
 /** Shows keys and descriptions, never a value. */

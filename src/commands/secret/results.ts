@@ -1,6 +1,7 @@
 /** What became of each of several secrets. */
-import { type Output, visible } from '../../cli/output.ts';
+
 import { type ErrorCode, UserError } from '../../errors.ts';
+import { type Output, visible } from '../../terminal/output.ts';
 
 export interface Result {
   readonly key: string;

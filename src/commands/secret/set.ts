@@ -1,10 +1,10 @@
 /** `arcade secret set` */
 import pLimit from 'p-limit';
-import { visible } from '../../cli/output.ts';
+import type { Invocation, Run } from '../../invocation.ts';
 import { type Engine, setSecret } from '../../secrets/api.ts';
 import { tailOf } from '../../secrets/assignment.ts';
 import { LIMITS } from '../../settings.ts';
-import type { Invocation, Run } from '../command.ts';
+import { visible } from '../../terminal/output.ts';
 import { connectEngine } from './engine.ts';
 import { describeFailure, failureOfResults, openAttempts, printResults, type Result } from './results.ts';
 import { type Values, valuesOf } from './values.ts';

@@ -1,7 +1,8 @@
 /** `arcade secret unset` */
-import { visible } from '../../cli/output.ts';
+
+import type { Invocation, Run } from '../../invocation.ts';
 import { deleteSecret, listSecrets } from '../../secrets/api.ts';
-import type { Invocation, Run } from '../command.ts';
+import { visible } from '../../terminal/output.ts';
 import { connectEngine } from './engine.ts';
 import { describeFailure, failureOfResults, openAttempts, printResults, type Result } from './results.ts';
 

@@ -1,11 +1,12 @@
 /** The values to be set: from arguments, the terminal, standard input or an environment file. */
-import { visible } from '../../cli/output.ts';
-import { readAll } from '../../cli/prompt.ts';
+
 import { UserError, usageError } from '../../errors.ts';
+import type { Invocation } from '../../invocation.ts';
 import { type Assignment, checkKey, invalidAssignment, parseAssignment } from '../../secrets/assignment.ts';
 import { describeWarning, parseDotenv } from '../../secrets/dotenv.ts';
-import type { Invocation } from '../command.ts';
-import { readEnvFile } from './env-file.ts';
+import { readEnvFile } from '../../secrets/env-file.ts';
+import { visible } from '../../terminal/output.ts';
+import { readAll } from '../../terminal/prompt.ts';
 
 /** In the order in which the keys first came; of a key given twice the last value. */
 export type Values = ReadonlyMap<string, string>;

@@ -1,11 +1,11 @@
 /** Changing the spool for a person. */
 import { UserError, usageError } from '../../errors.ts';
-import { openSoundSpool, withSoundSpool } from '../../usage/damage.ts';
-import { installationOf, type Spool } from '../../usage/spool.ts';
-import { readStore, type StoreState, storeError } from '../../usage/store.ts';
-import { withoutSudo } from '../../usage/store-obstacle.ts';
-import { NotOurs } from '../../usage/trust.ts';
-import type { Invocation } from '../command.ts';
+import type { Invocation } from '../../invocation.ts';
+import { withoutSudo } from '../../usage/inspect/obstacles.ts';
+import { readStore, type StoreState, storeError } from '../../usage/inspect/snapshot.ts';
+import { openSoundSpool, withSoundSpool } from '../../usage/recovery/set-aside.ts';
+import { NotOurs } from '../../usage/spool/place.ts';
+import { installationOf, type Spool } from '../../usage/spool/spool.ts';
 import { isBroken, unreadable } from './reading.ts';
 
 /** How long a person waits for a flusher or a command that has the spool just now. */

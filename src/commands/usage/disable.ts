@@ -1,7 +1,7 @@
 /** `arcade usage disable` */
 import { UserError } from '../../errors.ts';
-import { disable, type Purged, refuse } from '../../usage/control.ts';
-import type { Invocation, Run } from '../command.ts';
+import type { Invocation, Run } from '../../invocation.ts';
+import { disable, type Purged, refuse } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 import { counted } from './words.ts';
 

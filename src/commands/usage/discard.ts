@@ -1,8 +1,9 @@
 /** `arcade usage discard` */
-import { discard } from '../../usage/control.ts';
-import { readLedger } from '../../usage/ledger.ts';
-import type { Run } from '../command.ts';
-import { canAsk, confirm } from './asking.ts';
+
+import type { Run } from '../../invocation.ts';
+import { canAsk, confirm } from '../../terminal/confirm.ts';
+import { discard } from '../../usage/spool/consent.ts';
+import { readLedger } from '../../usage/spool/ledger.ts';
 import { changeExisting, chosenRecord, notPossible } from './changing.ts';
 import { readSpool } from './reading.ts';
 import { counted } from './words.ts';

@@ -1,7 +1,7 @@
 /** Checks of the way to the destination, by going it. */
-import type { Probe } from '../../infra/probe.ts';
+import type { Probe } from '../../infra/net/probe.ts';
 import { LIMITS, type Settings } from '../../settings.ts';
-import { type Checked, passed } from '../../usage/finding.ts';
+import { type Checked, passed } from '../../usage/inspect/finding.ts';
 import { parseAddress, proxyOf } from './doctor-settings.ts';
 import { inWords } from './words.ts';
 
@@ -10,7 +10,7 @@ export async function checkNetwork(settings: Settings): Promise<Checked[]> {
   const { host, apiKey } = settings.destination;
   const proxy = proxyOf(settings);
   if (parseAddress(host) === null || proxy === null) return [];
-  const { probe } = await import('../../infra/probe.ts');
+  const { probe } = await import('../../infra/net/probe.ts');
   const probed = await probe({ host, apiKey: apiKey ?? '', proxy, limitMs: LIMITS.connectMs });
   return [...probed.steps.map(stepChecked), ...judged(probed, apiKey !== undefined), ...skew(probed)];
 }

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Settings } from '../../settings.ts';
-import { type Checked, passed } from '../../usage/finding.ts';
+import { type Checked, passed } from '../../usage/inspect/finding.ts';
 
 /** Checks the destination, the proxies and the certificates that are set. Opens no connection. */
 export function checkSettings(settings: Settings): Checked[] {

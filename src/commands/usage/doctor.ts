@@ -1,8 +1,9 @@
 /** `arcade usage doctor` */
-import { type Paint, visible } from '../../cli/output.ts';
+
+import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
-import type { Checked, Finding } from '../../usage/finding.ts';
-import type { Invocation, Run } from '../command.ts';
+import { type Paint, visible } from '../../terminal/output.ts';
+import type { Checked, Finding } from '../../usage/inspect/finding.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
 import { counted, wrapped } from './words.ts';
@@ -27,11 +28,11 @@ export const run: Run = async (invocation) => {
 /** The store's checks need the native module, which is a thing to be checked itself. */
 async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
   try {
-    const { openCopy } = await import('../../infra/database.ts');
+    const { openCopy } = await import('../../infra/sqlite/database.ts');
     const db = openCopy(null, settings.program.migrations);
     const { version } = db.prepare('SELECT sqlite_version() AS version').get() as { version: string };
     db.close();
-    const { checkStore } = await import('../../usage/doctor.ts');
+    const { checkStore } = await import('../../usage/inspect/doctor.ts');
     const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
     return [{ code: 'native-module', severity: 'ok', message }, ...checkStore(settings, Date.now())];
   } catch (error) {

@@ -1,7 +1,7 @@
 /** `arcade usage enable` */
 import { UserError } from '../../errors.ts';
-import { enable, withdrawRefusal } from '../../usage/control.ts';
-import type { Invocation, Run } from '../command.ts';
+import type { Invocation, Run } from '../../invocation.ts';
+import { enable, withdrawRefusal } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 
 /** Takes `usage disable` back; a variable that says off is still obeyed, and told. */

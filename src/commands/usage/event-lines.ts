@@ -1,5 +1,5 @@
 /** An event for a person to read: its JSON, coloured, with remarks beside what is not what it will be. */
-import { type Output, type Paint, visible } from '../../cli/output.ts';
+import { type Output, type Paint, visible } from '../../terminal/output.ts';
 
 /** Prints an event. `remarks` are by the name of the field, wherever it stands. */
 export function printEvent(

@@ -1,10 +1,11 @@
 /** `arcade usage export` */
-import { compactJson, visible } from '../../cli/output.ts';
+
 import { usageError } from '../../errors.ts';
-import { postHogEvents } from '../../infra/posthog.ts';
-import { eachRecordInFull, type RecordInFull } from '../../usage/inspect.ts';
-import type { Spool } from '../../usage/spool.ts';
-import type { Run } from '../command.ts';
+import { postHogEvents } from '../../infra/net/posthog.ts';
+import type { Run } from '../../invocation.ts';
+import { compactJson, visible } from '../../terminal/output.ts';
+import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/status.ts';
+import type { Spool } from '../../usage/spool/spool.ts';
 import { type Frame, streamSpool } from './reading.ts';
 import { isoTime } from './words.ts';
 

@@ -1,6 +1,6 @@
 /** How far a flush has come, on one line. */
-import { barOf } from '../../cli/chart.ts';
-import type { Ledger } from '../../usage/ledger.ts';
+import { barOf } from '../../terminal/chart.ts';
+import type { Ledger } from '../../usage/spool/ledger.ts';
 
 const CELLS = 30;
 

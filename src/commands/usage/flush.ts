@@ -1,12 +1,12 @@
 /** `arcade usage flush` */
 import { UserError, usageError } from '../../errors.ts';
-import { openSoundSpool, setAsideIfDamaged } from '../../usage/damage.ts';
-import { type RunOutcome, runFlusher } from '../../usage/flusher-run.ts';
-import { countQuarantinedSince } from '../../usage/inspect-list.ts';
-import { readLedger } from '../../usage/ledger.ts';
-import { isRefused, type Spool } from '../../usage/spool.ts';
-import { storeError } from '../../usage/store.ts';
-import type { Invocation, Run } from '../command.ts';
+import type { Invocation, Run } from '../../invocation.ts';
+import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
+import { countQuarantinedSince } from '../../usage/inspect/records.ts';
+import { storeError } from '../../usage/inspect/snapshot.ts';
+import { openSoundSpool, setAsideIfDamaged } from '../../usage/recovery/set-aside.ts';
+import { readLedger } from '../../usage/spool/ledger.ts';
+import { isRefused, type Spool } from '../../usage/spool/spool.ts';
 import { REPLACED, refuseUnusable } from './changing.ts';
 import { progressLine } from './flush-progress.ts';
 
@@ -57,7 +57,7 @@ async function drainNow(
     const outcome = await runFlusher({
       spool: open,
       destination: settings.destination,
-      connect: async () => (await import('../../sending.ts')).connect(settings, leftMs),
+      connect: async () => (await import('../../telemetry/connect.ts')).connect(settings, leftMs),
       ignoreBackoff: true,
       leftMs,
       now: Date.now,

@@ -1,7 +1,8 @@
 /** `arcade usage identity` */
-import { tableLines } from '../../cli/table.ts';
-import { type IdentitySummary, listIdentities } from '../../usage/identity-list.ts';
-import type { Run } from '../command.ts';
+
+import type { Run } from '../../invocation.ts';
+import { tableLines } from '../../terminal/table.ts';
+import { type IdentitySummary, listIdentities } from '../../usage/inspect/identities.ts';
 import { noteAbsence, readSpool } from './reading.ts';
 import { isoTime, relativeTime } from './words.ts';
 

@@ -1,5 +1,5 @@
 /** Many lines of a result: written in groups, for each write is a call to the system. */
-import type { Output } from '../../cli/output.ts';
+import type { Output } from '../../terminal/output.ts';
 
 const AT_ONCE = 100;
 

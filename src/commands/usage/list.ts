@@ -1,8 +1,16 @@
 /** `arcade usage list` */
-import { type Column, fitColumns, measureOf, type RowLayout, rowLine, safeCell } from '../../cli/cells.ts';
-import { escapeJson, type Paint } from '../../cli/output.ts';
+
 import { usageError } from '../../errors.ts';
-import type { RecordState, RecordSummary } from '../../usage/inspect.ts';
+import type { Invocation, Run } from '../../invocation.ts';
+import {
+  type Column,
+  fitColumns,
+  measureOf,
+  type RowLayout,
+  rowLine,
+  safeCell,
+} from '../../terminal/cells.ts';
+import { escapeJson, type Paint } from '../../terminal/output.ts';
 import {
   type Alike,
   alikeRecords,
@@ -10,9 +18,9 @@ import {
   eachRecord,
   type Filter,
   pagesOfJson,
-} from '../../usage/inspect-list.ts';
-import type { Spool } from '../../usage/spool.ts';
-import type { Invocation, Run } from '../command.ts';
+} from '../../usage/inspect/records.ts';
+import type { RecordState, RecordSummary } from '../../usage/inspect/status.ts';
+import type { Spool } from '../../usage/spool/spool.ts';
 import { readPositive, readSince } from './options.ts';
 import { streamSpool } from './reading.ts';
 import { counted, relativeTime, wrapped } from './words.ts';

@@ -1,14 +1,15 @@
 /** `arcade usage preview -- COMMAND…` */
-import type { Parsed } from '../../cli/arguments.ts';
-import { closest } from '../../cli/closest.ts';
-import { type Paint, visible } from '../../cli/output.ts';
+
 import { type ErrorCode, RECORDED_MESSAGES, usageError } from '../../errors.ts';
-import { postHogEvent } from '../../infra/posthog.ts';
-import { credentialsSeen } from '../../seen.ts';
-import type { CommandName } from '../../usage/event.ts';
-import { type Previewed, previewCapture } from '../../usage/preview.ts';
-import { readEmptyStore, readStore } from '../../usage/store.ts';
-import { connectionOf, type Invocation, type Run } from '../command.ts';
+import { postHogEvent } from '../../infra/net/posthog.ts';
+import { connectionOf, type Invocation, type Run } from '../../invocation.ts';
+import { closest } from '../../program/closest.ts';
+import type { Parsed } from '../../program/parse.ts';
+import { credentialsSeen } from '../../telemetry/seen.ts';
+import { type Paint, visible } from '../../terminal/output.ts';
+import type { CommandName } from '../../usage/event/event.ts';
+import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
+import { readEmptyStore, readStore } from '../../usage/inspect/snapshot.ts';
 import { printEvent } from './event-lines.ts';
 import { isBroken, noteLock, unreadable } from './reading.ts';
 import { senderOf } from './who.ts';

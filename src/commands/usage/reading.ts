@@ -1,11 +1,12 @@
 /** Reading the spool for a person: what keeps it from being read, or from being whole, is said on stderr. */
-import { errorDocument, tell } from '../../cli/failure.ts';
-import { compactJson, visible } from '../../cli/output.ts';
+
 import { type ErrorCode, UserError } from '../../errors.ts';
-import type { Spool } from '../../usage/spool.ts';
-import { readStore, readStoreSlowly, type StoreState } from '../../usage/store.ts';
-import { advised } from '../../usage/store-obstacle.ts';
-import type { Invocation } from '../command.ts';
+import type { Invocation } from '../../invocation.ts';
+import { errorDocument, tell } from '../../terminal/failure.ts';
+import { compactJson, visible } from '../../terminal/output.ts';
+import { advised } from '../../usage/inspect/obstacles.ts';
+import { readStore, readStoreSlowly, type StoreState } from '../../usage/inspect/snapshot.ts';
+import type { Spool } from '../../usage/spool/spool.ts';
 
 /** Reads with `look`; undefined when nothing has been recorded yet. Throws UserError when the spool cannot be read. */
 export function readSpool<T>(invocation: Invocation, look: (spool: Spool) => T): T | undefined {

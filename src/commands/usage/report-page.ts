@@ -1,8 +1,8 @@
 /** The report: what `status`, `stats` and `list` tell, as one page. */
-import { html, type Markup, page, plainText } from '../../cli/html.ts';
-import { area, columns, rows } from '../../cli/svg.ts';
-import type { RecordInFull, Status } from '../../usage/inspect.ts';
-import type { Stats } from '../../usage/stats.ts';
+import { html, type Markup, page, plainText } from '../../terminal/html.ts';
+import { area, columns, rows } from '../../terminal/svg.ts';
+import type { Stats } from '../../usage/inspect/stats.ts';
+import type { RecordInFull, Status } from '../../usage/inspect/status.ts';
 import { STYLE } from './report-style.ts';
 import { counted, isoTime, limitInWords, shortly } from './words.ts';
 

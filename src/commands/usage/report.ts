@@ -2,14 +2,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { visible } from '../../cli/output.ts';
 import { UserError } from '../../errors.ts';
-import { writeAtomically } from '../../infra/files.ts';
-import { postHogEvents } from '../../infra/posthog.ts';
-import { eachRecordInFull, readStatus } from '../../usage/inspect.ts';
-import type { Spool } from '../../usage/spool.ts';
-import { readStats } from '../../usage/stats.ts';
-import type { Invocation, Run } from '../command.ts';
+import { postHogEvents } from '../../infra/net/posthog.ts';
+import { writeAtomically } from '../../infra/os/files.ts';
+import type { Invocation, Run } from '../../invocation.ts';
+import { visible } from '../../terminal/output.ts';
+import { readStats } from '../../usage/inspect/stats.ts';
+import { eachRecordInFull, readStatus } from '../../usage/inspect/status.ts';
+import type { Spool } from '../../usage/spool/spool.ts';
 import { readPositive } from './options.ts';
 import { absence, readSpoolSlowly } from './reading.ts';
 import { reportPage, type Told } from './report-page.ts';
@@ -43,7 +43,7 @@ export const run: Run = async (invocation) => {
 
 /** The wait for the browser does not keep a process alive that has nothing else to do; this does. */
 async function opened(url: string): Promise<boolean> {
-  const { openBrowser } = await import('../../infra/browser.ts');
+  const { openBrowser } = await import('../../infra/os/browser.ts');
   const alive = setInterval(() => undefined, 1000);
   try {
     return await openBrowser(url);

@@ -1,6 +1,7 @@
 /** `arcade usage requeue` */
-import { requeue } from '../../usage/control.ts';
-import type { Run } from '../command.ts';
+
+import type { Run } from '../../invocation.ts';
+import { requeue } from '../../usage/spool/consent.ts';
 import { changeExisting, chosenRecord, notPossible } from './changing.ts';
 import { counted } from './words.ts';
 

@@ -1,7 +1,8 @@
 /** `arcade usage reset` */
-import { resetIdentity } from '../../usage/control.ts';
-import type { Run } from '../command.ts';
-import { confirm } from './asking.ts';
+
+import type { Run } from '../../invocation.ts';
+import { confirm } from '../../terminal/confirm.ts';
+import { resetIdentity } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 
 /** Becomes a new anonymous identity; what was recorded before stays with the old one. */

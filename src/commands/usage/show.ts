@@ -1,9 +1,10 @@
 /** `arcade usage show` */
-import { compactJson, type Paint, visible } from '../../cli/output.ts';
+
 import { UserError } from '../../errors.ts';
-import { postHogEvent } from '../../infra/posthog.ts';
-import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect.ts';
-import type { Run } from '../command.ts';
+import { postHogEvent } from '../../infra/net/posthog.ts';
+import type { Run } from '../../invocation.ts';
+import { compactJson, type Paint, visible } from '../../terminal/output.ts';
+import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/status.ts';
 import { printEvent } from './event-lines.ts';
 import { absence, readSpool } from './reading.ts';
 import { isoTime, relativeTime, shortly } from './words.ts';

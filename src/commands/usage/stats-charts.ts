@@ -1,7 +1,7 @@
 /** The pictures of `arcade usage stats`, as lines of text. */
-import { areaLines, barOf, condense, splitBar, splitMarks } from '../../cli/chart.ts';
-import { visible } from '../../cli/output.ts';
-import type { DayOfEvents, Stats } from '../../usage/stats.ts';
+import { areaLines, barOf, condense, splitBar, splitMarks } from '../../terminal/chart.ts';
+import { visible } from '../../terminal/output.ts';
+import type { DayOfEvents, Stats } from '../../usage/inspect/stats.ts';
 import type { ChartStyle } from './stats.ts';
 import { counted, limitInWords, shortly, wrapped } from './words.ts';
 

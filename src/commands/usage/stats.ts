@@ -1,7 +1,8 @@
 /** `arcade usage stats` */
-import type { Paint } from '../../cli/output.ts';
-import { readStats, type Stats } from '../../usage/stats.ts';
-import type { Run } from '../command.ts';
+
+import type { Run } from '../../invocation.ts';
+import type { Paint } from '../../terminal/output.ts';
+import { readStats, type Stats } from '../../usage/inspect/stats.ts';
 import { printLines } from './lines.ts';
 import { readPositive } from './options.ts';
 import { noteAbsence, readSpool } from './reading.ts';

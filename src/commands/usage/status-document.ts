@@ -1,10 +1,10 @@
 /** The JSON of `arcade usage status`, which scripts rely on. */
 
 import type { Settings } from '../../settings.ts';
-import type { Status } from '../../usage/inspect.ts';
-import { isRefused } from '../../usage/spool.ts';
-import type { StoreState } from '../../usage/store.ts';
-import { obstacleOf } from '../../usage/store-obstacle.ts';
+import { obstacleOf } from '../../usage/inspect/obstacles.ts';
+import type { StoreState } from '../../usage/inspect/snapshot.ts';
+import type { Status } from '../../usage/inspect/status.ts';
+import { isRefused } from '../../usage/spool/spool.ts';
 import type { Sender } from './who.ts';
 import { isoTime } from './words.ts';
 

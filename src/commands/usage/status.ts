@@ -1,10 +1,11 @@
 /** `arcade usage status` */
-import { type Paint, visible } from '../../cli/output.ts';
+
+import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
-import { readStatus, type Status } from '../../usage/inspect.ts';
-import { readEmptyStore, readStore, type StoreState } from '../../usage/store.ts';
-import { advised } from '../../usage/store-obstacle.ts';
-import type { Invocation, Run } from '../command.ts';
+import { type Paint, visible } from '../../terminal/output.ts';
+import { advised } from '../../usage/inspect/obstacles.ts';
+import { readEmptyStore, readStore, type StoreState } from '../../usage/inspect/snapshot.ts';
+import { readStatus, type Status } from '../../usage/inspect/status.ts';
 import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';

@@ -1,20 +1,20 @@
 /** `arcade usage watch` */
 import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { compactJson, type Paint, visible } from '../../cli/output.ts';
-import { isPipe } from '../../infra/pipe.ts';
+import { isPipe } from '../../infra/os/pipe.ts';
+import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
+import { compactJson, type Paint, visible } from '../../terminal/output.ts';
+import { advised } from '../../usage/inspect/obstacles.ts';
+import { readStore, type StoreState } from '../../usage/inspect/snapshot.ts';
 import {
   isFlusherAlive,
   type LatestAnswer,
   latestAnswers,
   readStatus,
   type Status,
-} from '../../usage/inspect.ts';
-import { spoolFile } from '../../usage/spool.ts';
-import { readStore, type StoreState } from '../../usage/store.ts';
-import { advised } from '../../usage/store-obstacle.ts';
-import type { Invocation, Run } from '../command.ts';
+} from '../../usage/inspect/status.ts';
+import { spoolFile } from '../../usage/spool/spool.ts';
 import { consentOf, recordingOf } from './status-document.ts';
 import { whyNothingIsSent } from './why.ts';
 import { counted, fieldLines, isoTime, relativeTime, shortly, wrapped } from './words.ts';

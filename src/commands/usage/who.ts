@@ -1,9 +1,10 @@
 /** Who an event goes out as, in words. */
-import { visible } from '../../cli/output.ts';
-import { credentialsSeen } from '../../seen.ts';
-import { type Previewed, previewCapture } from '../../usage/preview.ts';
-import type { Spool } from '../../usage/spool.ts';
-import type { Invocation } from '../command.ts';
+
+import type { Invocation } from '../../invocation.ts';
+import { credentialsSeen } from '../../telemetry/seen.ts';
+import { visible } from '../../terminal/output.ts';
+import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
+import type { Spool } from '../../usage/spool/spool.ts';
 
 export interface Sender {
   /** Null: it is not known before Arcade has said it, or the id is still to be drawn. */

@@ -1,9 +1,9 @@
 /** Why nothing is being sent just now, or that all is well: one sentence. */
 import type { Settings } from '../../settings.ts';
-import type { Status } from '../../usage/inspect.ts';
-import { isRefused } from '../../usage/spool.ts';
-import type { StoreState } from '../../usage/store.ts';
-import { obstacleOf } from '../../usage/store-obstacle.ts';
+import { obstacleOf } from '../../usage/inspect/obstacles.ts';
+import type { StoreState } from '../../usage/inspect/snapshot.ts';
+import type { Status } from '../../usage/inspect/status.ts';
+import { isRefused } from '../../usage/spool/spool.ts';
 import { relativeTime } from './words.ts';
 
 /** The first reason that applies. `status` undefined: there is none, or none that can be read. */

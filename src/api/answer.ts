@@ -1,0 +1,69 @@
+/** What an answer of Arcade's servers means: the object in it, or why there is none, in plain words. */
+import { type ErrorCode, UserError } from '../errors.ts';
+import type { HttpAnswer } from '../infra/net/http.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export const isGood = ({ status }: HttpAnswer): boolean => status >= 200 && status < 300;
+
+/**
+ * The JSON object of a good answer; an empty body is an empty object. A page in place of an answer comes from
+ * a portal, a proxy or another server: it throws UserError, also for a write, which then has failed.
+ */
+export function objectOf(answer: HttpAnswer): Fields {
+  if (answer.text.trim() === '') return {};
+  try {
+    const content: unknown = JSON.parse(answer.text);
+    if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content };
+  } catch {
+    // Told below.
+  }
+  throw notTheApi(
+    /html/i.test(answer.contentType) || /^\s*</.test(answer.text) ? 'a web page' : 'no valid JSON',
+  );
+}
+
+/** The error of an answer that the API would not give. */
+export function notTheApi(what = 'something else'): UserError {
+  return new UserError('UNEXPECTED_ANSWER', `The server answered with ${what} instead of Arcade's API.`, {
+    hint: 'Check --host and --port; on a guest network, open a web page and sign in first.',
+  });
+}
+
+/**
+ * The error of an answer that refuses; `sent` names what the person gave, for the hint when it was invalid.
+ * It never repeats what the server said.
+ */
+export function refusalOf({ status, retryAfter }: HttpAnswer, host: string, sent: string): UserError {
+  const [code, what, hint] =
+    status === 400 || status === 422
+      ? (['INVALID_REQUEST', `refused the request as invalid (${status}).`, `Check ${sent}.`] as const)
+      : (REFUSALS[status] ?? otherRefusal(status, retryAfter));
+  return new UserError(code, `${host} ${what}`, { hint });
+}
+
+const REFUSALS: Readonly<Record<number, readonly [ErrorCode, string, string]>> = {
+  401: [
+    'UNAUTHORIZED',
+    'did not accept your credentials (401).',
+    'Run `arcade login --force`; if you use an API key, check it.',
+  ],
+  403: [
+    'FORBIDDEN',
+    'does not permit you to do this (403).',
+    'Ask an administrator of your organization for permission.',
+  ],
+  404: ['NOT_FOUND', 'does not know this address (404).', 'Check --host, --port and your active project.'],
+};
+
+function otherRefusal(status: number, retryAfter: string | undefined): readonly [ErrorCode, string, string] {
+  if (status === 429) {
+    const wait = /^\d{1,6}$/.test(retryAfter ?? '') ? `in ${retryAfter} seconds` : 'in a minute';
+    return ['RATE_LIMITED', 'asks you to slow down (429).', `Try again ${wait}.`];
+  }
+  if (status >= 500) return ['SERVER_ERROR', `failed (${status}).`, 'Try again later.'];
+  if (status >= 300 && status < 400) {
+    return ['UNEXPECTED_STATUS', `answered with a redirect (${status}).`, 'Check --host, --port and --tls.'];
+  }
+  return ['UNEXPECTED_STATUS', `answered with status ${status}.`, 'Check --host and --port.'];
+}

@@ -1,0 +1,156 @@
+/** One request to Arcade: limits, retries, and every failure in plain words. */
+import type { Dispatcher } from 'undici';
+import { type ErrorCode, UserError } from '../../errors.ts';
+import { LIMITS } from '../../settings.ts';
+import { failureOf, type NetworkFailure, openAgent, send } from './network.ts';
+
+/** What proves who is asking: an API key, or a token that can be exchanged once a server refuses it. */
+export type Bearer =
+  | string
+  | {
+      readonly token: () => string;
+      /** Called for a 401: true when `token` is another one than `refused` by now. Never rejects. */
+      readonly renew: (refused: string) => Promise<boolean>;
+    };
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly url: string;
+  readonly bearer?: Bearer;
+  readonly json?: unknown;
+  readonly form?: Readonly<Record<string, string>>;
+  /** All tries together; default 30 s. */
+  readonly limitMs?: number;
+  /** Further tries after a network error or a 502, 503 or 504; default 2, and 0 for POST. */
+  readonly retries?: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly retryAfter: string | undefined;
+  readonly location: string | undefined;
+  readonly text: string;
+  /** Which try was answered, from 1. */
+  readonly tries: number;
+}
+
+/**
+ * Sends a request and reads the whole answer, whatever its status; redirects are not followed. Throws
+ * UserError when no answer came. A time-out is final: a server that hangs would hang the next try too.
+ * A 401 is not: a token may have expired by the server's clock alone, so it is renewed, once.
+ */
+export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
+  const { bearer } = wanted;
+  if (bearer === undefined || typeof bearer === 'string') return exchangeAs(wanted, bearer);
+  const token = bearer.token();
+  const answer = await exchangeAs(wanted, token);
+  if (answer.status !== 401 || !(await bearer.renew(token))) return answer;
+  return exchangeAs(wanted, bearer.token());
+}
+
+async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promise<HttpAnswer> {
+  // No header can hold it; sent all the same, it would look like a failure of the network.
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw unsendable();
+  const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
+  const retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
+  agent ??= openAgent({ alwaysVerify: false });
+  for (let tries = 1; ; tries += 1) {
+    const last = tries > retries;
+    try {
+      const answer = await once({ ...wanted, token }, agent, Math.max(1, deadline - performance.now()));
+      if (last || ![502, 503, 504].includes(answer.status)) return { ...answer, tries };
+    } catch (error) {
+      const failure = failureOf(error);
+      if (last || FINAL.includes(failure)) throw unreachable(wanted.url, failure, error);
+    }
+    const pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
+    if (performance.now() + pauseMs > deadline) throw unreachable(wanted.url, 'timeout', undefined);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/** Failures that another try would meet again; the resolver has asked each name server twice by itself. */
+const FINAL: readonly NetworkFailure[] = ['timeout', 'tls', 'dns'];
+
+/** Shared, so that several secrets travel over the same connections; idle ones do not keep Node running. */
+let agent: Dispatcher | undefined;
+
+type Sending = HttpRequest & { readonly token: string | undefined };
+
+async function once(
+  wanted: Sending,
+  dispatcher: Dispatcher,
+  limitMs: number,
+): Promise<Omit<HttpAnswer, 'tries'>> {
+  const response = await send(dispatcher, wanted.url, {
+    method: wanted.method,
+    headers: headersOf(wanted),
+    body: bodyOf(wanted),
+    signal: AbortSignal.timeout(Math.max(1, Math.ceil(limitMs))),
+  });
+  const header = (name: string): string | undefined => {
+    const value = response.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+  return {
+    status: response.statusCode,
+    contentType: header('content-type') ?? '',
+    retryAfter: header('retry-after'),
+    location: header('location'),
+    text: await readText(response.body),
+  };
+}
+
+async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > LIMITS.answerBytes) break; // What is left of it will not be JSON.
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function headersOf({ token, json, form }: Sending): Record<string, string> {
+  const type = json !== undefined ? 'application/json' : form && 'application/x-www-form-urlencoded';
+  return {
+    accept: 'application/json',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(type === undefined ? {} : { 'content-type': type }),
+  };
+}
+
+function bodyOf({ json, form }: HttpRequest): string | null {
+  if (json !== undefined) return JSON.stringify(json);
+  return form === undefined ? null : new URLSearchParams(form).toString();
+}
+
+const FAILURES: Readonly<Record<NetworkFailure, readonly [ErrorCode, string, string]>> = {
+  dns: ['DNS_FAILED', 'its name cannot be resolved', 'Check your network connection, and the host name.'],
+  refused: [
+    'CONNECTION_REFUSED',
+    'the connection was refused',
+    'Check that the server runs, and its host and port.',
+  ],
+  lost: ['CONNECTION_LOST', 'the connection was lost', 'Try again.'],
+  tls: [
+    'TLS_FAILED',
+    'no trusted TLS connection can be made',
+    'Behind a company proxy, set NODE_EXTRA_CA_CERTS to its certificate; for a plain HTTP server use --no-tls.',
+  ],
+  timeout: ['TIMED_OUT', 'it did not answer in time', 'Check your network connection and try again.'],
+  other: ['NETWORK_FAILED', 'the network failed', 'Check your network connection and proxy settings.'],
+};
+
+function unsendable(): UserError {
+  return new UserError('CREDENTIALS_MALFORMED', 'The API key or token holds characters that none can have.', {
+    hint: 'Check ARCADE_API_KEY, or run `arcade login` again.',
+  });
+}
+
+function unreachable(url: string, failure: NetworkFailure, cause: unknown): UserError {
+  const [code, what, hint] = FAILURES[failure];
+  return new UserError(code, `Cannot reach ${new URL(url).host}: ${what}.`, { hint, cause });
+}

@@ -1,0 +1,181 @@
+/** Opens a SQLite database for a program that many processes run at once, and brings its schema up to date. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type Sqlite from 'better-sqlite3';
+import Database from 'better-sqlite3';
+import { createPrivateFile } from '../os/files.ts';
+import { DamagedError } from './errors.ts';
+import { isNetworkFileSystem } from './network-file-system.ts';
+import { type Patience, patiently, transact } from './patience.ts';
+
+export type { Sqlite };
+
+/** The database was made by a newer version of this program: it is not to be touched. */
+export class NewerSchemaError extends Error {}
+
+interface Opening {
+  /** How long all of it may wait for other processes. */
+  readonly patience: Patience;
+  /** Folder of the numbered migrations. */
+  readonly migrations: string;
+}
+
+/**
+ * Opens `path`, creating it with mode 0600. WAL, so that readers never wait for the writer; commits are not
+ * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear. On a file system that
+ * other machines use too a rollback journal takes the log's place, for they share no memory with this one
+ * (https://sqlite.org/wal.html, section 1); so it does where there is no shared memory at all.
+ * Throws SqliteError, the file system's error, or NewerSchemaError.
+ */
+export function openDatabase(path: string, opening: Opening): Sqlite.Database {
+  createPrivateFile(path);
+  if (isNetworkFileSystem(dirname(path))) return openIn('TRUNCATE', path, opening);
+  try {
+    return openIn('WAL', path, opening);
+  } catch (error) {
+    if (!isWithoutSharedMemory(error)) throw error;
+    return openIn('TRUNCATE', path, opening);
+  }
+}
+
+type Journal = 'WAL' | 'TRUNCATE';
+
+function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
+  const db = new Database(path, { timeout: 0 });
+  try {
+    const target = migrationsIn(migrations);
+    const version = patiently(patience, () => {
+      if (journal === 'TRUNCATE') leaveWal(db);
+      // It reads the database too.
+      db.pragma('synchronous = NORMAL');
+      return versionOf(db);
+    });
+    if (version !== target.version) migrate(db, target, journal, patience);
+    db.pragma('foreign_keys = ON');
+    db.pragma(`busy_timeout = ${Math.round(patience.leftMs)}`);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Who has the database alone can read its log without shared memory. The next reading shares it again. */
+function leaveWal(db: Sqlite.Database): void {
+  db.pragma('locking_mode = EXCLUSIVE');
+  db.pragma('journal_mode = TRUNCATE');
+  db.pragma('locking_mode = NORMAL');
+}
+
+function isWithoutSharedMemory(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === 'SQLITE_IOERR_SHMMAP';
+}
+
+/** Opens `path` for reading alone. Creates nothing and does not migrate. Throws SqliteError. */
+export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database {
+  return new Database(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true });
+}
+
+/**
+ * Opens the bytes of a database in memory, at today's schema; null makes an empty one. It is a copy: what is
+ * written to it goes nowhere. Throws SqliteError, or NewerSchemaError.
+ */
+export function openCopy(image: Buffer | null, migrations: string): Sqlite.Database {
+  const db = new Database(image ?? ':memory:', {});
+  try {
+    const target = migrationsIn(migrations);
+    refuseNewer(db, target);
+    if (versionOf(db) !== target.version) db.transaction(applyMigrations)(db, target);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Opens the bytes of a database in memory as they are. Throws SqliteError. */
+export function openBytes(image: Buffer): Sqlite.Database {
+  return new Database(image, {});
+}
+
+/** Throws NewerSchemaError if a newer program has brought the schema up to date since we opened it. */
+export function refuseNewerFile(path: string, migrations: string): void {
+  let db: Sqlite.Database | undefined;
+  try {
+    db = openReadOnly(path, 0);
+    refuseNewer(db, migrationsIn(migrations));
+  } catch (error) {
+    if (error instanceof NewerSchemaError) throw error;
+  } finally {
+    db?.close();
+  }
+}
+
+/** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
+export function openLockFile(path: string): Sqlite.Database {
+  createPrivateFile(path);
+  return new Database(path, { timeout: 0 });
+}
+
+/**
+ * Does `work` while holding an exclusive lock on a file, for which it waits `waitMs` at most. Throws
+ * SqliteError when the time is up, and what `work` throws.
+ */
+export function withFileLock<T>(path: string, waitMs: number, work: () => T): T {
+  const db = openLockFile(path);
+  try {
+    db.pragma(`busy_timeout = ${waitMs}`);
+    return db.transaction(work).exclusive();
+  } finally {
+    db.close();
+  }
+}
+
+interface Migrations {
+  readonly version: number;
+  readonly files: readonly string[];
+}
+
+function migrationsIn(folder: string): Migrations {
+  const files = readdirSync(folder)
+    .filter((name) => /^\d{4}_.*\.sql$/.test(name))
+    .sort();
+  return { version: files.length, files: files.map((name) => join(folder, name)) };
+}
+
+/**
+ * Two processes may arrive here together. Each step looks again inside its own transaction, so the second one
+ * finds the work done; the switch to WAL fails at once instead of waiting when both try, hence the retries.
+ */
+function migrate(db: Sqlite.Database, target: Migrations, journal: Journal, patience: Patience): void {
+  refuseNewer(db, target);
+  patiently(patience, () => {
+    if (db.pragma('journal_mode', { simple: true }) === journal.toLowerCase()) return;
+    // An empty database has nothing that a journal could bring back; making and syncing one takes 8 ms.
+    if (versionOf(db) === 0) db.pragma('journal_mode = MEMORY');
+    db.pragma(`journal_mode = ${journal}`);
+  });
+  transact(db, patience, () => applyMigrations(db, target));
+}
+
+function applyMigrations(db: Sqlite.Database, target: Migrations): void {
+  refuseNewer(db, target);
+  for (const file of target.files.slice(versionOf(db))) {
+    db.exec(readFileSync(file, 'utf8'));
+    db.pragma(`user_version = ${versionOf(db) + 1}`);
+  }
+}
+
+/** More than so many versions ahead is no newer program, but a damaged header. */
+const FARTHEST_VERSION = 1_000_000;
+
+function refuseNewer(db: Sqlite.Database, target: Migrations): void {
+  const ahead = versionOf(db) - target.version;
+  if (ahead > FARTHEST_VERSION || ahead < -target.version)
+    throw new DamagedError('the database is of no version');
+  if (ahead > 0) throw new NewerSchemaError('the database is of a newer version');
+}
+
+function versionOf(db: Sqlite.Database): number {
+  return db.pragma('user_version', { simple: true }) as number;
+}

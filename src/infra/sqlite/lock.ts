@@ -1,0 +1,75 @@
+/**
+ * A lock between processes that the kernel frees when its holder dies, however it dies: an exclusive
+ * transaction held open on an empty SQLite file. No clock, no process id.
+ */
+import { openLockFile, type Sqlite } from './database.ts';
+import { isBusy } from './errors.ts';
+
+export interface Lock {
+  /** Frees the lock. Must not throw: it may be called inside another transaction. */
+  release(): void;
+}
+
+/** The lock can be neither taken nor looked at: its file is a directory, say. */
+class UnusableLockError extends Error {}
+
+/** Takes the lock at once, or returns undefined when somebody else has it. */
+function tryLock(path: string): Lock | undefined {
+  const db = open(path);
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    close(db);
+    if (isBusy(error)) return undefined;
+    throw unusable(error);
+  }
+  return { release: () => close(db) };
+}
+
+/**
+ * Tells whether somebody holds the lock. Looking takes a shared lock for a moment; a taker who meets it tries
+ * again (see `tryLockFor`), so a look never keeps anybody from the lock. Throws UnusableLockError.
+ */
+export function isLocked(path: string): boolean {
+  const db = open(path);
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw unusable(error);
+  } finally {
+    close(db);
+  }
+}
+
+/** Takes the lock, trying for `waitMs`; a tenth of a second outlasts every look at it. Throws UnusableLockError. */
+export async function tryLockFor(path: string, waitMs: number): Promise<Lock | undefined> {
+  const deadline = performance.now() + waitMs;
+  for (;;) {
+    const lock = tryLock(path);
+    if (lock !== undefined || performance.now() >= deadline) return lock;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function open(path: string): Sqlite.Database {
+  try {
+    return openLockFile(path);
+  } catch (error) {
+    throw unusable(error);
+  }
+}
+
+/** Wrapped, for what SQLite says of the lock's file must not be taken for a word about the spool. */
+function unusable(cause: unknown): UnusableLockError {
+  return new UnusableLockError('the lock file cannot be used', { cause });
+}
+
+function close(db: Sqlite.Database): void {
+  try {
+    db.close();
+  } catch {
+    // The process's end frees what closing could not.
+  }
+}

@@ -1,0 +1,78 @@
+/** Joins a command that has ended with its event: whose it is, that it is appended, and who sends it. */
+import type { Credentials } from '../auth/credentials.ts';
+import { prepareToStart, startDetached } from '../infra/os/detached.ts';
+import { connectionOf } from '../invocation.ts';
+import type { Options } from '../program/parse.ts';
+import type { Settings } from '../settings.ts';
+import { describeStack } from '../terminal/failure.ts';
+import { visible } from '../terminal/output.ts';
+import type { IdentityChange } from '../usage/append/append.ts';
+import type { Recorder } from '../usage/append/recorder.ts';
+import type { Execution } from '../usage/event/event.ts';
+import { credentialsSeen } from './seen.ts';
+
+/** What a command has learned that its event needs. */
+export interface Recordable {
+  readonly settings: Settings;
+  readonly options: Options;
+  readonly credentials: () => Promise<Credentials>;
+  /** Who is signed in after a command that changed it. */
+  readonly signedIn: Credentials | undefined;
+  readonly change: IdentityChange;
+  readonly recorder: Promise<Recorder> | undefined;
+  /** The network has just answered. */
+  readonly online: boolean;
+}
+
+/** Records a command that has ended and wakes the flusher. Never rejects, whatever happens in here. */
+export async function record(execution: Omit<Execution, 'context'>, recordable: Recordable): Promise<void> {
+  const { settings, credentials, signedIn, change, online } = recordable;
+  try {
+    const inForce = async (): Promise<Credentials> => signedIn ?? (await credentials());
+    const { seen, context } = await credentialsSeen(inForce, connectionOf(recordable.options), settings);
+    const recorder = await (recordable.recorder ?? loadRecorder(settings));
+    const wake = recorder.record({ ...execution, context }, { credentials: seen, change, online });
+    if (wake && settings.directory !== undefined) {
+      await startDetached({
+        program: settings.program,
+        script: settings.program.flusher,
+        directory: settings.directory,
+        environment: flusherEnvironment(settings, await credentials().catch(() => undefined)),
+      });
+    }
+  } catch (error) {
+    debugTo(settings)('usage was not recorded', error);
+  }
+}
+
+/** The key travels only when it is what the person signed in with. */
+function flusherEnvironment(
+  settings: Settings,
+  credentials: Credentials | undefined,
+): Record<string, string> {
+  const { ARCADE_API_KEY: key, ...rest } = settings.flusherEnvironment;
+  const inForce = credentials?.kind === 'api_key' && credentials.source === 'environment';
+  return inForce && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
+}
+
+/** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anybody waits for it. */
+export async function loadRecorder(settings: Settings): Promise<Recorder> {
+  try {
+    const { openRecorder } = await import('../usage/append/recorder.ts');
+    const recorder = openRecorder(settings, debugTo(settings));
+    if (recorder.wakeIsLikely) await prepareToStart();
+    return recorder;
+  } catch (error) {
+    debugTo(settings)('the recorder cannot be loaded', error);
+    return { wakeIsLikely: false, record: () => false };
+  }
+}
+
+function debugTo(settings: Settings): (what: string, error: unknown) => void {
+  return (what, error) => {
+    if (settings.debug)
+      process.stderr.write(
+        `usage: ${what}: ${error instanceof Error ? describeStack(error) : visible(String(error))}\n`,
+      );
+  };
+}

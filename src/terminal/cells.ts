@@ -1,0 +1,89 @@
+/** Cells of a row: brought to the widths of their columns, and made safe to print. */
+import { visible } from './output.ts';
+import { isPlain, type Measure, PLAIN_MEASURE } from './text-width.ts';
+
+/** The simplest measure that is right for all of these texts. */
+export async function measureOf(texts: readonly string[]): Promise<Measure> {
+  return texts.every(isPlain) ? PLAIN_MEASURE : (await import('./any-text.ts')).MEASURE;
+}
+
+const GAP = '  ';
+
+export interface RowLayout {
+  /** Of each column; a column of no width is left out. */
+  readonly widths: readonly number[];
+  readonly measure: Measure;
+  /** Columns of numbers, which end under one another. */
+  readonly right?: ReadonlySet<number>;
+  /** False: what is cut ends in "..", for terminals that have only ASCII. */
+  readonly unicode: boolean;
+}
+
+/** One line of a table. `style` colours a cell that has its width already. */
+export function rowLine(
+  cells: readonly string[],
+  { widths, measure, right, unicode }: RowLayout,
+  style?: (cell: string, column: number) => string,
+): string {
+  const last = cells.findLastIndex((cell, i) => cell !== '' && widths[i] !== 0);
+  let line = '';
+  for (let i = 0; i <= last; i += 1) {
+    const width = widths[i] ?? 0;
+    if (width === 0) continue;
+    const text = cut(cells[i] ?? '', width, unicode, measure);
+    const blank = ' '.repeat(Math.max(0, width - measure.widthOf(text)));
+    const fitted = right?.has(i) === true ? blank + text : i === last ? text : text + blank;
+    line += (line === '' ? '' : GAP) + (style?.(fitted, i) ?? fitted);
+  }
+  return line;
+}
+
+/** A cell that shows what a terminal would obey, or nobody could see. */
+export function safeCell(cell: string): string {
+  return isPlain(cell) ? cell : visible(cell);
+}
+
+function cut(text: string, width: number, unicode: boolean, measure: Measure): string {
+  if (measure.widthOf(text) <= width) return text;
+  const mark = unicode ? '…' : '..';
+  return measure.head(text, Math.max(0, width - mark.length)) + mark.slice(0, width);
+}
+
+/** A column's natural width, and how a narrow terminal may treat it. */
+export interface Column {
+  readonly width: number;
+  /** It is not cut below this; it is left out rather. Without it the column is never left out. */
+  readonly least?: number;
+}
+
+const NARROWEST = 4;
+
+/**
+ * Widths that fit `room` columns: the widest column gives way first, to its least; then the last one that has a
+ * least is left out, and so on; at the end all that remain are cut to one width.
+ */
+export function fitColumns(columns: readonly Column[], room: number): number[] {
+  const natural = columns.map(({ width }) => width);
+  for (;;) {
+    const shown = natural.filter((width) => width > 0).length;
+    const inside = room - GAP.length * (shown - 1);
+    const fitted = lowered(natural, inside, (i) => columns[i]?.least ?? natural[i] ?? 0);
+    if (sum(fitted) <= inside) return fitted;
+    const victim = columns.findLastIndex(({ least }, i) => least !== undefined && (natural[i] ?? 0) > 0);
+    if (victim < 0) return lowered(natural, inside, () => NARROWEST);
+    natural[victim] = 0;
+  }
+}
+
+/** The widest columns are cut to one width, the greatest at which all fit, but none below its `least`. */
+function lowered(natural: readonly number[], room: number, least: (column: number) => number): number[] {
+  const at = (limit: number): number[] =>
+    natural.map((width, i) => Math.min(width, Math.max(limit, Math.min(width, least(i)))));
+  let limit = Math.max(...natural);
+  while (limit > 1 && sum(at(limit)) > room) limit -= 1;
+  return at(limit);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,178 @@
+/**
+ * Binds the captures whose account was not known when they were recorded: by the fingerprint of their own
+ * credentials, never by whoever is signed in now.
+ */
+import { randomUUID } from 'node:crypto';
+import { FLUSHER } from '../../settings.ts';
+import { mayResolve } from '../append/wake.ts';
+import { isDistinctId } from '../event/event.ts';
+import { accountOf, currentIdentity, follow, isLinked, rememberAccount } from '../identity/identities.ts';
+import { withIdentity } from '../identity/shared-identity.ts';
+import { fingerprintOf, installationOf, type Spool } from '../spool/spool.ts';
+import { backoffMs } from './backoff.ts';
+
+/** What the coordinator says of the credentials in force. */
+export type Whose =
+  | { readonly kind: 'principal'; readonly principalId: string }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'no answer' };
+
+/** The credentials in force at one moment. */
+export interface InForce {
+  /** Told apart as at append: null when there are none, undefined when they cannot be read. */
+  readonly account: string | null | undefined;
+  /** Asks the coordinator whose they are. Never rejects. */
+  readonly ask: () => Promise<Whose>;
+}
+
+export interface Resolving {
+  /** Reads the credentials; they may be others each time. Never rejects. */
+  readonly credentials: () => Promise<InForce>;
+  /** The account of the key in the environment, told apart as at append; null when there is none. */
+  readonly environment: string | null;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** Captures of the same credentials; those that are recorded from now on are not among them. */
+interface Unbound {
+  readonly fingerprint: string | null;
+  readonly resolvable: number;
+  readonly from_environment: number;
+  readonly lastId: number;
+}
+
+/**
+ * Binds what can be bound. The coordinator is asked once at most, and with `ignoreBackoff` also while it is
+ * being left alone.
+ */
+export async function bindUnbound(spool: Spool, resolving: Resolving, ignoreBackoff: boolean): Promise<void> {
+  const groups = unboundGroups(spool);
+  if (groups.length === 0) return;
+  // After the look at the records: whoever replaced the credentials since may have recorded under the new ones.
+  const inForce = await resolving.credentials();
+  const fingerprint = fingerprintOf(installationOf(spool), inForce.account);
+  for (const group of groups) {
+    const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
+    if (group.fingerprint !== null && known !== null) {
+      bindTo(spool, group.fingerprint, known, resolving.now());
+    } else if (
+      group.fingerprint === null ||
+      group.resolvable === 0 ||
+      (!isElsewhere(group, fingerprint, resolving) && isGone(group.fingerprint, fingerprint))
+    ) {
+      release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now());
+    } else if (isElsewhere(group, fingerprint, resolving)) {
+      release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now());
+    } else if (ignoreBackoff || mayResolve(installationOf(spool), resolving.now())) {
+      settle(spool, { ...group, fingerprint: group.fingerprint }, await inForce.ask(), resolving);
+    }
+  }
+}
+
+/** A file that is being written at this moment cannot be read either: then nothing is known to be gone. */
+function isGone(fingerprint: string, inForce: string | null | undefined): boolean {
+  return inForce !== undefined && inForce !== fingerprint;
+}
+
+/**
+ * Another shell may have these credentials: ones of the environment that this process has not, or ones of the file
+ * that its own environment comes before.
+ */
+function isElsewhere(
+  group: Unbound,
+  inForce: string | null | undefined,
+  { environment }: Pick<Resolving, 'environment'>,
+): boolean {
+  if (group.fingerprint === inForce) return false;
+  return group.from_environment === 1 || environment !== null;
+}
+
+/** Those that may be asked about first: the answer also binds what was recorded where asking was not allowed. */
+function unboundGroups(spool: Spool): Unbound[] {
+  return spool
+    .statement(
+      `SELECT fingerprint, resolvable, from_environment, max(id) AS lastId FROM record WHERE state = 'pending' AND distinct_id IS NULL
+       GROUP BY fingerprint, resolvable, from_environment ORDER BY resolvable DESC`,
+    )
+    .all() as Unbound[];
+}
+
+function settle(
+  spool: Spool,
+  group: Unbound & { readonly fingerprint: string },
+  whose: Whose,
+  { now, random }: Resolving,
+): void {
+  if (whose.kind === 'principal' && isDistinctId(whose.principalId)) {
+    bindTo(spool, group.fingerprint, whose.principalId, now());
+  } else if (whose.kind === 'refused') {
+    release(spool, group, Number.MAX_SAFE_INTEGER, now());
+  } else {
+    release(spool, group, now() - FLUSHER.unboundMs, now());
+    waitForAnswer(spool, now(), random);
+  }
+}
+
+/** The captures of these credentials are the principal's, and so is the identity, if it is still theirs. */
+function bindTo(spool: Spool, fingerprint: string, principalId: string, now: number): void {
+  withIdentity(spool, {
+    change: (newAnonId) => {
+      // Without the credentials: an identity that the other program has begun since is not these ones' to take.
+      follow(spool, undefined, { now, newAnonId });
+      rememberAccount(spool, fingerprint, principalId, now);
+      if (currentIdentity(spool)?.fingerprint === fingerprint) follow(spool, fingerprint, { now, newAnonId });
+    },
+    rest: () => {
+      spool
+        .statement(
+          `UPDATE record SET distinct_id = ?, personless = 0 WHERE state = 'pending' AND distinct_id IS NULL AND fingerprint = ?`,
+        )
+        .run(principalId, fingerprint);
+      spool
+        .statement('UPDATE installation SET resolve_since = 0, resolve_until = 0, resolve_streak = 0')
+        .run();
+    },
+  });
+}
+
+/**
+ * Nobody can tell any more whose these captures are: they stay with the anon_id under which they were
+ * recorded. One that has been linked to anybody would make them that account's, so they then get an id of
+ * their own, which is never aliased.
+ */
+function release(spool: Spool, group: Unbound, recordedUntil: number, now: number): void {
+  const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
+    AND resolvable = @resolvable AND from_environment = @from_environment AND id <= @lastId AND recorded_at <= @recordedUntil`;
+  const which = { ...group, recordedUntil };
+  withIdentity(spool, {
+    // The other program may have linked that anon_id by now.
+    change: (newAnonId) => void follow(spool, undefined, { now, newAnonId }),
+    rest: () => {
+      const identities = spool
+        .statement(
+          `SELECT id, anon_id FROM identity WHERE id IN (SELECT identity_id FROM record WHERE ${where})`,
+        )
+        .all(which) as { id: number; anon_id: string }[];
+      for (const { id, anon_id } of identities) {
+        const distinctId = isLinked(spool, anon_id) ? randomUUID() : anon_id;
+        spool
+          .statement(
+            `UPDATE record SET distinct_id = @distinctId, personless = 1 WHERE ${where} AND identity_id = @id`,
+          )
+          .run({ ...which, id, distinctId });
+      }
+    },
+  });
+}
+
+function waitForAnswer(spool: Spool, now: number, random: () => number): void {
+  spool.transaction(() => {
+    const streak = installationOf(spool).resolve_streak + 1;
+    const until = now + backoffMs({ reason: 'offline', streak, retryAfterMs: undefined }, random);
+    spool
+      .statement('UPDATE installation SET resolve_since = ?, resolve_until = ?, resolve_streak = ?')
+      .run(now, until, streak);
+  });
+}

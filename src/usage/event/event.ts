@@ -1,0 +1,132 @@
+/**
+ * What is recorded: the closed list of events and of their properties. A value that is not of one of these
+ * types does not type-check, and none of them can hold what a person typed, or more of
+ * what a server said than the ids of an organization and a project.
+ */
+import { type ErrorCode, RECORDED_MESSAGES, type RecordedMessage } from '../../errors.ts';
+
+declare const origin: unique symbol;
+/** A string by where it comes from. No other string is one, so what a person typed does not type-check as it. */
+type From<Origin extends string> = string & { readonly [origin]: Origin };
+/** Made in `machine.ts` alone. */
+export type FromMachine = From<'machine'>;
+/** What has the form of an id: see `isReference`. */
+type Reference = From<'reference'>;
+
+/** Every command that is tracked. */
+export type CommandName =
+  | 'secret'
+  | 'secret.set'
+  | 'secret.list'
+  | 'secret.unset'
+  | 'login'
+  | 'logout'
+  | 'whoami'
+  | 'org'
+  | 'org.list'
+  | 'org.set'
+  | 'project'
+  | 'project.list'
+  | 'project.set';
+
+export const EVENT_NAMES = ['CLI execution succeeded', 'CLI execution failed'] as const;
+export type EventName = (typeof EVENT_NAMES)[number];
+
+/** Properties of a capture, in the order in which they are written down. */
+export interface EventProperties {
+  readonly command_name: CommandName;
+  readonly cli_version: FromMachine;
+  readonly runtime_language: 'node';
+  readonly runtime_version: FromMachine;
+  readonly os_type: FromMachine;
+  readonly os_release: FromMachine;
+  /** Whole milliseconds from the start of the process to its result. */
+  readonly duration_ms: number;
+  /** Seconds of a clock that never steps; their difference is the duration, they say nothing of the date. */
+  readonly device_start_timestamp: number;
+  readonly device_end_timestamp: number;
+  readonly org_id?: Reference | undefined;
+  readonly project_id?: Reference | undefined;
+  readonly error_code?: ErrorCode | undefined;
+  readonly error_message?: RecordedMessage | undefined;
+}
+
+/** How a command ended. `failure` is null when it succeeded. */
+export interface Execution {
+  readonly command: CommandName;
+  readonly failure: ErrorCode | null;
+  /** Seconds of a monotonic clock. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly context: { readonly orgId: string; readonly projectId: string } | null;
+}
+
+/** The machine, as far as it is recorded. */
+export interface Machine {
+  readonly cliVersion: FromMachine;
+  readonly runtimeVersion: FromMachine;
+  readonly osType: FromMachine;
+  readonly osRelease: FromMachine;
+}
+
+/**
+ * What is recorded of one execution. Nothing but `of` makes one: an object that looks the same, or a copy of one with
+ * more in it, lacks its private field and does not type-check.
+ */
+export class UsageEvent {
+  readonly name: EventName;
+  readonly command: CommandName;
+  readonly #properties: EventProperties;
+
+  private constructor(name: EventName, properties: EventProperties) {
+    this.name = name;
+    this.command = properties.command_name;
+    this.#properties = properties;
+  }
+
+  static of({ command, failure, startedAt, endedAt, context }: Execution, machine: Machine): UsageEvent {
+    // No spread: with it the compiler lets through what is not in the catalogue.
+    return new UsageEvent(failure === null ? 'CLI execution succeeded' : 'CLI execution failed', {
+      command_name: command,
+      cli_version: machine.cliVersion,
+      runtime_language: 'node',
+      runtime_version: machine.runtimeVersion,
+      os_type: machine.osType,
+      os_release: machine.osRelease,
+      duration_ms: Math.max(0, Math.round((endedAt - startedAt) * 1000)),
+      device_start_timestamp: startedAt,
+      device_end_timestamp: endedAt,
+      org_id: isReference(context?.orgId) ? context.orgId : undefined,
+      project_id: isReference(context?.projectId) ? context.projectId : undefined,
+      error_code: failure ?? undefined,
+      error_message: failure === null ? undefined : RECORDED_MESSAGES[failure],
+    });
+  }
+
+  /** Its properties as they are kept and sent; those that are undefined are not there. */
+  toText(): string {
+    return JSON.stringify(this.#properties);
+  }
+}
+
+/** An id as Arcade's servers make them. What somebody wrote into the credentials file instead stays there. */
+function isReference(id: string | undefined): id is Reference {
+  return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id);
+}
+
+// PostHog's own list, nodejs/src/ingestion/common/persons: ids that it never merges, in any case and quoted.
+const NEVER_MERGED = new Set([
+  ...['anonymous', 'guest', 'distinctid', 'distinct_id', 'id', 'not_authenticated', 'email', 'undefined'],
+  ...['true', 'false', '[object object]', 'nan', 'none', 'null', '0'],
+]);
+
+/**
+ * Whether PostHog takes `id` for a distinct_id and can merge it: not empty, at most 200 characters (it cuts
+ * there), no control characters, no half of a surrogate pair (it refuses the whole batch), none of the
+ * placeholders that it never merges. Nor white space, for that is no id but a text, nor a slash, for that is an address.
+ */
+export function isDistinctId(id: unknown): id is string {
+  if (typeof id !== 'string' || id === '' || id.length > 200) return false;
+  if (/[\s\p{Cc}\p{Cs}/\\]/u.test(id)) return false;
+  return !NEVER_MERGED.has(id.toLowerCase().replace(/^["']|["']$/g, ''));
+}

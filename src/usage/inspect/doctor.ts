@@ -1,0 +1,228 @@
+/** Checks of the store: each says that all is well, or what is wrong and what to do. */
+import type { Settings } from '../../settings.ts';
+import { countBroken, LAST_TIME } from '../drain/claim.ts';
+import { backoffOf, destinationId } from '../drain/destination.ts';
+import { currentIdentity } from '../identity/identities.ts';
+import { readText, understand } from '../identity/usage-json.ts';
+import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
+import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
+import { checkFiles, checkHome, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
+import { checkSchema } from './doctor-schema.ts';
+import { type Checked, type Finding, passed } from './finding.ts';
+import { advised } from './obstacles.ts';
+import { readStore } from './snapshot.ts';
+import { keepsRecords } from './status.ts';
+
+/** Checks the store and all that is beside it. `now` is ms since the epoch. Changes nothing. */
+export function checkStore(settings: Settings, now: number): Checked[] {
+  const { directory } = settings;
+  if (directory === undefined) {
+    const advice = 'Set HOME or ARCADE_WORK_DIR.';
+    return [
+      {
+        code: 'home',
+        severity: 'error',
+        message: 'There is no home directory: nothing is recorded.',
+        advice,
+      },
+    ];
+  }
+  const { store: found, value } = readStore(settings, (spool) => contents(spool, settings, now));
+  const store = advised(settings, found);
+  const files = [
+    ...checkFiles(directory),
+    ...checkRoom(directory),
+    ...checkSetAside(directory),
+    ...checkLock(directory, now, value?.runningSince),
+  ];
+  switch (store.state) {
+    case 'ok':
+      return [...(value?.checked ?? []), ...files];
+    case 'absent':
+      return [...checkHome(settings), ...files];
+    case 'locked':
+      return [
+        { code: 'spool-locked', severity: 'warning', message: store.message, advice: store.advice },
+        ...(value?.checked ?? []),
+        ...files,
+      ];
+    default:
+      return [
+        { code: `spool-${store.state}`, severity: 'error', message: store.message, advice: store.advice },
+        ...(isRefused(directory) ? [NOT_ERASED] : []),
+        ...files,
+      ];
+  }
+}
+
+interface Contents {
+  readonly checked: Checked[];
+  /** When the last flusher run began, if it has not ended. */
+  readonly runningSince: number | undefined;
+}
+
+function contents(spool: Spool, settings: Settings, now: number): Contents {
+  const run = spool
+    .statement('SELECT started_at, ended_at FROM flusher_run ORDER BY id DESC LIMIT 1')
+    .get() as { started_at: number; ended_at: number | null } | undefined;
+  return {
+    checked: [
+      checkIntegrity(spool),
+      checkSchema(spool, settings),
+      checkConservation(spool),
+      checkGauges(spool),
+      checkClock(spool, now),
+      checkIdentity(spool),
+      checkQuarantine(spool),
+      checkRefusal(spool, settings),
+      ...checkErased(spool),
+    ],
+    runningSince: run?.ended_at === null ? run.started_at : undefined,
+  };
+}
+
+/** Beside a store that cannot be read. */
+const NOT_ERASED: Finding = {
+  code: 'not-erased',
+  severity: 'warning',
+  message: 'Recording is switched off here, but what was recorded before may still be in the usage spool.',
+  advice: 'Once the spool can be opened, `arcade usage disable` erases it.',
+};
+
+/** Whether `usage disable` came to its end. */
+function checkErased(spool: Spool): Checked[] {
+  if (!isRefused(spool.directory)) return [];
+  if (!keepsRecords(spool))
+    return [passed('not-erased', 'Recording is switched off here, and no event is kept.')];
+  const message = 'Recording is switched off here, but what was recorded before is still there.';
+  return [{ ...NOT_ERASED, message, advice: '`arcade usage disable` erases it.' }];
+}
+
+const DAMAGED =
+  'The next command that meets the damage sets the file aside and saves what can be read; `arcade usage export` first, if you want a copy.';
+
+function checkIntegrity(spool: Spool): Checked {
+  const [row] = spool.pragma('integrity_check(1)') as { integrity_check: string }[];
+  const orphans = spool.pragma('foreign_key_check') as unknown[];
+  if (row?.integrity_check !== 'ok') {
+    return { code: 'integrity', severity: 'error', message: 'The database is damaged.', advice: DAMAGED };
+  }
+  const broken = countBroken(spool);
+  if (broken > 0) {
+    const message = `${broken} record${broken === 1 ? '' : 's'} cannot be read: the database is damaged.`;
+    return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
+  }
+  if (orphans.length > 0) {
+    const message = `${orphans.length} rows refer to rows that are not there.`;
+    return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
+  }
+  return passed('integrity', 'The database is sound.');
+}
+
+function checkConservation(spool: Spool): Checked {
+  const { recorded, delivered, pending, quarantined, dropped, purged } = readLedger(spool);
+  const lost = Object.values(dropped).reduce((sum, number) => sum + number, 0);
+  const sum = delivered + pending + quarantined + lost + purged;
+  const terms = `${delivered} delivered + ${pending} pending + ${quarantined} quarantined + ${lost} dropped + ${purged} purged`;
+  if (sum === recorded) {
+    const uncounted = readCounter(spool, UNCOUNTED);
+    const all = `${recorded} recorded = ${terms}.`;
+    if (uncounted === 0) return passed('conservation', `Every record is accounted for: ${all}`);
+    const message = `Of ${uncounted === 1 ? 'a damaged database' : `${uncounted} damaged databases`} nobody can tell how many records were lost with them. All others are accounted for: ${all}`;
+    const advice = 'Nothing can be done about them; commands and later records are not concerned.';
+    return { code: 'uncounted', severity: 'info', message, advice };
+  }
+  return {
+    code: 'conservation',
+    severity: 'error',
+    message: `${recorded} recorded is not ${terms}, which is ${sum}.`,
+    advice: 'The counters do not add up: please report it, with what `arcade usage status --json` says.',
+  };
+}
+
+function checkGauges(spool: Spool): Checked {
+  const rows = spool.statement('SELECT state, count(*) AS n FROM record GROUP BY state').all() as {
+    state: string;
+    n: number;
+  }[];
+  const count = new Map(rows.map((row) => [row.state, row.n]));
+  const wrong = ['pending', 'quarantined'].filter(
+    (state) => readCounter(spool, state) !== (count.get(state) ?? 0),
+  );
+  if (wrong.length === 0) return passed('gauges', 'The counters agree with the records.');
+  return {
+    code: 'gauges',
+    severity: 'error',
+    message: `The counter of ${wrong.join(' and ')} records does not agree with the records themselves.`,
+    advice: 'Please report it, with what `arcade usage status --json` says.',
+  };
+}
+
+/** A minute is what a clock that is being corrected may be off. */
+const CLOCK_MS = 60_000;
+
+function checkClock(spool: Spool, now: number): Checked {
+  const { at } = spool.statement('SELECT max(recorded_at) AS at FROM record').get() as { at: number | null };
+  if (at === null || at <= now + CLOCK_MS) return passed('clock', 'The clock has not gone back.');
+  return {
+    code: 'clock',
+    severity: 'warning',
+    message: `The latest event is from ${new Date(Math.min(at, LAST_TIME)).toISOString()}, which this clock has not reached yet.`,
+    advice: 'Set the clock of this machine, or let the network set it; times are recorded as it tells them.',
+  };
+}
+
+function checkIdentity(spool: Spool): Checked {
+  const current = currentIdentity(spool);
+  const shared = understand(readText(sharedFile(spool.directory)) ?? '');
+  if (current === null) return passed('identity', 'There is no identity yet; the first command makes one.');
+  if (shared === undefined) {
+    return {
+      code: 'identity',
+      severity: 'info',
+      message:
+        'usage.json is missing or cannot be understood; other Arcade programs then use an id of their own.',
+      advice: 'The next command writes it again, unless recording is off.',
+    };
+  }
+  const same = shared.anonId === current.anonId && shared.principalId === current.principalId;
+  if (same) return passed('identity', 'usage.json says what the database says.');
+  return {
+    code: 'identity',
+    severity: 'info',
+    message: 'usage.json says something else than the database: another Arcade program has changed it.',
+    advice: 'The next command follows it. `arcade usage identity` shows both.',
+  };
+}
+
+/** Being offline passes by itself; a key that PostHog refuses, or somebody in its place, does not. */
+function checkRefusal(spool: Spool, { destination }: Settings): Checked {
+  const reason = backoffOf(spool, destinationId(installationOf(spool), destination))?.reason;
+  if (reason === 'unauthorized') {
+    const message = 'PostHog does not accept the project key: nothing is delivered.';
+    return {
+      code: 'refused',
+      severity: 'warning',
+      message,
+      advice: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
+    };
+  }
+  if (reason === 'portal') {
+    const message =
+      "Something else answers in PostHog's place, or it refuses everything: nothing is delivered.";
+    const advice = 'Sign in to the network you are on; `arcade usage doctor --network` looks closer.';
+    return { code: 'refused', severity: 'warning', message, advice };
+  }
+  return passed('refused', 'The destination has not turned anything away.');
+}
+
+function checkQuarantine(spool: Spool): Checked {
+  const number = readCounter(spool, 'quarantined');
+  if (number === 0) return passed('quarantine', 'No record is quarantined.');
+  return {
+    code: 'quarantine',
+    severity: 'info',
+    message: `PostHog refused ${number} record${number === 1 ? '' : 's'} for good.`,
+    advice: 'See `arcade usage list --state quarantined`; then `usage requeue` or `usage discard`.',
+  };
+}

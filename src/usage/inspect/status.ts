@@ -1,0 +1,169 @@
+/** What a person may see of the spool, read from a copy of it (`store.ts`), so that all of it belongs together. */
+import { lstatSync } from 'node:fs';
+import type { WireRecord } from '../../infra/net/posthog.ts';
+import { openReadOnly } from '../../infra/sqlite/database.ts';
+import { isBusy } from '../../infra/sqlite/errors.ts';
+import type { Settings } from '../../settings.ts';
+import { type PendingRecord, wireRecord } from '../drain/claim.ts';
+import { backoffInForce, destinationId } from '../drain/destination.ts';
+import { currentIdentity, type StoredIdentity } from '../identity/identities.ts';
+import { type Ledger, readLedger } from '../spool/ledger.ts';
+import { installationOf, lockFile, type Spool } from '../spool/spool.ts';
+
+export type RecordState = 'pending' | 'quarantined' | 'delivered';
+
+export interface RecordSummary {
+  readonly id: number;
+  readonly uuid: string;
+  readonly kind: 'alias' | 'capture';
+  readonly event: string;
+  readonly command_name: string | null;
+  readonly state: RecordState;
+  /** Null while it is not known whose the event is. */
+  readonly distinct_id: string | null;
+  readonly recorded_at: number;
+  readonly attempts: number;
+  readonly reason: string | null;
+}
+
+export interface Attempt {
+  readonly at: number;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly duration_ms: number;
+}
+
+interface FlusherRun {
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly outcome: string | null;
+  readonly delivered: number;
+}
+
+export interface Status {
+  readonly consent: boolean;
+  /** Whether a record is kept in any state; `usage disable` leaves none. */
+  readonly keepsRecords: boolean;
+  readonly identity: StoredIdentity | null;
+  readonly ledger: Ledger;
+  readonly unbound: number;
+  readonly oldestPendingAt: number | null;
+  readonly backoff: { since: number; until: number; reason: string; status: number | null } | null;
+  readonly resolveUntil: number;
+  readonly flusherIsRunning: boolean;
+  readonly lastRun: FlusherRun | null;
+}
+
+/** Everything that `usage status` tells. `now` is ms since the epoch. */
+export function readStatus(spool: Spool, settings: Settings, now: number): Status {
+  const installation = installationOf(spool);
+  const one = <T>(sql: string): T => spool.statement(sql).get() as T;
+  return {
+    consent: installation.consent === 1,
+    keepsRecords: keepsRecords(spool),
+    identity: currentIdentity(spool),
+    ledger: readLedger(spool),
+    unbound: one<{ n: number }>(
+      `SELECT count(*) AS n FROM record WHERE state = 'pending' AND distinct_id IS NULL`,
+    ).n,
+    oldestPendingAt: one<{ at: number | null }>(
+      `SELECT min(recorded_at) AS at FROM record WHERE state = 'pending'`,
+    ).at,
+    backoff: backoffInForce(spool, destinationId(installation, settings.destination), now),
+    resolveUntil: installation.resolve_until,
+    flusherIsRunning: isFlusherAlive(spool.directory),
+    lastRun:
+      one<FlusherRun | undefined>(
+        'SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1',
+      ) ?? null,
+  };
+}
+
+/** Whether a record is kept in any state. */
+export function keepsRecords(spool: Spool): boolean {
+  return spool.statement('SELECT 1 FROM record LIMIT 1').get() !== undefined;
+}
+
+/**
+ * Whether somebody holds usage.lock. The look takes a shared lock on it for a moment, for which a flusher that
+ * starts just then tries again, and makes no file.
+ */
+export function isFlusherAlive(directory: string): boolean {
+  const path = lockFile(directory);
+  try {
+    // Opening a FIFO to read it would wait for somebody to write to it.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+    const db = openReadOnly(path, 0);
+    try {
+      db.prepare('SELECT count(*) FROM sqlite_schema').get();
+      return false;
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    // A lock that cannot be read is nobody's flusher's.
+    return isBusy(error);
+  }
+}
+
+export interface RecordInFull {
+  readonly record: RecordSummary;
+  readonly wire: WireRecord;
+  readonly personless: boolean;
+  readonly settledAt: number | null;
+}
+
+export interface RecordDetails extends RecordInFull {
+  readonly attempts: readonly Attempt[];
+}
+
+type Row = RecordSummary & PendingRecord & { readonly settled_at: number | null };
+
+/** One record by its id or uuid; undefined when the spool does not have it. */
+export function findRecord(spool: Spool, id: string): RecordDetails | undefined {
+  const column = /^\d+$/.test(id) ? 'id' : 'uuid';
+  const row = spool.statement(`SELECT * FROM record WHERE ${column} = ?`).get(id.toLowerCase()) as
+    | Row
+    | undefined;
+  if (row === undefined) return undefined;
+  const sql = 'SELECT at, outcome, status, duration_ms FROM attempt WHERE record_id = ? ORDER BY id';
+  return { ...inFull(row), attempts: spool.statement(sql).all(row.id) as Attempt[] };
+}
+
+/** Every record with its wire form, one at a time: oldest first, or the latest first. */
+export function* eachRecordInFull(spool: Spool, order: 'ASC' | 'DESC' = 'ASC'): Generator<RecordInFull> {
+  const rows = spool
+    .statement(`SELECT * FROM record ORDER BY id ${order}`)
+    .iterate() as IterableIterator<Row>;
+  for (const row of rows) yield inFull(row);
+}
+
+function inFull(row: Row): RecordInFull {
+  const { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason } = row;
+  return {
+    record: { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason },
+    wire: wireRecord({ ...row, distinct_id: distinct_id ?? '' }),
+    personless: row.personless === 1,
+    settledAt: row.settled_at,
+  };
+}
+
+export interface LatestAnswer {
+  readonly at: number;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly duration_ms: number;
+  /** How many records were in the request. */
+  readonly records: number;
+}
+
+/** The last requests and what came of them, the latest first. */
+export function latestAnswers(spool: Spool, limit: number): LatestAnswer[] {
+  return spool
+    .statement(
+      `SELECT at, outcome, status, duration_ms, count(*) AS records
+       FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 5000)
+       GROUP BY at, outcome, status, duration_ms ORDER BY max(id) DESC LIMIT ?`,
+    )
+    .all(limit) as LatestAnswer[];
+}

@@ -1,0 +1,203 @@
+/** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
+import { randomUUID } from 'node:crypto';
+import { rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createPrivateFile,
+  makePrivateDirectory,
+  removeDrafts,
+  replaceAtomically,
+} from '../../infra/os/files.ts';
+import { currentIdentity, follow } from '../identity/identities.ts';
+import { requestExport, withIdentity } from '../identity/shared-identity.ts';
+import { readText, understand } from '../identity/usage-json.ts';
+import { removeDatabase, setAsideFiles } from '../recovery/set-aside.ts';
+import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
+import { ownerOfBorrowedHome } from './place.ts';
+import { installationOf, isRefused, refusalFile, type Spool, sharedFile } from './spool.ts';
+
+/** What was done to how many records. */
+export interface Changed {
+  readonly records: number;
+  /** In which state the one record was that was asked for; null when there is none, or all were. */
+  readonly state: string | null;
+}
+
+/** Lets a quarantined record, or with null all of them, be sent once more. Its bytes stay the same. */
+export function requeue(spool: Spool, id: string | null): Changed {
+  return spool.transaction(() => {
+    const where = id === null ? `state = 'quarantined'` : `state = 'quarantined' AND ${column(id)} = ?`;
+    const state = id === null ? null : stateOf(spool, id);
+    const { changes } = spool
+      .statement(`UPDATE record SET state = 'pending', settled_at = NULL, reason = NULL WHERE ${where}`)
+      .run(...values(id));
+    return { records: changes, state };
+  });
+}
+
+/** Drops a record that was not delivered, or with null all of them. */
+export function discard(spool: Spool, id: string | null): Changed {
+  return spool.transaction(() => {
+    const where = id === null ? `state <> 'delivered'` : `state <> 'delivered' AND ${column(id)} = ?`;
+    const state = id === null ? null : stateOf(spool, id);
+    const { carried } = spool
+      .statement(`SELECT coalesce(sum(spool_dropped), 0) AS carried FROM record WHERE ${where}`)
+      .get(...values(id)) as { carried: number };
+    const { changes } = spool.statement(`DELETE FROM record WHERE ${where}`).run(...values(id));
+    if (changes > 0) countDropped(spool, 'discarded', changes, carried);
+    return { records: changes, state };
+  });
+}
+
+function column(id: string): string {
+  return /^\d+$/.test(id) ? 'id' : 'uuid';
+}
+
+function values(id: string | null): string[] {
+  return id === null ? [] : [id.toLowerCase()];
+}
+
+function stateOf(spool: Spool, id: string): string | null {
+  const row = spool.statement(`SELECT state FROM record WHERE ${column(id)} = ?`).get(id.toLowerCase());
+  return (row as { state: string } | undefined)?.state ?? null;
+}
+
+/** Retires the current identity for good and begins a new, anonymous one. Returns its anon_id. */
+export function resetIdentity(spool: Spool, now: number): string {
+  return withIdentity(spool, {
+    change: (newAnonId) => {
+      // usage.json is written over: what the other program has linked must be known of what is retired here.
+      if (currentIdentity(spool) !== null) follow(spool, undefined, { now, newAnonId });
+      const anonId = newAnonId();
+      spool
+        .statement('UPDATE identity SET retired_at = ?, fingerprint = NULL WHERE retired_at IS NULL')
+        .run(now);
+      spool.statement('INSERT INTO identity (anon_id, created_at) VALUES (?, ?)').run(anonId, now);
+      requestExport(spool);
+      return anonId;
+    },
+    rest: (anonId) => anonId,
+  });
+}
+
+/** Records again from now on. Returns whether that is a change. */
+export function enable(spool: Spool): boolean {
+  return spool.transaction(() => {
+    const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
+    const refused = isRefused(spool.directory);
+    rmSync(refusalFile(spool.directory), { force: true });
+    return refused || changes > 0;
+  });
+}
+
+/**
+ * Remembers that the person says no, also where the database cannot be opened: while that file is there, nothing
+ * is recorded. Returns whether it is; none is made where the folder or the home is somebody else's. Throws nothing.
+ */
+export function refuse(directory: string): boolean {
+  try {
+    if (!isOurs(directory)) return false;
+    makePrivateDirectory(directory);
+    createPrivateFile(refusalFile(directory));
+  } catch {
+    // Told by what it returns.
+  }
+  return isRefused(directory);
+}
+
+/** Takes `refuse` back, where the folder is ours. Returns whether that has changed anything. Throws nothing. */
+export function withdrawRefusal(directory: string): boolean {
+  try {
+    if (!isOurs(directory) || !isRefused(directory)) return false;
+    rmSync(refusalFile(directory));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether `.arcade` is the user's own, or may be made by them. Throws the system's error. */
+function isOurs(directory: string): boolean {
+  if (ownerOfBorrowedHome(directory) !== undefined) return false;
+  const place = statSync(directory, { throwIfNoEntry: false });
+  const user = process.geteuid?.();
+  return place === undefined || (place.isDirectory() && (user === undefined || place.uid === user));
+}
+
+/** How many records are gone, and whether nothing of them is left in any file. */
+export interface Purged {
+  readonly purged: number;
+  /** False while another process still reads what was there: the bytes go when it ends. */
+  readonly erased: boolean;
+}
+
+/**
+ * Stops recording and erases all that was recorded: not only the records, but also the ids they went out as, the
+ * pictures' numbers and what earlier damage has left beside the database. What stays is that it is off, and the
+ * counters. SQLite leaves deleted rows in its pages and its log; both are written anew without them. `isNew`: the spool
+ * has taken the place of one that nobody can read any more.
+ */
+export function disable(spool: Spool, now: number, isNew = false): Purged {
+  spool.pragma('secure_delete = ON');
+  spool.pragma('temp_store = MEMORY');
+  spool.makeDurable();
+  createPrivateFile(refusalFile(spool.directory));
+  const purged = spool.transaction(() => purge(spool, now, isNew));
+  // With ids in them. From here on nobody publishes one: consent is looked at first.
+  removeDrafts(sharedFile(spool.directory));
+  for (const name of setAsideFiles(spool.directory)) removeDatabase(join(spool.directory, name));
+  spool.statement('VACUUM').run();
+  const [checkpoint] = spool.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+  return { purged, erased: checkpoint?.busy === 0 };
+}
+
+function purge(spool: Spool, now: number, isNew: boolean): number {
+  const { pending, quarantined } = readLedger(spool);
+  const previous = ids(spool);
+  for (const table of [
+    'attempt',
+    'record',
+    'activity',
+    'account',
+    'backoff',
+    'flusher_run',
+    'export_intent',
+  ]) {
+    spool.statement(`DELETE FROM ${table}`).run();
+  }
+  count(spool, 'purged', pending + quarantined);
+  if (isNew) count(spool, UNCOUNTED, 1);
+  // Last, for the triggers of the records fill it.
+  spool.statement('DELETE FROM queue_length').run();
+  spool.statement(`UPDATE ledger SET value = 0 WHERE name = 'unreported'`).run();
+  const known = currentIdentity(spool) !== null;
+  spool.statement('DELETE FROM identity').run();
+  const anonId = randomUUID();
+  if (known) spool.statement('INSERT INTO identity (anon_id, created_at) VALUES (?, ?)').run(anonId, now);
+  spool
+    .statement(
+      `UPDATE installation SET consent = 0, fingerprint_key = randomblob(32), export_stamp = NULL, export_due = 1,
+         flusher_asked_at = NULL, resolve_since = 0, resolve_until = 0, resolve_streak = 0`,
+    )
+    .run();
+  if (installationOf(spool).consent === 0) forgetShared(spool, isNew ? null : previous, anonId);
+  return pending + quarantined;
+}
+
+function ids(spool: Spool): Set<string> {
+  const rows = spool.statement('SELECT anon_id FROM identity').all() as { anon_id: string }[];
+  return new Set(rows.map((row) => row.anon_id));
+}
+
+/**
+ * usage.json is the other programs' too: it gets a new id, unless it holds one that was never ours. `previous` is null
+ * where nobody knows any more which were.
+ */
+function forgetShared(spool: Spool, previous: ReadonlySet<string> | null, anonId: string): void {
+  const path = sharedFile(spool.directory);
+  const text = readText(path) ?? '';
+  const isOurs =
+    previous === null ? understand(text) !== undefined : [...previous].some((id) => text.includes(id));
+  if (!isOurs) return;
+  replaceAtomically(path, JSON.stringify({ anon_id: anonId, linked_principal_id: null }, null, 2));
+}

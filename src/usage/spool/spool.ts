@@ -1,0 +1,168 @@
+/** The spool as the rest of this folder sees it: one open database, its statements, its transactions. */
+import { createHmac } from 'node:crypto';
+import { existsSync, lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { makePrivateDirectory, syncFile, syncFileMeanwhile } from '../../infra/os/files.ts';
+import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
+import { DamagedError } from '../../infra/sqlite/errors.ts';
+import { hasBrokenLog } from '../../infra/sqlite/image.ts';
+import { type Patience, transact } from '../../infra/sqlite/patience.ts';
+import { pause } from '../../infra/sqlite/pause.ts';
+import { LIMITS } from '../../settings.ts';
+import { trust } from './place.ts';
+
+/**
+ * A process that has just slept, were it for a moment, has its whole share of the processor before it. One that
+ * has used it up may be put aside right after it has got the lock, and with it everybody who waits for that.
+ */
+const REST_MS = 0.05;
+
+export interface Spool {
+  readonly directory: string;
+  /** Of the database file, which may be replaced while it is open. */
+  readonly inode: bigint | undefined;
+  /** The prepared statement of an SQL text, made at its first use. */
+  statement(sql: string): Sqlite.Statement;
+  /** Runs `work` in one transaction, beside which nobody writes; whatever it throws undoes all of it. */
+  transaction<T>(work: () => T): T;
+  /** Inside a transaction: whatever `work` throws undoes what `work` did, and no more. */
+  tentatively<T>(work: () => T): T;
+  /** `synchronous=FULL` from here on: commits survive a power cut. Not inside a transaction. */
+  makeDurable(): void;
+  /** What has been committed so far survives a power cut. Outside a transaction, so that nobody waits for it. */
+  sync(): void;
+  /** The same, while this process goes on with something else. */
+  syncMeanwhile(): Promise<void>;
+  /** How long a statement may wait for another process from here on. */
+  waitForLock(ms: number): void;
+  /**
+   * From here on all transactions together, and what opening took, wait 500 ms at most for another process, and a
+   * second longer for a crowd of them.
+   */
+  limitWaiting(): void;
+  /** Rows changed by others since the last call (`PRAGMA data_version`). */
+  dataVersion(): number;
+  /** Runs a statement that no transaction may hold, such as a checkpoint. */
+  pragma(text: string): unknown;
+  close(): void;
+}
+
+/** Whether `usage disable` holds, as far as that can be told without opening the database. */
+export function isRefused(directory: string | undefined): boolean {
+  return directory !== undefined && existsSync(refusalFile(directory));
+}
+
+export interface Installation {
+  readonly fingerprint_key: Buffer;
+  readonly consent: number;
+  readonly notice_shown_at: number | null;
+  readonly export_stamp: string | null;
+  readonly export_due: number;
+  readonly flusher_asked_at: number | null;
+  readonly resolve_since: number;
+  readonly resolve_until: number;
+  readonly resolve_streak: number;
+  /** The file that was carried over last; see `salvage.ts`. */
+  readonly salvaged: string | null;
+}
+
+export const spoolFile = (directory: string): string => join(directory, 'usage.db');
+export const sharedFile = (directory: string): string => join(directory, 'usage.json');
+export const lockFile = (directory: string): string => join(directory, 'usage.lock');
+/** There while the person has said `usage disable`: a lost or damaged database must not forget it. */
+export const refusalFile = (directory: string): string => join(directory, 'usage.off');
+
+/**
+ * Opens the spool of `.arcade`, making both when they are not there. Throws whatever keeps it from being
+ * opened or trusted; the caller decides what that is worth.
+ */
+export function openSpool(directory: string, migrations: string): Spool {
+  trust(directory);
+  makePrivateDirectory(directory);
+  const path = spoolFile(directory);
+  if (hasBrokenLog(path)) throw new DamagedError('the log is broken');
+  // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
+  const inode = inodeOf(directory);
+  const patience = { leftMs: LIMITS.lockWaitMs, crowdMs: LIMITS.crowdWaitMs };
+  const db = openDatabase(path, { patience, migrations });
+  const spool = spoolOf(directory, db, { patience, inode: inode ?? inodeOf(directory) });
+  if (inode === undefined && isRefused(directory))
+    spool.statement('UPDATE installation SET consent = 0').run();
+  return spool;
+}
+
+/** Tells the database that is there now from one that was there before; undefined when there is none. */
+export function inodeOf(directory: string): bigint | undefined {
+  return lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+/**
+ * Throws DamagedError if another process has set the database aside since it was opened: what is done to it from
+ * here on is done to a file that is to be carried over.
+ */
+export function refuseReplaced(spool: Spool): void {
+  if (inodeOf(spool.directory) !== spool.inode) throw new DamagedError('the database has been replaced');
+}
+
+interface Opened {
+  /** What opening it has left. */
+  readonly patience: Patience;
+  readonly inode: bigint | undefined;
+}
+
+/** Wraps an open database; for readers, which open it in their own way. */
+export function spoolOf(
+  directory: string,
+  db: Sqlite.Database,
+  { patience, inode }: Opened = { patience: { leftMs: LIMITS.lockWaitMs }, inode: undefined },
+): Spool {
+  const statements = new Map<string, Sqlite.Statement>();
+  let isLimited = false;
+  return {
+    directory,
+    inode,
+    statement(sql) {
+      const known = statements.get(sql);
+      if (known !== undefined) return known;
+      const made = db.prepare(sql);
+      statements.set(sql, made);
+      return made;
+    },
+    transaction(work) {
+      if (!isLimited) return db.transaction(work).exclusive();
+      pause(REST_MS);
+      return transact(db, patience, work);
+    },
+    // A transaction within one is a savepoint.
+    tentatively: (work) => db.transaction(work)(),
+    limitWaiting: () => {
+      isLimited = true;
+    },
+    makeDurable: () => void db.pragma('synchronous = FULL'),
+    sync: () => syncFile(`${spoolFile(directory)}-wal`),
+    syncMeanwhile: () => syncFileMeanwhile(`${spoolFile(directory)}-wal`),
+    waitForLock: (ms) => void db.pragma(`busy_timeout = ${Math.max(0, Math.round(ms))}`),
+    dataVersion: () => db.pragma('data_version', { simple: true }) as number,
+    pragma: (text) => db.pragma(text),
+    close: () => void db.close(),
+  };
+}
+
+/** The one row that describes this installation. Throws DamagedError where it is gone. */
+export function installationOf(spool: Spool): Installation {
+  const row = spool.statement('SELECT * FROM installation').get();
+  if (row === undefined) throw new DamagedError('the installation is missing');
+  return row as Installation;
+}
+
+/**
+ * Which credentials these are, without saying anything about them to anyone who has not this installation's
+ * key. Null for no credentials, undefined where that cannot be told.
+ */
+export function fingerprintOf<T extends null | undefined>(
+  installation: Installation,
+  account: string | T,
+): string | T {
+  if (typeof account !== 'string') return account;
+  return createHmac('sha256', installation.fingerprint_key).update(account).digest('base64url');
+}

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { baseUrl, parseBaseUrl } from '../../src/api/base-url.ts';
+import { UserError } from '../../src/errors.ts';
+
+interface Case {
+  readonly host: string;
+  readonly port: number | null;
+  readonly force_tls: boolean;
+  readonly force_no_tls: boolean;
+  readonly engine: string;
+}
+
+const fixture = new URL('../fixtures/base-url.json', import.meta.url);
+const cases: readonly Case[] = JSON.parse(readFileSync(fixture, 'utf8')).cases;
+
+const LOCAL = 'the local machine is local in any case, at any port';
+const BRACKETS = 'an IPv6 address needs brackets in a URL';
+const COLON = 'a trailing colon is no port';
+const SCHEME = 'the scheme of a host is honoured, unless an option contradicts it';
+
+/** Where we build another URL on purpose: host, our URL without and with --port 9099, why; http with --no-tls. */
+const DIFFERENCES: readonly (readonly [host: string, plain: string, withPort: string, why: string])[] = [
+  ['LOCALHOST', 'http://localhost:9099', 'http://localhost:9099', LOCAL],
+  ['localhost:8080', 'http://localhost:8080', 'http://localhost:8080', LOCAL],
+  ['::1', 'http://[::1]:9099', 'http://[::1]:9099', LOCAL],
+  ['[::1]', 'http://[::1]:9099', 'http://[::1]:9099', LOCAL],
+  ['fe80::1', 'https://[fe80::1]', 'https://[fe80::1]:9099', BRACKETS],
+  ['2001:db8::1', 'https://[2001:db8::1]', 'https://[2001:db8::1]:9099', BRACKETS],
+  ['::ffff:127.0.0.1', 'https://[::ffff:127.0.0.1]', 'https://[::ffff:127.0.0.1]:9099', BRACKETS],
+  ['host:', 'https://host', 'https://host:9099', COLON],
+  ['api.arcade.dev:', 'https://api.arcade.dev', 'https://api.arcade.dev:9099', COLON],
+  ['localhost:', 'http://localhost:9099', 'http://localhost:9099', COLON],
+  ['http://localhost', 'http://localhost:9099', 'http://localhost:9099', SCHEME],
+  ['http://localhost:9099', 'http://localhost:9099', 'http://localhost:9099', SCHEME],
+  ['https://api.arcade.dev', 'https://api.arcade.dev', 'https://api.arcade.dev:9099', SCHEME],
+];
+
+/** Hosts that we refuse and the original passes on, however the options stand. */
+const REFUSED_HOSTS: Record<string, string> = {
+  '': 'a URL needs a host',
+  'host:abc': 'a port is a number',
+  'host:99999': 'a port is at most 65535',
+  'api.arcade.dev/path': 'a base URL has no path',
+  'user@host': 'credentials do not belong on the command line',
+  'user:pw@host.com': 'credentials do not belong on the command line',
+  ' api.arcade.dev': 'a host has no white space',
+  'ex ample.com': 'a host has no white space',
+  'host?x=1': 'a base URL has no query',
+  'host#f': 'a base URL has no fragment',
+  '1.2.3.4.5': 'no URL parser takes a host that ends in a number and is no IPv4 address',
+};
+
+for (const host of new Set(cases.map((each) => each.host))) {
+  const [, plain, withPort, why = REFUSED_HOSTS[host]] = DIFFERENCES.find((row) => row[0] === host) ?? [];
+  test(`"${host}" ${why === undefined ? 'equals the original' : `differs: ${why}`}`, () => {
+    const results = cases
+      .filter((each) => each.host === host)
+      .map((each) => {
+        const { port, force_tls: tls, force_no_tls: noTls, engine } = each;
+        const url = port === null ? plain : withPort;
+        const contradicts = noTls && host.startsWith('https:');
+        const refused = host in REFUSED_HOSTS || contradicts ? 'refused' : undefined;
+        const ours = refused ?? (noTls ? url?.replace('https:', 'http:') : url) ?? engine;
+        assert.equal(outcome({ host, port: port ?? undefined, tls, noTls }), ours);
+        return ours === engine;
+      });
+    assert.equal(results.every(Boolean), why === undefined, 'the difference is stale');
+  });
+}
+
+test('every difference names a case', () => {
+  const hosts = cases.map(({ host }) => host);
+  const named = [...DIFFERENCES.map(([host]) => host), ...Object.keys(REFUSED_HOSTS)];
+  for (const host of named) assert.ok(hosts.includes(host), host);
+});
+
+const NONE = { tls: false, noTls: false };
+const TLS = { tls: true, noTls: false };
+const BOTH = { tls: true, noTls: true };
+
+/** What else a person may type: host, options, the URL. */
+const ACCEPTED: readonly (readonly [string, Partial<Parameters<typeof baseUrl>[0]>, string])[] = [
+  ['localhost', TLS, 'https://localhost:9099'],
+  ['localhost', BOTH, 'http://localhost:9099'],
+  ['api.arcade.dev', TLS, 'https://api.arcade.dev'],
+  ['api.arcade.dev', BOTH, 'http://api.arcade.dev'],
+  ['localhost', { localPort: 8000 }, 'http://localhost:8000'],
+  ['LocalHost:80', NONE, 'http://localhost:80'],
+  ['127.0.0.1:8080', NONE, 'http://localhost:8080'],
+  ['0.0.0.0:', TLS, 'https://localhost:9099'],
+  ['[::1]:8080', NONE, 'http://[::1]:8080'],
+  ['[::1]:', NONE, 'http://[::1]:9099'],
+  ['::1:', NONE, 'http://[::1]:9099'],
+  ['0:0:0:0:0:0:0:1', NONE, 'http://[::1]:9099'],
+  ['https://[::1]', NONE, 'https://[::1]:9099'],
+  ['::', NONE, 'https://[::]'],
+  ['fe80::', NONE, 'https://[fe80::]'],
+  ['[2001:DB8::A]:443', NONE, 'https://[2001:DB8::A]:443'],
+  ['::1:9099', NONE, 'https://[::1:9099]'],
+  ['http://localhost/', NONE, 'http://localhost:9099'],
+  ['https://localhost', NONE, 'https://localhost:9099'],
+  ['HTTPS://Arcade.Example.com/', NONE, 'https://Arcade.Example.com'],
+  ['http://api.arcade.dev:8080/', NONE, 'http://api.arcade.dev:8080'],
+  ['http://api.arcade.dev', { ...BOTH, port: '80' }, 'http://api.arcade.dev:80'],
+  ['https://api.arcade.dev', TLS, 'https://api.arcade.dev'],
+  ['host', { port: '1' }, 'https://host:1'],
+  ['host', { port: 65_535 }, 'https://host:65535'],
+  ['host', { port: '0443' }, 'https://host:443'],
+  ['0x7f.1', NONE, 'https://0x7f.1'],
+  ['localhost.', NONE, 'https://localhost.'],
+  ['münchen.example:8443', { port: 1 }, 'https://xn--mnchen-3ya.example:8443'],
+  ['API.münchen.DE', NONE, 'https://API.xn--mnchen-3ya.DE'],
+  ['MÜNCHEN.example', NONE, 'https://xn--mnchen-3ya.example'],
+  ['my_hôst.example', NONE, 'https://xn--my_hst-lxa.example'],
+  ['例え。jp', NONE, 'https://xn--r8jz45g.jp'],
+  ['ｌｏｃａｌｈｏｓｔ', NONE, 'http://localhost:9099'],
+];
+
+for (const [host, options, url] of ACCEPTED) {
+  test(`"${host}" with ${JSON.stringify(options)} is ${url}`, () => {
+    assert.equal(baseUrl({ host, ...NONE, localPort: 9099, ...options }), url);
+  });
+}
+
+/** What is refused: host, options, the message. */
+const REFUSED: readonly (readonly [string, Partial<Parameters<typeof baseUrl>[0]>, string])[] = [
+  ['http://', NONE, '--host names no host.'],
+  [':', NONE, '--host names no host.'],
+  [':9099', NONE, '--host names no host.'],
+  ['ftp://host', NONE, '--host has a scheme other than http:// and https://.'],
+  ['http://host', TLS, '--tls contradicts the http:// in --host.'],
+  ['https://host', BOTH, '--no-tls contradicts the https:// in --host.'],
+  ['https://me:s3cret@host/p?q#f', NONE, '--host cannot hold a user name or password.'],
+  ['host\u3000', NONE, '--host cannot hold white space or control characters.'],
+  ['host\n', NONE, '--host cannot hold white space or control characters.'],
+  ['host\0', NONE, '--host cannot hold white space or control characters.'],
+  ['host/', NONE, '--host cannot hold a path.'],
+  ['https://host//', NONE, '--host cannot hold a path.'],
+  ['https://host/v1', NONE, '--host cannot hold a path.'],
+  ['host\\@evil', NONE, '--host cannot hold a user name or password.'],
+  ['host\\evil', NONE, '--host cannot hold a path.'],
+  ['https://host?', NONE, '--host cannot hold a query.'],
+  ['https://host#', NONE, '--host cannot hold a fragment.'],
+  ['ho%73t', NONE, '--host cannot hold a percent sign.'],
+  ['fe80::1%eth0', NONE, '--host cannot hold a percent sign.'],
+  ['host:0', NONE, '--host has a port that is not a number from 1 to 65535.'],
+  ['host:80.5', NONE, '--host has a port that is not a number from 1 to 65535.'],
+  ['host:-1', NONE, '--host has a port that is not a number from 1 to 65535.'],
+  ['host:٣', NONE, '--host has a port that is not a number from 1 to 65535.'],
+  ['host::80', NONE, '--host has a port that is not a number from 1 to 65535.'],
+  ['::1:99999', NONE, '--host has a port that is not a number from 1 to 65535.'],
+  ['[::1', NONE, '--host is not a valid host name or address.'],
+  ['[::1]80', NONE, '--host is not a valid host name or address.'],
+  ['[::1]:[::2]:80', NONE, '--host is not a valid host name or address.'],
+  ['[::1]:99999', NONE, '--host has a port that is not a number from 1 to 65535.'],
+  ['[host]', NONE, '--host is not a valid host name or address.'],
+  ['a<b', NONE, '--host is not a valid host name or address.'],
+  ['256.1.1.1', NONE, '--host is not a valid host name or address.'],
+  ['xn--a.example', NONE, '--host is not a valid host name or address.'],
+  ['a℀b.example', NONE, '--host is not a valid host name or address.'],
+  ['\xad', NONE, '--host is not a valid host name or address.'],
+  ['host', { port: 'abc' }, `Invalid value for '--port' / '-p': 'abc' is not a valid integer.`],
+  ['host', { port: '' }, `Invalid value for '--port' / '-p': '' is not a valid integer.`],
+  ['host', { port: '0x50' }, `Invalid value for '--port' / '-p': '0x50' is not a valid integer.`],
+  ['host', { port: 80.5 }, `Invalid value for '--port' / '-p': '80.5' is not a valid integer.`],
+  ['host', { port: 0 }, `Invalid value for '--port' / '-p': 0 is not in the range 1<=x<=65535.`],
+  ['host', { port: '-1' }, `Invalid value for '--port' / '-p': -1 is not in the range 1<=x<=65535.`],
+  ['host:80', { port: '99999' }, `Invalid value for '--port' / '-p': 99999 is not in the range 1<=x<=65535.`],
+];
+
+for (const [host, options, message] of REFUSED) {
+  test(`${JSON.stringify(host)} with ${JSON.stringify(options)} is refused: ${message}`, () => {
+    const connection = { host, ...NONE, localPort: 9099, ...options };
+    assert.throws(() => baseUrl(connection), {
+      name: 'UserError',
+      message,
+      code: 'INVALID_URL',
+      exitCode: 2,
+    });
+  });
+}
+
+test('a setting is read by the same rules, and named when it is refused', () => {
+  assert.equal(parseBaseUrl('https://arcade.example.com/', 'ARCADE_URL', 9099), 'https://arcade.example.com');
+  assert.equal(parseBaseUrl('arcade.internal:8443', 'ARCADE_URL', 9099), 'https://arcade.internal:8443');
+  assert.equal(parseBaseUrl('http://127.0.0.1', 'ARCADE_URL', 8000), 'http://localhost:8000');
+  const message = 'ARCADE_URL cannot hold a user name or password.';
+  assert.throws(() => parseBaseUrl('https://me:pw@host', 'ARCADE_URL', 9099), { message, exitCode: 2 });
+});
+
+test('port and scheme given as options win over what a setting says, and the setting is named', () => {
+  const url = (more: object): string =>
+    baseUrl({
+      host: 'https://arcade.internal:8443',
+      setting: 'ARCADE_URL',
+      ...NONE,
+      localPort: 9099,
+      ...more,
+    });
+  assert.equal(url({}), 'https://arcade.internal:8443');
+  assert.equal(url({ port: '9443' }), 'https://arcade.internal:9443');
+  assert.equal(url({ noTls: true }), 'http://arcade.internal:8443');
+  assert.throws(() => url({ host: 'a/b', port: '1' }), { message: 'ARCADE_URL cannot hold a path.' });
+});
+
+function outcome(connection: Omit<Parameters<typeof baseUrl>[0], 'localPort'>): string {
+  try {
+    return baseUrl({ ...connection, localPort: 9099 });
+  } catch (error) {
+    assert.ok(error instanceof UserError);
+    return 'refused';
+  }
+}

@@ -1,0 +1,128 @@
+/** `arcade usage flush`: it says what is so, ends when it was told to, and waits for whoever is at work. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { describe, type TestContext, test } from 'node:test';
+import { openSpool } from '../../../src/usage/spool/spool.ts';
+import { arcade, startArcadeCli } from '../../support/cli.ts';
+import { accountOf, startFlusher } from '../../support/flusher.ts';
+import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import { fillSpool, MIGRATIONS } from '../../support/queue.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { until } from '../../support/until.ts';
+
+async function prepare(
+  t: TestContext,
+  events: number,
+): Promise<{ home: Sandbox; posthog: PostHog; env: Record<string, string> }> {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const home = sandbox(t);
+  if (events > 0) fillSpool(home.directory, events);
+  return { home, posthog, env: { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' } };
+}
+
+describe('arcade usage flush', { concurrency: 3 }, () => {
+  test('delivers all that waits and says so', async (t) => {
+    const { home, posthog, env } = await prepare(t, 1_200);
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'flush'], { env });
+    assert.deepEqual([exitCode, stdout], [0, 'Delivered 1,200, refused 0, left 0.\n'], stderr);
+    assert.equal(posthog.stored().length, 1_200);
+  });
+
+  test('fails where something is left, and says why', async (t) => {
+    const { home, posthog, env } = await prepare(t, 3);
+    await posthog.down();
+    const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /^Delivered 0, refused 0, left 3: `arcade usage status` says why/);
+    await posthog.up();
+    const json = await arcade(home, ['usage', 'flush', '--json'], { env });
+    assert.deepEqual(JSON.parse(json.stdout), {
+      delivered: 3,
+      refused: 0,
+      pending: 0,
+      quarantined: 0,
+      outcome: 'drained',
+    });
+    assert.equal(json.exitCode, 0, 'the back-off did not keep it from trying');
+  });
+
+  test('ends within --timeout, and what it did not manage is still there', async (t) => {
+    const { home, posthog, env } = await prepare(t, 3);
+    posthog.fault({ kind: 'hang' });
+    const started = performance.now();
+    const { exitCode, stdout } = await arcade(home, ['usage', 'flush', '--timeout', '1', '--json'], { env });
+    assert.ok(performance.now() - started < 10_000);
+    assert.deepEqual([exitCode, JSON.parse(stdout).outcome, accountOf(home).pending], [1, 'out of time', 3]);
+  });
+
+  test('waits for a flusher that is at work, and counts what that one delivered', async (t) => {
+    const { home, posthog, env } = await prepare(t, 3);
+    posthog.fault({ kind: 'delay', ms: 1_000 });
+    const flusher = startFlusher(home, env);
+    await until(() => posthog.requests.length > 0, { what: 'the flusher to send' });
+    const { exitCode, stdout } = await arcade(home, ['usage', 'flush', '--json'], { env });
+    assert.deepEqual(
+      [exitCode, JSON.parse(stdout)],
+      [0, { delivered: 3, refused: 0, pending: 0, quarantined: 0, outcome: 'drained' }],
+    );
+    await flusher.ended;
+    assert.equal(posthog.requests.length, 1);
+  });
+
+  test('says that another flusher is at work when that takes longer than it may wait', async (t) => {
+    const { home, posthog, env } = await prepare(t, 3);
+    posthog.fault({ kind: 'hang' });
+    const flusher = startFlusher(home, env);
+    await until(() => posthog.requests.length > 0, { what: 'the flusher to send' });
+    const { exitCode, stdout } = await arcade(home, ['usage', 'flush', '--timeout', '0.5'], { env });
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /another flusher is at work/);
+    await flusher.ended;
+  });
+
+  test('while it drains, commands record and start no flusher', async (t) => {
+    const { home, posthog, env } = await prepare(t, 3);
+    posthog.fault({ kind: 'delay', ms: 1_500 });
+    const flushing = startArcadeCli(home, ['usage', 'flush', '--json'], { env });
+    await until(() => posthog.requests.length > 0, { what: 'the request' });
+    await arcade(home, ['secret', 'list'], { env });
+    const { stdout } = await flushing;
+    assert.equal(JSON.parse(String(stdout)).delivered, 4, 'what came meanwhile went along');
+  });
+
+  test('a spool that is locked all the time is told in one line', async (t) => {
+    const { home, env } = await prepare(t, 3);
+    const other = openSpool(home.directory, MIGRATIONS);
+    other.statement('BEGIN IMMEDIATE').run();
+    const { exitCode, stderr } = await arcade(home, ['usage', 'flush', '--timeout', '1'], { env });
+    other.statement('ROLLBACK').run();
+    other.close();
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /^Error: The usage spool is locked by another process\. Nothing is lost\.\n/);
+  });
+
+  test('a lock file that is none is told in one line, and the events stay', async (t) => {
+    const { home, env } = await prepare(t, 3);
+    writeFileSync(
+      `${home.directory}/usage.lock`,
+      'this is no database, and longer than a header of one would be. '.repeat(20),
+    );
+    const { exitCode, stderr } = await arcade(home, ['usage', 'flush'], { env });
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /^Error: .*the lock file cannot be used\. Nothing is lost\.\n/);
+    assert.equal(accountOf(home).pending, 3);
+    assert.equal((await startFlusher(home, env).ended).code, 0);
+  });
+
+  test('wrong timeouts are wrong usage', async (t) => {
+    const { home, env } = await prepare(t, 0);
+    for (const timeout of ['0', '-1', 'soon', '3601']) {
+      assert.equal(
+        (await arcade(home, ['usage', 'flush', '--timeout', timeout], { env })).exitCode,
+        2,
+        timeout,
+      );
+    }
+  });
+});

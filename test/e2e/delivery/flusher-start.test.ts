@@ -1,0 +1,113 @@
+/** How a command starts a flusher, and what that process knows and is. */
+import assert from 'node:assert/strict';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { describe, type TestContext, test } from 'node:test';
+import { arcade } from '../../support/cli.ts';
+import { accountOf, FLUSHER_PROGRAM, flushersOf } from '../../support/flusher.ts';
+import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { until } from '../../support/until.ts';
+
+async function prepare(
+  t: TestContext,
+): Promise<{ home: Sandbox; posthog: PostHog; env: Record<string, string> }> {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const home = sandbox(t);
+  t.after(() =>
+    until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 15_000 }),
+  );
+  return { home, posthog, env: { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' } };
+}
+
+/** Runs a command and finds the flusher that it has started. */
+async function wake(home: Sandbox, env: Record<string, string>): Promise<number> {
+  await arcade(home, ['secret', 'list'], { env });
+  return await until(() => flushersOf(home)[0], { what: 'a flusher' });
+}
+
+/** What a flusher may find in its environment, beside ARCADE_*. */
+const ALLOWED =
+  /^(HOME|PATH|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|ARCADE_[A-Z_]+)$/i;
+
+describe('a flusher', { concurrency: true }, () => {
+  test('has nothing of the command but an allow-list of its environment', async (t) => {
+    const { home, posthog, env } = await prepare(t);
+    posthog.fault({ kind: 'hang' });
+    const planted = {
+      AWS_SECRET_ACCESS_KEY: 'planted-1',
+      GITHUB_TOKEN: 'planted-2',
+      NODE_OPTIONS: '--no-deprecation --title=planted-3',
+      POSTHOG_CAPTURE_MODE: 'v1',
+      POSTHOG_API_KEY: 'planted-4',
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      SSH_AUTH_SOCK: '/planted-5',
+      MY_ARCADE_TOKEN: 'planted-6',
+      ARCADE_API_KEY: '',
+    };
+    const kept = { LANG: 'C.UTF-8', TZ: 'UTC', NO_PROXY: '127.0.0.1', HTTPS_PROXY: 'http://127.0.0.1:9' };
+    const pid = await wake(home, { ...env, ...planted, ...kept });
+    const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
+    const names = variables.map((variable) => variable.slice(0, variable.indexOf('=')));
+    assert.deepEqual(
+      names.filter((name) => !ALLOWED.test(name)),
+      [],
+    );
+    assert.ok(!variables.some((variable) => variable.includes('planted')));
+    for (const name of Object.keys(kept)) assert.ok(names.includes(name), name);
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
+    assert.deepEqual(words, [process.execPath, '--', FLUSHER_PROGRAM]);
+  });
+
+  test('shares neither terminal, session, pipe nor working directory with the command', async (t) => {
+    const { home, posthog, env } = await prepare(t);
+    posthog.fault({ kind: 'hang' });
+    const pid = await wake(home, env);
+    assert.equal(readlinkSync(`/proc/${pid}/cwd`), home.directory);
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    assert.equal(Number(fields[3]), pid, 'it leads a session of its own');
+    assert.equal(fields[4], '0', 'which has no terminal');
+    for (const stream of [0, 1, 2]) assert.equal(readlinkSync(`/proc/${pid}/fd/${stream}`), '/dev/null');
+  });
+
+  test('takes along ARCADE_API_KEY only where that is the credential in force', async (t) => {
+    for (const inForce of [true, false]) {
+      const { home, posthog, env } = await prepare(t);
+      posthog.fault({ kind: 'hang' });
+      const address = 'http://127.0.0.1:9';
+      if (!inForce) home.signInWithKey('arc_file', address);
+      const keys = {
+        ARCADE_URL: address,
+        ...(inForce ? { ARCADE_API_KEY: 'arc_planted' } : { OTHER: 'arc_planted' }),
+      };
+      const pid = await wake(home, { ...env, ...keys });
+      const found = readFileSync(`/proc/${pid}/environ`, 'utf8').includes('arc_planted');
+      assert.equal(found, inForce);
+      process.kill(pid, 'SIGKILL');
+    }
+  });
+
+  test('that is killed is replaced at the next command, and nothing is lost', async (t) => {
+    const { home, posthog, env } = await prepare(t);
+    posthog.fault({ kind: 'hang' });
+    const first = await wake(home, env);
+    await until(() => posthog.requests.length > 0, { what: 'its request' });
+    process.kill(first, 'SIGKILL');
+    await until(() => !flushersOf(home).includes(first), { what: 'its end' });
+    const second = await wake(home, env);
+    assert.notEqual(second, first);
+    await until(() => accountOf(home).delivered === 2, { what: 'both events to be delivered' });
+    assert.deepEqual([posthog.stored().length, posthog.duplicates()], [2, 0]);
+  });
+
+  test('sends what is recorded while it lives, and no second one is started', async (t) => {
+    const { home, posthog, env } = await prepare(t);
+    posthog.fault({ kind: 'delay', ms: 1_500 });
+    const pid = await wake(home, env);
+    await arcade(home, ['secret', 'list'], { env });
+    assert.deepEqual(flushersOf(home), [pid]);
+    await until(() => posthog.stored().length === 2, { what: 'both events' });
+  });
+});

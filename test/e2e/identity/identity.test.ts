@@ -1,0 +1,220 @@
+/** Who events are sent as, seen from outside: the built program, its files, and real servers. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import Database from 'better-sqlite3';
+import { type Arcade, startArcade } from '../../support/arcade.ts';
+import { baseEnvironment, arcade as cli, PROGRAM, type Ran } from '../../support/cli.ts';
+import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const run = promisify(execFile);
+const NOTICE = 'Arcade collects CLI usage data';
+const MANY = 64;
+
+interface Stage {
+  readonly home: Sandbox;
+  readonly arcade: Arcade;
+  readonly posthog: PostHog;
+  readonly go: (
+    args: readonly string[],
+    more?: Readonly<Record<string, string>>,
+    input?: string,
+  ) => Promise<Ran>;
+  readonly flush: (more?: Readonly<Record<string, string>>) => Promise<Ran>;
+}
+
+async function stageFor(t: TestContext): Promise<Stage> {
+  const [arcade, posthog] = await Promise.all([startArcade(), startPostHog()]);
+  t.after(() => Promise.all([arcade.close(), posthog.close()]));
+  const home = sandbox(t);
+  const go: Stage['go'] = (args, more = {}, input = '') =>
+    cli(home, args, { env: { ARCADE_URL: arcade.url, ...more }, input });
+  const flush: Stage['flush'] = (more = {}) =>
+    go(['usage', 'flush'], { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', ...more });
+  return { home, arcade, posthog, go, flush };
+}
+
+const shared = (home: Sandbox): { anon_id: string; linked_principal_id: string | null } =>
+  JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
+
+function read<T>(home: Sandbox, sql: string): T[] {
+  const db = new Database(join(home.directory, 'usage.db'), { readonly: true });
+  try {
+    return db.prepare(sql).all() as T[];
+  } finally {
+    db.close();
+  }
+}
+
+test(`${MANY} racing first runs make one identity, lose nothing, and show the notice once`, async (t) => {
+  const { home, go, posthog, flush } = await stageFor(t);
+  const ran = await Promise.all(Array.from({ length: MANY }, () => go(['secret', 'list'])));
+  assert.equal(ran.filter(({ stderr }) => stderr.includes(NOTICE)).length, 1);
+  assert.deepEqual(
+    read(home, 'SELECT anon_id FROM identity'),
+    [{ anon_id: shared(home).anon_id }],
+    'one identity, and usage.json has it',
+  );
+  assert.deepEqual(read(home, 'SELECT count(*) AS n FROM record'), [{ n: MANY }]);
+  await flush();
+  assert.deepEqual(
+    new Set(posthog.stored().map((event) => event.distinct_id)),
+    new Set([shared(home).anon_id]),
+  );
+  assert.equal(posthog.stored().length, MANY);
+});
+
+test(`${MANY} writers of identity never tear usage.json, nor leave it older than the database`, async (t) => {
+  const { home, arcade, go } = await stageFor(t);
+  await go(['secret', 'list']);
+  let writing = true;
+  let looks = 0;
+  const watch = async (): Promise<void> => {
+    while (writing) {
+      const [before] = read<{ id: number }>(home, 'SELECT max(id) AS id FROM identity');
+      const { anon_id } = shared(home);
+      // What the file shows may be ahead of the database by a commit, but is never behind it.
+      const [row] = read<{ id: number }>(home, `SELECT id FROM identity WHERE anon_id = '${anon_id}'`);
+      assert.ok(row === undefined || before === undefined || row.id >= before.id, 'not older');
+      looks += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const watching = watch();
+  const strangers = Array.from({ length: MANY }, (_, i) =>
+    go(['secret', 'list'], { ARCADE_API_KEY: `arc_${i}` }),
+  );
+  await Promise.all(strangers);
+  writing = false;
+  await watching;
+  assert.ok(looks > 5);
+  const [current] = read<{ anon_id: string }>(home, 'SELECT anon_id FROM identity WHERE retired_at IS NULL');
+  assert.equal(shared(home).anon_id, current?.anon_id);
+  // A crowd that keeps the lock for longer than a command may wait costs events, never their order.
+  const recorded = read(home, 'SELECT count(*) AS value FROM record');
+  assert.deepEqual(read(home, `SELECT value FROM ledger WHERE name = 'recorded'`), recorded);
+  assert.deepEqual(
+    readdirSync(home.directory).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+  assert.ok(arcade.requests.length > 0);
+});
+
+for (const umask of ['000', '777']) {
+  test(`nobody else reads what is kept, under umask ${umask}`, {
+    skip: process.platform === 'win32',
+  }, async (t) => {
+    const home = sandbox(t);
+    const command = `umask ${umask}; "${process.execPath}" "${PROGRAM}" secret list; exit 0`;
+    await run('sh', ['-c', command], { env: baseEnvironment(home), cwd: home.home });
+    assert.equal(statSync(home.directory).mode & 0o777, 0o700);
+    for (const name of readdirSync(home.directory)) {
+      assert.equal(statSync(join(home.directory, name)).mode & 0o777, 0o600, name);
+    }
+    assert.equal(read(home, 'SELECT * FROM record').length, 1);
+  });
+}
+
+test('whoever logs in takes along what was recorded before, and an account switch takes nothing', async (t) => {
+  const { home, arcade, posthog, go, flush } = await stageFor(t);
+  const [a, b] = [arcade.user('A'), arcade.user('B')];
+  await go(['secret', 'list']);
+  await go(['login', '--api-key'], {}, `${a.api_keys[0]}\n`);
+  const first = shared(home);
+  assert.equal(first.linked_principal_id, a.account_id);
+  home.signInWithKey(b.api_keys[0] ?? '', arcade.coordinator.url);
+  await go(['secret', 'list']);
+  assert.notEqual(shared(home).anon_id, first.anon_id);
+  await flush();
+  const persons = posthog.persons().map(({ distinct_ids }) => new Set(distinct_ids));
+  assert.deepEqual(persons, [
+    new Set([a.account_id, first.anon_id]),
+    new Set([b.account_id, shared(home).anon_id]),
+  ]);
+  assert.deepEqual(posthog.warnings, []);
+});
+
+test('a linked identity with unchanged credentials asks nobody', async (t) => {
+  const { arcade, go, flush } = await stageFor(t);
+  await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
+  const before = arcade.requests.filter(({ path }) => path.includes('/auth/')).length;
+  for (let i = 0; i < 3; i += 1) {
+    await go(['secret', 'list']);
+    await flush();
+  }
+  assert.equal(arcade.requests.filter(({ path }) => path.includes('/auth/')).length, before);
+});
+
+test('a link of the other program is not aliased a second time, and its rotation is followed', async (t) => {
+  const { home, arcade, posthog, go, flush } = await stageFor(t);
+  const a = arcade.user('A');
+  await go(['secret', 'list']);
+  const { anon_id } = shared(home);
+  const path = join(home.directory, 'usage.json');
+  writeFileSync(path, JSON.stringify({ anon_id, linked_principal_id: a.account_id }, null, 2));
+  home.signInWithKey(a.api_keys[0] ?? '', arcade.coordinator.url);
+  await go(['secret', 'list']);
+  await flush();
+  assert.deepEqual(
+    posthog
+      .stored()
+      .map((event) => event.event)
+      .filter((name) => name === '$create_alias'),
+    [],
+  );
+  const next = 'a2f5ad1e-61b4-4b60-a0f0-7ac1a3f3a001';
+  writeFileSync(path, JSON.stringify({ anon_id: next, linked_principal_id: null }, null, 2));
+  await go(['secret', 'list']);
+  assert.deepEqual(shared(home), { anon_id: next, linked_principal_id: a.account_id });
+});
+
+test('with tracking off nothing is made, and a logout is noticed later', async (t) => {
+  const { home, arcade, go } = await stageFor(t);
+  const off = { ARCADE_USAGE_TRACKING: '0' };
+  await go(['secret', 'list'], off);
+  assert.throws(() => statSync(join(home.directory, 'usage.db')));
+  await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
+  const before = shared(home);
+  await go(['logout'], off);
+  assert.deepEqual(shared(home), before);
+  await go(['secret', 'list']);
+  assert.notEqual(shared(home).anon_id, before.anon_id);
+  assert.equal(shared(home).linked_principal_id, null);
+});
+
+test('`usage identity` lists what was, and `usage status` says who is next', async (t) => {
+  const { arcade, go } = await stageFor(t);
+  const account = arcade.user('A').account_id;
+  assert.deepEqual(JSON.parse((await go(['usage', 'identity', '--json'])).stdout), { identities: [] });
+  await go(['secret', 'list']);
+  assert.match(
+    (await go(['usage', 'status'])).stdout,
+    /an anonymous id, [-0-9a-f]{36}, since nobody is logged in/,
+  );
+  await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
+  assert.ok((await go(['usage', 'status'])).stdout.includes(`the account that is logged in, ${account}`));
+  await go(['logout']);
+  const { identities } = JSON.parse((await go(['usage', 'identity', '--json'])).stdout) as {
+    identities: Record<string, unknown>[];
+  };
+  assert.deepEqual(
+    identities.map(({ principal_id, state, current, alias, pending }) => ({
+      principal_id,
+      state,
+      current,
+      alias,
+      pending,
+    })),
+    [
+      { principal_id: account, state: 'linked', current: false, alias: 'pending', pending: 3 },
+      { principal_id: null, state: 'anonymous', current: true, alias: null, pending: 0 },
+    ],
+  );
+  const { stdout } = await go(['usage', 'identity']);
+  assert.match(stdout, /in use/);
+  assert.match(stdout, /nobody has logged in/);
+});

@@ -1,0 +1,153 @@
+/** SIGKILL at every point that matters; one more command and a drain later all is as if nothing had happened. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { execa } from 'execa';
+import { type Arcade, startArcade } from '../../support/arcade.ts';
+import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
+
+/** Which of the four commands of the story dies, how, and where. */
+interface Point {
+  readonly dies: 'the first command' | 'the login' | 'the command after it' | 'the drain';
+  /** Credentials written by hand: nobody knows whose they are before the drain has asked. */
+  readonly byHand?: true;
+  readonly at: string;
+}
+
+const INTENT = 'INSERT OR REPLACE INTO export_intent';
+const EXPORTED = 'UPDATE installation SET export_stamp';
+const points: readonly Point[] = [
+  ...['INSERT INTO identity', INTENT, `after ${INTENT}`, 'UPDATE installation SET notice_shown_at'].map(
+    (at) => ({ dies: 'the first command', at }) as const,
+  ),
+  ...['INSERT INTO record', 'rename', 'after rename', EXPORTED, `after ${EXPORTED}`].map(
+    (at) => ({ dies: 'the first command', at }) as const,
+  ),
+  ...[
+    'INSERT INTO account',
+    'UPDATE identity SET principal_id',
+    INTENT,
+    'INSERT INTO record',
+    'after INSERT INTO record',
+  ].map((at) => ({ dies: 'the login', at }) as const),
+  ...['after rename', EXPORTED, `after ${EXPORTED}`].map((at) => ({ dies: 'the login', at }) as const),
+  { dies: 'the command after it', at: 'INSERT INTO record' },
+  { dies: 'the command after it', at: 'after INSERT INTO record' },
+  ...[
+    'INSERT INTO account',
+    'after rename',
+    'UPDATE record SET distinct_id',
+    'after UPDATE record SET distinct_id',
+  ].map((at) => ({ dies: 'the drain', byHand: true, at }) as const),
+  ...[
+    'UPDATE record SET sealed',
+    'after UPDATE record SET sealed',
+    `SET state = 'delivered'`,
+    `after UPDATE record SET state = 'delivered'`,
+  ].map((at) => ({ dies: 'the drain', at }) as const),
+];
+
+interface Stage {
+  readonly home: Sandbox;
+  readonly arcade: Arcade;
+  readonly posthog: PostHog;
+}
+
+for (const point of points) {
+  const where = point.byHand ? `${point.at}, with credentials made by hand` : point.at;
+  test(`${point.dies} killed at ${where}: nobody can tell afterwards`, async (t) => {
+    const stage = await stageFor(t);
+    await run(stage, ['secret', 'list'], point.dies === 'the first command' ? point.at : '');
+    if (point.byHand) stage.home.signInWithKey(keyOf(stage), stage.arcade.coordinator.url);
+    else await run(stage, ['login', '--api-key'], point.dies === 'the login' ? point.at : '');
+    await run(stage, ['secret', 'list'], point.dies === 'the command after it' ? point.at : '');
+    await run(stage, ['usage', 'flush'], point.dies === 'the drain' ? point.at : '');
+    await run(stage, ['secret', 'list'], '');
+    ageDrafts(stage.home.directory);
+    await run(stage, ['usage', 'flush'], '');
+    await verify(stage);
+  });
+}
+
+test('a drain killed while PostHog answers sends the same again, and it counts once', async (t) => {
+  const stage = await stageFor(t);
+  await run(stage, ['secret', 'list'], '');
+  await run(stage, ['login', '--api-key'], '');
+  stage.posthog.fault({ kind: 'hang', stores: true });
+  const drain = start(stage, ['usage', 'flush'], '');
+  await untilRequested(stage.posthog);
+  drain.kill('SIGKILL');
+  await drain;
+  await run(stage, ['secret', 'list'], '');
+  await run(stage, ['usage', 'flush'], '');
+  await verify(stage);
+  assert.ok(stage.posthog.duplicates() > 0);
+});
+
+/** A draft that may still be in use is left alone for a minute. */
+function ageDrafts(directory: string): void {
+  const then = Date.now() / 1000 - 120;
+  for (const name of readdirSync(directory).filter((each) => each.endsWith('.tmp')))
+    utimesSync(join(directory, name), then, then);
+}
+
+async function stageFor(t: TestContext): Promise<Stage> {
+  const [arcade, posthog] = await Promise.all([startArcade(), startPostHog()]);
+  t.after(() => Promise.all([arcade.close(), posthog.close()]));
+  return { home: sandbox(t), arcade, posthog };
+}
+
+const keyOf = ({ arcade }: Stage): string => arcade.user('A').api_keys[0] ?? '';
+
+function start(stage: Stage, args: readonly string[], killAt: string) {
+  const drains = args[1] === 'flush';
+  return execa(process.execPath, ['--import', HOOK, PROGRAM, ...args], {
+    env: {
+      ...baseEnvironment(stage.home),
+      ARCADE_URL: stage.arcade.url,
+      ARCADE_TEST_KILL_AT: killAt,
+      // The commands have nowhere to send to, so that no flusher comes in between.
+      ...(drains ? { ARCADE_POSTHOG_HOST: stage.posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' } : {}),
+    },
+    extendEnv: false,
+    reject: false,
+    cwd: stage.home.home,
+    input: args[0] === 'login' ? `${keyOf(stage)}\n` : '',
+  });
+}
+
+async function run(stage: Stage, args: readonly string[], killAt: string): Promise<void> {
+  const { signal, stderr } = await start(stage, args, killAt);
+  assert.equal(signal, killAt === '' ? undefined : 'SIGKILL', `${args.join(' ')}: ${stderr}`);
+}
+
+async function untilRequested(posthog: PostHog): Promise<void> {
+  const { until } = await import('../../support/until.ts');
+  await until(() => posthog.requests.some((request) => request.status === 'hung'), { what: 'the request' });
+}
+
+async function verify(stage: Stage): Promise<void> {
+  const { posthog, home, arcade } = stage;
+  const account = arcade.user('A').account_id;
+  const { stdout } = await start(stage, ['usage', 'status', '--json'], '');
+  const { ledger } = JSON.parse(String(stdout)) as { ledger: Record<string, number> };
+  assert.equal(ledger.recorded, ledger.delivered, 'all that was recorded is delivered');
+  const stored = posthog.stored();
+  assert.equal(stored.length, ledger.recorded);
+  assert.deepEqual(posthog.warnings, []);
+  assert.deepEqual(new Set(stored.map((event) => event.person_id)), new Set([posthog.personOf(account)]));
+  const aliases = stored.filter((event) => event.event === '$create_alias');
+  assert.equal(aliases.length, 1);
+  const shared = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8')) as Record<
+    string,
+    string
+  >;
+  assert.deepEqual(shared, { anon_id: aliases[0]?.properties.alias, linked_principal_id: account });
+  const left = readdirSync(home.directory).filter((name) => name.endsWith('.tmp'));
+  assert.deepEqual(left, [], 'no draft of usage.json is left');
+}

@@ -1,0 +1,77 @@
+/** A login in a real browser: Debian's Chromium, without a window. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { started } from '../../support/arcade/client.ts';
+import { startLogin, storedCredentials } from '../../support/login.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = BROWSERS.find((path) => existsSync(path));
+const skip =
+  executablePath === undefined &&
+  `no browser is installed (looked for ${BROWSERS.join(', ')}): apt-get install chromium`;
+if (skip !== false) console.error(`The login in a real browser is not tested: ${skip}.`);
+
+const env = { ARCADE_USAGE_TRACKING: '0' };
+
+async function openPage(t: TestContext): Promise<{ page: Page; complaints: string[] }> {
+  // Chromium's own sandbox does not work for root or in most containers; these pages are ours.
+  const browser: Browser = await chromium.launch({
+    executablePath: executablePath ?? '',
+    args: ['--no-sandbox'],
+  });
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    // A page's missing icon is no complaint of the page.
+    if (!message.location().url.endsWith('/favicon.ico')) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  return { page, complaints };
+}
+
+test('a person signs in in a browser and reads that it worked', { skip }, async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t, { idTokenIssuer: 'https://login.example.test' })];
+  const user = arcade.user('B');
+  const login = await startLogin(home, arcade, [], { env });
+  const { page, complaints } = await openPage(t);
+  // What browsers ask for on their own.
+  await page.goto(new URL('/favicon.ico', login.callback).href);
+  complaints.length = 0;
+  await page.goto(login.url);
+  await page.getByRole('button', { name: `Sign in as ${user.email}` }).click();
+  await page.getByRole('heading', { name: 'Login successful' }).waitFor();
+  assert.equal(await page.title(), 'Login successful - Arcade CLI');
+  assert.equal(await page.evaluate("getComputedStyle(document.querySelector('h1')).fontSize"), '24px');
+  assert.deepEqual(complaints, [], 'the policy of the page lets its own style in');
+  const ran = await login.ended;
+  assert.equal(ran.exitCode, 0, ran.stderr);
+  assert.equal(storedCredentials(home).cloud.user.email, user.email);
+  await assert.rejects(page.reload(), 'nobody listens any more');
+});
+
+test('a person declines in a browser and reads that nothing happened', { skip }, async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const login = await startLogin(home, arcade, [], { env });
+  const { page, complaints } = await openPage(t);
+  await page.goto(login.url);
+  complaints.length = 0;
+  await page.getByRole('button', { name: 'Deny' }).click();
+  await page.getByRole('heading', { name: 'Login failed' }).waitFor();
+  assert.match((await page.locator('p').textContent()) ?? '', /The request was denied/);
+  assert.equal((await login.ended).exitCode, 1);
+});
+
+test('an error that looks like a page is text in a browser', { skip }, async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const login = await startLogin(home, arcade, [], { env });
+  const { page } = await openPage(t);
+  const error = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+  await page.goto(`${login.callback}?${new URLSearchParams({ state: login.state, error })}`);
+  assert.equal(await page.title(), 'Login failed - Arcade CLI');
+  assert.equal(await page.locator('p').textContent(), `Login failed: ${error}`);
+  assert.equal((await login.ended).exitCode, 1);
+});

@@ -1,0 +1,166 @@
+/** What sign-in records: one event each, of the right person, with nothing that opens anything. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { contextOf } from '../../support/arcade/accounts.ts';
+import { signIn } from '../../support/arcade/browser.ts';
+import { keyOf, started } from '../../support/arcade/client.ts';
+import { type Ran, arcade as run } from '../../support/cli.ts';
+import { logIn, startLogin, storedCredentials } from '../../support/login.ts';
+import { startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { until } from '../../support/until.ts';
+
+interface Listed {
+  readonly id: number;
+  readonly kind: string;
+  readonly command_name: string | null;
+  readonly distinct_id: string | null;
+}
+
+async function records(home: Sandbox): Promise<Listed[]> {
+  return JSON.parse((await run(home, ['usage', 'list', '--json'])).stdout).records;
+}
+
+async function payload(home: Sandbox, { id }: Listed) {
+  return JSON.parse((await run(home, ['usage', 'show', String(id), '--json'])).stdout).payload;
+}
+
+const identity = (home: Sandbox): { anon_id: string; linked_principal_id: string | null } =>
+  JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
+
+test('a login links the person, a logout ends as them and starts anew', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const [a, b] = [arcade.user('A'), arcade.user('B')];
+  await run(home, ['whoami']);
+  const anonymous = identity(home);
+  assert.equal(anonymous.linked_principal_id, null);
+
+  await logIn(home, arcade, a);
+  assert.deepEqual(identity(home), { anon_id: anonymous.anon_id, linked_principal_id: a.account_id });
+  await logIn(home, arcade, b, ['--force']);
+  const second = identity(home);
+  assert.equal(second.linked_principal_id, b.account_id);
+  assert.notEqual(second.anon_id, anonymous.anon_id, 'two people never share an anonymous id');
+  await run(home, ['logout']);
+  const after = identity(home);
+  assert.equal(after.linked_principal_id, null);
+  assert.notEqual(after.anon_id, second.anon_id);
+  await run(home, ['logout']);
+
+  const all = await records(home);
+  const captures = all.filter(({ kind }) => kind === 'capture');
+  assert.deepEqual(
+    captures.map(({ command_name, distinct_id }) => [command_name, distinct_id]),
+    [
+      ['whoami', anonymous.anon_id],
+      ['login', a.account_id],
+      ['login', b.account_id],
+      ['logout', b.account_id],
+      ['logout', after.anon_id],
+    ],
+  );
+  assert.equal(all.length - captures.length, 2, 'one alias a person');
+  const [, login] = captures;
+  assert.ok(login !== undefined);
+  const { properties } = await payload(home, login);
+  const { org_id, project_id } = contextOf(a);
+  assert.deepEqual([properties.org_id, properties.project_id], [org_id, project_id], 'of the new login');
+});
+
+test('a key that signs in links its principal', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t, { whoamiTakesApiKeys: false })];
+  const user = arcade.user('A');
+  const args = ['login', '--api-key', '--host', arcade.coordinator.url];
+  assert.equal((await run(home, args, { input: keyOf(user) })).exitCode, 0);
+  assert.equal(identity(home).linked_principal_id, user.principal_id);
+});
+
+test('a login that fails or is cut short is recorded by its code, and links nobody', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const denied = await startLogin(home, arcade);
+  await signIn(denied.url, { user: arcade.user('A'), deny: true });
+  await denied.ended;
+  const cancelled = await startLogin(home, arcade);
+  cancelled.kill('SIGINT');
+  await cancelled.ended;
+  const codes = [];
+  for (const record of await records(home)) codes.push((await payload(home, record)).properties.error_code);
+  assert.deepEqual(codes, ['LOGIN_DENIED', 'INTERRUPTED']);
+  assert.equal(identity(home).linked_principal_id, null);
+});
+
+test('keys and tokens are where they belong, and nowhere else', async (t) => {
+  const [home, arcade, sink] = [sandbox(t), await started(t, { echoSecrets: true }), await startPostHog()];
+  t.after(() => sink.close());
+  const env = {
+    ARCADE_POSTHOG_HOST: sink.url,
+    ARCADE_POSTHOG_API_KEY: 'phc_test',
+    ARCADE_DEBUG: '1',
+    // Whatever is meant for another host, Arcade's own for instance, arrives at the stand-in as at a proxy.
+    HTTPS_PROXY: arcade.url,
+    HTTP_PROXY: arcade.url,
+    NO_PROXY: 'localhost,127.0.0.1',
+  };
+  const [a, b] = [arcade.user('A'), arcade.user('B')];
+  const printed: string[] = [];
+  const secrets = new Set<string>();
+  const keep = ({ stdout, stderr }: Ran): void => void printed.push(stdout, stderr);
+  const note = (): void => {
+    const { auth } = storedCredentials(home).cloud;
+    for (const token of [auth?.access_token, auth?.refresh_token]) if (token) secrets.add(token);
+  };
+
+  const login = await logIn(home, arcade, a, ['--debug'], { env });
+  keep(login);
+  printed.push(login.page.body);
+  note();
+  const stale = storedCredentials(home);
+  stale.cloud.auth.expires_at = '2001-01-01T00:00:00Z';
+  home.write('credentials.yaml', JSON.stringify(stale));
+  for (const args of [
+    ['org', 'list'],
+    ['whoami', '--json'],
+    ['secret', 'list', '--host', arcade.engine.url],
+  ])
+    keep(await run(home, args, { env }));
+  note();
+  arcade.revoke(a);
+  for (const args of [['org', 'list'], ['project', 'set', 'x'], ['logout']])
+    keep(await run(home, args, { env }));
+  const key = keyOf(b);
+  secrets.add(key);
+  const withKey = ['login', '--api-key', '--host', arcade.coordinator.url];
+  keep(await run(home, withKey, { env, input: key }));
+  for (const args of [
+    ['whoami'],
+    ['secret', 'list', '--host', arcade.engine.url],
+    ['usage', 'list', '--json'],
+    ['usage', 'flush'],
+  ])
+    keep(await run(home, args, { env }));
+  const failing = { ...env, ARCADE_API_KEY: key, ARCADE_URL: 'http://localhost:1' };
+  keep(await run(home, ['whoami'], { env: failing }));
+  for (const { form, path } of arcade.requests) {
+    if (path === '/oauth2/token')
+      for (const name of ['code', 'code_verifier', 'refresh_token']) if (form[name]) secrets.add(form[name]);
+  }
+  await until(() => sink.requests.length > 0, { what: 'events at the sink' });
+  await until(
+    async () => !JSON.parse((await run(home, ['usage', 'status', '--json'], { env })).stdout).flusher.running,
+  );
+
+  assert.ok(secrets.size >= 7, `${secrets.size} planted`);
+  const files = readdirSync(home.directory).filter((name) => name !== 'credentials.yaml');
+  const places: [string, string][] = [
+    ...printed.map((text, i): [string, string] => [`output ${i}`, text]),
+    ...files.map((name): [string, string] => [name, readFileSync(join(home.directory, name), 'latin1')]),
+    ['the sink', JSON.stringify(sink.requests)],
+    ['addresses', arcade.requests.map(({ target }) => target).join('\n')],
+  ];
+  for (const [place, text] of places) {
+    for (const secret of secrets) assert.ok(!text.includes(secret), `${place} holds ${secret.slice(0, 6)}…`);
+  }
+  assert.deepEqual(arcade.strangers(), []);
+});

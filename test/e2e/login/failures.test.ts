@@ -1,0 +1,182 @@
+/** Logins that cannot succeed: each says why in one line, exits 1 and stores nothing. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { authorize, signIn } from '../../support/arcade/browser.ts';
+import { started } from '../../support/arcade/client.ts';
+import { logIn, startLogin } from '../../support/login.ts';
+import { assertFailed, env, refused } from '../../support/refused-login.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+const CONFIG = /cli_config$/;
+const TOKEN = /oauth2\/token$/;
+const WHOAMI = /whoami$/;
+
+test('a coordinator that cannot say how to sign in', async (t) => {
+  const arcade = await started(t);
+  const at = /Could not connect to Arcade at http:\/\/localhost:\d+\. .*/.source;
+  const cases = [
+    [{ kind: 'status', status: 500 }, /failed \(500\)/],
+    [{ kind: 'status', status: 403 }, /does not permit/],
+    [{ kind: 'status', status: 429, headers: { 'retry-after': '7' } }, /slow down \(429\)/],
+    [{ kind: 'html' }, /a web page/],
+    [{ kind: 'redirect', location: 'https://portal.example.test/' }, /a redirect \(302\)/],
+    [{ kind: 'truncated' }, /no valid JSON/],
+    [{ kind: 'wrong-json' }, /something else/],
+    [
+      { kind: 'wrong-json', body: { client_id: 'x', authorization_endpoint: 'y', token_endpoint: 'z' } },
+      /something else/,
+    ],
+    [
+      {
+        kind: 'wrong-json',
+        body: { client_id: 'x', authorization_endpoint: 'javascript:alert(1)', token_endpoint: 'ftp://z' },
+      },
+      /something else/,
+    ],
+    [
+      {
+        kind: 'wrong-json',
+        body: {
+          client_id: 'x',
+          authorization_endpoint: 'https://cloud.arcade.dev/a',
+          token_endpoint: 'https://cloud.arcade.dev/t',
+        },
+      },
+      /not Arcade's own/,
+    ],
+  ] as const;
+  for (const [fault, message] of cases) {
+    const home = sandbox(t);
+    arcade.clearFaults();
+    arcade.fault({ path: CONFIG }, fault, Number.POSITIVE_INFINITY);
+    assertFailed(home, await refused(home, arcade), new RegExp(at + message.source));
+  }
+  assert.deepEqual(arcade.strangers(), []);
+});
+
+test('a coordinator that is down', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  await arcade.down();
+  assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .*refused/);
+});
+
+test('a coordinator that is slow, and one that never answers', async (t) => {
+  const slow = await started(t, { latencyMs: 500 });
+  assert.equal((await logIn(sandbox(t), slow, slow.user('A'), [], { env })).exitCode, 0);
+  const [home, arcade] = [sandbox(t), await started(t)];
+  arcade.fault({ path: CONFIG }, { kind: 'hang' });
+  assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .* did not answer in time/);
+});
+
+test('a web server that is no coordinator opens no browser', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  arcade.fault({}, { kind: 'html', status: 404 }, Number.POSITIVE_INFINITY);
+  assertFailed(home, await refused(home, arcade), /no Arcade coordinator/);
+});
+
+test('the person says no', async (t) => {
+  for (const era of ['newest', 'seed'] as const) {
+    const [home, arcade] = [sandbox(t), await started(t, { era })];
+    const login = await startLogin(home, arcade, [], { env });
+    const page = await signIn(login.url, { user: arcade.user('A'), deny: true });
+    assert.equal(page.status, 400);
+    assert.match(page.body, /Login failed/);
+    const message = era === 'seed' ? /No credentials received/ : /Login denied: The request was denied/;
+    assertFailed(home, await login.ended, message);
+  }
+});
+
+test('an error page shows what the server says, and runs none of it', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const login = await startLogin(home, arcade, [], { env });
+  const query = new URLSearchParams({
+    state: login.state,
+    error: 'server_error',
+    error_description: '<script>alert(1)</script>\u001b[2J"\'&',
+  });
+  const shown = await fetch(`${login.callback}?${query}`);
+  assert.equal(shown.status, 400);
+  const html = await shown.text();
+  assert.ok(!html.includes('<script'));
+  assert.match(html, /&#60;script&#62;alert\(1\)/);
+  const ran = await login.ended;
+  assert.ok(!ran.stderr.includes('\u001b'), 'nothing that a terminal obeys');
+  assertFailed(home, ran, /Login failed: <script>/);
+});
+
+test('a code that was used before, and one that was changed on its way', async (t) => {
+  for (const how of ['used', 'changed', 'another challenge'] as const) {
+    const [home, arcade] = [sandbox(t), await started(t, { echoSecrets: true })];
+    const login = await startLogin(home, arcade, [], { env });
+    const opened = new URL(login.url);
+    if (how === 'another challenge') opened.searchParams.set('code_challenge', 'x'.repeat(43));
+    const back = new URL(await authorize(opened.href, { user: arcade.user('A') }));
+    const code = back.searchParams.get('code') ?? '';
+    if (how === 'used') {
+      const form = {
+        grant_type: 'authorization_code',
+        client_id: 'arcade-cli',
+        code,
+        redirect_uri: `${login.callback}`,
+        code_verifier: 'x'.repeat(43),
+      };
+      await fetch(`${arcade.coordinator.url}/oauth2/token`, {
+        method: 'POST',
+        body: new URLSearchParams(form),
+      });
+    }
+    if (how === 'changed') back.searchParams.set('code', 'another');
+    assert.equal((await fetch(back)).status, 400);
+    const ran = await login.ended;
+    assertFailed(home, ran, /did not accept the authorization code \(invalid_grant\)/);
+    assert.ok(!ran.stderr.includes(code), 'the code is not shown');
+  }
+});
+
+test('a token endpoint or a whoami that fails', async (t) => {
+  const cases = [
+    [TOKEN, { kind: 'status', status: 503 }, /failed \(503\)/],
+    [TOKEN, { kind: 'html' }, /a web page/],
+    [TOKEN, { kind: 'wrong-json', body: { access_token: 7 } }, /an invalid reply/],
+    [TOKEN, { kind: 'reset' }, /connection was lost/],
+    [WHOAMI, { kind: 'status', status: 500 }, /failed \(500\)/],
+    [WHOAMI, { kind: 'status', status: 401 }, /did not accept your credentials/],
+    [WHOAMI, { kind: 'html' }, /a web page/],
+    [WHOAMI, { kind: 'wrong-json', body: { data: null } }, /something else/],
+    [WHOAMI, { kind: 'wrong-json', body: { data: { organizations: [{}] } } }, /something else/],
+    [
+      WHOAMI,
+      { kind: 'wrong-json', body: { data: { account_id: 'x' } } },
+      /No organizations found for your account\. Please contact support@arcade\.dev/,
+    ],
+    [
+      WHOAMI,
+      {
+        kind: 'wrong-json',
+        body: { data: { account_id: 'x', organizations: [{ org_id: 'o', name: 'Mine' }] } },
+      },
+      /No projects found in organization 'Mine'\. Please contact support@arcade\.dev/,
+    ],
+  ] as const;
+  const arcade = await started(t);
+  for (const [path, fault, message] of cases) {
+    const home = sandbox(t);
+    arcade.clearFaults();
+    arcade.fault({ path }, fault, Number.POSITIVE_INFINITY);
+    const ran = await logIn(home, arcade, arcade.user('A'), [], { env });
+    assertFailed(home, ran, message);
+    assert.equal(ran.page.status, 400, 'the browser is told too');
+    assert.ok(!ran.page.body.includes('successful'));
+  }
+});
+
+test('nobody comes back in time', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const login = await startLogin(home, arcade, ['--timeout', '0.2'], { env });
+  assertFailed(home, await login.ended, /Timed out waiting for the login callback after 0\.2s/);
+  const byVariable = { ...env, ARCADE_LOGIN_TIMEOUT_SECONDS: '1' };
+  const other = await startLogin(home, arcade, ['--timeout', '0'], { env: byVariable });
+  assertFailed(home, await other.ended, /Timed out waiting for the login callback after 1s/);
+  const wrong = await refused(home, arcade, ['--timeout', 'soon']);
+  assert.equal(wrong.exitCode, 2);
+});

@@ -1,0 +1,88 @@
+/** A login that is cut short leaves nothing behind: no file, no listener, no word that it succeeded. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { execa } from 'execa';
+import { authorize } from '../../support/arcade/browser.ts';
+import { started } from '../../support/arcade/client.ts';
+import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { startLogin } from '../../support/login.ts';
+import { sandbox } from '../../support/sandbox.ts';
+import { hasTerminals } from '../../support/terminal.ts';
+import { until } from '../../support/until.ts';
+
+const env = { ARCADE_USAGE_TRACKING: '0' };
+
+/** Runs a program on a terminal that is closed once it has shown a text; prints how the program ended. */
+const CLOSE_TERMINAL = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+seen = b''
+while sys.argv[1].encode() not in seen:
+    seen += os.read(terminal, 4096)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
+
+test('Ctrl-C, a closed terminal and a termination each end a login that waits', async (t) => {
+  const arcade = await started(t);
+  for (const [signal, exitCode] of [
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+    ['SIGTERM', 143],
+  ] as const) {
+    const home = sandbox(t);
+    const login = await startLogin(home, arcade, [], { env });
+    login.kill(signal);
+    const ran = await login.ended;
+    assert.deepEqual([ran.exitCode, ran.signal, ran.stdout], [exitCode, undefined, '']);
+    assert.match(ran.stderr, /\nLogin cancelled\.\n$/);
+    await assert.rejects(fetch(login.callback), 'nobody listens any more');
+    assert.ok(!existsSync(home.directory), 'nothing was made');
+  }
+});
+
+test('a terminal that is gone ends a login in peace', {
+  skip: hasTerminals ? false : 'no python3',
+}, async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  for (const tracking of ['0', '1']) {
+    const args = ['login', '--no-browser', '--host', arcade.coordinator.url];
+    const command = ['to log in: http', process.execPath, '--', PROGRAM, ...args];
+    const { stdout } = await execa('python3', ['-c', CLOSE_TERMINAL, ...command], {
+      env: { ...baseEnvironment(home), ARCADE_USAGE_TRACKING: tracking },
+      extendEnv: false,
+    });
+    assert.equal(stdout, '-1', 'by SIGHUP, and not by an abort');
+    assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
+  }
+});
+
+test('Ctrl-C while the tokens are being fetched stores none of them', async (t) => {
+  const arcade = await started(t);
+  for (const path of [/oauth2\/token$/, /whoami$/]) {
+    const home = sandbox(t);
+    const login = await startLogin(home, arcade, [], { env });
+    arcade.fault({ path }, { kind: 'delay', ms: 400 });
+    const before = arcade.requests.length;
+    const page = fetch(await authorize(login.url, { user: arcade.user('A') }));
+    page.catch(() => undefined);
+    await until(() => arcade.requests.slice(before).some((request) => path.test(request.path)));
+    login.kill('SIGINT');
+    assert.equal((await login.ended).exitCode, 130);
+    await assert.rejects(page, 'the browser is not told that it succeeded');
+    assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
+  }
+});
+
+test('a login that is cut short keeps whoever was logged in', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  home.signInWithKey('kept', arcade.coordinator.url);
+  const login = await startLogin(home, arcade, ['--force'], { env });
+  login.kill('SIGINT');
+  await login.ended;
+  assert.deepEqual(readdirSync(home.directory), ['credentials.yaml']);
+});

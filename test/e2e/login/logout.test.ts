@@ -1,0 +1,109 @@
+/** `arcade logout` leaves nothing that signs anybody in, here or at the server. */
+import assert from 'node:assert/strict';
+import { existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { contextOf } from '../../support/arcade/accounts.ts';
+import { keyOf, started } from '../../support/arcade/client.ts';
+import type { Arcade } from '../../support/arcade.ts';
+import { arcade as run } from '../../support/cli.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const env = { ARCADE_USAGE_TRACKING: '0' };
+
+function signedIn(home: Sandbox, arcade: Arcade) {
+  const user = arcade.user('A');
+  const tokens = arcade.issueTokens(user);
+  home.signInWithTokens({
+    tokens,
+    email: user.email,
+    coordinatorUrl: arcade.coordinator.url,
+    context: { ...contextOf(user) },
+  });
+  return tokens;
+}
+
+const OUT = "You're now logged out.\n";
+
+test('the file goes, and the server forgets the login', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const tokens = signedIn(home, arcade);
+  const ran = await run(home, ['logout'], { env });
+  assert.deepEqual([ran.exitCode, ran.stdout, ran.stderr], [0, OUT, '']);
+  assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
+  assert.equal(arcade.stateOf(tokens.access_token), 'revoked');
+  assert.equal(arcade.stateOf(tokens.refresh_token ?? ''), 'revoked');
+  const again = await run(home, ['logout'], { env });
+  assert.deepEqual([again.exitCode, again.stdout], [0, "You're not logged in.\n"]);
+});
+
+test('a server that revokes nothing, is down or is of another time keeps nobody logged in here', async (t) => {
+  for (const prepare of [
+    (arcade: Arcade) => void Object.assign(arcade.settings, { revocation: false }),
+    (arcade: Arcade) => void Object.assign(arcade.settings, { metadata: [] }),
+    (arcade: Arcade) => void Object.assign(arcade.settings, { metadata: ['openid'] }),
+    (arcade: Arcade) => void Object.assign(arcade.settings, { era: 'seed' }),
+    (arcade: Arcade) => arcade.down(),
+    (arcade: Arcade) => arcade.fault({}, { kind: 'html' }, Number.POSITIVE_INFINITY),
+  ]) {
+    const [home, arcade] = [sandbox(t), await started(t)];
+    signedIn(home, arcade);
+    await prepare(arcade);
+    const ran = await run(home, ['logout'], { env });
+    assert.deepEqual([ran.exitCode, ran.stdout], [0, OUT]);
+    assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
+  }
+});
+
+test('a server that does not answer is not waited for', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  signedIn(home, arcade);
+  arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
+  const ran = await run(home, ['logout'], { env });
+  assert.deepEqual([ran.exitCode, ran.stdout], [0, OUT]);
+  assert.match(ran.stderr, /could not be asked to revoke/);
+});
+
+test('what cannot be understood goes as well, and through a symbolic link', async (t) => {
+  const home = sandbox(t);
+  home.write('credentials.yaml', 'cloud: [');
+  assert.equal((await run(home, ['logout'], { env })).stdout, OUT);
+  const target = join(home.home, 'elsewhere.yaml');
+  writeFileSync(target, `cloud: {api: {key: x}}`);
+  symlinkSync(target, join(home.directory, 'credentials.yaml'));
+  assert.equal((await run(home, ['logout'], { env })).stdout, OUT);
+  assert.ok(!existsSync(target));
+  assert.equal(lstatSync(join(home.directory, 'credentials.yaml'), { throwIfNoEntry: false }), undefined);
+});
+
+test('a directory in the place of the file is an error with a way out', async (t) => {
+  const home = sandbox(t);
+  mkdirSync(join(home.directory, 'credentials.yaml', 'x'), { recursive: true });
+  const ran = await run(home, ['logout'], { env });
+  assert.equal(ran.exitCode, 1);
+  assert.match(ran.stderr, /^Error: .*cannot be removed: it is a directory\.\nHint: /);
+});
+
+test('the place where the Python CLI leaves credentials is emptied too', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const work = join(home.home, 'work');
+  mkdirSync(work);
+  const stray = join(work, 'credentials.yaml');
+  const tokens = arcade.issueTokens(arcade.user('A'));
+  writeFileSync(stray, JSON.stringify({ cloud: { auth: tokens, coordinator_url: arcade.coordinator.url } }));
+  const there = { ...env, ARCADE_WORK_DIR: work };
+  assert.equal((await run(home, ['logout'], { env: there })).stdout, OUT);
+  assert.ok(!existsSync(stray));
+  assert.equal(arcade.stateOf(tokens.access_token), 'revoked');
+  writeFileSync(stray, 'database: {password: x}\n');
+  assert.equal((await run(home, ['logout'], { env: there })).stdout, "You're not logged in.\n");
+  assert.ok(existsSync(stray), "somebody else's file of that name stays");
+});
+
+test('with ARCADE_API_KEY it says that the variable still signs in', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  home.signInWithKey('stored', arcade.coordinator.url);
+  const ran = await run(home, ['logout'], { env: { ...env, ARCADE_API_KEY: keyOf(arcade.user('A')) } });
+  assert.equal(ran.stdout, OUT);
+  assert.match(ran.stderr, /ARCADE_API_KEY is set and still signs you in/);
+});

@@ -1,0 +1,180 @@
+/** `arcade org` and `arcade project`: see and switch where one works. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { contextOf, type User } from '../../support/arcade/accounts.ts';
+import { keyOf, started } from '../../support/arcade/client.ts';
+import type { Arcade } from '../../support/arcade.ts';
+import { arcade as run } from '../../support/cli.ts';
+import { storedCredentials } from '../../support/login.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const env = { ARCADE_USAGE_TRACKING: '0' };
+
+function signedIn(home: Sandbox, arcade: Arcade, user: User): void {
+  const context = { ...contextOf(user) };
+  const coordinatorUrl = arcade.coordinator.url;
+  home.signInWithTokens({ tokens: arcade.issueTokens(user), email: user.email, coordinatorUrl, context });
+}
+
+test('organizations are listed, with the default and the active one marked', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('A');
+  signedIn(home, arcade, user);
+  const ran = await run(home, ['org', 'list'], { env });
+  assert.equal(ran.exitCode, 0, ran.stderr);
+  const [title, headings, first, second] = ran.stdout.split('\n');
+  assert.equal(title, 'Organizations');
+  assert.match(headings ?? '', /^Name +ID +Default +Active$/);
+  const [own, shared] = user.organizations;
+  assert.match(first ?? '', new RegExp(`^${own?.name} +${own?.organization_id} +yes +yes$`));
+  assert.match(second ?? '', new RegExp(`^Shared +${shared?.organization_id}$`));
+  assert.deepEqual(JSON.parse((await run(home, ['org', 'list', '--json'], { env })).stdout), {
+    organizations: [
+      { id: own?.organization_id, name: own?.name, default: true, active: true },
+      { id: shared?.organization_id, name: 'Shared', default: false, active: false },
+    ],
+  });
+});
+
+test('switching the organization switches to its default project too', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t, { organizationIdField: 'org_id' })];
+  const user = arcade.user('A');
+  signedIn(home, arcade, user);
+  const shared = user.organizations[1];
+  const [, production] = shared?.projects ?? [];
+  const ran = await run(home, ['org', 'set', shared?.organization_id ?? ''], { env });
+  assert.equal(ran.stdout, '✓ Switched to organization: Shared\n  Active project: Production\n');
+  assert.deepEqual(storedCredentials(home).cloud.context, {
+    org_id: shared?.organization_id,
+    org_name: 'Shared',
+    project_id: production?.project_id,
+    project_name: 'Production',
+  });
+  const own = user.organizations[0];
+  const json = await run(home, ['org', 'set', own?.organization_id ?? '', '--json'], { env });
+  assert.deepEqual(JSON.parse(json.stdout), {
+    organization: { id: own?.organization_id, name: own?.name },
+    project: { id: own?.projects[1]?.project_id, name: 'Production' },
+  });
+});
+
+test('projects are listed and switched', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('B');
+  signedIn(home, arcade, user);
+  const [playground, production] = user.organizations[0]?.projects ?? [];
+  assert.match(
+    (await run(home, ['project', 'list'], { env })).stdout,
+    /Playground .*\nProduction .* yes +yes\n$/,
+  );
+  assert.deepEqual(JSON.parse((await run(home, ['project', 'list', '--json'], { env })).stdout), {
+    projects: [
+      { id: playground?.project_id, name: 'Playground', default: false, active: false },
+      { id: production?.project_id, name: 'Production', default: true, active: true },
+    ],
+  });
+  const ran = await run(home, ['project', 'set', playground?.project_id ?? ''], { env });
+  assert.deepEqual([ran.exitCode, ran.stdout], [0, '✓ Switched to project: Playground\n']);
+  assert.equal(storedCredentials(home).cloud.context.project_id, playground?.project_id);
+  const set = await run(home, ['project', 'set', playground?.project_id ?? '', '--json'], { env });
+  assert.deepEqual(Object.keys(JSON.parse(set.stdout)), ['organization', 'project']);
+});
+
+test('unknown ids change nothing, exit 1 and say where the known ones are', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('A');
+  signedIn(home, arcade, user);
+  const file = join(home.directory, 'credentials.yaml');
+  const before = readFileSync(file, 'utf8');
+  const org = await run(home, ['org', 'set', 'nowhere'], { env });
+  assert.equal(org.exitCode, 1);
+  assert.equal(
+    org.stderr,
+    "Error: Organization 'nowhere' not found or you don't have access.\nHint: Run `arcade org list` to see your organizations and their IDs.\n",
+  );
+  const project = await run(home, ['project', 'set', '../x'], { env });
+  assert.equal(project.exitCode, 1);
+  assert.match(
+    project.stderr,
+    /^Error: Project '\.\.\/x' not found in organization 'A's organization'\.\nHint: Run `arcade project list`/,
+  );
+  assert.equal(readFileSync(file, 'utf8'), before);
+  assert.equal((await run(home, ['org', 'set'], { env })).exitCode, 2);
+});
+
+test('what a switch does not know about the file stays', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('A');
+  const context = { ...contextOf(user), region: 'eu' };
+  const cloud = {
+    auth: { ...arcade.issueTokens(user), scope: 's' },
+    coordinator_url: arcade.coordinator.url,
+    context,
+  };
+  home.write('credentials.yaml', JSON.stringify({ extra: [1, { two: null }], cloud }));
+  const id = user.organizations[0]?.projects[0]?.project_id ?? '';
+  assert.equal((await run(home, ['project', 'set', id], { env })).exitCode, 0);
+  const stored = storedCredentials(home);
+  assert.deepEqual(stored.extra, [1, { two: null }]);
+  assert.deepEqual(stored.cloud, {
+    ...cloud,
+    context: { ...context, project_id: id, project_name: 'Playground' },
+  });
+});
+
+test('an API key, nobody, no context and a refusal each say what to do', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('A');
+  const coordinatorUrl = arcade.coordinator.url;
+  assert.match((await run(home, ['org', 'list'], { env })).stderr, /Not logged in/);
+  home.signInWithKey(keyOf(user), coordinatorUrl);
+  assert.match(
+    (await run(home, ['project', 'list'], { env })).stderr,
+    /signed in with an API key.*\nHint: Run `arcade login --force`/,
+  );
+  home.signInWithTokens({
+    tokens: arcade.issueTokens(user),
+    email: user.email,
+    coordinatorUrl,
+    context: null,
+  });
+  assert.match(
+    (await run(home, ['project', 'list'], { env })).stderr,
+    /No active organization\/project\.\nHint: /,
+  );
+  const other = { ...contextOf(arcade.user('B')) };
+  home.signInWithTokens({
+    tokens: arcade.issueTokens(user),
+    email: user.email,
+    coordinatorUrl,
+    context: other,
+  });
+  const refused = await run(home, ['project', 'list'], { env });
+  assert.equal(refused.exitCode, 1);
+  assert.match(refused.stderr, /does not permit you to do this \(403\)/);
+});
+
+test('the options of the group name the coordinator, before or after the subcommand', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('A');
+  home.signInWithTokens({
+    tokens: arcade.issueTokens(user),
+    email: user.email,
+    coordinatorUrl: 'http://localhost:1',
+    context: { ...contextOf(user) },
+  });
+  const [host, port] = ['localhost', String(arcade.coordinator.port)];
+  for (const args of [
+    ['org', '-h', host, '-p', port, 'list'],
+    ['org', 'list', '--host', host, '--port', port, '--no-tls'],
+    ['project', '--host', arcade.coordinator.url, 'list'],
+  ]) {
+    const ran = await run(home, args, { env });
+    assert.equal(ran.exitCode, 0, `${args}: ${ran.stderr}`);
+  }
+  const help = await run(home, ['org', '-h'], { env });
+  assert.equal(help.exitCode, 0);
+  assert.match(help.stdout, /org set/);
+});

@@ -1,0 +1,108 @@
+/** `arcade whoami`, for every way of being signed in. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { contextOf } from '../../support/arcade/accounts.ts';
+import { keyOf, started } from '../../support/arcade/client.ts';
+import { arcade as run } from '../../support/cli.ts';
+import { logIn } from '../../support/login.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+const env = { ARCADE_USAGE_TRACKING: '0' };
+
+test('after a login it needs no network', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('A');
+  await logIn(home, arcade, user, [], { env });
+  await arcade.down();
+  const context = contextOf(user);
+  const shown = await run(home, ['whoami'], { env });
+  assert.deepEqual(shown, {
+    exitCode: 0,
+    signal: undefined,
+    stderr: '',
+    stdout: [
+      `Logged in as: ${user.email}`,
+      `Active organization: ${context.org_name}`,
+      `   ID: ${context.org_id}`,
+      `Active project: ${context.project_name}`,
+      `   ID: ${context.project_id}`,
+      '',
+    ].join('\n'),
+  });
+  assert.deepEqual(JSON.parse((await run(home, ['whoami', '--json'], { env })).stdout), {
+    email: user.email,
+    account_id: user.account_id,
+    organization: { id: context.org_id, name: context.org_name },
+    project: { id: context.project_id, name: context.project_name },
+    auth: 'oauth',
+  });
+});
+
+test('what a file of the Python CLI does not say is asked for, where it matters', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const user = arcade.user('A');
+  const coordinatorUrl = arcade.coordinator.url;
+  home.signInWithTokens({
+    tokens: arcade.issueTokens(user),
+    email: user.email,
+    coordinatorUrl,
+    context: null,
+  });
+  const text = await run(home, ['whoami'], { env });
+  assert.equal(text.stdout, `Logged in as: ${user.email}\nNo active organization/project set.\n`);
+  assert.equal(arcade.requests.length, 0);
+  const json = JSON.parse((await run(home, ['whoami', '--json'], { env })).stdout);
+  assert.deepEqual([json.account_id, json.organization, json.project], [user.account_id, null, null]);
+  await arcade.down();
+  assert.equal(JSON.parse((await run(home, ['whoami', '--json'], { env })).stdout).account_id, null);
+});
+
+test('an API key is shown by its principal', async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t, { whoamiTakesApiKeys: false })];
+  const user = arcade.user('A');
+  const expected = { email: null, account_id: user.principal_id, organization: null, project: null };
+  home.signInWithKey(keyOf(user), arcade.coordinator.url);
+  assert.match(
+    (await run(home, ['whoami'], { env })).stdout,
+    new RegExp(`Logged in as: ${user.principal_id}`),
+  );
+  const stored = await run(home, ['whoami', '--json'], { env });
+  assert.deepEqual(JSON.parse(stored.stdout), { ...expected, auth: 'api_key' });
+  const variables = { ...env, ARCADE_API_KEY: keyOf(arcade.user('B')), ARCADE_URL: arcade.url };
+  const given = await run(home, ['whoami', '--json'], { env: variables });
+  const principal = arcade.user('B').principal_id;
+  assert.deepEqual(JSON.parse(given.stdout), { ...expected, account_id: principal, auth: 'environment' });
+  const wrong = await run(home, ['whoami'], { env: { ...variables, ARCADE_API_KEY: 'arc_wrong' } });
+  assert.equal(wrong.exitCode, 1);
+  assert.match(wrong.stderr, /did not accept your credentials/);
+  assert.ok(!wrong.stderr.includes('arc_wrong'));
+});
+
+test('nobody, and a login that is over', async (t) => {
+  const home = sandbox(t);
+  const nobody = await run(home, ['whoami'], { env });
+  assert.equal(nobody.exitCode, 1);
+  assert.equal(nobody.stdout, '');
+  assert.match(nobody.stderr, /^Error: Not logged in to Arcade CLI\.\nHint: Use `arcade login`/);
+  const arcade = await started(t);
+  const tokens = arcade.issueTokens(arcade.user('A'), { expiresInSeconds: -10, withRefresh: false });
+  home.signInWithTokens({ tokens, email: 'a@b.test', coordinatorUrl: arcade.coordinator.url, context: null });
+  const over = await run(home, ['whoami'], { env });
+  assert.match(over.stdout, /Logged in as: a@b\.test/);
+  assert.match(over.stderr, /has expired/);
+});
+
+test('names from outside are shown, not obeyed', async (t) => {
+  const home = sandbox(t);
+  home.signInWithTokens({
+    tokens: { access_token: 'x', expires_at: '2999-01-01T00:00:00Z' },
+    email: 'a\u001b[31m@b.test',
+    coordinatorUrl: 'http://localhost:1',
+    context: { org_id: 'o', org_name: 'O\u0007', project_id: 'p', project_name: 'P\nQ' },
+  });
+  const ran = await run(home, ['whoami'], { env });
+  assert.equal(
+    ran.stdout,
+    'Logged in as: a\\e[31m@b.test\nActive organization: O\\u{7}\n   ID: o\nActive project: P\\nQ\n   ID: p\n',
+  );
+});

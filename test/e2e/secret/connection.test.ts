@@ -1,0 +1,245 @@
+/** Where `arcade secret` connects, and as whom. */
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { contextOf } from '../../support/arcade/accounts.ts';
+import { keyOf } from '../../support/arcade/client.ts';
+import { startArcadeCli } from '../../support/cli.ts';
+import { desk, outcome } from '../../support/desk.ts';
+import { makePipe } from '../../support/pipe.ts';
+import { recorded, withoutNotice } from '../../support/recorded.ts';
+
+const OK = "Secret 'K' set successfully\n";
+const SET = ['secret', 'set', 'K=v'];
+const BY_FILE = { ARCADE_API_KEY: undefined };
+const NOWHERE = { ARCADE_URL: 'http://127.0.0.1:1' };
+
+describe('connections', { concurrency: 4 }, () => {
+  // It takes 30 seconds, during which the others run.
+  test('a server that hangs is given up after 30 seconds', async (t) => {
+    const { arcade, env, home } = await desk(t);
+    arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
+    const keys = Array.from({ length: 20 }, (_, i) => `K${i}=hidden`);
+    const ran = await startArcadeCli(home, ['secret', 'set', ...keys], {
+      env: { ...env, ARCADE_USAGE_TRACKING: undefined },
+    });
+    assert.deepEqual([ran.exitCode, ran.stdout], [1, '']);
+    const lines = withoutNotice(String(ran.stderr)).trimEnd().split('\n');
+    assert.equal(lines.length, 20);
+    for (const line of lines) assert.match(line, /Cannot reach localhost:\d+: it did not answer in time\. /);
+    // Time-outs are final, and what had not begun by then was not tried.
+    assert.equal(arcade.requests.length, 8);
+    assert.deepEqual(await recorded(home), [['secret.set', 'TIMED_OUT']]);
+  });
+  test('options of the group work on either side of the subcommand, and before ARCADE_URL', async (t) => {
+    const { arcade, run } = await desk(t);
+    const port = `${arcade.engine.port}`;
+    const lines = [
+      ['secret', '--host', 'localhost', '--port', port, 'list'],
+      ['secret', 'list', '--host', 'localhost', '--port', port],
+      ['secret', '-h', '127.0.0.1', 'list', `-p${port}`],
+      ['secret', '-p', '1', 'list', '-p', port, '-h0.0.0.0'],
+      ['secret', '--host', `LOCALHOST:${port}`, 'list', '--port=1'],
+      ['secret', '--host', `http://localhost:${port}/`, 'list', '--no-tls'],
+      ['secret', '--tls', '--host', `localhost:${port}`, 'list', '--no-tls'],
+      ['--', 'secret', '--', 'list', '-h', `localhost:${port}`],
+    ];
+    for (const line of lines) {
+      const { exitCode, stderr } = await run(line, { env: NOWHERE });
+      assert.deepEqual([exitCode, stderr], [0, ''], line.join(' '));
+    }
+    assert.deepEqual([arcade.requests.length, arcade.strangers().length], [lines.length, 0]);
+  });
+
+  for (const [title, args, exitCode, stdout] of [
+    ['-h behind the subcommand', ['secret', 'set', '-h'], 0, 'arcade secret set [KEY=VALUE]...'],
+    ['-h before a subcommand', ['secret', '-h', 'list'], 0, 'arcade secret list'],
+    ['no subcommand', ['secret'], 0, 'secret unset'],
+    ['--help at the root', ['--help'], 0, 'secret'],
+  ] as const) {
+    test(`${title} is help, and needs no login`, async (t) => {
+      const { run, requests } = await desk(t);
+      const ran = await run(args, { env: BY_FILE });
+      assert.deepEqual([ran.exitCode, ran.stderr, requests()], [exitCode, '', []]);
+      assert.ok(ran.stdout.includes(stdout), ran.stdout);
+    });
+  }
+
+  const HOST_HINT =
+    'Hint: Give a host such as api.arcade.dev, localhost:9099 or https://arcade.example.com.\n';
+  for (const [args, env, message] of [
+    [['--host='], {}, '--host names no host.'],
+    [['--host', 'user:hidden@h'], {}, '--host cannot hold a user name or password.'],
+    [['--host', 'h/p'], {}, '--host cannot hold a path.'],
+    [['--host', 'a b'], {}, '--host cannot hold white space or control characters.'],
+    [['--host', 'ftp://h'], {}, '--host has a scheme other than http:// and https://.'],
+    [['-h', 'h:99999'], {}, '--host has a port that is not a number from 1 to 65535.'],
+    [['--port', 'x'], {}, "Invalid value for '--port' / '-p': 'x' is not a valid integer."],
+    [['--port='], {}, "Invalid value for '--port' / '-p': '' is not a valid integer."],
+    [['-p0'], {}, "Invalid value for '--port' / '-p': 0 is not in the range 1<=x<=65535."],
+    [['-p', '-5'], {}, "Invalid value for '--port' / '-p': -5 is not in the range 1<=x<=65535."],
+    [['--host', 'http://h', '--tls'], {}, '--tls contradicts the http:// in --host.'],
+    [[], { ARCADE_URL: 'http://h/path' }, 'ARCADE_URL cannot hold a path.'],
+    [[], { ARCADE_URL: 'https://user:hidden@h' }, 'ARCADE_URL cannot hold a user name or password.'],
+    [[], { ARCADE_URL: 'file:///etc' }, 'ARCADE_URL has a scheme other than http:// and https://.'],
+  ] as const) {
+    test(`${JSON.stringify(args)} ${JSON.stringify(env)}: ${message}`, async (t) => {
+      const { run, requests } = await desk(t);
+      const ran = await run(['secret', ...args, 'list'], { env });
+      assert.deepEqual([ran.exitCode, ran.stdout, requests()], [2, '', []]);
+      assert.match(ran.stderr, /^Error: .*\nHint: .*\n$/);
+      assert.equal(ran.stderr.split('\n')[0], `Error: ${message}`);
+      if (/host|ARCADE_URL/.test(message) && !/contradicts|port/.test(message))
+        assert.ok(ran.stderr.endsWith(HOST_HINT));
+      assert.doesNotMatch(ran.stderr, /hidden/);
+    });
+  }
+
+  test('an API key, in the environment or in a file, has the path of its era', async (t) => {
+    const { arcade, home, run, requests, user } = await desk(t, { era: 'seed' });
+    assert.deepEqual(outcome(await run(SET)), [0, OK, '']);
+    home.signInWithKey(keyOf(user), arcade.coordinator.url);
+    assert.deepEqual(outcome(await run(SET, { env: BY_FILE })), [0, OK, '']);
+    assert.deepEqual(requests(), ['PUT /v1/admin/secrets/K', 'PUT /v1/admin/secrets/K']);
+  });
+
+  test('a login has the path of its project; ARCADE_API_KEY comes before it', async (t) => {
+    const { arcade, home, run, requests, user } = await desk(t);
+    const context = contextOf(user);
+    const tokens = arcade.issueTokens(user);
+    home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
+    assert.deepEqual(outcome(await run(SET, { env: BY_FILE })), [0, OK, '']);
+    assert.deepEqual(outcome(await run(SET)), [0, OK, '']);
+    const scoped = `/v1/orgs/${context.org_id}/projects/${context.project_id}/secrets/K`;
+    assert.deepEqual(requests(), [`PUT ${scoped}`, 'PUT /v1/admin/secrets/K']);
+  });
+
+  test('a login of a self-hosted Arcade never goes to another engine', async (t) => {
+    const { arcade, home, run, user } = await desk(t);
+    const proxy = { HTTPS_PROXY: arcade.url, HTTP_PROXY: arcade.url };
+    const env = { ...BY_FILE, ...proxy, ARCADE_URL: undefined };
+    home.signInWithKey(keyOf(user), arcade.coordinator.url);
+    assert.deepEqual(outcome(await run(['secret', 'list'], { env })), [
+      1,
+      '',
+      'Error: These credentials belong to a self-hosted Arcade, and its engine is not known.\n' +
+        'Hint: Name the engine with --host, or set ARCADE_URL.\n',
+    ]);
+    assert.deepEqual(arcade.requests, []);
+    const named = await run(['secret', 'list', '--host', `localhost:${arcade.engine.port}`], {
+      env: { ...env, NO_PROXY: 'localhost' },
+    });
+    assert.equal(named.exitCode, 0);
+    assert.deepEqual([arcade.requests.length, arcade.strangers()], [1, []]);
+  });
+
+  test('without ARCADE_URL an API key goes to Arcade itself, by the proxy', async (t) => {
+    const { arcade, run } = await desk(t);
+    const env = { ARCADE_URL: undefined, HTTPS_PROXY: arcade.url };
+    const { exitCode, stdout, stderr } = await run(['secret', 'list'], { env });
+    assert.deepEqual([exitCode, stdout], [1, '']);
+    assert.match(stderr, /^Error: Cannot reach api\.arcade\.dev: .*\nHint: .*\n$/);
+    assert.deepEqual(new Set(arcade.strangers().map(({ host }) => host)), new Set(['api.arcade.dev:443']));
+  });
+
+  const LOG_IN = /^Error: Not logged in to Arcade CLI\.\nHint: .*\n$/;
+  const UNREADABLE = /^Error: The credentials file \S+ cannot be read.*\nHint: .*\n$/;
+  const MALFORMED = /^Error: The credentials file \S+ cannot be understood.*\nHint: .*\n$/;
+  const NO_CONTEXT = 'Error: No active organization/project.\nHint: Please run `arcade login` first.\n';
+  const OAUTH = 'auth: {access_token: a.b.c, refresh_token: r, expires_at: "2999-01-01T00:00:00"}';
+  for (const [title, content, stderr] of [
+    ['none', undefined, LOG_IN],
+    ['empty', '', LOG_IN],
+    ['blank', ' \n\n', LOG_IN],
+    ['comments', '# nothing\n', undefined],
+    ['binary', Buffer.from([0xff, 0xfe, 0, 1]), MALFORMED],
+    ['controls', 'cloud: "\u0000"', MALFORMED],
+    ['not YAML', 'cloud: [', MALFORMED],
+    ['two documents', '---\na: 1\n---\nb: 2', MALFORMED],
+    ['a list', '- cloud', MALFORMED],
+    ['a text', 'cloud', MALFORMED],
+    ['a number for cloud', 'cloud: 5', MALFORMED],
+    ['no credentials', 'cloud: {}', MALFORMED],
+    ['a key that is a list', 'cloud: {api: {key: [a]}}', MALFORMED],
+    ['a key that is blank', 'cloud: {api: {key: " "}}', MALFORMED],
+    ['a key that is true', 'cloud: {api: {key: true}}', MALFORMED],
+    ['a login without a token', 'cloud: {auth: {refresh_token: r}}', MALFORMED],
+    [
+      'a key that no header can hold',
+      'cloud: {api: {key: "a\\nb"}}',
+      /^Error: The API key or token holds characters .*\nHint: .*\n$/,
+    ],
+    ['a login without a project', `cloud: {${OAUTH}}`, NO_CONTEXT],
+    ['a login with half a project', `cloud: {${OAUTH}, context: {org_id: o}}`, NO_CONTEXT],
+    ['a login with an odd project', `cloud: {${OAUTH}, context: [o, p]}`, NO_CONTEXT],
+    ['an anchor bomb', `a: &a [x]\nb: &b [${'*a,'.repeat(50)}]\ncloud: *b`, MALFORMED],
+    ['far too much', `# ${'x'.repeat(2_000_000)}`, UNREADABLE],
+  ] as const) {
+    test(`credentials.yaml with ${title}`, async (t) => {
+      const { home, run, requests } = await desk(t);
+      if (content !== undefined) home.write('credentials.yaml', content);
+      const ran = await run(['secret', 'list'], { env: BY_FILE });
+      assert.deepEqual([ran.exitCode, ran.stdout, requests()], [1, '', []], ran.stderr);
+      if (typeof stderr === 'string') assert.equal(ran.stderr, stderr);
+      else assert.match(ran.stderr, stderr ?? /^Error: .*\nHint: .*\n$/);
+    });
+  }
+
+  for (const [title, make] of [
+    ['a directory', (path: string) => mkdirSync(path, { recursive: true })],
+    ['a pipe', makePipe],
+  ] as const) {
+    test(`credentials.yaml that is ${title}`, async (t) => {
+      const { home, run, requests } = await desk(t);
+      mkdirSync(home.directory);
+      make(join(home.directory, 'credentials.yaml'));
+      const ran = await run(['secret', 'list'], { env: BY_FILE });
+      assert.deepEqual([ran.exitCode, ran.stdout, requests()], [1, '', []]);
+      assert.match(ran.stderr, UNREADABLE);
+    });
+  }
+
+  test('a key of digits is a key', async (t) => {
+    const { home, run, arcade } = await desk(t);
+    home.write('credentials.yaml', 'cloud: {api: {key: 12345678}, user: 5, coordinator_url: 7}');
+    const ran = await run(['secret', 'list'], { env: BY_FILE });
+    assert.equal(ran.exitCode, 1);
+    assert.equal(arcade.requests[0]?.headers.authorization, 'Bearer 12345678');
+  });
+
+  for (const coordinator of ['not a url/', 'ftp://x', 'http://user:hidden@h']) {
+    test(`a coordinator_url such as ${coordinator} is named`, async (t) => {
+      const { home, run, requests } = await desk(t);
+      home.write(
+        'credentials.yaml',
+        JSON.stringify({ cloud: { api: { key: 'k' }, coordinator_url: coordinator } }),
+      );
+      const ran = await run(['secret', 'list'], { env: { ...BY_FILE, ARCADE_URL: undefined } });
+      assert.deepEqual([ran.stdout, requests()], ['', []]);
+      assert.match(ran.stderr, /^Error: coordinator_url .*\nHint: .*\n$/);
+      assert.doesNotMatch(ran.stderr, /hidden/);
+    });
+  }
+
+  const homeless = (env: { HOME?: string | undefined }): boolean => 'HOME' in env && !env.HOME;
+
+  test('no home, a home that cannot be written, and one that is not there are no obstacle', async (t) => {
+    const { run } = await desk(t);
+    for (const env of [
+      { HOME: undefined },
+      { HOME: '/proc/nowhere' },
+      { HOME: '' },
+      { ARCADE_WORK_DIR: '/proc/nowhere' },
+      { HOME: '/dev/null' },
+    ]) {
+      for (const ARCADE_USAGE_TRACKING of ['0', undefined]) {
+        // Without a HOME the home is the one that the system knows: that of the person who runs the tests.
+        const given = {
+          env: { ...env, ARCADE_USAGE_TRACKING, DO_NOT_TRACK: homeless(env) ? '1' : undefined },
+        };
+        assert.deepEqual(outcome(await run(SET, given)), [0, OK, ''], JSON.stringify(given));
+      }
+    }
+  });
+});

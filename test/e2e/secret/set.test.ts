@@ -1,0 +1,201 @@
+/** `arcade secret set` with pairs: what is understood, what is sent, what is said. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startArcadeCli } from '../../support/cli.ts';
+import { desk, outcome } from '../../support/desk.ts';
+import { until } from '../../support/until.ts';
+
+const EITHER = 'Either provide KEY=VALUE pairs or use --from-env to load from .env file.';
+const BOTH = 'Cannot use both KEY=VALUE pairs and --from-env at the same time.';
+const FORMAT_HINT = 'Hint: A KEY alone asks for its value on a terminal; in a script use --stdin.\n';
+const format = (position: number): string =>
+  `Error: Invalid format (argument ${position}). Expected KEY=VALUE\n${FORMAT_HINT}`;
+
+describe('secret set', { concurrency: 4 }, () => {
+  test('pairs are set, and told of in the order given', async (t) => {
+    const { run, stored, requests } = await desk(t);
+    const pairs = ['A=1', 'B=b=c==', ' C =  padded  ', 'D=0123456789ab', 'A=2', 'Q?z=q', 'H#h=h'];
+    const keys = [
+      'a/b=slash',
+      '../../v1/health=up',
+      'E=🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑',
+      'F=0123456789[/x]',
+      'G=012345678\u001b[0m',
+    ];
+    const ran = await run(['secret', 'set', ...pairs, ...keys]);
+    assert.deepEqual(outcome(ran), [
+      0,
+      [
+        "Secret 'A' set successfully",
+        "Secret 'B' set successfully",
+        "Secret 'C' set successfully",
+        "Secret 'D' with value ending in ...89ab set successfully",
+        "Secret 'Q?z' set successfully",
+        "Secret 'H#h' set successfully",
+        "Secret 'a/b' set successfully",
+        "Secret '../../v1/health' set successfully",
+        "Secret 'E' with value ending in ...🔑🔑🔑🔑 set successfully",
+        "Secret 'F' with value ending in ...[/x] set successfully",
+        "Secret 'G' with value ending in ...\\e[0m set successfully",
+        '',
+      ].join('\n'),
+      '',
+    ]);
+    const expected = ['A=2', 'B=b=c==', 'C=  padded  ', ...pairs.slice(3, 4), 'Q?z=q', 'H#h=h', ...keys];
+    assert.deepEqual(stored().sort(), expected.sort());
+    assert.equal(requests().length, 11);
+  });
+
+  for (const [title, args, stderr] of [
+    ['nothing', [], `Error: ${EITHER}\n`],
+    ['pairs and --from-env', ['A=1', '--from-env'], `Error: ${BOTH}\n`],
+    [
+      '--stdin and --from-env',
+      ['--stdin', '--from-env'],
+      'Error: Cannot use both --stdin and --from-env at the same time.\n',
+    ],
+    ['a value alone', ['sk-live-hidden'], format(1)],
+    ['a value behind a good pair', ['A=1', 'sk-live-hidden'], format(2)],
+    ['a passphrase', ['correct hidden horse'], format(1)],
+    ['no key', ['A=1', 'B=2', '=hidden'], format(3)],
+    ['no value', ['A=1', 'B='], format(2)],
+    ['a blank value', ['A=  '], format(1)],
+    ['an empty argument', ['', 'A=1'], format(1)],
+    ['a key with a space', ['A=1', 'B C=hidden'], "Error: Secret key 'B C' cannot contain spaces\n"],
+    ['a key in the place of another', ['-----BEGIN\nhidden==x'], 'Error: No such option: (argument 3)\n'],
+    ['this directory', ['.=hidden'], "Error: Secret key '.' is not possible\n"],
+    ['its parent', ['A=1', '..=hidden'], "Error: Secret key '..' is not possible\n"],
+    [
+      'bytes that are not UTF-8',
+      ['A=\ufffdhidden'],
+      'Error: Argument 1 is not UTF-8 text.\nHint: Encode binary values first, for example with base64.\n',
+    ],
+    [
+      'two values from standard input',
+      ['A=-', 'B=-'],
+      'Error: Only one value can be read from standard input.\n',
+    ],
+    ['--stdin with a value', ['A=1', '--stdin'], 'Error: --stdin takes exactly one KEY, without a value.\n'],
+    [
+      '--stdin with two keys',
+      ['A', 'B', '--stdin'],
+      'Error: --stdin takes exactly one KEY, without a value.\n',
+    ],
+    ['a key to ask for beside standard input', ['A=-', 'B'], format(2)],
+    ['an option that looks like a secret', ['--sk-live-1-hidden'], 'Error: No such option: (argument 3)\n'],
+  ] as const) {
+    test(`${title} is a usage error, nothing is sent, and no value is repeated`, async (t) => {
+      const { run, requests } = await desk(t);
+      const ran = await run(['secret', 'set', ...args]);
+      assert.deepEqual(outcome(ran), [2, '', stderr]);
+      assert.doesNotMatch(ran.stderr, /hidden/);
+      assert.deepEqual(requests(), []);
+    });
+  }
+
+  test('a pair that is taken for a command is not repeated', async (t) => {
+    const { run, requests } = await desk(t);
+    const ran = await run(['secret', 'API_KEY=sk-live-hidden']);
+    assert.deepEqual(outcome(ran), [
+      2,
+      '',
+      'Error: No such command (argument 2).\nHint: Run `arcade secret --help` for the list.\n',
+    ]);
+    assert.deepEqual(requests(), []);
+  });
+
+  test('they are told of in the order given, whatever the order of the answers', async (t) => {
+    const { arcade, run, stored } = await desk(t);
+    const keys = Array.from({ length: 20 }, (_, i) => `K${i}`);
+    arcade.fault({ path: /\/K[05]$/ }, { kind: 'delay', ms: 200 });
+    const ran = await run(['secret', 'set', ...keys.map((key) => `${key}=v`)]);
+    assert.deepEqual(outcome(ran), [0, keys.map((key) => `Secret '${key}' set successfully\n`).join(''), '']);
+    assert.notDeepEqual(
+      stored(),
+      keys.map((key) => `${key}=v`),
+    );
+  });
+
+  test('a hanging answer leaves room for seven others', async (t) => {
+    const { arcade, env, home, stored } = await desk(t);
+    const keys = Array.from({ length: 30 }, (_, i) => `K${i}`);
+    arcade.fault({ path: /\/K3$/ }, { kind: 'hang' });
+    const running = startArcadeCli(home, ['secret', 'set', ...keys.map((key) => `${key}=v`)], { env });
+    await until(() => stored().length === 29, { what: 'the others' });
+    running.kill('SIGINT');
+    const { exitCode, stdout, stderr } = await running;
+    const told = keys.slice(0, 3).map((key) => `Secret '${key}' set successfully\n`);
+    assert.deepEqual([exitCode, stdout, stderr], [130, told.join(''), '']);
+  });
+
+  test('a partial failure tells of each, and exits with 1', async (t) => {
+    const { arcade, run, stored } = await desk(t, { echoSecrets: true });
+    arcade.fault({ path: /\/B$/ }, { kind: 'status', status: 422 });
+    arcade.fault({ path: /\/D$/ }, { kind: 'html' });
+    arcade.fault({ path: /\/E$/ }, { kind: 'status', status: 429, headers: { 'retry-after': '7' } });
+    const ran = await run(['secret', 'set', 'A=1', 'B=hidden', 'C=3', 'D=hidden', 'E=hidden']);
+    const host = `localhost:${arcade.engine.port}`;
+    assert.deepEqual(outcome(ran), [
+      1,
+      "Secret 'A' set successfully\nSecret 'C' set successfully\n",
+      [
+        `Error setting secret 'B': ${host} refused the request as invalid (422). Check the key and the value.`,
+        "Error setting secret 'D': The server answered with a web page instead of Arcade's API. Check --host and --port; on a guest network, open a web page and sign in first.",
+        `Error setting secret 'E': ${host} asks you to slow down (429). Try again in 7 seconds.`,
+        '',
+      ].join('\n'),
+    ]);
+    assert.deepEqual(stored(), ['A=1', 'C=3']);
+  });
+
+  test('with --json a partial failure is one document', async (t) => {
+    const { arcade, run } = await desk(t, { echoSecrets: true });
+    arcade.fault({ path: /\/B$/ }, { kind: 'status', status: 403 });
+    const { exitCode, stdout, stderr } = await run(['secret', 'set', 'A=1', 'B=hidden', '--json']);
+    assert.deepEqual([exitCode, stderr], [1, '']);
+    const error = `localhost:${arcade.engine.port} does not permit you to do this (403).`;
+    assert.deepEqual(JSON.parse(stdout), {
+      results: [
+        { key: 'A', ok: true },
+        { key: 'B', ok: false, error },
+      ],
+    });
+  });
+
+  test('with --json a failure as a whole is one document too', async (t) => {
+    const { run } = await desk(t);
+    const { exitCode, stdout, stderr } = await run(['secret', 'set', '--json', 'hidden']);
+    assert.deepEqual([exitCode, stderr], [2, format(1)]);
+    assert.deepEqual(JSON.parse(stdout), {
+      error: {
+        code: 'INVALID_PAIR',
+        message: 'Invalid format (argument 1). Expected KEY=VALUE',
+        hint: 'A KEY alone asks for its value on a terminal; in a script use --stdin.',
+      },
+    });
+  });
+
+  test('once the server cannot be reached, the rest is not tried one by one', async (t) => {
+    const { arcade, run } = await desk(t);
+    const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
+    arcade.fault({}, { kind: 'status', status: 401 }, Number.POSITIVE_INFINITY);
+    const { exitCode, stdout, stderr } = await run(['secret', 'set', ...keys.map((key) => `${key}=v`)]);
+    assert.deepEqual([exitCode, stdout], [1, '']);
+    assert.equal(stderr.split('did not accept your credentials (401)').length - 1, 100);
+    assert.ok(arcade.requests.length <= 16, `${arcade.requests.length}`);
+  });
+
+  test('a thousand pairs, a long key and a long value', async (t) => {
+    const { run, stored } = await desk(t);
+    const long = [`${'K'.repeat(2_000)}=v`, `L=${'v'.repeat(100_000)}end.`];
+    const pairs = [...long, ...Array.from({ length: 1_000 }, (_, i) => `K${i}=v${i}`)];
+    const { exitCode, stdout, stderr } = await run(['secret', 'set', ...pairs]);
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    assert.deepEqual(stdout.split('\n').slice(0, 3), [
+      `Secret '${'K'.repeat(2_000)}' set successfully`,
+      "Secret 'L' with value ending in ...end. set successfully",
+      "Secret 'K0' set successfully",
+    ]);
+    assert.deepEqual(stored().sort(), pairs.sort());
+  });
+});

@@ -1,0 +1,128 @@
+/** `arcade secret` with streams that are closed, full, coloured or not; and with tracking on as with it off. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { execa } from 'execa';
+import { baseEnvironment, PROGRAM, type Ran, type Running } from '../../support/cli.ts';
+import { type Desk, desk, outcome } from '../../support/desk.ts';
+import { withoutNotice } from '../../support/recorded.ts';
+
+const FULL =
+  'Error: The result could not be written.\nHint: Check that there is space where the output goes.\n';
+
+describe('streams', { concurrency: 4 }, () => {
+  for (const [line, exitCode, stdout, stderr] of [
+    ['"$@" secret list | head -1', 0, 'Tool Secrets\n', ''],
+    ['"$@" secret list --json | head -1', 0, '{\n', ''],
+    ['"$@" secret list | true', 0, '', ''],
+    ['"$@" secret set A=1 B=2 | true', 0, '', ''],
+    ['"$@" --help | true', 0, '', ''],
+    ['"$@" secret list --bad 2> >(true)', 2, '', ''],
+    ['"$@" secret list > /dev/full', 1, '', FULL],
+    ['"$@" secret list --json > /dev/full', 1, '', FULL],
+    ['"$@" secret set A=1 > /dev/full', 1, '', FULL],
+    ['"$@" --help > /dev/full', 1, '', FULL],
+    ['"$@" --version > /dev/full', 1, '', FULL],
+    // There is room for the first 1024 bytes.
+    ['(ulimit -f 1; trap "" XFSZ; "$@" --help > "$HOME/help")', 1, '', FULL],
+    ['"$@" secret list --bad 2> /dev/full', 2, '', ''],
+    ['"$@" secret unset none 2> /dev/full', 0, '', ''],
+    ['"$@" secret set A=1 <&-', 0, "Secret 'A' set successfully\n", ''],
+    ['"$@" secret set A=1 >&-', 0, '', ''],
+    ['"$@" secret set A=1 2>&-', 0, "Secret 'A' set successfully\n", ''],
+    ['"$@" secret list <&- >&- 2>&-', 0, '', ''],
+    ['"$@" secret list --bad <&- >&- 2>&-', 2, '', ''],
+    [
+      '"$@" secret set A <&-',
+      2,
+      '',
+      'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: A KEY alone asks for its value on a terminal; in a script use --stdin.\n',
+    ],
+    ['"$@" secret set A=- <&-', 2, '', 'Error: Standard input holds no value.\n'],
+    [
+      'NO_COLOR=1 FORCE_COLOR=1 "$@" secret unset',
+      2,
+      '',
+      "Error: Missing argument 'KEY...'.\nHint: See --help for what to give.\n",
+    ],
+    [
+      'FORCE_COLOR=1 "$@" secret unset',
+      2,
+      '',
+      "\u001b[31mError:\u001b[39m Missing argument 'KEY...'.\n\u001b[2mHint:\u001b[22m See --help for what to give.\n",
+    ],
+    ['FORCE_COLOR=1 "$@" secret list | head -1', 0, '\u001b[1mTool Secrets\u001b[22m\n', ''],
+  ] as const) {
+    for (const tracking of line.includes('&-') || line.includes('/dev/full') ? ['0', undefined] : ['0']) {
+      test(`${line}${tracking === undefined ? ' with tracking' : ''}`, async (t) => {
+        const at = await desk(t);
+        at.arcade.store(at.user, { key: 'K', value: 'v' });
+        const ran = await shell(at, `set -o pipefail; ${line}`, { ARCADE_USAGE_TRACKING: tracking });
+        assert.deepEqual(outcome({ ...ran, stderr: withoutNotice(ran.stderr) }), [exitCode, stdout, stderr]);
+      });
+    }
+  }
+});
+
+test('tracking changes nothing of exit code, stdout and stderr', async (t) => {
+  const lines: readonly (readonly [readonly string[], Running?])[] = [
+    [['secret', 'set', 'A=1', 'B=0123456789ab', 'C=3']],
+    [['secret', 'set', 'K', '--stdin'], { input: 'v\n' }],
+    [['secret', 'set', 'A=1', 'bad']],
+    [['secret', 'set', '--from-env']],
+    [['secret', 'set', 'A=1', '--json']],
+    [['secret', 'unset', 'A', 'none', 'C']],
+    [['secret', 'unset', 'B', '--json']],
+    [['secret', 'unset']],
+    [['secret', 'list', '--bad', '--json']],
+    [['secret', 'list', '--json', 'x']],
+    [['secret', 'list'], { env: { ARCADE_API_KEY: 'nobody' } }],
+    [['secret', 'list', '--json'], { env: { ARCADE_API_KEY: 'nobody' } }],
+    [['secret', 'list'], { env: { ARCADE_API_KEY: undefined } }],
+    [['secret', 'list'], { env: { ARCADE_URL: 'http://127.0.0.1:1' } }],
+    [['secret', 'lst']],
+    [['secret']],
+    [['--help']],
+    [['--version']],
+  ];
+  const on = await desk(t);
+  const off = await desk(t);
+  // Also where nothing can be recorded.
+  const stuck = await desk(t);
+  stuck.home.write('usage.db', 'this is no database, and cannot be set aside as one');
+  const told: string[] = [];
+  for (const [args, running] of lines) {
+    const tracked = { ...running, env: { ARCADE_USAGE_TRACKING: undefined, ...running?.env } };
+    const [a, b, c] = await Promise.all([
+      on.run(args, tracked),
+      off.run(args, running),
+      stuck.run(args, tracked),
+    ]);
+    const expected = seen(off, b);
+    assert.deepEqual(seen(on, a), expected, args.join(' '));
+    assert.deepEqual(seen(stuck, c), expected, args.join(' '));
+    if (a.stderr !== withoutNotice(a.stderr)) told.push(args.join(' '));
+  }
+  assert.deepEqual(told, [lines[0]?.[0].join(' ')]);
+});
+
+/** Ports differ from desk to desk, and the notice is shown once. */
+function seen({ arcade }: Desk, ran: Ran): [number | undefined, string, string] {
+  const plain = (text: string): string => withoutNotice(text).replaceAll(String(arcade.engine.port), 'PORT');
+  return [ran.exitCode, plain(ran.stdout), plain(ran.stderr)];
+}
+
+async function shell({ env, home }: Desk, line: string, more: Running['env']): Promise<Ran> {
+  const { exitCode, signal, stdout, stderr } = await execa(
+    'bash',
+    ['-c', line, 'bash', process.execPath, '--', PROGRAM],
+    {
+      env: { ...baseEnvironment(home), ...env, ...more },
+      extendEnv: false,
+      reject: false,
+      stripFinalNewline: false,
+      cwd: home.home,
+      stdin: 'ignore',
+    },
+  );
+  return { exitCode, signal, stdout, stderr };
+}

@@ -1,0 +1,145 @@
+/**
+ * Whatever is wrong with the store, a command's exit code, stdout and stderr are those that it has with
+ * tracking off: byte for byte, the one-time notice apart. `npm run bench:faults` measures the time.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { execa } from 'execa';
+import { type Arcade, startArcade } from '../../support/arcade.ts';
+import { FAULTS, type Fault, faulty, withoutFault } from '../../support/faults.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const NOTICE = /^Arcade collects CLI usage data .*\n/m;
+/** Commands that succeed, fail, and are wrong. */
+const COMMANDS = [
+  ['secret', 'list'],
+  ['secret', 'unset', 'NONE'],
+  ['secret', 'set', '='],
+];
+
+let server: Arcade;
+before(async () => {
+  server = await startArcade();
+});
+after(() => server.close());
+
+describe('a store that is out of order is never felt', { concurrency: 3 }, () => {
+  for (const [what, fault] of Object.entries(FAULTS)) {
+    test(`a command is the same as without tracking when ${what}`, {
+      skip: withoutFault(fault),
+    }, async (t) => {
+      const off = await observe(t, fault, COMMANDS, { ARCADE_USAGE_TRACKING: '0' });
+      const on = await observe(t, fault, COMMANDS, {});
+      assert.deepEqual(on, off);
+      assert.equal(
+        off.some(({ exitCode }) => exitCode === 0),
+        fault.breaksCommand !== true,
+        'whether the command itself works',
+      );
+    });
+
+    if (fault.breaksCommand === true) continue;
+    test(`the event is ${fault.loses === undefined ? 'recorded' : 'given up'} when ${what}`, {
+      skip: withoutFault(fault),
+    }, async (t) => {
+      const [seen] = await observe(t, fault, COMMANDS.slice(0, 1), { ARCADE_DEBUG: '1' });
+      const told = /^usage: .*/ms.exec(seen?.stderr ?? '')?.[0] ?? '';
+      if (fault.loses === undefined) assert.equal(told, '');
+      else assert.match(told, fault.loses, 'the fault is a real one');
+    });
+  }
+});
+
+// From no room for the schema to room for everything; in between only the commit of the event may not fit.
+const ROOM: Readonly<Record<string, { fault: Fault; fits?: boolean }>> = {
+  ...Object.fromEntries(
+    ['64k', '192k', '204k', '212k', '1m'].map((size) => [
+      `on a disk of ${size}`,
+      { fault: { mounts: true, shell: `mount -t tmpfs -o size=${size} tmpfs "$HOME"` }, fits: size === '1m' },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [100, 200, 240, 260, 280, 300, 320, 350, 400, 1000].map((blocks) => [
+      `where no file has more than ${blocks} blocks`,
+      { fault: { shell: `ulimit -f ${blocks}` } },
+    ]),
+  ),
+};
+for (const [where, { fault, fits }] of Object.entries(ROOM)) {
+  test(`the notice is shown if the event is recorded, and only then, ${where}`, {
+    skip: withoutFault(fault),
+  }, async (t) => {
+    const { file, args, env } = faulty(sandbox(t), fault, ['secret', 'list'], { ARCADE_DEBUG: '1' });
+    const { stderr } = await execa(file, args, {
+      env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      stripFinalNewline: false,
+    });
+    const isRecorded = !/^usage: /m.test(stderr);
+    assert.equal(NOTICE.test(stderr), isRecorded, stderr);
+    if (fits !== undefined) assert.equal(isRecorded, fits, stderr);
+  });
+}
+
+/** What a person sees of these commands, one after the other in one home. */
+async function observe(
+  t: TestContext,
+  fault: Fault,
+  commands: readonly (readonly string[])[],
+  extra: Readonly<Record<string, string>>,
+) {
+  const home = sandbox(t);
+  const end = await fault.prepare?.(home);
+  // Where something has been recorded before, the notice is not to be seen again.
+  const shared = join(home.directory, 'usage.json');
+  const isFirst = !existsSync(shared) || !statSync(shared).isFile();
+  const told = (text: string): string => plain(isFirst ? text.replace(NOTICE, '') : text, home);
+  const seen: { exitCode: number | undefined; stdout: string; stderr: string }[] = [];
+  for (const words of commands) {
+    const signIn = { ARCADE_API_KEY: server.user('A').api_keys[0] ?? '', ARCADE_URL: server.url };
+    const { file, args, env } = faulty(home, fault, words, { ...signIn, ...extra });
+    const options = {
+      env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      stripFinalNewline: false,
+      timeout: 60_000,
+    } as const;
+    const ran = await execa(file, args, options);
+    seen.push({ exitCode: ran.exitCode, stdout: plain(ran.stdout, home), stderr: told(ran.stderr) });
+  }
+  await end?.();
+  return seen;
+}
+
+function plain(text: string, { home }: Sandbox): string {
+  return (
+    text
+      .replaceAll(home, '~')
+      .replace(/fifo .*File exists\n/g, '')
+      // Of the files that are read at once any may be the one too many.
+      .replace(/chunk-\w+\.js/g, 'chunk.js')
+  );
+}
+
+test('every view says in words that the addon is missing, whether there is a spool or not', async (t) => {
+  const fault = FAULTS['better-sqlite3 is missing'];
+  assert.ok(fault !== undefined);
+  for (const spool of [false, true]) {
+    const home = sandbox(t);
+    if (spool) home.write('usage.db', 'SQLite format 3\0'.repeat(600));
+    for (const words of ['status', 'doctor', 'list', 'identity', 'stats', 'preview -- secret list']) {
+      const { file, args, env } = faulty(home, fault, ['usage', ...words.split(' ')], {});
+      const options = { env, extendEnv: false, reject: false, stdin: 'ignore' } as const;
+      const { stdout, stderr } = await execa(file, args, options);
+      assert.doesNotMatch(stderr, /went wrong|^ +at /m, `${words} ${spool}`);
+      if (spool || ['status', 'preview -- secret list'].includes(words))
+        assert.match(stdout + stderr, /better-sqlite3 cannot be loaded/, `${words} ${spool}`);
+    }
+  }
+});

@@ -1,0 +1,126 @@
+/**
+ * Nothing in the folder where a command runs, and no tool that set its environment, can say where events go or run
+ * code in the flusher. LD_PRELOAD and the like are left out: whoever sets those for the command runs code in it anyway;
+ * they are not passed on either.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { arcade } from '../../support/cli.ts';
+import { accountOf, FLUSHER_PROGRAM, flushersOf, startFlusher } from '../../support/flusher.ts';
+import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import { fillSpool } from '../../support/queue.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { makeAuthority, startTls } from '../../support/tls.ts';
+import { until } from '../../support/until.ts';
+
+interface Trap {
+  readonly home: Sandbox;
+  /** The project's folder, full of traps. */
+  readonly folder: string;
+  readonly posthog: PostHog;
+  /** Where the traps would like the events to go. */
+  readonly thief: PostHog;
+  readonly env: Record<string, string>;
+  /** Programs in which the code of a trap has run. */
+  sprung(): string[];
+}
+
+async function setTraps(t: TestContext): Promise<Trap> {
+  const [posthog, thief] = await Promise.all([startPostHog(), startPostHog()]);
+  t.after(() => Promise.all([posthog.close(), thief.close()]));
+  const home = sandbox(t);
+  t.after(() =>
+    until(() => flushersOf(home).length === 0, { what: 'the flusher to end', timeoutMs: 15_000 }),
+  );
+  const folder = join(home.home, 'project');
+  const marks = join(home.home, 'marks');
+  const evil = `require('node:fs').appendFileSync(${JSON.stringify(marks)}, process.argv[1] + '\\n')`;
+  const elsewhere = `ARCADE_POSTHOG_HOST=${thief.url}\nARCADE_POSTHOG_API_KEY=phc_thief\nPOSTHOG_HOST=${thief.url}\n`;
+  // Also above it, and where the flusher works: Node looks upwards for packages.
+  for (const place of [folder, home.home, home.directory]) {
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    for (const name of ['posthog-node', 'undici', 'better-sqlite3', 'execa', 'js-yaml']) {
+      mkdirSync(join(place, 'node_modules', name), { recursive: true });
+      writeFileSync(join(place, 'node_modules', name, 'index.js'), evil);
+      writeFileSync(
+        join(place, 'node_modules', name, 'package.json'),
+        `{"name":"${name}","main":"index.js"}`,
+      );
+    }
+    writeFileSync(join(place, 'evil.cjs'), evil);
+    for (const name of ['.env', '.env.local', '.envrc']) writeFileSync(join(place, name), elsewhere);
+    writeFileSync(join(place, '.npmrc'), `node-options=--require ./evil.cjs\nproxy=${thief.url}\n`);
+    writeFileSync(join(place, 'package.json'), '{"type":"commonjs","imports":{"#*":"./evil.cjs"}}');
+  }
+  return {
+    home,
+    folder,
+    posthog,
+    thief,
+    env: { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' },
+    sprung: () => (existsSync(marks) ? readFileSync(marks, 'utf8').trim().split('\n') : []),
+  };
+}
+
+/** All events have gone to the right place under the right key, and nowhere else. */
+function arrived({ posthog, thief }: Trap, events: number): void {
+  assert.equal(posthog.stored().length, events);
+  assert.deepEqual([...new Set(posthog.requests.map(({ body }) => body?.api_key))], ['phc_test']);
+  assert.deepEqual([thief.requests.length, thief.connections], [0, 0]);
+}
+
+test('a folder full of traps neither redirects the flusher nor runs code in it', async (t) => {
+  const trap = await setTraps(t);
+  await arcade(trap.home, ['secret', 'list'], { env: trap.env, cwd: trap.folder });
+  await until(() => trap.posthog.stored().length === 1, { what: 'the event' });
+  arrived(trap, 1);
+  assert.deepEqual(trap.sprung(), []);
+});
+
+test('what a tool puts into the environment for Node stays with the command', async (t) => {
+  const trap = await setTraps(t);
+  const tool = {
+    NODE_OPTIONS: '--require ./evil.cjs',
+    NODE_PATH: join(trap.folder, 'node_modules'),
+    npm_config_node_options: '--require ./evil.cjs',
+    NODE_REPL_EXTERNAL_MODULE: './evil.cjs',
+    POSTHOG_HOST: trap.thief.url,
+    POSTHOG_API_KEY: 'phc_thief',
+    npm_config_proxy: trap.thief.url,
+  };
+  await arcade(trap.home, ['secret', 'list'], { env: { ...trap.env, ...tool }, cwd: trap.folder });
+  await until(() => trap.posthog.stored().length === 1, { what: 'the event' });
+  arrived(trap, 1);
+  const sprung = trap.sprung();
+  assert.ok(sprung.length > 0, 'the trap works: Node itself springs it in the command');
+  assert.ok(!sprung.includes(FLUSHER_PROGRAM), sprung.join('\n'));
+});
+
+test('a flush in the foreground reads nothing of the folder either', async (t) => {
+  const trap = await setTraps(t);
+  fillSpool(trap.home.directory, 3);
+  const { exitCode } = await arcade(trap.home, ['usage', 'flush'], { env: trap.env, cwd: trap.folder });
+  assert.equal(exitCode, 0);
+  arrived(trap, 3);
+  assert.deepEqual(trap.sprung(), []);
+});
+
+test('a flusher trusts no unknown certificate, also where NODE_TLS_REJECT_UNAUTHORIZED reaches it', async (t) => {
+  const trap = await setTraps(t);
+  const port = await startTls(t, trap.posthog.port, makeAuthority(t, 'posthog.test'));
+  const env = {
+    ...trap.env,
+    ARCADE_POSTHOG_HOST: `https://127.0.0.1:${port}`,
+    NODE_TLS_REJECT_UNAUTHORIZED: '0',
+  };
+  await arcade(trap.home, ['secret', 'list'], { env, cwd: trap.folder });
+  await until(() => accountOf(trap.home).backoff === 'offline', { what: 'the refusal' });
+  await until(() => flushersOf(trap.home).length === 0, { what: 'its end' });
+  const direct = sandbox(t);
+  fillSpool(direct.directory, 1);
+  await startFlusher(direct, env).ended;
+  assert.equal(accountOf(direct).backoff, 'offline');
+  assert.equal(trap.posthog.requests.length, 0);
+});

@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { execa } from 'execa';
+import { arcade, startArcadeCli } from '../../support/cli.ts';
+import { directoryState } from '../../support/directory.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { seedSpool } from '../../support/seed.ts';
+
+const READERS: readonly (readonly string[])[] = [
+  ['usage'],
+  ['usage', 'status', '--json'],
+  ['usage', 'list', '--json'],
+  ['usage', 'show', '2', '--json'],
+  ['usage', 'preview', '--json', '--', 'secret', 'list'],
+  ['usage', 'stats', '--json'],
+  ['usage', 'export'],
+  ['usage', 'doctor', '--json'],
+  ['usage', 'report', '--json', '--output', '../report.html'],
+  ['usage', 'identity', '--json'],
+  ['usage', 'export', '--json'],
+  ['usage', 'export', '--format', 'csv'],
+  ['usage', 'list'],
+  ['usage', 'show', '2'],
+  ['usage', 'stats'],
+  ['usage', 'identity'],
+  ['usage', 'doctor'],
+  ['usage', 'report', '--output', '../report2.html'],
+  ['usage', 'preview', '--', 'secret', 'list'],
+];
+
+/** They tell it in the result itself, as do the documents of failures. */
+const IN_RESULT: ReadonlySet<string> = new Set(['', 'status', 'doctor', 'watch']);
+
+interface Broken {
+  readonly name: string;
+  /** As `status` tells it. */
+  readonly state: string;
+  readonly words: RegExp;
+  /** Brings a sound store into this state. */
+  readonly make: (store: Store) => void | Promise<void>;
+  /** What `doctor` finds. */
+  readonly finds?: string;
+  /** It can be read, and nothing can be recorded in it. */
+  readonly closed?: boolean;
+}
+
+interface Store {
+  readonly t: TestContext;
+  readonly home: Sandbox;
+  readonly path: string;
+}
+
+const readable = /no project key/;
+
+const STORES: readonly Broken[] = [
+  { name: 'sound', state: 'ok', words: readable, make: () => undefined },
+  {
+    name: 'absent',
+    state: 'absent',
+    words: /Nothing has been recorded yet/,
+    make: ({ home }) => rmSync(home.directory, { recursive: true }),
+  },
+  {
+    name: 'an empty folder',
+    state: 'absent',
+    words: /Nothing has been recorded/,
+    make: ({ path }) => rmSync(path),
+  },
+  {
+    name: 'just created',
+    state: 'absent',
+    words: /Nothing has been recorded/,
+    make: ({ path }) => truncateSync(path, 0),
+  },
+  {
+    name: 'no database at all',
+    state: 'damaged',
+    words: /The usage spool is damaged/,
+    make: ({ path }) => writeFileSync(path, 'this is not a database, by any means'.repeat(300)),
+    finds: 'spool-damaged',
+  },
+  {
+    name: 'cut short',
+    state: 'damaged',
+    words: /The usage spool is damaged/,
+    make: ({ path }) => truncateSync(path, 5000),
+    finds: 'spool-damaged',
+  },
+  {
+    name: 'overwritten in the middle',
+    state: 'damaged',
+    words: /The usage spool is damaged/,
+    make: ({ path }) => {
+      const bytes = readFileSync(path);
+      writeFileSync(path, Buffer.concat([bytes.subarray(0, 4096), Buffer.alloc(bytes.length - 4096, 0x7a)]));
+    },
+    finds: 'spool-damaged',
+  },
+  {
+    name: 'newer',
+    state: 'newer',
+    words: /of a newer version/,
+    make: ({ path }) => change(path, 'PRAGMA user_version = 9999'),
+    finds: 'spool-newer',
+  },
+  {
+    name: 'a symbolic link',
+    state: 'foreign',
+    words: /is a symbolic link/,
+    make: ({ home, path }) => {
+      renameSync(path, join(home.home, 'elsewhere.db'));
+      symlinkSync(join(home.home, 'elsewhere.db'), path);
+    },
+    finds: 'spool-foreign',
+  },
+  {
+    name: 'a hard link',
+    state: 'foreign',
+    words: /another name/,
+    make: ({ home, path }) => linkSync(path, join(home.home, 'elsewhere.db')),
+    finds: 'spool-foreign',
+  },
+  {
+    name: 'a folder',
+    state: 'foreign',
+    words: /is not a file/,
+    make: ({ path }) => {
+      rmSync(path);
+      mkdirSync(path);
+    },
+    finds: 'spool-foreign',
+  },
+  {
+    name: 'locked by a transaction that does not end',
+    state: process.platform === 'linux' ? 'locked' : 'ok',
+    words: process.platform === 'linux' ? /Process \d+ has the usage spool locked/ : readable,
+    make: ({ t, path }) => hold(t, path, `BEGIN IMMEDIATE; UPDATE record SET reason = 'not committed'`),
+  },
+  {
+    name: 'locked as a whole',
+    state: process.platform === 'linux' ? 'locked' : 'ok',
+    words: process.platform === 'linux' ? /Process \d+ has the usage spool locked/ : readable,
+    make: ({ t, path }) =>
+      hold(
+        t,
+        path,
+        `PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE record SET attempts = 3; COMMIT`,
+      ),
+  },
+  {
+    name: 'with a log that nobody has brought in',
+    state: 'ok',
+    words: readable,
+    make: ({ home, path }) => {
+      const db = new Database(path);
+      db.pragma('wal_autocheckpoint = 0');
+      db.exec(`UPDATE record SET attempts = 7 WHERE id = 2`);
+      // As a crash leaves it: copied away from under the connection.
+      const [bytes, log] = [readFileSync(path), readFileSync(`${path}-wal`)];
+      db.close();
+      home.write('usage.db', bytes);
+      home.write('usage.db-wal', log);
+    },
+  },
+  {
+    name: 'in a folder that may not be written to',
+    state: 'ok',
+    // Root may write everywhere.
+    words: process.getuid?.() === 0 ? readable : /Usage is not recorded: .* may not be written to/,
+    closed: process.getuid?.() !== 0,
+    make: ({ home }) => chmodSync(home.directory, 0o500),
+  },
+];
+
+const HOLDER = `
+  import Database from 'better-sqlite3';
+  const [path, sql] = process.argv.slice(-2);
+  const db = new Database(path);
+  db.exec(sql);
+  console.log('held');
+  process.stdin.on('end', () => process.exit()).resume();
+`;
+
+/** In another process, for this one would lose its locks as soon as it looks at the file. */
+async function hold(t: TestContext, path: string, sql: string): Promise<void> {
+  const root = join(import.meta.dirname, '..', '..', '..');
+  const holder = execa(process.execPath, ['--input-type=module', '-e', HOLDER, path, sql], {
+    cwd: root,
+    stdin: 'pipe',
+  });
+  t.after(async () => {
+    holder.stdin.end();
+    await holder;
+  });
+  await once(holder.stdout, 'data');
+}
+
+function change(path: string, sql: string): void {
+  const db = new Database(path);
+  db.exec(sql);
+  db.close();
+}
+
+for (const store of STORES) {
+  test(`a store that is ${store.name}: every view says so and leaves it as it is`, async (t) => {
+    await check(t, store);
+  });
+}
+
+test('a store of another user: every view says so and leaves it as it is', async (t) => {
+  if (process.getuid?.() !== 0) return t.skip('only root can give a file away');
+  await check(t, {
+    name: 'foreign',
+    state: 'foreign',
+    words: /belongs to another user \(12345\)/,
+    make: ({ path }) => chownSync(path, 12345, 12345),
+    finds: 'spool-foreign',
+  });
+});
+
+test('a store that may not be read: every view says so and leaves it as it is', async (t) => {
+  if (process.getuid?.() === 0) return t.skip('root may read everything');
+  await check(t, {
+    name: 'unreadable',
+    state: 'unreadable',
+    words: /cannot be read \(EACCES\)/,
+    make: ({ path }) => chmodSync(path, 0),
+    finds: 'spool-unreadable',
+  });
+});
+
+async function check(t: TestContext, { state, words, make, finds, closed }: Broken): Promise<void> {
+  const home = sandbox(t);
+  seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000, delivered: 2, quarantined: 1 });
+  await make({ t, home, path: join(home.directory, 'usage.db') });
+  const before = directoryState(home.directory);
+  const closing = existsSync(home.directory) ? statSync(home.directory).mode : 0o700;
+  const broken = state !== 'ok' && state !== 'absent' && state !== 'locked';
+  const ran = await Promise.all(READERS.map((args) => arcade(home, args)));
+  const watched = await watch(home);
+  assert.deepEqual(directoryState(home.directory), before);
+  // The sandbox could not be removed otherwise.
+  if ((closing & 0o200) === 0) chmodSync(home.directory, 0o700);
+  assert.equal(watched.store, state);
+  for (const [i, { exitCode, stdout, stderr }] of ran.entries()) {
+    const args = READERS[i] ?? [];
+    const what = `${args.join(' ')}: ${exitCode}\n${stdout}\n${stderr}`;
+    const isDoctor = args[1] === 'doctor';
+    if (broken) assert.equal(exitCode, 1, what);
+    if (state === 'locked') assert.equal(exitCode, isDoctor ? 1 : 0, what);
+    if (state === 'absent') assert.equal(exitCode, args[1] === 'show' || args[1] === 'report' ? 1 : 0, what);
+    if (args.includes('--json')) assert.doesNotThrow(() => JSON.parse(stdout), what);
+    const told = IN_RESULT.has(args[1] ?? '') ? stdout : stderr;
+    // A preview is of a command that would make the store.
+    if (broken || state === 'locked' || (state === 'absent' && args[1] !== 'preview' && !isDoctor))
+      assert.match(told, words, what);
+    if (broken && !args.includes('--json') && !IN_RESULT.has(args[1] ?? '')) assert.equal(stdout, '', what);
+    assert.doesNotMatch(stderr, /unexpected went wrong|\n\s+at /, what);
+  }
+  const [status, json] = ran;
+  assert.match(status?.stdout ?? '', words);
+  assert.equal(status?.stderr, '');
+  const document = JSON.parse(json?.stdout ?? '') as {
+    store: { state: string };
+    ledger: unknown;
+    recording: { on: boolean; obstacle: string | null };
+    why: string;
+  };
+  assert.equal(document.store.state, state);
+  const possible = closed !== true && !['newer', 'foreign', 'unreadable'].includes(state);
+  assert.equal(document.recording.on, possible);
+  assert.match(status?.stdout ?? '', possible ? /^Recording +on \(default\)/ : /^Recording +not possible: /);
+  assert.equal(document.ledger === null, broken);
+  assert.equal(json?.exitCode, broken ? 1 : 0);
+  if (broken) for (const i of [2, 3, 4, 5, 8, 9, 10]) assert.match(ran[i]?.stdout ?? '', words);
+  const doctor = JSON.parse(ran[7]?.stdout ?? '') as {
+    ok: boolean;
+    findings: { code: string; advice: string }[];
+  };
+  if (finds !== undefined) {
+    assert.equal(doctor.ok, false);
+    assert.ok(
+      doctor.findings.some(({ code }) => code === finds),
+      JSON.stringify(doctor.findings),
+    );
+  }
+  for (const { advice } of doctor.findings) assert.ok(advice.length > 10);
+}
+
+/** The first line that `watch` tells into a pipe. */
+async function watch(home: Sandbox): Promise<{ store: string; recorded: number }> {
+  const watching = startArcadeCli(home, ['usage', 'watch']);
+  const [line] = (await once(watching.stdout, 'data')) as [Buffer];
+  watching.kill('SIGINT');
+  const { exitCode, stderr } = await watching;
+  assert.deepEqual([exitCode, stderr], [130, '']);
+  return JSON.parse(String(line)) as { store: string; recorded: number };
+}
+
+for (const json of [true, false]) {
+  test(`damage that shows only halfway leaves ${json ? 'one document' : 'whole lines'}, and is told`, async (t) => {
+    const home = sandbox(t);
+    seedSpool(home, { records: 3000, now: Date.now(), everyMs: 1000 });
+    const path = join(home.directory, 'usage.db');
+    const db = new Database(path);
+    const { page } = db
+      .prepare(
+        `SELECT max(pageno) AS page FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' AND pageno <
+           (SELECT max(pageno) FROM dbstat WHERE name = 'record' AND pagetype = 'leaf') - 20`,
+      )
+      .get() as { page: number };
+    db.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0x7a, (page - 1) * 4096, page * 4096);
+    writeFileSync(path, bytes);
+    for (const view of ['list', 'export']) {
+      const args = ['usage', view, ...(json ? ['--json'] : [])];
+      const { exitCode, stdout, stderr } = await arcade(home, args);
+      assert.equal(exitCode, 1, stderr);
+      assert.match(stderr, /The usage spool is damaged/);
+      if (!json) continue;
+      const document = JSON.parse(stdout) as { records?: unknown[]; error: { message: string } };
+      assert.match(document.error.message, /The usage spool is damaged/);
+      assert.ok((document.records?.length ?? 0) > 100);
+    }
+  });
+}
+
+const CONTROLS: readonly (readonly string[])[] = [
+  ['flush'],
+  ['requeue', '--all'],
+  ['discard', '--all', '--yes'],
+  ['reset', '--yes'],
+  ['enable'],
+];
+
+for (const [name, make, words] of [
+  ['newer', ({ path }: Store) => change(path, 'PRAGMA user_version = 9999'), /of a newer version/],
+  [
+    'a hard link',
+    ({ home, path }: Store) => linkSync(path, join(home.home, 'elsewhere.db')),
+    /The usage spool is not ours alone: usage\.db is also known under another name/,
+  ],
+] as const) {
+  test(`a store that is ${name}: what would change it says so and does not`, async (t) => {
+    const home = sandbox(t);
+    seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000 });
+    make({ t, home, path: join(home.directory, 'usage.db') });
+    const before = directoryState(home.directory);
+    for (const args of CONTROLS) {
+      for (const json of [[], ['--json']]) {
+        const env = { ARCADE_POSTHOG_HOST: 'http://127.0.0.1:9', ARCADE_POSTHOG_API_KEY: 'phc_test' };
+        const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args, ...json], { env });
+        assert.equal(exitCode, 1, `${args}: ${stdout}${stderr}`);
+        assert.match(stderr, words, args.join(' '));
+        if (json.length === 0) assert.equal(stdout, '');
+        else assert.match((JSON.parse(stdout) as { error: { message: string } }).error.message, words);
+      }
+    }
+    assert.deepEqual(directoryState(home.directory), before);
+  });
+}
+
+test('a damaged store is replaced by what has to change it, which says so', async (t) => {
+  for (const args of [['flush'], ['reset', '--yes'], ['enable'], ['disable']]) {
+    const home = sandbox(t);
+    seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000, delivered: 5 });
+    writeFileSync(join(home.directory, 'usage.db'), 'this is not a database, by any means'.repeat(300));
+    const env = { ARCADE_POSTHOG_HOST: 'http://127.0.0.1:9', ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const { exitCode, stderr } = await arcade(home, ['usage', ...args], { env });
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stderr, /^The usage spool was damaged: a new one has taken its place/);
+    const { store } = JSON.parse((await arcade(home, ['usage', '--json'])).stdout) as {
+      store: { state: string };
+    };
+    assert.equal(store.state, 'ok');
+  }
+});
+
+test('what is not committed is not shown', async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  await hold(t, join(home.directory, 'usage.db'), 'BEGIN IMMEDIATE; DELETE FROM attempt; DELETE FROM record');
+  const { exitCode, stdout } = await arcade(home, ['usage', 'list', '--json']);
+  assert.equal(exitCode, 0);
+  assert.equal((JSON.parse(stdout) as { records: unknown[] }).records.length, 3);
+});

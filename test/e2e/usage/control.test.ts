@@ -1,0 +1,346 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import Database from 'better-sqlite3';
+import { arcade } from '../../support/cli.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { ANON_ID, PRINCIPAL, seedSpool } from '../../support/seed.ts';
+
+interface Status {
+  readonly consent: { readonly enabled: boolean; readonly decided_by: string };
+  readonly identity: { readonly anon_id: string | null; readonly linked_principal_id: string | null };
+  readonly ledger: {
+    readonly recorded: number;
+    readonly delivered: number;
+    readonly pending: number;
+    readonly quarantined: number;
+    readonly dropped: Readonly<Record<string, number>>;
+    readonly purged: number;
+  };
+}
+
+async function status(home: Sandbox): Promise<Status> {
+  return JSON.parse((await arcade(home, ['usage', '--json'])).stdout) as Status;
+}
+
+function conserved({ ledger }: Status): void {
+  const dropped = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
+  const { recorded, delivered, pending, quarantined, purged } = ledger;
+  assert.equal(recorded, delivered + pending + quarantined + dropped + purged);
+}
+
+function seeded(home: Sandbox): void {
+  seedSpool(home, { records: 12, now: Date.now(), everyMs: 60_000, delivered: 4, quarantined: 3 });
+}
+
+test('requeue lets one, then all of the quarantined records go on', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const one = await arcade(home, ['usage', 'requeue', '5']);
+  assert.deepEqual(one, { exitCode: 0, signal: undefined, stdout: 'Requeued 1 record.\n', stderr: '' });
+  const all = await arcade(home, ['usage', 'requeue', '--all', '--json']);
+  assert.equal(all.exitCode, 0);
+  assert.deepEqual(JSON.parse(all.stdout), { requeued: 2 });
+  const after = await status(home);
+  assert.deepEqual([after.ledger.pending, after.ledger.quarantined], [8, 0]);
+  conserved(after);
+  const { stdout } = await arcade(home, ['usage', 'requeue', '--all']);
+  assert.equal(stdout, 'No record is quarantined.\n');
+});
+
+test('discard drops one, then all that was not delivered, and counts them', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  assert.equal((await arcade(home, ['usage', 'discard', '12'])).stdout, 'Discarded 1 record.\n');
+  assert.equal((await arcade(home, ['usage', 'discard', '6'])).exitCode, 0);
+  const unasked = await arcade(home, ['usage', 'discard', '--all']);
+  assert.equal(unasked.exitCode, 2);
+  assert.match(unasked.stderr, /no terminal to ask on/);
+  const all = await arcade(home, ['usage', 'discard', '--all', '--yes', '--json']);
+  assert.deepEqual(JSON.parse(all.stdout), { discarded: 6 });
+  const after = await status(home);
+  assert.deepEqual(after.ledger.dropped, { discarded: 8 });
+  assert.deepEqual([after.ledger.pending, after.ledger.quarantined, after.ledger.delivered], [0, 0, 4]);
+  conserved(after);
+  assert.equal((await arcade(home, ['usage', 'discard', '--all'])).stdout, 'There is nothing to discard.\n');
+});
+
+const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
+  ['a record that is not there', ['requeue', '99'], 1, /There is no record 99\.\n.*usage list/],
+  ['a pending one', ['requeue', '12'], 1, /Record 12 is pending: only quarantined ones/],
+  ['a delivered one', ['requeue', '1'], 1, /Record 1 is delivered/],
+  ['one that is out', ['discard', '1'], 1, /Record 1 is delivered: it is out of our hands/],
+  ['none that is there', ['discard', 'ffffffff-ffff-7fff-bfff-ffffffffffff'], 1, /There is no record f/],
+  ['words', ['discard', `5' OR 1=1`], 1, /There is no record 5' OR 1=1/],
+  ['neither', ['requeue'], 2, /Name one record by its id, or give --all/],
+  ['both', ['discard', '5', '--all'], 2, /Name one record by its id, or give --all/],
+  ['two', ['discard', '5', '6'], 2, /unexpected extra argument/],
+  ['no answer', ['reset'], 2, /no terminal to ask on\.\n.*--yes/],
+];
+
+test('what cannot be done is refused in words, and changes nothing', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const before = await status(home);
+  for (const [name, args, code, words] of REFUSED) {
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args]);
+    assert.equal(exitCode, code, name);
+    assert.equal(stdout, '', name);
+    assert.match(stderr, words, name);
+  }
+  assert.deepEqual(await status(home), before);
+});
+
+test('what there is nothing to do to makes no store', async (t) => {
+  const home = sandbox(t);
+  for (const args of [
+    ['requeue', '--all'],
+    ['discard', '--all'],
+  ]) {
+    assert.equal((await arcade(home, ['usage', ...args])).exitCode, 0);
+  }
+  assert.equal((await arcade(home, ['usage', 'requeue', '1'])).exitCode, 1);
+  assert.equal(existsSync(home.directory), false);
+});
+
+test('reset begins a new anonymous identity, and usage.json follows', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { exitCode, stdout } = await arcade(home, ['usage', 'reset', '--yes', '--json']);
+  assert.equal(exitCode, 0);
+  const { anon_id: anonId } = JSON.parse(stdout) as { anon_id: string };
+  assert.notEqual(anonId, ANON_ID);
+  const { identity } = await status(home);
+  assert.deepEqual([identity.anon_id, identity.linked_principal_id], [anonId, null]);
+  const shared: unknown = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
+  assert.deepEqual(shared, { anon_id: anonId, linked_principal_id: null });
+});
+
+test('disable leaves no event value in any file; enable brings nothing back', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON_ID, linked_principal_id: PRINCIPAL }));
+  home.write('usage.db.damaged-1700000000000', `left by a crash: ${ANON_ID}`);
+  const draft = home.write(`.usage-${process.pid}-0123456789abcdef.tmp`, `left by a kill: ${ANON_ID}`);
+  const exported = (await arcade(home, ['usage', 'export'])).stdout.trim().split('\n');
+  const values = valuesOf(exported);
+  assert.ok(values.length > 15 && bytesOf(home).includes(values[0] ?? ''));
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable']);
+  assert.equal(exitCode, 0, stderr);
+  assert.match(stdout, /no longer recorded.*\n8 events will never be sent\.\n/);
+  for (const value of values) assert.equal(bytesOf(home).includes(value), false, value);
+  assert.equal(existsSync(draft), false);
+  const off = await status(home);
+  assert.deepEqual(off.consent, { enabled: false, decided_by: 'usage disable' });
+  assert.deepEqual([off.ledger.recorded, off.ledger.purged, off.ledger.delivered], [12, 8, 4]);
+  conserved(off);
+  assert.equal((await arcade(home, ['secret', 'list'])).exitCode, 1);
+  assert.equal((await status(home)).ledger.recorded, 12);
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Usage is recorded from now on.\n');
+  const on = await status(home);
+  assert.deepEqual([on.consent.enabled, on.ledger.pending], [true, 0]);
+  await arcade(home, ['secret', 'list']);
+  const again = await status(home);
+  assert.deepEqual([again.ledger.recorded, again.ledger.pending], [13, 1]);
+  conserved(again);
+});
+
+test('disable works on an empty home, and again, and enable says what else is off', async (t) => {
+  const home = sandbox(t);
+  for (let i = 0; i < 2; i += 1) assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.equal((await status(home)).consent.enabled, false);
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'enable'], {
+    env: { DO_NOT_TRACK: '1' },
+  });
+  assert.equal(exitCode, 0);
+  assert.equal(stdout, 'Usage is recorded from now on.\n');
+  assert.match(stderr, /DO_NOT_TRACK says off/);
+});
+
+test('disable leaves an id alone that another program has put into usage.json since', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const theirs = JSON.stringify({
+    anon_id: '11111111-2222-4333-8444-555555555555',
+    linked_principal_id: null,
+  });
+  home.write('usage.json', theirs);
+  await arcade(home, ['usage', 'disable']);
+  assert.equal(readFileSync(join(home.directory, 'usage.json'), 'utf8'), theirs);
+});
+
+const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
+const notRoot = process.getuid?.() !== 0 && 'only root can make files of others';
+const why = async (home: Sandbox): Promise<string> => (await arcade(home, ['usage', 'status'])).stdout;
+
+/** What keeps the spool from being opened; `make` returns what makes it go away. */
+const OBSTACLES: Readonly<
+  Record<string, { make: (path: string) => () => void; words: RegExp; rootOnly?: true }>
+> = {
+  'of a newer version': {
+    make: (path) => {
+      const version = exchangeVersion(path, 9999);
+      return () => exchangeVersion(path, version);
+    },
+    words: /is of a newer version/,
+  },
+  'a symbolic link': {
+    make: (path) => {
+      renameSync(path, `${path}.elsewhere`);
+      symlinkSync(`${path}.elsewhere`, path);
+      return () => renameSync(`${path}.elsewhere`, path);
+    },
+    words: /usage\.db is a symbolic link/,
+  },
+  "somebody else's": {
+    make: (path) => {
+      chownSync(path, 12345, 12345);
+      return () => chownSync(path, 0, 0);
+    },
+    words: /usage\.db belongs to another user \(12345\)/,
+    rootOnly: true,
+  },
+};
+
+/** Returns the version that it was. */
+function exchangeVersion(path: string, version: number): number {
+  const db = new Database(path);
+  const before = db.pragma('user_version', { simple: true }) as number;
+  db.pragma(`user_version = ${version}`);
+  db.close();
+  return before;
+}
+
+for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
+  const skip = rootOnly === true && notRoot;
+  test(`a "no" to a store that is ${name} is remembered, and erases what is there once it can`, {
+    skip,
+  }, async (t) => {
+    const home = sandbox(t);
+    seeded(home);
+    const path = join(home.directory, 'usage.db');
+    const mend = make(path);
+    for (const json of [[], ['--json']]) {
+      const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable', ...json]);
+      assert.equal(exitCode, 1);
+      assert.match(
+        stderr,
+        /^Error: Usage is no longer recorded, but the events kept here could not be erased\. /,
+      );
+      assert.match(stderr, words);
+      assert.equal(stdout === '', json.length === 0);
+    }
+    assert.equal(lstatSync(join(home.directory, 'usage.off')).mode & 0o777, 0o600);
+    const closed = await arcade(home, ['usage', 'doctor']);
+    assert.match(
+      closed.stdout,
+      /what was recorded before may still be in the usage spool\.\n.*usage disable` erases it/,
+    );
+    assert.match(
+      await why(home),
+      /What was recorded before may still be here: .* `arcade usage disable` erases it/,
+    );
+    mend();
+    const before = await status(home);
+    assert.deepEqual(before.consent, { enabled: false, decided_by: 'usage disable' });
+    await arcade(home, ['secret', 'list']);
+    assert.deepEqual((await status(home)).ledger, before.ledger);
+    assert.equal(before.ledger.pending, 5);
+    const { exitCode, stdout } = await arcade(home, ['usage', 'disable']);
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /8 events will never be sent/);
+  });
+
+  test(`enable takes back a "no" to a store that is ${name}`, { skip }, async (t) => {
+    const home = sandbox(t);
+    seeded(home);
+    const path = join(home.directory, 'usage.db');
+    const mend = make(path);
+    await arcade(home, ['usage', 'disable']);
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'enable']);
+    assert.deepEqual([exitCode, stdout], [1, '']);
+    assert.match(stderr, /^Error: `usage disable` is taken back, but nothing can be recorded yet\. /);
+    assert.match(stderr, words);
+    assert.equal(existsSync(join(home.directory, 'usage.off')), false);
+    mend();
+    await arcade(home, ['secret', 'list']);
+    assert.equal((await status(home)).ledger.recorded, 13);
+  });
+}
+
+test('enable takes back a "no" that only its file remembers', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  home.write('usage.off', '');
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Usage is recorded from now on.\n');
+  assert.equal((await status(home)).consent.enabled, true);
+  assert.equal(
+    (await arcade(home, ['usage', 'enable'])).stdout,
+    'Nothing had switched recording off here.\n',
+  );
+});
+
+test('a "no" in a folder that is not ours is not written there', { skip: notRoot }, async (t) => {
+  for (const owned of ['the folder', 'the home', 'the home, without a folder']) {
+    const home = sandbox(t);
+    if (owned !== 'the home, without a folder') {
+      mkdirSync(home.directory);
+      chmodSync(home.directory, 0o700);
+      chownSync(home.directory, 12345, 12345);
+    }
+    if (owned !== 'the folder') chownSync(home.home, 12345, 12345);
+    const { exitCode, stderr } = await arcade(home, ['usage', 'disable']);
+    assert.equal(exitCode, 1);
+    assert.doesNotMatch(stderr, /no longer recorded/);
+    if (existsSync(home.directory)) assert.deepEqual(readdirSync(home.directory), [], owned);
+    else assert.deepEqual(readdirSync(home.home), [], owned);
+  }
+});
+
+test('a disable that was killed halfway: what is still there is told, and the next one erases it', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const env = { NODE_OPTIONS: `--import=${HOOK}`, ARCADE_TEST_KILL_AT: 'DELETE FROM record' };
+  const killed = await arcade(home, ['usage', 'disable'], { env });
+  assert.equal(killed.signal, 'SIGKILL');
+  assert.match(
+    await why(home),
+    /\n.*usage disable` says so\. What was recorded before is still here: `arcade usage disable` erases it\.\n$/,
+  );
+  assert.match((await arcade(home, ['usage'], { env: { DO_NOT_TRACK: '1' } })).stdout, /is still here/);
+  const wrong = await arcade(home, ['usage', 'doctor']);
+  assert.equal(wrong.exitCode, 1);
+  assert.match(
+    wrong.stdout,
+    /what was recorded before is still there\.\n.*`arcade usage disable` erases it\.\n/,
+  );
+  assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.doesNotMatch(await why(home), /recorded before/);
+  const right = await arcade(home, ['usage', 'doctor']);
+  assert.equal(right.exitCode, 0, right.stdout);
+  assert.match(right.stdout, /Recording is switched off here, and no event is kept/);
+});
+
+/** What an event says of this machine and its person; words such as "node" are in any database's pages. */
+function valuesOf(lines: readonly string[]): string[] {
+  const values = new Set<string>([ANON_ID, PRINCIPAL, 'CLI execution failed', 'secret.unset', 'TIMED_OUT']);
+  for (const line of lines) values.add((JSON.parse(line) as { uuid: string }).uuid);
+  return [...values];
+}
+
+function bytesOf(home: Sandbox): string {
+  return readdirSync(home.directory)
+    .map((name) => readFileSync(join(home.directory, name), 'latin1'))
+    .join('\n');
+}

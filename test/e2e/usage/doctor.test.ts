@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { execa, execaSync } from 'execa';
+import { arcade, PROGRAM } from '../../support/cli.ts';
+import { startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { seedSpool } from '../../support/seed.ts';
+
+const withoutMounts =
+  execaSync('unshare', ['--mount', 'true'], { reject: false }).exitCode !== 0 &&
+  'mount namespaces are not permitted here';
+
+interface Diagnosis {
+  readonly ok: boolean;
+  readonly findings: readonly { code: string; severity: string; message: string; advice: string }[];
+  readonly passed: readonly { code: string; message: string }[];
+}
+
+function seeded(t: TestContext): Sandbox {
+  const home = sandbox(t);
+  seedSpool(home, { records: 6, now: Date.now(), everyMs: 60_000, delivered: 2 });
+  return home;
+}
+
+async function diagnose(
+  home: Sandbox,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Diagnosis> {
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'doctor', '--json', ...args], { env });
+  const diagnosis = JSON.parse(stdout) as Diagnosis;
+  assert.equal(exitCode, diagnosis.ok ? 0 : 1, stdout);
+  // Node itself tells of a missing certificate, wherever it can be seen.
+  assert.equal(stderr.replace(/^Warning: Ignoring extra certs.*\n/, ''), '');
+  return diagnosis;
+}
+
+function change(home: Sandbox, sql: string): void {
+  const db = new Database(join(home.directory, 'usage.db'));
+  db.exec(sql);
+  db.close();
+}
+
+test('a sound store has nothing wrong, an absent one neither, and both say so', async (t) => {
+  for (const home of [seeded(t), sandbox(t)]) {
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'doctor']);
+    assert.equal(exitCode, 0, stdout);
+    assert.match(stdout, /\nNothing is broken; (?:1 remark|2 remarks)\.\n$/);
+    assert.equal(stderr, '');
+  }
+});
+
+const WRONG: readonly {
+  finds: string;
+  when: string;
+  make?: (home: Sandbox) => void;
+  env?: Record<string, string>;
+}[] = [
+  {
+    finds: 'conservation',
+    when: 'a record was lost',
+    make: (home) => change(home, `UPDATE ledger SET value = 99 WHERE name = 'recorded'`),
+  },
+  {
+    finds: 'gauges',
+    when: 'a counter was changed',
+    make: (home) => change(home, `UPDATE ledger SET value = value + 1 WHERE name IN ('pending', 'recorded')`),
+  },
+  {
+    finds: 'schema',
+    when: 'an index was dropped',
+    make: (home) => change(home, 'DROP INDEX record_pending'),
+  },
+  { finds: 'schema', when: 'a table was added', make: (home) => change(home, 'CREATE TABLE mine (x)') },
+  {
+    finds: 'integrity',
+    when: 'rows have lost what they refer to',
+    make: (home) =>
+      change(
+        home,
+        'PRAGMA foreign_keys = OFF; INSERT INTO attempt (record_id, at, outcome, duration_ms) VALUES (999, 1, 1, 1)',
+      ),
+  },
+  {
+    finds: 'clock',
+    when: 'the clock was set back',
+    make: (home) => change(home, 'UPDATE record SET recorded_at = recorded_at + 86400000'),
+  },
+  {
+    finds: 'mode',
+    when: 'others may read the spool',
+    make: (home) => chmodSync(join(home.directory, 'usage.db'), 0o644),
+  },
+  {
+    finds: 'mode',
+    when: 'others may read usage.json',
+    make: (home) => chmodSync(home.write('usage.json', '{}'), 0o640),
+  },
+  { finds: 'proxy', when: 'the proxy is no address', env: { HTTPS_PROXY: 'proxy without a scheme' } },
+  {
+    finds: 'certificates',
+    when: 'the certificates are missing',
+    env: { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' },
+  },
+  {
+    finds: 'destination',
+    when: 'the destination is no address',
+    env: { ARCADE_POSTHOG_HOST: 'posthog', ARCADE_POSTHOG_API_KEY: 'phc_test' },
+  },
+];
+
+for (const { finds, when, make, env } of WRONG) {
+  test(`finds that ${when}, and says what to do`, async (t) => {
+    const home = seeded(t);
+    make?.(home);
+    const { ok, findings } = await diagnose(home, [], env);
+    assert.equal(ok, false, JSON.stringify(findings));
+    const found = findings.find(({ code, severity }) => code === finds && severity !== 'info');
+    assert.ok(found !== undefined && found.advice.length > 10, JSON.stringify(findings));
+  });
+}
+
+test('what is worth knowing is told and is nothing wrong', async (t) => {
+  const home = seeded(t);
+  chmodSync(home.directory, 0o755);
+  home.write('usage.json', 'not JSON');
+  const { ok, findings } = await diagnose(home, [], { DO_NOT_TRACK: '1' });
+  assert.equal(ok, true);
+  const codes = findings.map(({ code }) => code).sort();
+  assert.deepEqual(codes, ['consent', 'destination', 'identity', 'mode']);
+});
+
+test('without --network nothing is connected to; with it, no event is sent', async (t) => {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const home = seeded(t);
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  assert.equal((await diagnose(home, [], env)).ok, true);
+  assert.equal(posthog.connections, 0);
+  const { ok, passed } = await diagnose(home, ['--network'], env);
+  assert.equal(ok, true);
+  for (const code of ['network-dns', 'network-tcp', 'network-http', 'network-answer', 'network-clock'])
+    assert.ok(
+      passed.some((check) => check.code === code),
+      code,
+    );
+  assert.equal(posthog.stored().length, 0);
+  assert.equal(posthog.requests.length, 1);
+});
+
+const ANSWERS: readonly [
+  string,
+  Parameters<Awaited<ReturnType<typeof startPostHog>>['fault']>[0] | 'down',
+  string,
+  RegExp,
+][] = [
+  ['nobody listens', 'down', 'network-tcp', /refused/],
+  ['a portal answers', { kind: 'portal-page' }, 'network-answer', /Something else answers/],
+  ['the connection is cut', { kind: 'reset', when: 'before-reading' }, 'network-http', /cut|failed/],
+];
+
+for (const [when, fault, finds, words] of ANSWERS) {
+  test(`--network tells that ${when}`, async (t) => {
+    const posthog = await startPostHog();
+    t.after(() => posthog.close());
+    if (fault === 'down') await posthog.down();
+    else posthog.fault(fault);
+    const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const { ok, findings } = await diagnose(seeded(t), ['--network'], env);
+    assert.equal(ok, false);
+    assert.match(findings.find(({ code }) => code === finds)?.message ?? JSON.stringify(findings), words);
+  });
+}
+
+test('--network tells that a name cannot be resolved, and that the clock is wrong', async (t) => {
+  const env = { ARCADE_POSTHOG_API_KEY: 'phc_test', ARCADE_POSTHOG_HOST: 'http://no-such-name.invalid' };
+  const { findings } = await diagnose(seeded(t), ['--network'], env);
+  assert.ok(
+    findings.some(({ code }) => code === 'network-dns'),
+    JSON.stringify(findings),
+  );
+  const server = createServer((_request, response) => {
+    response.setHeader('date', 'Thu, 01 Jan 2015 00:00:00 GMT');
+    response.writeHead(400).end('request holds no event');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const host = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const late = await diagnose(seeded(t), ['--network'], { ...env, ARCADE_POSTHOG_HOST: host });
+  assert.match(
+    late.findings.find(({ code }) => code === 'network-clock')?.message ?? '',
+    /ahead of the server/,
+  );
+});
+
+test('certificates that are there are counted', async (t) => {
+  const home = seeded(t);
+  const path = join(home.home, 'ca.pem');
+  writeFileSync(path, 'no certificate');
+  assert.equal((await diagnose(home, [], { NODE_EXTRA_CA_CERTS: path })).ok, false);
+});
+
+for (const [why, place, mount, code] of [
+  ['a file stands in its place', '/dev/null', undefined, 'unwritable'],
+  ['the home is read-only', undefined, 'ro', 'unwritable'],
+  ['the disk is full', undefined, 'size=20k', 'disk-full'],
+] as const) {
+  test(`the doctor tells that nothing can be recorded when ${why}`, {
+    skip: mount !== undefined && withoutMounts,
+  }, async (t) => {
+    const { home } = sandbox(t);
+    const mounted = mount === undefined ? ':' : `mount -t tmpfs -o ${mount} tmpfs "$HOME"`;
+    const shell = ['bash', '-c', `${mounted}; exec "$@"`, 'bash'];
+    const [file = '', ...args] = mount === undefined ? shell : ['unshare', '--mount', ...shell];
+    const doctor = [process.execPath, '--', PROGRAM, 'usage', 'doctor', '--json'];
+    const env = { PATH: process.env.PATH, HOME: place ?? home };
+    const ran = await execa(file, [...args, ...doctor], { env, extendEnv: false, reject: false });
+    assert.equal(ran.exitCode, 1, ran.stderr);
+    const { findings } = JSON.parse(ran.stdout) as Diagnosis;
+    assert.ok(
+      findings.some((finding) => finding.code === code && finding.severity === 'error'),
+      ran.stdout,
+    );
+  });
+}

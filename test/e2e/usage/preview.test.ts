@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { RECORDED_MESSAGES } from '../../../src/errors.ts';
+import { contextOf } from '../../support/arcade/accounts.ts';
+import { startArcade } from '../../support/arcade.ts';
+import { arcade } from '../../support/cli.ts';
+import { directoryState } from '../../support/directory.ts';
+import { logIn } from '../../support/login.ts';
+import { startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+type Event = Record<string, unknown> & { readonly properties: Record<string, unknown> };
+
+interface Preview {
+  readonly command_name: string | null;
+  readonly succeeded: Event | null;
+  readonly failed: Event | null;
+  readonly alias: Event | null;
+  readonly stand_ins: readonly string[];
+}
+
+interface World {
+  readonly server: Awaited<ReturnType<typeof startArcade>>;
+  readonly home: Sandbox;
+  readonly env: Readonly<Record<string, string>>;
+  readonly posthog: Awaited<ReturnType<typeof startPostHog>>;
+}
+
+async function world(t: TestContext, who: 'nobody' | 'oauth' | 'unknown key'): Promise<World> {
+  const [server, posthog] = await Promise.all([startArcade(), startPostHog()]);
+  t.after(() => Promise.all([server.close(), posthog.close()]));
+  const home = sandbox(t);
+  const user = server.user('A');
+  if (who === 'oauth') {
+    home.signInWithTokens({
+      tokens: server.issueTokens(user, { expiresInSeconds: 86_400 }),
+      email: user.email,
+      coordinatorUrl: server.coordinator.url,
+      context: contextOf(user),
+    });
+  }
+  if (who === 'unknown key') home.signInWithKey('arc_not_known_to_anybody', server.coordinator.url);
+  return {
+    server,
+    home,
+    posthog,
+    env: { ARCADE_URL: server.url, ARCADE_POSTHOG_HOST: posthog.url },
+  };
+}
+
+async function preview({ home, env }: World, command: readonly string[], error?: string): Promise<Preview> {
+  const chosen = error === undefined ? [] : ['--error', error];
+  const { exitCode, stdout, stderr } = await arcade(
+    home,
+    ['usage', 'preview', '--json', ...chosen, '--', ...command],
+    {
+      env,
+    },
+  );
+  assert.equal(exitCode, 0, stderr);
+  assert.equal(stderr, '');
+  return JSON.parse(stdout) as Preview;
+}
+
+async function spooled({ home, env }: World): Promise<Event[]> {
+  const { stdout } = await arcade(home, ['usage', 'export'], { env });
+  const lines = stdout.trim().split('\n');
+  return lines.filter(Boolean).map((line) => (JSON.parse(line) as { payload: Event }).payload);
+}
+
+/** The previewed event with this run's values in the places of their stand-ins, as bytes. */
+function filled(event: Event, standIns: readonly string[], run: Event): string {
+  const copy = structuredClone(event) as Record<string, unknown> & { properties: Record<string, unknown> };
+  for (const path of standIns) {
+    const name = path.replace('properties.', '');
+    if (path === name) copy[name] = run[name];
+    else copy.properties[name] = run.properties[name];
+  }
+  return JSON.stringify(copy);
+}
+
+const COMMANDS: readonly (readonly string[])[] = [
+  ['secret', 'list'],
+  ['secret', 'set', 'API_KEY=value'],
+  ['secret', 'unset', 'API_KEY'],
+  ['secret', 'unset'],
+  ['secret', 'set', '--no-such-option'],
+  ['whoami'],
+  ['whoami', '--json'],
+  ['org', 'list'],
+  ['org', 'set', 'none-such'],
+  ['org', 'set'],
+  ['project', 'list'],
+  ['project', 'set', 'none-such'],
+  ['secret', 'list', '--host', '127.0.0.1', '--port', '9', '--no-tls'],
+  ['secret', 'set', '--from-env', '--env-file', 'none-such.env'],
+  ['login', '--no-such-option'],
+  ['login', '--no-browser', '--host', 'http://127.0.0.1:9', '--force'],
+  ['logout'],
+  ['whoami'],
+];
+
+for (const who of ['nobody', 'oauth', 'unknown key'] as const) {
+  test(`what is previewed, spooled and sent is the same to the byte: ${who}`, async (t) => {
+    const place = await world(t, who);
+    const { home, env, posthog } = place;
+    for (const args of COMMANDS) {
+      const before = directoryState(home.directory);
+      const shown = await preview(place, args);
+      assert.deepEqual(directoryState(home.directory), before);
+      const { exitCode } = await arcade(home, args, { env });
+      const event = (await spooled(place)).findLast(({ event: name }) => name !== '$create_alias');
+      assert.ok(event !== undefined, args.join(' '));
+      const failed = exitCode !== 0;
+      const code = event.properties.error_code as string | undefined;
+      // Which error it is shows only then; the identity has moved on by then, so no more is taken from this one.
+      const exact = failed ? await preview(place, args, code) : shown;
+      const mine = failed
+        ? { ...shown.failed, properties: withError(shown.failed, exact.failed) }
+        : shown.succeeded;
+      assert.ok(mine !== null);
+      assert.equal(filled(mine as Event, shown.stand_ins, event), JSON.stringify(event), args.join(' '));
+    }
+    const beforeSending = await spooled(place);
+    await arcade(home, ['usage', 'flush', '--json'], { env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+    const sent = new Map<string, string>();
+    for (const request of posthog.requests) {
+      const { batch } = JSON.parse(request.rawBody) as { batch: Event[] };
+      for (const event of batch) sent.set(String(event.uuid), JSON.stringify(event));
+    }
+    assert.ok(beforeSending.length >= COMMANDS.length);
+    for (const event of await spooled(place)) {
+      assert.equal(sent.get(String(event.uuid)), JSON.stringify(event));
+    }
+  });
+}
+
+/** The error's own two properties, and all others as they were shown before. */
+function withError(shown: Event | null, exact: Event | null): Record<string, unknown> {
+  const { error_code, error_message } = exact?.properties ?? {};
+  return { ...shown?.properties, error_code, error_message };
+}
+
+test('a login is previewed with the alias that is recorded beside it, and both are what is sent', async (t) => {
+  const place = await world(t, 'nobody');
+  const { home, env, server, posthog } = place;
+  await arcade(home, ['whoami'], { env });
+  const shown = await preview(place, ['login']);
+  const user = server.user('A');
+  const { exitCode, stderr } = await logIn(home, server, user, [], { env });
+  assert.equal(exitCode, 0, stderr);
+  const [alias, login] = (await spooled(place)).slice(-2);
+  assert.ok(alias !== undefined && login !== undefined, 'both are recorded');
+  assert.ok(shown.succeeded !== null && shown.alias !== null, 'both are previewed');
+  const { org_id, project_id, ...properties } = login.properties;
+  assert.deepEqual([org_id, project_id], [contextOf(user)?.org_id, contextOf(user)?.project_id]);
+  const mine = { ...shown.succeeded, distinct_id: user.account_id };
+  assert.equal(filled(mine, shown.stand_ins, login), JSON.stringify({ ...login, properties }));
+  const joined = {
+    ...shown.alias,
+    distinct_id: user.account_id,
+    properties: { ...shown.alias.properties, distinct_id: user.account_id },
+  };
+  assert.equal(filled(joined, ['uuid', 'timestamp'], alias), JSON.stringify(alias));
+  await arcade(home, ['usage', 'flush'], { env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+  const sent = posthog.requests.flatMap(({ rawBody }) => (JSON.parse(rawBody) as { batch: Event[] }).batch);
+  for (const event of [alias, login])
+    assert.equal(JSON.stringify(sent.find(({ uuid }) => uuid === event.uuid)), JSON.stringify(event));
+  const again = await preview(place, ['login']);
+  assert.notEqual(again.alias?.properties.alias, alias.properties.alias);
+  assert.equal((await preview(place, ['secret', 'list'])).alias, null);
+});
+
+test('every failure can be previewed with its code, and says what the catalogue says', async (t) => {
+  const place = await world(t, 'nobody');
+  const codes = Object.keys(RECORDED_MESSAGES) as (keyof typeof RECORDED_MESSAGES)[];
+  for (let from = 0; from < codes.length; from += 8) {
+    await Promise.all(
+      codes.slice(from, from + 8).map(async (code) => {
+        const { failed } = await preview(place, ['secret', 'set', 'KEY=value'], code);
+        const { error_code, error_message } = failed?.properties ?? {};
+        assert.deepEqual([error_code, error_message], [code, RECORDED_MESSAGES[code]]);
+      }),
+    );
+  }
+});
+
+const NOTHING: readonly (readonly string[])[] = [
+  ['usage', 'status'],
+  ['usage', 'preview', '--', 'secret', 'list'],
+  ['secret', 'list', '--help'],
+  ['--version'],
+];
+
+test('a command that is not tracked has no event', async (t) => {
+  const place = await world(t, 'nobody');
+  for (const command of NOTHING) {
+    const { command_name, succeeded, failed } = await preview(place, command);
+    assert.deepEqual([command_name, succeeded, failed], [null, null, null], command.join(' '));
+  }
+});
+
+test('arguments that cannot succeed are told, with the error that they are recorded with', async (t) => {
+  const place = await world(t, 'nobody');
+  const { succeeded, failed } = await preview(place, ['secret', 'unset']);
+  assert.equal(succeeded, null);
+  assert.equal(failed?.properties.error_code, 'INVALID_USAGE');
+});
+
+test('works when recording is off, makes no file, and opens no connection', async (t) => {
+  const place = await world(t, 'nobody');
+  const off = { ...place, env: { ...place.env, DO_NOT_TRACK: '1', ARCADE_POSTHOG_API_KEY: 'phc_test' } };
+  const { succeeded } = await preview(off, ['secret', 'list']);
+  assert.equal(succeeded?.event, 'CLI execution succeeded');
+  assert.equal(existsSync(place.home.directory), false);
+  assert.equal(place.posthog.connections, 0);
+  await arcade(place.home, ['usage', 'disable']);
+  assert.equal((await preview(place, ['whoami'])).failed?.event, 'CLI execution failed');
+});
+
+const WRONG: readonly [readonly string[], RegExp][] = [
+  [['usage', 'preview'], /Missing argument/],
+  [['usage', 'preview', '--', 'secrt', 'list'], /No such command 'secrt'/],
+  [['usage', 'preview', '--error', 'TIME_OUT', '--', 'secret', 'list'], /Did you mean TIMED_OUT\?/],
+  [['usage', 'preview', '--error', 'constructor', '--', 'secret', 'list'], /There is no error_code/],
+];
+
+test('what cannot be previewed is a usage error', async (t) => {
+  const home = sandbox(t);
+  for (const [args, words] of WRONG) {
+    const { exitCode, stdout, stderr } = await arcade(home, args);
+    assert.equal(exitCode, 2, args.join(' '));
+    assert.equal(stdout, '');
+    assert.match(stderr, words);
+  }
+});

@@ -1,0 +1,256 @@
+/** What is asked, drawn and redrawn on a terminal, by somebody who sits at one. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { execa } from 'execa';
+import stringWidth from 'string-width';
+import { arcade, startArcadeCli } from '../../support/cli.ts';
+import { startPostHog } from '../../support/posthog.ts';
+import { fillSpool } from '../../support/queue.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { seedSpool } from '../../support/seed.ts';
+import {
+  hasTerminals,
+  type OnTerminal,
+  onTerminal as onTerminalOf,
+  type Shown,
+} from '../../support/terminal.ts';
+import { until } from '../../support/until.ts';
+
+const skip = hasTerminals ? false : 'there is no Python to open a terminal with';
+
+function seeded(t: TestContext): Sandbox {
+  const home = sandbox(t);
+  seedSpool(home, { records: 12, now: Date.now(), everyMs: 3600_000, delivered: 4, quarantined: 3 });
+  return home;
+}
+
+function onTerminal(home: Sandbox, args: readonly string[], on: OnTerminal = {}): Promise<Shown> {
+  return onTerminalOf({ home, env: {} } as Parameters<typeof onTerminalOf>[0], ['usage', ...args], on);
+}
+
+async function status(home: Sandbox) {
+  const { stdout } = await arcade(home, ['usage', '--json']);
+  return JSON.parse(stdout) as {
+    identity: { anon_id: string | null };
+    ledger: { pending: number; quarantined: number; dropped: Record<string, number> };
+  };
+}
+
+const ANSWERS: readonly { typed: string; done: boolean; exitCode: number; says: RegExp }[] = [
+  { typed: 'y\n', done: true, exitCode: 0, says: /Discarded 8 records/ },
+  { typed: 'YES\n', done: true, exitCode: 0, says: /Discarded 8 records/ },
+  { typed: 'n\n', done: false, exitCode: 1, says: /Nothing was changed/ },
+  { typed: '\n', done: false, exitCode: 1, says: /Nothing was changed/ },
+  { typed: 'yep\n', done: false, exitCode: 1, says: /Nothing was changed/ },
+  { typed: '\u0004', done: false, exitCode: 1, says: /Nothing was changed/ },
+  { typed: '\u0003', done: false, exitCode: 130, says: /\[y\/N\]/ },
+];
+
+for (const { typed, done, exitCode, says } of ANSWERS) {
+  test(`discard --all, answered ${JSON.stringify(typed)}`, { skip }, async (t) => {
+    const home = seeded(t);
+    const shown = await onTerminal(home, ['discard', '--all'], { steps: [['[y/N]', typed]] });
+    assert.match(shown.shown, /Drop 8 records for good\? \[y\/N\]/);
+    assert.match(shown.shown, says);
+    assert.equal(shown.exitCode, exitCode);
+    assert.equal(shown.echoes, true);
+    const { ledger } = await status(home);
+    assert.deepEqual(ledger.dropped, done ? { discarded: 8 } : {});
+    assert.equal(ledger.pending + ledger.quarantined, done ? 0 : 8);
+  });
+}
+
+test('one record is asked about on a terminal too, and --yes asks nothing', { skip }, async (t) => {
+  const home = seeded(t);
+  const kept = await onTerminal(home, ['discard', '12'], { steps: [['Drop record 12 for good?', 'n\n']] });
+  assert.equal(kept.exitCode, 1);
+  const dropped = await onTerminal(home, ['discard', '12', '--yes']);
+  assert.equal(dropped.shown, 'Discarded 1 record.\n');
+});
+
+for (const { typed, done, exitCode } of ANSWERS) {
+  test(`reset, answered ${JSON.stringify(typed)}`, { skip }, async (t) => {
+    const home = seeded(t);
+    const before = (await status(home)).identity.anon_id;
+    const shown = await onTerminal(home, ['reset'], { steps: [['[y/N]', typed]] });
+    assert.equal(shown.exitCode, exitCode);
+    assert.equal((await status(home)).identity.anon_id !== before, done);
+  });
+}
+
+test('a question is not asked where nobody can answer', async (t) => {
+  const home = seeded(t);
+  for (const args of [['reset'], ['discard', '--all']]) {
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args], { input: 'y\n' });
+    assert.deepEqual([exitCode, stdout], [2, '']);
+    assert.match(stderr, /no terminal to ask on\.\n.*--yes/);
+  }
+});
+
+/** The lines that a terminal shows at the end of what it was sent: only what `watch` sends is understood. */
+function screenOf(sent: string): string[] {
+  let lines: string[] = [''];
+  for (const part of sent.split(/(\u001b\[\d+A\u001b\[0J|\n)/)) {
+    const up = /^\u001b\[(\d+)A/.exec(part);
+    if (up !== null) lines = [...lines.slice(0, lines.length - 1 - Number(up[1])), ''];
+    else if (part === '\n') lines.push('');
+    else lines.push(`${lines.pop()}${part.replace(/\u001b\[\d*[mK]|\r/g, '')}`);
+  }
+  return lines;
+}
+
+for (const [columns, rows] of [
+  [20, 40],
+  [30, 40],
+  [80, 40],
+  [80, 24],
+  [40, 8],
+] as const) {
+  test(`watch draws the queue anew when it changes, in ${columns} columns and ${rows} rows`, {
+    skip,
+  }, async (t) => {
+    const home = seeded(t);
+    // The shell that has the terminal changes the queue when it is told to, and ends the watch when it is told to.
+    const shell = `stty -echo; "$0" "$@" & read line; "$0" "$1" "$2" usage requeue --all >/dev/null
+      read line; kill -INT $!; wait $!`;
+    const pending = (records: number): string =>
+      columns < 50 ? `Pending\r\n  ${records}` : `Pending      ${records}`;
+    const { shown, exitCode } = await onTerminal(home, ['watch'], {
+      columns,
+      rows,
+      shell,
+      env: { NO_COLOR: '1' },
+      steps: [
+        [pending(5), '\n'],
+        [pending(8), '\n'],
+      ],
+    });
+    assert.equal(exitCode, 130);
+    const lines = screenOf(shown);
+    const text = lines.join('\n');
+    assert.equal(text.match(/arcade usage/g)?.length, 1, JSON.stringify(shown));
+    assert.match(text, /Pending\s+8/);
+    for (const line of lines) assert.ok(stringWidth(line) <= columns, line);
+    // What a terminal has scrolled away cannot be drawn over.
+    for (const [, up] of shown.matchAll(/\u001b\[(\d+)A/g)) assert.ok(Number(up) < rows, `${up} lines up`);
+  });
+}
+
+test('watch ends with 130 at Ctrl-C', { skip }, async (t) => {
+  const { exitCode, echoes } = await onTerminal(seeded(t), ['watch'], {
+    steps: [['Last answers', '\u0003']],
+  });
+  assert.deepEqual([exitCode, echoes], [130, true]);
+});
+
+test('watch ends soon after its reader, though nothing changes', async (t) => {
+  const home = seeded(t);
+  const watching = startArcadeCli(home, ['usage', 'watch']);
+  await once(watching.stdout, 'data');
+  watching.stdout.destroy();
+  const { exitCode, stderr } = await watching;
+  assert.deepEqual([exitCode, stderr], [0, '']);
+});
+
+test('every view fits a narrow terminal', { skip }, async (t) => {
+  const home = seeded(t);
+  for (const columns of [20, 30, 39, 60, 80]) {
+    for (const args of [['status'], ['list'], ['stats'], ['doctor'], ['identity']]) {
+      const { shown } = await onTerminal(home, args, { columns });
+      for (const line of shown.replace(/\u001b\[\d*[mK]|\r/g, '').split('\n'))
+        assert.ok(stringWidth(line) <= columns, `${args} at ${columns}: ${line}`);
+    }
+  }
+});
+
+test('flush shows how far it has come, takes it away, and tells what this flush did', { skip }, async (t) => {
+  const posthog = await startPostHog({ latencyMs: 20 });
+  t.after(() => posthog.close());
+  const home = sandbox(t);
+  fillSpool(home.directory, 500);
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const { exitCode, shown } = await onTerminal(home, ['flush'], { env });
+  assert.equal(exitCode, 0, shown);
+  assert.match(shown, /Sending [█▏▎▍▌▋▊▉░]{30} [\d,]+ of 500/);
+  assert.match(shown, /\r\u001b\[2KDelivered 500, refused 0, left 0\.\n$/);
+  const again = await onTerminal(home, ['flush'], { env });
+  assert.equal(again.shown.endsWith('Nothing waits to be sent.\n'), true, again.shown);
+});
+
+test('flush tells of what it refused, not of what was refused before', async (t) => {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const home = seeded(t);
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  posthog.faultWhen(({ rawBody }) =>
+    rawBody.includes('"TIMED_OUT"') ? { kind: 'status', status: 400 } : undefined,
+  );
+  const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
+  assert.equal(exitCode, 0, stdout);
+  assert.match(stdout, /^Delivered 4, refused 1, left 0\. `arcade usage list --state quarantined`/);
+  const { stdout: json } = await arcade(home, ['usage', 'flush', '--json'], { env });
+  assert.deepEqual(JSON.parse(json), {
+    delivered: 0,
+    refused: 0,
+    pending: 0,
+    quarantined: 4,
+    outcome: 'drained',
+  });
+});
+
+test('report --open hands the file to the opener, and says where it is when there is none', async (t) => {
+  if (process.platform !== 'linux') return t.skip('the opener of this system cannot be stood in for');
+  const home = seeded(t);
+  const opener = join(home.home, 'xdg-open');
+  writeFileSync(opener, '#!/bin/sh\nprintf %s "$1" > "$HOME/opened"\n');
+  chmodSync(opener, 0o755);
+  const path = `${home.home}:${process.env.PATH}`;
+  const { exitCode, stdout } = await arcade(home, ['usage', 'report', '--open'], { env: { PATH: path } });
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^Wrote 12 records to .*arcade-usage\.html\n$/);
+  await until(() => existsSync(join(home.home, 'opened')) && readFileSync(join(home.home, 'opened'), 'utf8'));
+  assert.equal(
+    readFileSync(join(home.home, 'opened'), 'utf8'),
+    `file://${join(home.home, 'arcade-usage.html')}`,
+  );
+  writeFileSync(opener, '#!/bin/sh\nexit 3\n');
+  const failed = await arcade(home, ['usage', 'report', '--open'], { env: { PATH: path } });
+  assert.equal(failed.exitCode, 0);
+  assert.match(failed.stderr, /No browser could be started; open file:\/\/.*arcade-usage\.html yourself/);
+});
+
+test('doctor finds a lock that is held for longer than any flusher lives, and names who has it', async (t) => {
+  const home = seeded(t);
+  const holder = execa(
+    process.execPath,
+    ['--input-type=module', '-e', HOLDER, join(home.directory, 'usage.lock')],
+    {
+      cwd: join(import.meta.dirname, '..', '..', '..'),
+      stdin: 'pipe',
+    },
+  );
+  t.after(async () => {
+    holder.stdin.end();
+    await holder;
+  });
+  await once(holder.stdout, 'data');
+  const { exitCode, stdout } = await arcade(home, ['usage', 'doctor', '--json']);
+  assert.equal(exitCode, 1);
+  const { findings } = JSON.parse(stdout) as {
+    findings: { code: string; message: string; advice: string }[];
+  };
+  const stuck = findings.find(({ code }) => code === 'lock-stuck');
+  assert.ok(stuck !== undefined, stdout);
+  if (process.platform === 'linux') assert.match(stuck.advice, new RegExp(`kill ${holder.pid}`));
+});
+
+const HOLDER = `
+  import Database from 'better-sqlite3';
+  const db = new Database(process.argv.at(-1));
+  db.exec('BEGIN EXCLUSIVE');
+  console.log('held');
+  process.stdin.on('end', () => process.exit()).resume();
+`;

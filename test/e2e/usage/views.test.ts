@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import Database from 'better-sqlite3';
+import { arcade, startArcadeCli } from '../../support/cli.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { ANON_ID, seedSpool } from '../../support/seed.ts';
+import { until } from '../../support/until.ts';
+
+const HOUR_MS = 3600_000;
+
+function seeded(home: Sandbox): void {
+  seedSpool(home, { records: 12, now: Date.now(), everyMs: HOUR_MS, delivered: 6, quarantined: 1 });
+}
+
+async function listed(home: Sandbox, ...options: string[]): Promise<number[]> {
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'list', '--json', ...options]);
+  assert.equal(exitCode, 0);
+  assert.equal(stderr, '');
+  return (JSON.parse(stdout) as { records: { id: number }[] }).records.map(({ id }) => id);
+}
+
+test('usage alone is status', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const [alone, status] = await Promise.all([arcade(home, ['usage']), arcade(home, ['usage', 'status'])]);
+  assert.equal(alone.exitCode, 0);
+  assert.equal(alone.stderr, '');
+  assert.match(alone.stdout, /^Recording +on \(default\)\n[\s\S]*pending +5, the oldest 4 h ago/);
+  assert.equal(alone.stdout.split('\n')[0], status.stdout.split('\n')[0]);
+});
+
+test('list filters by state, command, time and number, oldest first', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  assert.deepEqual(await listed(home), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  assert.deepEqual(await listed(home, '--state', 'quarantined'), [7]);
+  assert.deepEqual(await listed(home, '--command', 'whoami'), [3, 8]);
+  assert.deepEqual(await listed(home, '--since', '150m'), [10, 11, 12]);
+  assert.deepEqual(await listed(home, '--since', '2d', '--limit', '2'), [11, 12]);
+  assert.deepEqual(await listed(home, '--since', '2999-01-01'), []);
+  assert.deepEqual(
+    await listed(home, '--command', 'secret list'),
+    await listed(home, '--command', 'secret.list'),
+  );
+});
+
+test('list as a table is whole in a pipe, and ASCII where the locale has no more', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const ascii = await arcade(home, ['usage', 'list'], { env: { LANG: 'C' } });
+  assert.equal(ascii.exitCode, 0);
+  assert.match(ascii.stdout, /^[ -~\n]*$/);
+  assert.ok(ascii.stdout.includes(ANON_ID));
+  const unicode = await arcade(home, ['usage', 'list'], { env: { LANG: 'C', LC_ALL: 'C.UTF-8' } });
+  assert.match(unicode.stdout, /● delivered/);
+});
+
+test('every picture of stats is ASCII where the locale has no more', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'stats', '--days', '90'], {
+    env: { LC_ALL: 'POSIX' },
+  });
+  assert.equal(exitCode, 0);
+  assert.equal(stderr, '');
+  assert.match(stdout, /^[ -~\n]*$/);
+  for (const title of ['Events a day', 'Slowest commands', 'Records waiting', 'Delay of delivery'])
+    assert.match(stdout, new RegExp(`^${title}`, 'm'));
+  assert.ok(stdout.split('\n').every((line) => line.length <= 80));
+});
+
+test('stats counts every event, and measures what is kept', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { stdout } = await arcade(home, ['usage', 'stats', '--days', '7', '--json']);
+  const stats = JSON.parse(stdout) as {
+    events_per_day: { succeeded: number; failed: number }[];
+    commands: { command_name: string; events: number; measured: number; p50_ms: number; p95_ms: number }[];
+    delivery: { measured: number; attempts: Record<string, number> };
+  };
+  assert.equal(stats.events_per_day.length, 7);
+  const sum = (what: 'succeeded' | 'failed'): number =>
+    stats.events_per_day.reduce((all, day) => all + day[what], 0);
+  assert.deepEqual([sum('succeeded'), sum('failed')], [10, 1]);
+  assert.equal(stats.commands[0]?.command_name, 'login');
+  for (const { events, measured, p50_ms, p95_ms } of stats.commands) {
+    assert.equal(events, measured);
+    assert.ok(p50_ms <= p95_ms);
+  }
+  assert.equal(stats.delivery.measured, 6);
+  assert.deepEqual(stats.delivery.attempts, { accepted: 6, invalid: 1 });
+});
+
+test('times in lists are the same as in every other view', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { stdout } = await arcade(home, ['usage', 'list', '--json']);
+  const { records } = JSON.parse(stdout) as { records: { id: number; recorded_at: string }[] };
+  for (const record of records) {
+    const shown = await arcade(home, ['usage', 'show', String(record.id), '--json']);
+    assert.deepEqual((JSON.parse(shown.stdout) as { record: unknown }).record, record);
+  }
+});
+
+test('show tells the bytes, the identity and the tries, by number and by uuid', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { stdout: json } = await arcade(home, ['usage', 'show', '7', '--json']);
+  const { record, payload, attempts } = JSON.parse(json) as {
+    record: { uuid: string; state: string };
+    payload: { uuid: string };
+    attempts: { outcome: string; status: number }[];
+  };
+  assert.equal(record.state, 'quarantined');
+  assert.deepEqual([attempts[0]?.outcome, attempts[0]?.status], ['invalid', 400]);
+  const byUuid = await arcade(home, ['usage', 'show', record.uuid.toUpperCase()]);
+  assert.equal(byUuid.exitCode, 0);
+  assert.match(byUuid.stdout, /^Record 7 {2}capture, quarantined \(refused by PostHog\)\n/);
+  assert.ok(byUuid.stdout.includes(JSON.stringify(payload)));
+  assert.match(byUuid.stdout, /the anonymous id 5d0c8a52/);
+});
+
+test('export writes each record as a line, as CSV, and as one document', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const [lines, csv, json] = await Promise.all(
+    [['export'], ['export', '--format', 'csv'], ['export', '--json']].map((args) =>
+      arcade(home, ['usage', ...args]),
+    ),
+  );
+  assert.equal(lines?.stdout.trim().split('\n').length, 12);
+  assert.equal(csv?.stdout.trim().split('\n').length, 13);
+  assert.match(csv?.stdout ?? '', /^id,uuid,kind,event,command_name,state,/);
+  const { records } = JSON.parse(json?.stdout ?? '') as {
+    records: { id: number; payload: { event: string } }[];
+  };
+  assert.deepEqual([records.length, records[0]?.payload.event], [12, '$create_alias']);
+});
+
+for (const args of [['list'], ['list', '--json'], ['export'], ['export', '--format', 'csv']]) {
+  test(`${args.join(' ')} begins before it has read all, and ends quietly when nobody reads on`, async (t) => {
+    const home = sandbox(t);
+    seedSpool(home, { records: 10_000, now: Date.now(), everyMs: 1000, delivered: 500 });
+    const whole = await arcade(home, ['usage', ...args]);
+    assert.equal(whole.exitCode, 0);
+    assert.ok(whole.stdout.trim().split('\n').length >= 10_000);
+    const listing = startArcadeCli(home, ['usage', ...args]);
+    let read = 0;
+    listing.stdout.on('data', (chunk: Buffer) => {
+      read += chunk.length;
+      listing.stdout.destroy();
+    });
+    const { exitCode, stderr } = await listing;
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    assert.ok(read > 0 && read < whole.stdout.length / 2, `${read} of ${whole.stdout.length}`);
+  });
+}
+
+const WRONG: readonly [readonly string[], number, RegExp][] = [
+  [['list', '--state', 'sent'], 2, /--state is one of/],
+  [['list', '--limit', '0'], 2, /--limit is a whole number from 1/],
+  [['list', '--limit', '1e3'], 2, /--limit is a whole number/],
+  [['list', '--since', 'yesterday'], 2, /--since is a time ago/],
+  [['list', '--since', '2026-99-99'], 2, /--since is a time ago/],
+  [['list', '--since', '2026-02-30'], 2, /--since is a time ago/],
+  [['list', '--command', 'nope'], 2, /--command is a command that records usage/],
+  [['list', '--command', `x' OR '1'='1`], 2, /--command is a command that records usage/],
+  [['stats', '--days', '91'], 2, /from 1 to 90/],
+  [['stats', '--days', '-1'], 2, /from 1 to 90/],
+  [['export', '--format', 'xml'], 2, /ndjson or csv/],
+  [['export', '--json', '--format', 'csv'], 2, /exclude one another/],
+  [['show'], 2, /Missing argument/],
+  [['show', '99'], 1, /There is no record 99/],
+  [['show', '99999999999999999999999'], 1, /There is no record 9/],
+  [['show', '\u001b[31m'], 1, /There is no record \\e\[31m/],
+  [['sttaus'], 2, /Did you mean `arcade usage status`/],
+  [['report', '--output', 'taken.txt'], 1, /is there already and is not a report/],
+  [['report', '--output', 'no/such/folder.html'], 1, /cannot be written/],
+];
+
+test('what cannot be shown is refused in words', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  home.write('taken.txt', 'mine');
+  for (const [args, code, words] of WRONG) {
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args], { cwd: home.directory });
+    assert.equal(exitCode, code, args.join(' '));
+    assert.equal(args.includes('--json') ? '' : stdout, '', args.join(' '));
+    assert.match(stderr, words);
+  }
+});
+
+test('no view is recorded itself, whatever its outcome', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  for (const args of [[], ['list'], ['show', '99'], ['list', '--limit', '0'], ['doctor']])
+    await arcade(home, ['usage', ...args]);
+  assert.equal((await listed(home)).length, 12);
+});
+
+test('watch tells each change as one line of JSON, and ends with 130', async (t) => {
+  const home = sandbox(t);
+  const watching = startArcadeCli(home, ['usage', 'watch']);
+  let text = '';
+  watching.stdout?.on('data', (chunk) => {
+    text += String(chunk);
+  });
+  const states = (): { recorded: number }[] =>
+    text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line) => JSON.parse(line) as { recorded: number });
+  await until(() => states().length === 1);
+  await arcade(home, ['secret', 'list']);
+  await until(() => states().at(-1)?.recorded === 1);
+  await arcade(home, ['usage', 'disable']);
+  await until(() => (states().at(-1) as unknown as { consent: boolean }).consent === false);
+  watching.kill('SIGINT');
+  const { exitCode, stderr } = await watching;
+  assert.equal(exitCode, 130);
+  assert.equal(stderr, '');
+});
+
+test('an id beyond all numbers ends a list as it ends', async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const db = new Database(join(home.directory, 'usage.db'));
+  db.exec('UPDATE record SET id = 9223372036854775807 WHERE id = 3');
+  db.close();
+  const { exitCode, stdout } = await arcade(home, ['usage', 'list', '--json']);
+  assert.equal(exitCode, 0);
+  assert.equal((JSON.parse(stdout) as { records: unknown[] }).records.length, 3);
+});

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { execa } from 'execa';
+import { NeverStillError, readDatabaseImage } from '../../../src/infra/sqlite/image.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+/** A database with a log that no checkpoint has emptied, as a crash leaves it; closed by copying it away. */
+function crashed(t: TestContext): { path: string; db: Database.Database } {
+  const { home } = sandbox(t);
+  const db = new Database(join(home, 'live.db'));
+  t.after(() => db.close());
+  db.pragma('journal_mode = WAL');
+  db.pragma('wal_autocheckpoint = 0');
+  db.exec('CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)');
+  const insert = db.prepare('INSERT INTO t (text) VALUES (?)');
+  for (let i = 0; i < 200; i += 1) insert.run('x'.repeat(i * 7));
+  return { path: join(home, 'copy.db'), db };
+}
+
+function copyTo(path: string): void {
+  for (const suffix of ['', '-wal']) copyFileSync(path.replace('copy', 'live') + suffix, path + suffix);
+}
+
+function rowsOf(image: Buffer): number {
+  const db = new Database(image);
+  try {
+    assert.equal(db.pragma('integrity_check', { simple: true }), 'ok');
+    return (db.prepare('SELECT count(*) AS n FROM t').get() as { n: number }).n;
+  } finally {
+    db.close();
+  }
+}
+
+test('plays the log into the bytes, as SQLite does', (t) => {
+  const { path } = crashed(t);
+  copyTo(path);
+  assert.ok(statSync(`${path}-wal`).size > statSync(path).size);
+  assert.equal(rowsOf(readDatabaseImage(path)), 200);
+});
+
+test('a transaction that is not committed is not there, wherever the log was cut', (t) => {
+  const { path, db } = crashed(t);
+  copyTo(path);
+  const whole = statSync(`${path}-wal`).size;
+  for (const cut of [1, 100, 4096, 4120, 50_000, whole - 32, whole - 33]) {
+    copyTo(path);
+    truncateSync(`${path}-wal`, whole - cut);
+    // SQLite's own opinion, of a copy, for it changes what it opens.
+    const judged = path.replace('copy', 'judged');
+    for (const suffix of ['', '-wal']) copyFileSync(path + suffix, judged + suffix);
+    const judge = new Database(judged);
+    const tables = judge.prepare(`SELECT count(*) AS n FROM sqlite_schema WHERE name = 't'`).get() as {
+      n: number;
+    };
+    const expected =
+      tables.n === 0 ? null : (judge.prepare('SELECT count(*) AS n FROM t').get() as { n: number }).n;
+    judge.close();
+    const image = readDatabaseImage(path);
+    if (expected !== null) assert.equal(rowsOf(image), expected, `cut by ${cut}`);
+  }
+  assert.ok(db.open);
+});
+
+test('frames that do not add up, and those of an older log, are not played', (t) => {
+  const { path } = crashed(t);
+  copyTo(path);
+  const log = readFileSync(`${path}-wal`);
+  const frame = 24 + 4096;
+  const middle = 32 + frame * Math.floor((log.length - 32) / frame / 2);
+  for (const at of [middle + 8, middle + 17, middle + 24 + 1000]) {
+    const broken = Buffer.from(log);
+    broken[at] = (broken[at] ?? 0) ^ 0xff;
+    writeFileSync(`${path}-wal`, broken);
+    const rows = rowsOf(readDatabaseImage(path));
+    assert.ok(rows > 0 && rows < 200, `${rows} rows with byte ${at} changed`);
+  }
+});
+
+test('a header that is none leaves the database as it is', (t) => {
+  const { path, db } = crashed(t);
+  db.pragma('wal_checkpoint(PASSIVE)');
+  copyTo(path);
+  const log = readFileSync(`${path}-wal`);
+  for (const at of [0, 5, 9, 17, 25]) {
+    const broken = Buffer.from(log);
+    broken[at] = (broken[at] ?? 0) ^ 0xff;
+    writeFileSync(`${path}-wal`, broken);
+    assert.equal(rowsOf(readDatabaseImage(path)), 200);
+  }
+  for (const size of [0, 1, 31, 32, 33, 56]) {
+    writeFileSync(`${path}-wal`, log.subarray(0, size));
+    assert.equal(rowsOf(readDatabaseImage(path)), 200);
+  }
+});
+
+test('a database that is not there throws ENOENT, and a directory in its place EISDIR', (t) => {
+  const { home } = sandbox(t);
+  assert.throws(() => readDatabaseImage(join(home, 'none.db')), { code: 'ENOENT' });
+  assert.throws(() => readDatabaseImage(home), { code: 'EISDIR' });
+});
+
+/** Moves amounts between two tables, so that their sum is always 0, in every way that a log or a journal comes and goes. */
+const WRITER = `
+  import { existsSync } from 'node:fs';
+  import Database from 'better-sqlite3';
+  const [mode, path] = process.argv.slice(-2);
+  const random = (n) => Math.floor(Math.random() * n);
+  while (!existsSync(path + '.stop')) {
+    const db = new Database(path, { timeout: 60_000 });
+    db.pragma('journal_mode = ' + mode);
+    db.pragma('synchronous = ' + (mode === 'WAL' || random(10) > 0 ? 'OFF' : 'NORMAL'));
+    db.pragma('cache_size = ' + [1, 2000][random(2)]);
+    db.pragma('wal_autocheckpoint = ' + [0, 5, 50][random(3)]);
+    const move = db.transaction((n, by) => {
+      db.prepare('UPDATE a SET v = v + ? WHERE n = ?').run(by, n);
+      db.prepare('INSERT INTO log (text) VALUES (?)').run('x'.repeat(random(3000)));
+      db.prepare('UPDATE b SET v = v - ? WHERE n = ?').run(by, n);
+      if (random(4) === 0) db.prepare('DELETE FROM log WHERE n < ?').run(random(500));
+    });
+    for (let i = random(60); i >= 0; i -= 1) {
+      move.immediate(random(300), random(1000));
+      if (random(9) === 0) db.pragma('wal_checkpoint(' + ['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE'][random(4)] + ')');
+    }
+    db.close();
+  }
+`;
+
+/** Leaves a transaction half written, its journal beside it, and dies. */
+const KILLED = `
+  import Database from 'better-sqlite3';
+  const [path] = process.argv.slice(-1);
+  const db = new Database(path);
+  db.pragma('journal_mode = DELETE');
+  db.exec('CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)');
+  const insert = db.prepare('INSERT INTO t (text) VALUES (?)');
+  db.transaction(() => { for (let i = 0; i < 200; i += 1) insert.run('x'.repeat(i * 7)); })();
+  db.pragma('cache_size = 1');
+  db.exec('BEGIN');
+  for (let i = 0; i < 200; i += 1) insert.run('y'.repeat(i * 11));
+  db.exec("UPDATE t SET text = 'z' WHERE n % 3 = 0");
+  process.kill(process.pid, 'SIGKILL');
+`;
+
+test('plays a journal that a crash has left back into the bytes, as SQLite does, wherever it was cut', async (t) => {
+  const { home } = sandbox(t);
+  const path = join(home, 'killed.db');
+  const root = join(import.meta.dirname, '..', '..', '..');
+  const { signal } = await execa(process.execPath, ['--input-type=module', '-e', KILLED, path], {
+    cwd: root,
+    reject: false,
+  });
+  assert.equal(signal, 'SIGKILL');
+  const [database, journal] = [readFileSync(path), readFileSync(`${path}-journal`)];
+  assert.ok(journal.length > 20_000);
+  const image = readDatabaseImage(path);
+  assert.ok(!image.equals(database));
+  assert.equal(rowsOf(image), 200);
+  assert.ok(readFileSync(path).equals(database) && readFileSync(`${path}-journal`).equals(journal));
+  const cuts = [0, 11, 12, 27, 28, 512, 515, 516, 4_636, 4_637, 9_000, 12_345, journal.length - 1];
+  for (const length of cuts) {
+    const judged = join(home, `judged-${length}.db`);
+    writeFileSync(judged, database);
+    writeFileSync(`${judged}-journal`, journal.subarray(0, length));
+    const ours = readDatabaseImage(judged);
+    const judge = new Database(judged);
+    // A first reading is what makes SQLite play the journal back.
+    judge.pragma('user_version');
+    judge.close();
+    assert.ok(ours.equals(readFileSync(judged)), `cut to ${length} bytes`);
+  }
+});
+
+for (const mode of ['WAL', 'DELETE', 'TRUNCATE', 'PERSIST']) {
+  test(`beside two writers in mode ${mode} that use it in every way, each reading is whole`, (t) =>
+    readBesideWriters(t, mode));
+}
+
+async function readBesideWriters(t: TestContext, mode: string): Promise<void> {
+  const { home } = sandbox(t);
+  const path = join(home, 'busy.db');
+  const db = new Database(path);
+  db.pragma(`journal_mode = ${mode}`);
+  db.exec(`CREATE TABLE a (n INTEGER PRIMARY KEY, v INTEGER); CREATE TABLE b (n INTEGER PRIMARY KEY, v INTEGER);
+    CREATE TABLE log (n INTEGER PRIMARY KEY, text TEXT)`);
+  for (let i = 0; i < 300; i += 1) db.exec(`INSERT INTO a VALUES (${i}, 0); INSERT INTO b VALUES (${i}, 0)`);
+  db.close();
+  const root = join(import.meta.dirname, '..', '..', '..');
+  const writers = [0, 1].map(() =>
+    execa(process.execPath, ['--input-type=module', '-e', WRITER, mode, path], { cwd: root, reject: false }),
+  );
+  t.after(() => writers.map((writer) => writer.kill('SIGKILL')));
+  const seen = new Set<number>();
+  let readings = 0;
+  let restless = 0;
+  const deadline = performance.now() + 60_000;
+  while ((seen.size <= 10 || readings < 30) && performance.now() < deadline) {
+    try {
+      const image = new Database(readDatabaseImage(path));
+      assert.equal(image.pragma('integrity_check', { simple: true }), 'ok');
+      const { sum, moves } = image
+        .prepare(
+          'SELECT (SELECT sum(v) FROM a) + (SELECT sum(v) FROM b) AS sum, (SELECT max(n) FROM log) AS moves',
+        )
+        .get() as { sum: number; moves: number };
+      image.close();
+      assert.equal(sum, 0);
+      seen.add(moves);
+      readings += 1;
+    } catch (error) {
+      if (!(error instanceof NeverStillError)) throw error;
+      restless += 1;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  writeFileSync(`${path}.stop`, '');
+  for (const { exitCode, stderr } of await Promise.all(writers)) assert.equal(exitCode, 0, stderr);
+  assert.ok(seen.size > 10, `${seen.size} states in ${readings} readings, ${restless} times restless`);
+  assert.ok(restless < readings, `${restless} of ${readings} readings found no quiet moment`);
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import Database from 'better-sqlite3';
+import { openDatabase } from '../../../src/infra/sqlite/database.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+const migrations = join(import.meta.dirname, '..', '..', '..', 'migrations');
+const opening = { patience: { leftMs: 500 }, migrations };
+
+test('migrations are numbered from 0001 without a gap', () => {
+  const numbers = readdirSync(migrations)
+    .sort()
+    .map((name) => Number(name.slice(0, 4)));
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, i) => i + 1),
+  );
+});
+
+test('opening a fresh database applies them all, and opening it again none', (t) => {
+  const path = join(sandbox(t).home, 'usage.db');
+  for (let i = 0; i < 2; i += 1) {
+    const db = openDatabase(path, opening);
+    assert.equal(db.pragma('user_version', { simple: true }), readdirSync(migrations).length);
+    assert.equal(db.pragma('journal_mode', { simple: true }), 'wal');
+    db.close();
+  }
+});
+
+test('a database of a newer version is left alone', (t) => {
+  const path = join(sandbox(t).home, 'usage.db');
+  const newer = new Database(path);
+  newer.exec('CREATE TABLE kept (x); PRAGMA user_version = 9999');
+  newer.close();
+  assert.throws(() => openDatabase(path, opening), /newer version/);
+  const after = new Database(path, { readonly: true });
+  t.after(() => after.close());
+  assert.equal(after.pragma('user_version', { simple: true }), 9999);
+  assert.deepEqual(after.prepare('SELECT name FROM sqlite_schema').all(), [{ name: 'kept' }]);
+});
+
+test('a migration that fails leaves the database as it was', (t) => {
+  const home = sandbox(t);
+  const folder = join(home.home, '.arcade');
+  home.write('0001_good.sql', 'CREATE TABLE good (x)');
+  home.write('0002_bad.sql', 'CREATE TABLE half (x); CREATE TABLE good (x)');
+  const path = join(home.home, 'test.db');
+  assert.throws(
+    () => openDatabase(path, { patience: { leftMs: 500 }, migrations: folder }),
+    /already exists/,
+  );
+  const after = new Database(path, { readonly: true });
+  t.after(() => after.close());
+  assert.equal(after.pragma('user_version', { simple: true }), 0);
+  assert.deepEqual(after.prepare('SELECT name FROM sqlite_schema').all(), []);
+});
+
+test('all that opening waits for another process comes out of one patience', (t) => {
+  const path = join(sandbox(t).home, 'usage.db');
+  openDatabase(path, { patience: { leftMs: 500 }, migrations }).close();
+  const other = new Database(path);
+  t.after(() => other.close());
+  other.pragma('locking_mode = EXCLUSIVE');
+  other.exec('BEGIN EXCLUSIVE');
+  const patience = { leftMs: 100 };
+  assert.throws(() => openDatabase(path, { patience, migrations }), { code: 'SQLITE_BUSY' });
+  assert.ok(patience.leftMs < 5);
+});

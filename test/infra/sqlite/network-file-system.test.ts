@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { isNetworkFileSystem } from '../../../src/infra/sqlite/network-file-system.ts';
+
+const mounts = existsSync('/proc/mounts')
+  ? readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' '))
+  : [];
+const mountedAs = (type: RegExp): string | undefined =>
+  mounts.find((fields) => type.test(fields[2] ?? ''))?.[1];
+
+test('what only this machine writes to is no network file system, nor is what is not there', () => {
+  const local = mountedAs(/^(ext4|xfs|btrfs|tmpfs|overlay|proc)$/);
+  for (const place of [local, '/nowhere/at/all', '']) {
+    if (place !== undefined) assert.equal(isNetworkFileSystem(place), false, place);
+  }
+});
+
+const network = mountedAs(/^(nfs4?|cifs|smb3|9p|fuse(\.\w+|blk)?)$/);
+const reason = network === undefined ? 'no network file system is mounted on this machine' : false;
+if (reason) console.log(`Not tried: ${reason}`);
+test('one that other machines may write to is told', { skip: reason }, () => {
+  assert.equal(isNetworkFileSystem(network ?? ''), true);
+});

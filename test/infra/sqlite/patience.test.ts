@@ -1,0 +1,143 @@
+/** Transactions that wait for other processes, with a log and with a rollback journal. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { patiently, transact } from '../../../src/infra/sqlite/patience.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+const HOLDER = `
+  import Database from 'better-sqlite3';
+  const [path, begin, ms] = process.argv.slice(-3);
+  const db = new Database(path);
+  db.exec(begin);
+  db.prepare('SELECT * FROM t').all();
+  console.log('held');
+  setTimeout(() => process.exit(), Number(ms));
+`;
+
+/** Another process that has begun so, and lets go by its end after `ms`. */
+async function hold(t: TestContext, path: string, begin: string, ms: number): Promise<ChildProcess> {
+  const args = ['--input-type=module', '-e', HOLDER, path, begin, String(ms)];
+  const child = spawn(process.execPath, args, {
+    cwd: join(import.meta.dirname, '..', '..', '..'),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  return child;
+}
+
+function open(t: TestContext, mode: string): { path: string; db: Database.Database } {
+  const path = join(sandbox(t).home, 'test.db');
+  const db = new Database(path);
+  t.after(() => db.close());
+  db.pragma(`journal_mode = ${mode}`);
+  db.exec('CREATE TABLE t (n)');
+  return { path, db };
+}
+
+const insert = (db: Database.Database): number =>
+  transact(db, { leftMs: 5_000 }, () => db.prepare('INSERT INTO t VALUES (1)').run().changes);
+
+for (const mode of ['WAL', 'TRUNCATE']) {
+  test(`in mode ${mode} it waits for a writer, and for a reader that would keep it from its commit`, async (t) => {
+    const { path, db } = open(t, mode);
+    for (const begin of ['BEGIN', 'BEGIN IMMEDIATE']) {
+      await hold(t, path, begin, 150);
+      assert.equal(insert(db), 1);
+    }
+    assert.equal(db.prepare('SELECT count(*) FROM t').pluck().get(), 2);
+  });
+
+  test(`in mode ${mode} its patience ends, and nothing is then changed`, async (t) => {
+    const { path, db } = open(t, mode);
+    await hold(t, path, 'BEGIN IMMEDIATE', 60_000);
+    const patience = { leftMs: 60 };
+    let ran = false;
+    const work = (): void => {
+      ran = true;
+    };
+    assert.throws(() => transact(db, patience, work), { code: 'SQLITE_BUSY' });
+    assert.deepEqual([ran, patience.leftMs < 5], [false, true]);
+  });
+}
+
+test('what its work throws undoes the work, and is not tried again', (t) => {
+  const { db } = open(t, 'WAL');
+  let runs = 0;
+  const busy = new Database.SqliteError('not of this lock', 'SQLITE_BUSY');
+  const work = (): void => {
+    runs += 1;
+    db.exec('INSERT INTO t VALUES (1)');
+    throw busy;
+  };
+  assert.throws(() => transact(db, { leftMs: 500 }, work), busy);
+  assert.deepEqual([runs, db.prepare('SELECT count(*) FROM t').pluck().get()], [1, 0]);
+});
+
+/** Lets go again and again, and never for long enough that anybody else would get in. */
+const CROWD = `
+  import Database from 'better-sqlite3';
+  const [path, ms] = process.argv.slice(-2);
+  const db = new Database(path);
+  const until = Date.now() + Number(ms);
+  db.exec('BEGIN IMMEDIATE; INSERT INTO t VALUES (2)');
+  console.log('held');
+  while (Date.now() < until) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 40);
+    db.exec('COMMIT; BEGIN IMMEDIATE; INSERT INTO t VALUES (2)');
+  }
+  db.exec('COMMIT');
+`;
+
+test('a crowd that comes and goes is waited for longer than one that does not let go', async (t) => {
+  const { path, db } = open(t, 'WAL');
+  const child = spawn(process.execPath, ['--input-type=module', '-e', CROWD, path, '1000'], {
+    cwd: join(import.meta.dirname, '..', '..', '..'),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  const patience = { leftMs: 150, crowdMs: 5_000 };
+  assert.equal(
+    transact(db, patience, () => db.prepare('INSERT INTO t VALUES (1)').run().changes),
+    1,
+  );
+});
+
+test('patience is made up only while others get on, and only as long as there is some for a crowd', () => {
+  const busy = new Database.SqliteError('database is locked', 'SQLITE_BUSY');
+  const looks = (
+    patience: { leftMs: number; crowdMs?: number },
+    isMoving: (look: number) => boolean,
+  ): number => {
+    let look = 0;
+    const work = (): never => {
+      look += 1;
+      throw busy;
+    };
+    assert.throws(() => patiently(patience, work, { isMoving: () => isMoving(look) }), busy);
+    return look;
+  };
+  assert.equal(
+    looks({ leftMs: 20 }, () => true),
+    5,
+    'one look more than there are pauses of 5 ms',
+  );
+  assert.equal(
+    looks({ leftMs: 20, crowdMs: 40 }, () => false),
+    5,
+  );
+  assert.equal(
+    looks({ leftMs: 20, crowdMs: 40 }, () => true),
+    13,
+  );
+  assert.equal(
+    looks({ leftMs: 20, crowdMs: 40 }, (look) => look === 3),
+    8,
+    'whole again, and then no more',
+  );
+});

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { append, type Entry } from '../../../src/usage/append/append.ts';
+import { currentIdentity } from '../../../src/usage/identity/identities.ts';
+import { readLedger } from '../../../src/usage/spool/ledger.ts';
+import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
+import { sampleEvent } from '../../support/queue.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', '..', 'migrations');
+const ANON = '3f0f2f53-4c5e-4a4e-9d3a-0d5a5d0b7a11';
+
+function opened(t: TestContext): { home: Sandbox; spool: Spool } {
+  const home = sandbox(t);
+  const spool = openSpool(home.directory, MIGRATIONS);
+  t.after(() => spool.close());
+  return { home, spool };
+}
+
+const entry = (more: Partial<Entry> = {}): Entry => ({
+  event: sampleEvent(),
+  credentials: { account: null, resolvable: false },
+  change: null,
+  destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
+  maxRecords: 1000,
+  online: false,
+  now: 1_800_000_000_000,
+  showNotice: () => undefined,
+  ...more,
+});
+const of = (account: string | null | undefined): Partial<Entry> => ({
+  credentials: { account, resolvable: true },
+});
+const login = (account: string, principalId: string | null): Partial<Entry> => ({
+  ...of(account),
+  change: { kind: 'login', account, principalId },
+});
+
+const shared = ({ directory }: Sandbox): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(directory, 'usage.json'), 'utf8')) as Record<string, unknown>;
+const ids = (spool: Spool): (string | null)[] =>
+  (
+    spool.statement('SELECT distinct_id FROM record ORDER BY id').all() as { distinct_id: string | null }[]
+  ).map((row) => row.distinct_id);
+
+test('a first event makes an identity, and usage.json says the same', (t) => {
+  const { home, spool } = opened(t);
+  append(spool, entry());
+  const anonId = currentIdentity(spool)?.anonId;
+  assert.deepEqual(shared(home), { anon_id: anonId, linked_principal_id: null });
+  assert.deepEqual(ids(spool), [anonId]);
+  assert.equal(statSync(join(home.directory, 'usage.json')).mode & 0o777, 0o600);
+  const notes = spool.statement('SELECT * FROM export_intent').all();
+  assert.deepEqual(notes, [], 'what was noted before is what was written');
+});
+
+test('a valid usage.json is imported, and its fields that nobody knows are no obstacle', (t) => {
+  const { home, spool } = opened(t);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON, linked_principal_id: null, more: [1] }));
+  append(spool, entry());
+  assert.deepEqual(ids(spool), [ANON]);
+});
+
+const broken: Readonly<Record<string, string>> = {
+  'that is empty': '',
+  'cut off in its middle': `{"anon_id": "${ANON}`,
+  'that is a list': `["${ANON}"]`,
+  'that is null': 'null',
+  'with a number for an id': '{"anon_id": 7}',
+  'with a blank id': '{"anon_id": " "}',
+  'with an id that PostHog never merges': '{"anon_id": "anonymous"}',
+  'with an id of too many characters': JSON.stringify({ anon_id: 'x'.repeat(201) }),
+  'with half a surrogate pair': '{"anon_id": "\\ud800"}',
+  'of a megabyte': JSON.stringify({ anon_id: ANON, more: 'x'.repeat(1_000_000) }),
+  'of other bytes': '\u0000\u0001\u0002',
+};
+
+for (const [what, text] of Object.entries(broken)) {
+  test(`a usage.json ${what} is not taken up, and is written anew`, (t) => {
+    const { home, spool } = opened(t);
+    home.write('usage.json', text);
+    append(spool, entry());
+    const anonId = currentIdentity(spool)?.anonId;
+    assert.notEqual(anonId, ANON);
+    assert.equal(shared(home).anon_id, anonId);
+  });
+}
+
+test('an imported link with a principal that PostHog never merges is no link', (t) => {
+  const { home, spool } = opened(t);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON, linked_principal_id: 'null' }));
+  append(spool, entry());
+  assert.deepEqual(ids(spool), [ANON]);
+});
+
+test('where usage.json is a directory the event is recorded all the same', (t) => {
+  const { home, spool } = opened(t);
+  mkdirSync(join(home.directory, 'usage.json'));
+  append(spool, entry());
+  append(spool, entry());
+  assert.equal(ids(spool).length, 2);
+  rmSync(join(home.directory, 'usage.json'), { recursive: true });
+  append(spool, entry());
+  assert.equal(shared(home).anon_id, ids(spool)[0]);
+  assert.deepEqual(
+    readdirSync(home.directory).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});
+
+test('where usage.json is a pipe nobody waits at it', { skip: process.platform === 'win32' }, (t) => {
+  const { home, spool } = opened(t);
+  execFileSync('mkfifo', [join(home.directory, 'usage.json')]);
+  append(spool, entry());
+  assert.equal(shared(home).anon_id, ids(spool)[0]);
+});
+
+test('a usage.json that cannot be read is written anew', (t) => {
+  const { home, spool } = opened(t);
+  chmodSync(home.write('usage.json', JSON.stringify({ anon_id: ANON })), 0o000);
+  append(spool, entry());
+  assert.equal(shared(home).anon_id, currentIdentity(spool)?.anonId);
+});
+
+test('a usage.json that is deleted or spoilt comes back at the next event', (t) => {
+  const { home, spool } = opened(t);
+  append(spool, entry());
+  const before = shared(home);
+  rmSync(join(home.directory, 'usage.json'));
+  append(spool, entry());
+  assert.deepEqual(shared(home), before);
+  writeFileSync(join(home.directory, 'usage.json'), '{');
+  append(spool, entry());
+  assert.deepEqual(shared(home), before);
+});
+
+test('a login links, aliases and exports in the transaction of its event', (t) => {
+  const { home, spool } = opened(t);
+  append(spool, entry());
+  append(spool, entry(login('a', 'account-a')));
+  const anonId = ids(spool)[0];
+  assert.deepEqual(ids(spool), [anonId, 'account-a', 'account-a']);
+  assert.deepEqual(shared(home), { anon_id: anonId, linked_principal_id: 'account-a' });
+  assert.equal(readLedger(spool).recorded, 3);
+});
+
+test('a login whose principal PostHog would never merge is one that is not known yet', (t) => {
+  for (const principal of ['', ' ', 'None', '0', 'x'.repeat(300), '"undefined"']) {
+    const { home, spool } = opened(t);
+    append(spool, entry(login('a', principal)));
+    assert.deepEqual(ids(spool), [null], principal);
+    assert.equal(shared(home).linked_principal_id, null);
+  }
+});
+
+test('two shells with two accounts take turns without a new alias each time', (t) => {
+  const { spool } = opened(t);
+  append(spool, entry(login('a', 'account-a')));
+  append(spool, entry(login('b', 'account-b')));
+  for (let i = 0; i < 5; i += 1) {
+    append(spool, entry(of('a')));
+    append(spool, entry(of('b')));
+  }
+  const aliases = spool.statement(`SELECT distinct_id FROM record WHERE kind = 'alias' ORDER BY id`).all();
+  assert.deepEqual(aliases, [{ distinct_id: 'account-a' }, { distinct_id: 'account-b' }]);
+});
+
+test('an identity that was logged out is not resumed', (t) => {
+  const { spool } = opened(t);
+  append(spool, entry(login('a', 'account-a')));
+  const first = currentIdentity(spool)?.anonId;
+  append(spool, entry({ ...of('a'), change: { kind: 'logout' } }));
+  append(spool, entry(login('b', 'account-b')));
+  append(spool, entry(of('a')));
+  assert.notEqual(currentIdentity(spool)?.anonId, first);
+  assert.equal(currentIdentity(spool)?.principalId, 'account-a');
+});
+
+test("PostHog is told to make no person of what is not an account's", (t) => {
+  const { spool } = opened(t);
+  append(spool, entry());
+  append(spool, entry(login('a', 'account-a')));
+  append(spool, entry(of(undefined)));
+  const rows = spool.statement(`SELECT personless FROM record WHERE kind = 'capture' ORDER BY id`).all();
+  assert.deepEqual(rows, [{ personless: 1 }, { personless: 0 }, { personless: 1 }]);
+});
+
+test("the event of a logout is the account's, and the next one is nobody's", (t) => {
+  const { home, spool } = opened(t);
+  append(spool, entry(login('a', 'account-a')));
+  append(spool, entry({ ...of('a'), change: { kind: 'logout' } }));
+  append(spool, entry());
+  const [, , logout, after] = ids(spool);
+  assert.equal(logout, 'account-a');
+  assert.equal(after, shared(home).anon_id);
+});
+
+test('neither e-mail nor key nor address is in the database that tells credentials apart', (t) => {
+  const { home, spool } = opened(t);
+  const account = 'oauth ["https://coordinator.example","ana@example.test"]';
+  append(spool, entry(of(account)));
+  spool.pragma('wal_checkpoint(TRUNCATE)');
+  const bytes = readFileSync(join(home.directory, 'usage.db'), 'latin1');
+  assert.ok(!bytes.includes('ana@example') && !bytes.includes('coordinator.example'));
+});
+
+test('the notice that cannot be shown leaves nothing recorded', (t) => {
+  const { home, spool } = opened(t);
+  const showNotice = (): void => {
+    throw new Error('closed');
+  };
+  assert.throws(() => append(spool, entry({ showNotice })));
+  assert.equal(readLedger(spool).recorded, 0);
+  assert.equal(existsSync(join(home.directory, 'usage.json')), false);
+});
+
+test('an event that cannot be recorded shows no notice', (t) => {
+  const { spool } = opened(t);
+  spool.statement('ALTER TABLE record RENAME COLUMN properties TO moved').run();
+  let shown = 0;
+  const showNotice = (): void => {
+    shown += 1;
+  };
+  assert.throws(() => append(spool, entry({ showNotice })), /properties/);
+  assert.equal(shown, 0);
+});
+
+test('once it was refused nothing is recorded, and usage.json is left alone', (t) => {
+  const { home, spool } = opened(t);
+  append(spool, entry());
+  spool.statement('UPDATE installation SET consent = 0').run();
+  const path = home.write('usage.json', '{');
+  assert.equal(append(spool, entry(login('a', 'account-a'))), 'refused');
+  assert.equal(readFileSync(path, 'utf8'), '{');
+  assert.equal(readLedger(spool).recorded, 1);
+});
+
+test('a link that nobody has checked is not resumed', (t) => {
+  const { home, spool } = opened(t);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON, linked_principal_id: 'account-p' }));
+  append(spool, entry(of('a')));
+  append(spool, entry(of('b')));
+  append(spool, entry(login('c', 'account-p')));
+  assert.equal(currentIdentity(spool)?.principalId, 'account-p');
+  assert.notEqual(currentIdentity(spool)?.anonId, ANON);
+});

@@ -1,0 +1,61 @@
+/** When to try again: the arithmetic. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { backoffMs, isBackingOff, retryAfterMs } from '../../../src/usage/drain/backoff.ts';
+
+const NOW = Date.parse('2026-03-04T12:00:00Z');
+const HOUR = 3600_000;
+
+test('steps double from 30 s to 1 h, and a try falls into the second half of its step', () => {
+  const steps = Array.from({ length: 10 }, (_, i) => i + 1).map((streak) =>
+    [0, 0.999999].map((random) =>
+      Math.round(backoffMs({ reason: 'offline', streak, retryAfterMs: undefined }, () => random) / 1000),
+    ),
+  );
+  assert.deepEqual(steps.slice(0, 3), [
+    [15, 30],
+    [30, 60],
+    [60, 120],
+  ]);
+  assert.deepEqual(steps.at(-1), [1800, 3600]);
+  const longest = backoffMs({ reason: 'offline', streak: 1e9, retryAfterMs: undefined }, () => 0.5);
+  assert.equal(longest, 2_700_000);
+});
+
+test('a rejected key waits an hour from the first time on', () => {
+  assert.equal(
+    backoffMs({ reason: 'unauthorized', streak: 1, retryAfterMs: undefined }, () => 1),
+    HOUR,
+  );
+});
+
+test('what the server asks for is a minimum with up to a fifth on top, and never more than a day', () => {
+  const wait = (asked: number, random: number) =>
+    backoffMs({ reason: 'throttled', streak: 1, retryAfterMs: asked }, () => random);
+  assert.deepEqual([wait(100_000, 0), wait(100_000, 1)], [100_000, 120_000]);
+  assert.equal(wait(1_000, 0), 15_000, 'our own step is longer');
+  assert.equal(wait(Number.MAX_VALUE, 1), 103_680_000);
+});
+
+test('Retry-After is understood as seconds or as a date, and otherwise ignored', () => {
+  const cases: [string | undefined, number | undefined][] = [
+    ['120', 120_000],
+    [' 0 ', 0],
+    ['Wed, 04 Mar 2026 12:05:00 GMT', 300_000],
+    ['Wed, 04 Mar 2026 11:00:00 GMT', 0],
+    ['soon', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ];
+  for (const [header, ms] of cases) assert.equal(retryAfterMs(header, NOW), ms, header);
+});
+
+test('a back-off ends when its time has come, and a clock that was set never prolongs it', () => {
+  const backoff = { since: NOW, until: NOW + 1_800_000 };
+  assert.equal(isBackingOff(backoff, NOW), true);
+  assert.equal(isBackingOff(backoff, NOW + 1_799_999), true);
+  assert.equal(isBackingOff(backoff, NOW + 1_800_000), false);
+  assert.equal(isBackingOff(backoff, NOW - 1), false, 'the clock was set back');
+  assert.equal(isBackingOff(backoff, NOW + 365 * 24 * HOUR), false, 'the clock was set forward');
+  assert.equal(isBackingOff({ since: 0, until: NOW + 48 * HOUR }, NOW), false, 'no wait is that long');
+});

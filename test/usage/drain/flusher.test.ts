@@ -1,0 +1,194 @@
+/** One flusher's life, in this process: the lock, what arrives meanwhile, and letting go. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import Database from 'better-sqlite3';
+import type { Answer } from '../../../src/infra/net/posthog.ts';
+import { prepareAtomically, removeDrafts } from '../../../src/infra/os/files.ts';
+import { tryLockFor } from '../../../src/infra/sqlite/lock.ts';
+import { lockFile, openSpool, spoolFile } from '../../../src/usage/spool/spool.ts';
+import { ACCEPTED, DESTINATION, MIGRATIONS, OFFLINE, openQueue } from '../../support/queue.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+test('whoever finds the lock taken leaves without loading anything', async (t) => {
+  const queue = openQueue(t);
+  const lock = await tryLockFor(lockFile(queue.spool.directory), 0);
+  const connect = () => Promise.reject(new Error('loaded'));
+  assert.equal(await queue.flush(() => ACCEPTED, { connect }), 'locked');
+  lock?.release();
+});
+
+test('an event that is appended at any moment of a run is sent by it, or asks for the next one', async (t) => {
+  const queue = openQueue(t);
+  const other = openSpool(queue.spool.directory, MIGRATIONS);
+  t.after(() => other.close());
+  queue.command();
+  let asked = 0;
+  const outcome = await queue.flush(
+    (_batch, request) => {
+      if (request < 20 && queue.command()) asked += 1;
+      return ACCEPTED;
+    },
+    { lingerMs: 100 },
+  );
+  assert.equal(outcome, 'drained');
+  assert.equal(asked, 0, 'the lock is held');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'pending'`), 0);
+  assert.equal(queue.command(), true, 'the lock was freed with the last look');
+});
+
+test('an event of another process ends the wait for more of them', async (t) => {
+  const queue = openQueue(t);
+  const other = openSpool(queue.spool.directory, MIGRATIONS);
+  t.after(() => other.close());
+  queue.command();
+  const run = queue.flush(
+    () => {
+      if (queue.sent.length === 1) {
+        setTimeout(() => {
+          other
+            .statement(
+              `INSERT INTO record (uuid, kind, event, distinct_id, identity_id, properties, bytes, recorded_at)
+               SELECT '01900000-0000-7000-8000-000000000000', kind, event, distinct_id, identity_id, properties, bytes, recorded_at FROM record LIMIT 1`,
+            )
+            .run();
+        }, 60);
+      }
+      return ACCEPTED;
+    },
+    { lingerMs: 1_000 },
+  );
+  assert.equal(await run, 'drained');
+  assert.equal(queue.sent.length, 2);
+});
+
+test('when the time is up the rest stays, and the next command asks for another flusher', async (t) => {
+  const queue = openQueue(t);
+  queue.add(2_000);
+  let left = 3;
+  const outcome = await queue.flush(
+    () => {
+      left -= 1;
+      return ACCEPTED;
+    },
+    { leftMs: () => left * 100 },
+  );
+  assert.equal(outcome, 'out of time');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'pending'`), 500);
+  assert.equal(queue.command(), true);
+});
+
+test('a request that our own time cut short is no failure of the network', async (t) => {
+  const queue = openQueue(t);
+  queue.add(1);
+  let left = 100;
+  const outcome = await queue.flush(
+    () => {
+      left = 0;
+      return OFFLINE;
+    },
+    { leftMs: () => left },
+  );
+  assert.equal(outcome, 'out of time');
+  assert.equal(queue.one('SELECT count(*) FROM backoff'), 0);
+});
+
+test('the last fifty runs are kept, with their outcomes', async (t) => {
+  const queue = openQueue(t);
+  for (let run = 0; run < 55; run += 1) await queue.flush(() => ACCEPTED);
+  assert.equal(queue.one('SELECT count(*) FROM flusher_run'), 50);
+  assert.equal(queue.one(`SELECT count(*) FROM flusher_run WHERE outcome = 'drained'`), 50);
+});
+
+test('a queue far over its bounds is trimmed in steps, and half of the time is left for sending', async (t) => {
+  const queue = openQueue(t);
+  queue.add(5_000);
+  assert.equal(await queue.flush(() => ACCEPTED, { maxRecords: 1_000 }), 'drained');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'dropped.overflow'`), 4_000);
+  assert.equal(queue.sent[0]?.[0]?.properties.spool_dropped, 4_000);
+});
+
+test('a try under way at midnight, repeated after it and after the clock was set, counts once', async (t) => {
+  const { startPostHog } = await import('../../support/posthog.ts');
+  const { openDeliverer } = await import('../../../src/infra/net/posthog.ts');
+  const queue = openQueue(t, Date.parse('2026-03-04T23:59:59.990Z'));
+  let serverNow = queue.clock.now + 5;
+  const posthog = await startPostHog({ now: () => serverNow });
+  const deliverer = openDeliverer(posthog.url, DESTINATION.apiKey);
+  t.after(() => Promise.all([posthog.close(), deliverer.close()]));
+  queue.add(1);
+  for (const later of [0, 60_000, -7 * 3600_000]) {
+    serverNow += 60_000;
+    queue.clock.now += later;
+    if (later !== -7 * 3600_000) posthog.fault({ kind: 'lost-ack' });
+    await queue.flush((batch) => deliverer.deliver(batch, 2_000), { ignoreBackoff: true });
+  }
+  assert.deepEqual([posthog.requests.length, posthog.stored().length, posthog.duplicates()], [3, 1, 2]);
+});
+
+test('nothing is sent that a power cut could still undo', async (t) => {
+  const queue = openQueue(t);
+  const path = spoolFile(queue.spool.directory);
+  const durable = sandbox(t);
+  queue.add(3, 'ana');
+  queue.addAlias('ana', 'anon-1');
+  let onTheDisk = 0;
+  const syncMeanwhile = async (): Promise<void> => {
+    onTheDisk = statSync(`${path}-wal`).size;
+    await queue.spool.syncMeanwhile();
+  };
+  /** What is left of the records after a power cut at this moment. */
+  const afterPowerCut = (): { kind: string; distinct_id: string; sealed: number }[] => {
+    durable.write('usage.db-wal', readFileSync(`${path}-wal`).subarray(0, onTheDisk));
+    const left = new Database(durable.write('usage.db', readFileSync(path)));
+    try {
+      const sql = "SELECT kind, distinct_id, sealed FROM record WHERE state = 'pending' ORDER BY id";
+      return left.prepare(sql).all() as ReturnType<typeof afterPowerCut>;
+    } finally {
+      left.close();
+    }
+  };
+  const left: ReturnType<typeof afterPowerCut>[] = [];
+  const answer = (): Answer => {
+    left.push(afterPowerCut());
+    // Of a command that is killed right after its commit.
+    if (left.length === 1) queue.addAlias('ben', 'anon-2');
+    return ACCEPTED;
+  };
+  assert.equal(await queue.flush(answer, { spool: { ...queue.spool, syncMeanwhile } }), 'drained');
+  const ids = (records: (typeof left)[number] | undefined): string[] | undefined =>
+    records?.map(({ kind, distinct_id, sealed }) => `${kind} ${distinct_id} ${sealed}`);
+  assert.ok(ids(left[1])?.includes('alias ben 0'));
+  assert.deepEqual(ids(left[2]), ['capture ana 1', 'capture ana 1', 'capture ana 1']);
+});
+
+test('drafts of usage.json that a killed process left go after a minute, other drafts stay', async (t) => {
+  const queue = openQueue(t);
+  const { directory } = queue.spool;
+  const nobody = 99_999_999;
+  const draft = (name: string, pid: number, minutes: number): string => {
+    const path = join(directory, `.${name}-${pid}-0123456789abcdef.tmp`);
+    writeFileSync(path, '{}');
+    const then = Date.now() / 1000 - minutes * 60;
+    utimesSync(path, then, then);
+    return path;
+  };
+  const left = draft('usage', nobody, 2);
+  const kept = [draft('usage', process.pid, 2), draft('credentials', nobody, 2)];
+  await queue.flush(() => ACCEPTED);
+  assert.deepEqual([left, ...kept].map(existsSync), [false, true, true]);
+  const young = draft('usage', nobody, 0);
+  await queue.flush(() => ACCEPTED);
+  assert.ok(existsSync(young), 'whoever looks dead may only be out of sight');
+});
+
+test('a draft of credentials has a name of its own', (t) => {
+  const home = sandbox(t);
+  const path = home.write('credentials.yaml', 'old');
+  const draft = prepareAtomically(path, 'new');
+  assert.match(readdirSync(home.directory).join(), /(?:^|,)\.credentials-/);
+  removeDrafts(join(home.directory, 'usage.json'));
+  draft.publish();
+  assert.equal(readFileSync(path, 'utf8'), 'new');
+});

@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { append } from '../../../src/usage/append/append.ts';
+import { isAnythingDue } from '../../../src/usage/append/wake.ts';
+import { bindUnbound, type Whose } from '../../../src/usage/drain/resolve.ts';
+import { currentIdentity } from '../../../src/usage/identity/identities.ts';
+import { listIdentities } from '../../../src/usage/inspect/identities.ts';
+import { fingerprintOf, installationOf, openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
+import { sampleEvent } from '../../support/queue.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', '..', 'migrations');
+const START = 1_800_000_000_000;
+const DAY = 24 * 3600_000;
+
+interface Machine {
+  readonly spool: Spool;
+  readonly path: string;
+  now: number;
+  asked: number;
+  /** Records an event under these credentials. */
+  record(account: string | null | undefined, resolvable?: boolean, fromEnvironment?: boolean): void;
+  /** Lets a flusher bind, with these credentials in force and this answer. */
+  bind(
+    account: string | null | undefined,
+    whose: Whose,
+    more?: { meanwhile?: () => void; before?: () => void; patient?: boolean; environment?: string },
+  ): Promise<void>;
+  ids(): (string | null)[];
+  anonId(): string;
+}
+
+function machine(t: TestContext): Machine {
+  const { directory } = sandbox(t);
+  const spool = openSpool(directory, MIGRATIONS);
+  t.after(() => spool.close());
+  const made: Machine = {
+    spool,
+    path: join(directory, 'usage.json'),
+    now: START,
+    asked: 0,
+    record(account, resolvable = true, fromEnvironment = false) {
+      append(spool, {
+        event: sampleEvent(),
+        credentials: { account, resolvable, fromEnvironment },
+        change: null,
+        destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
+        maxRecords: 1000,
+        online: false,
+        now: made.now,
+        showNotice: () => undefined,
+      });
+    },
+    async bind(account, whose, { meanwhile = () => undefined, before, patient = false, environment } = {}) {
+      const ask = async (): Promise<Whose> => {
+        made.asked += 1;
+        meanwhile();
+        return whose;
+      };
+      const resolving = {
+        credentials: async () => {
+          before?.();
+          return { account, ask };
+        },
+        environment: environment ?? null,
+        now: () => made.now,
+        random: () => 0.5,
+      };
+      await bindUnbound(spool, resolving, !patient);
+    },
+    ids: () =>
+      (
+        spool.statement(`SELECT distinct_id FROM record WHERE kind = 'capture' ORDER BY id`).all() as {
+          distinct_id: string | null;
+        }[]
+      ).map((row) => row.distinct_id),
+    anonId: () => currentIdentity(spool)?.anonId ?? '',
+  };
+  return made;
+}
+
+const principal = (principalId: string): Whose => ({ kind: 'principal', principalId });
+const aliases = ({ spool }: Machine): number =>
+  spool.statement(`SELECT 1 FROM record WHERE kind = 'alias'`).all().length;
+
+test('an answer binds the events, links the identity and aliases it once', async (t) => {
+  const m = machine(t);
+  m.record(null);
+  m.record('a');
+  m.record('a');
+  const anonId = m.anonId();
+  await m.bind('a', principal('account-a'));
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), [anonId, 'account-a', 'account-a']);
+  assert.equal(aliases(m), 1);
+  assert.equal(m.asked, 1);
+});
+
+test('events of credentials that are gone stay with the anon_id, and nobody is asked', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const anonId = m.anonId();
+  await m.bind(null, principal('account-b'));
+  assert.deepEqual(m.ids(), [anonId]);
+  assert.equal(m.asked, 0);
+});
+
+test('events recorded under new credentials while the old ones are read are not gone', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  // Right after the flusher has read the file, a login writes another one, and records its event.
+  await m.bind('a', principal('account-a'), { before: () => m.record('b') });
+  assert.deepEqual(m.ids(), ['account-a', null]);
+});
+
+test('events of credentials that are refused stay with the anon_id', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'refused' });
+  assert.deepEqual(m.ids(), [m.anonId()]);
+});
+
+test("events that are given up are nobody's once the other program has linked their anon_id", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const anonId = m.anonId();
+  writeFileSync(m.path, JSON.stringify({ anon_id: anonId, linked_principal_id: 'account-q' }));
+  await m.bind('a', { kind: 'refused' });
+  const [id] = m.ids();
+  assert.ok(id !== null && id !== anonId && id !== 'account-q');
+});
+
+test("events that are given up are nobody's once the other program has rotated, for it may have linked", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const anonId = m.anonId();
+  writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null }));
+  await m.bind(null, { kind: 'refused' });
+  assert.notEqual(m.ids()[0], anonId);
+  assert.equal(m.anonId(), 'z-another');
+});
+
+test('an identity that the other program has begun meanwhile is not linked by an answer', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('account-a'), {
+    meanwhile: () =>
+      writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null })),
+  });
+  assert.deepEqual(m.ids(), ['account-a']);
+  assert.equal(currentIdentity(m.spool)?.principalId, null);
+  assert.equal(aliases(m), 0);
+});
+
+test('without an answer events wait for a day, and not longer', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null]);
+  m.now += DAY + 1;
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [m.anonId()]);
+});
+
+test('while the credentials cannot be read nothing counts as gone', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind(undefined, { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null]);
+});
+
+test('a principal that PostHog would never merge is no answer', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('undefined'));
+  assert.deepEqual(m.ids(), [null]);
+  assert.equal(aliases(m), 0);
+});
+
+test('an identity that was retired while Arcade was asked is not linked, but its events are bound', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('account-a'), { meanwhile: () => m.record('b') });
+  assert.deepEqual(m.ids(), ['account-a', null]);
+  assert.equal(aliases(m), 0);
+});
+
+test('events recorded while Arcade was asked are not given up with those before', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'refused' }, { meanwhile: () => m.record('a') });
+  assert.equal(m.ids()[1], null);
+});
+
+test('events that may not be asked about are bound by an answer to others of the same credentials', async (t) => {
+  const m = machine(t);
+  m.record('a', false);
+  m.record('a', true);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), ['account-a', 'account-a']);
+});
+
+test('nobody is asked about events that may not be asked about', async (t) => {
+  const m = machine(t);
+  m.record('a', false);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), [m.anonId()]);
+  assert.equal(m.asked, 0);
+});
+
+test('while Arcade does not answer it is left alone for longer and longer, unless a person asks', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'no answer' }, { patient: true });
+  await m.bind('a', { kind: 'no answer' }, { patient: true });
+  assert.equal(m.asked, 1);
+  m.now += 60_000;
+  await m.bind('a', { kind: 'no answer' }, { patient: true });
+  assert.equal(m.asked, 2);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual([m.asked, ...m.ids()], [3, 'account-a']);
+});
+
+test('events that may not be asked about are given up without those that may', async (t) => {
+  const m = machine(t);
+  m.record('a', true);
+  m.record('a', false);
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null, m.anonId()]);
+});
+
+test('an unverified link to another account is left, and one to the same is verified without an alias', async (t) => {
+  for (const [answer, kept] of [
+    ['account-q', true],
+    ['account-p', false],
+  ] as const) {
+    const m = machine(t);
+    writeFileSync(m.path, JSON.stringify({ anon_id: 'x-imported', linked_principal_id: 'account-q' }));
+    m.record('a');
+    await m.bind('a', principal(answer));
+    assert.deepEqual(m.ids(), [answer]);
+    assert.equal(m.anonId() === 'x-imported', kept);
+    assert.equal(aliases(m), kept ? 0 : 1);
+    const shared = JSON.parse(readFileSync(m.path, 'utf8')) as Record<string, unknown>;
+    assert.deepEqual(shared, { anon_id: m.anonId(), linked_principal_id: answer });
+  }
+});
+
+test("events that are given up are nobody's once the other program has linked their retired anon_id", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  const retired = m.anonId();
+  m.record('b');
+  writeFileSync(m.path, JSON.stringify({ anon_id: retired, linked_principal_id: 'account-q' }));
+  m.record('b');
+  await m.bind('b', { kind: 'no answer' });
+  const [id] = m.ids();
+  assert.ok(id !== null && id !== retired && id !== 'account-q');
+});
+
+test("an anon_id that is an account's is not taken up, also when that account was never in force again", async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('account-a'), { meanwhile: () => m.record('b') });
+  writeFileSync(m.path, JSON.stringify({ anon_id: 'account-a', linked_principal_id: null }));
+  m.record('b');
+  assert.notEqual(m.anonId(), 'account-a');
+});
+
+test('what another shell has in its environment is waited for, and asked about where it stands', async (t) => {
+  const m = machine(t);
+  m.record('a', true, true);
+  await m.bind(null, { kind: 'refused' });
+  await m.bind('b', { kind: 'refused' }, { environment: 'b' });
+  assert.deepEqual(m.ids(), [null]);
+  assert.equal(m.asked, 0);
+  assert.equal(installationOf(m.spool).resolve_until, 0, 'nor is anybody left alone for it');
+  await m.bind('a', principal('account-a'), { environment: 'a' });
+  assert.deepEqual(m.ids(), ['account-a']);
+});
+
+test('behind a key of its own environment nobody says that the credentials of the file are gone', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('b', { kind: 'refused' }, { environment: 'b' });
+  assert.deepEqual(m.ids(), [null]);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(m.ids(), ['account-a']);
+});
+
+test("another shell's environment is waited for a day, then its events are anonymous", async (t) => {
+  const m = machine(t);
+  m.record('a', true, true);
+  const anonId = m.anonId();
+  m.now += DAY - 1;
+  await m.bind(null, { kind: 'refused' });
+  assert.deepEqual(m.ids(), [null]);
+  m.now += 1;
+  await m.bind(null, { kind: 'refused' });
+  assert.deepEqual(m.ids(), [anonId]);
+});
+
+test('a flusher is at work for those events alone whose credentials it can see', (t) => {
+  const m = machine(t);
+  m.record('a', true, true);
+  const destination = { host: 'http://127.0.0.1:9', apiKey: 'phc_test' };
+  const isDue = (account: string | null): boolean => {
+    const installation = installationOf(m.spool);
+    const environment = fingerprintOf(installation, account);
+    return isAnythingDue(m.spool, installation, { destination, environment, online: false, now: m.now });
+  };
+  assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [false, false, true]);
+  m.now += DAY;
+  assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [true, true, true]);
+});
+
+test('an identity that was left before its account was known is shown with it once it is', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  m.record('b');
+  const shown = (): unknown[] =>
+    listIdentities(m.spool).map(({ principal_id, state, linked_at }) => [principal_id, state, linked_at]);
+  assert.deepEqual(shown(), [
+    [null, 'unresolved', null],
+    [null, 'unresolved', null],
+  ]);
+  await m.bind('a', principal('account-a'));
+  assert.deepEqual(shown(), [
+    ['account-a', 'linked', null],
+    [null, 'unresolved', null],
+  ]);
+});
