@@ -1,6 +1,7 @@
 /** What an answer of Arcade's servers means: the object in it, or why there is none, in plain words. */
 import { type ErrorCode, UserError } from '../errors.ts';
 import type { HttpAnswer } from '../infra/net/http.ts';
+import { retryAfterMs } from '../infra/net/retry-after.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -58,8 +59,10 @@ const REFUSALS: Readonly<Record<number, readonly [ErrorCode, string, string]>> =
 
 function otherRefusal(status: number, retryAfter: string | undefined): readonly [ErrorCode, string, string] {
   if (status === 429) {
-    const wait = /^\d{1,6}$/.test(retryAfter ?? '') ? `in ${retryAfter} seconds` : 'in a minute';
-    return ['RATE_LIMITED', 'asks you to slow down (429).', `Try again ${wait}.`];
+    const seconds = Math.ceil((retryAfterMs(retryAfter, Date.now()) ?? 60_000) / 1000);
+    const [count, unit] = seconds < 120 ? [seconds, 'second'] : [Math.ceil(seconds / 60), 'minute'];
+    const wait = count < 120 ? `in ${count} ${unit}${count === 1 ? '' : 's'}` : 'later';
+    return ['RATE_LIMITED', 'is receiving too many requests (429).', `Try again ${wait}.`];
   }
   if (status >= 500) return ['SERVER_ERROR', `failed (${status}).`, 'Try again later.'];
   if (status >= 300 && status < 400) {

@@ -1,6 +1,7 @@
 /** The engine's API: what is asked of it, and what each wrong answer comes to. */
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import pLimit from 'p-limit';
 import { UserError } from '../../src/errors.ts';
 import { deleteSecret, type Engine, listSecrets, type Secret, setSecret } from '../../src/secrets/api.ts';
 import { contextOf } from '../support/arcade/accounts.ts';
@@ -139,7 +140,7 @@ const FAULTS: readonly (readonly [string, Fault, string, RegExp])[] = [
   ['403', { kind: 'status', status: 403 }, 'FORBIDDEN', /does not permit you to do this \(403\)/],
   ['409', { kind: 'status', status: 409 }, 'UNEXPECTED_STATUS', /answered with status 409/],
   ['422', { kind: 'status', status: 422 }, 'INVALID_REQUEST', /refused the request as invalid \(422\)/],
-  ['429', { kind: 'status', status: 429 }, 'RATE_LIMITED', /asks you to slow down \(429\)/],
+  ['429', { kind: 'status', status: 429 }, 'RATE_LIMITED', /is receiving too many requests \(429\)/],
   ['500', { kind: 'status', status: 500 }, 'SERVER_ERROR', /failed \(500\)/],
   ['502 as a page', { kind: 'html', status: 502 }, 'SERVER_ERROR', /failed \(502\)/],
   ['503', { kind: 'status', status: 503 }, 'SERVER_ERROR', /failed \(503\)/],
@@ -218,18 +219,44 @@ test('a secret that the server gives no id cannot be deleted', async (t) => {
   assert.deepEqual(arcade.requests, []);
 });
 
-for (const [retryAfter, hint] of [
-  ['7', 'Try again in 7 seconds.'],
-  ['Wed, 21 Oct 2026 07:28:00 GMT', 'Try again in a minute.'],
-  ['-1', 'Try again in a minute.'],
-  ['9999999', 'Try again in a minute.'],
+for (const [title, retryAfter, hint] of [
+  ['seconds', '45', 'Try again in 45 seconds.'],
+  ['many seconds', '3600', 'Try again in 60 minutes.'],
+  ['a date', new Date(Date.now() + 86_400_000 * 30).toUTCString(), 'Try again later.'],
 ] as const) {
-  test(`with Retry-After ${retryAfter}: ${hint}`, async (t) => {
+  test(`Retry-After with ${title} that no request can wait for: ${hint}`, async (t) => {
     const { arcade, engine } = await connected(t);
     arcade.fault({}, { kind: 'status', status: 429, headers: { 'retry-after': retryAfter } });
     await assert.rejects(listSecrets(engine), { code: 'RATE_LIMITED', hint });
+    // The server has not been asked again by a request that cannot wait so long.
+    await assert.rejects(setSecret(engine, 'K', 'v'), { code: 'RATE_LIMITED', hint });
+    assert.equal(arcade.requests.length, 1);
   });
 }
+
+for (const status of [429, 503]) {
+  test(`${status} with Retry-After pauses every request, as long as it says, and none fails`, async (t) => {
+    const { arcade, engine } = await connected(t);
+    arcade.fault({}, { kind: 'status', status, headers: { 'retry-after': '1' } }, 20);
+    const begun = performance.now();
+    const limit = pLimit(8);
+    const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
+    await Promise.all(keys.map((key) => limit(() => setSecret(engine, key, 'v'))));
+    assert.equal(arcade.secretsOf(arcade.user('A')).length, 100);
+    assert.equal(arcade.requests.length, 120);
+    // Eight lanes meet twenty refusals in three rounds: each is paused for its whole second.
+    assert.ok(performance.now() - begun >= 2_900);
+  });
+}
+
+test('a refusal that says nothing of when to come back is tried twice more', async (t) => {
+  const { arcade, engine } = await connected(t);
+  arcade.fault({}, { kind: 'status', status: 429 }, 2);
+  await setSecret(engine, 'K', 'v');
+  arcade.fault({}, { kind: 'status', status: 429 }, 3);
+  await assert.rejects(listSecrets(engine), { code: 'RATE_LIMITED', hint: 'Try again in 60 seconds.' });
+  assert.equal(arcade.requests.length, 6);
+});
 
 describe('tries', { concurrency: true }, () => {
   for (const fault of [

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { type ErrorCode, UserError } from '../../errors.ts';
 import { LIMITS } from '../../settings.ts';
 import { failureOf, type NetworkFailure, openAgent, send } from './network.ts';
+import { notePause, waitOutPause } from './retry-after.ts';
 
 /** What proves who is asking: an API key, or a token that can be exchanged once a server refuses it. */
 export type Bearer =
@@ -21,7 +22,7 @@ export interface HttpRequest {
   readonly form?: Readonly<Record<string, string>>;
   /** All tries together; default 30 s. */
   readonly limitMs?: number;
-  /** Further tries after a network error or a 502, 503 or 504; default 2, and 0 for POST. */
+  /** Further tries after a network error, 429, 502, 503 or 504; default 2, and 0 for POST. */
   readonly retries?: number;
 }
 
@@ -39,6 +40,7 @@ export interface HttpAnswer {
  * Sends a request and reads the whole answer, whatever its status; redirects are not followed. Throws
  * UserError when no answer came. A time-out is final: a server that hangs would hang the next try too.
  * A 401 is not: a token may have expired by the server's clock alone, so it is renewed, once.
+ * A request that may be retried waits as long as `Retry-After` says, as often as its limit allows.
  */
 export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
   const { bearer } = wanted;
@@ -53,18 +55,26 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
   // No header can hold it; sent all the same, it would look like a failure of the network.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw unsendable();
   const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
-  const retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
+  let retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
+  const { origin } = new URL(wanted.url);
   agent ??= openAgent({ alwaysVerify: false });
   for (let tries = 1; ; tries += 1) {
+    const pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
+    const tooLate = retries > 0 ? await waitOutPause(origin, deadline) : undefined;
+    if (tooLate !== undefined) return tooLate;
     const last = tries > retries;
     try {
-      const answer = await once({ ...wanted, token }, agent, Math.max(1, deadline - performance.now()));
-      if (last || ![502, 503, 504].includes(answer.status)) return { ...answer, tries };
+      const received = await once({ ...wanted, token }, agent, Math.max(1, deadline - performance.now()));
+      const answer = { ...received, tries };
+      if (retries > 0 && notePause(origin, answer, pauseMs)) {
+        retries += 1;
+        continue;
+      }
+      if (last || ![429, 502, 503, 504].includes(answer.status)) return answer;
     } catch (error) {
       const failure = failureOf(error);
       if (last || FINAL.includes(failure)) throw unreachable(wanted.url, failure, error);
     }
-    const pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
     if (performance.now() + pauseMs > deadline) throw unreachable(wanted.url, 'timeout', undefined);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }

@@ -32,12 +32,3 @@ export function backoffMs(
 export function isBackingOff(backoff: { since: number; until: number }, now: number): boolean {
   return now >= backoff.since && now < backoff.until && backoff.until - now <= LONGEST_WAIT_MS * 1.2;
 }
-
-/** Milliseconds that a `Retry-After` header (RFC 9110, 10.2.3: seconds or a date) asks for. */
-export function retryAfterMs(header: string | null | undefined, now: number): number | undefined {
-  const text = header?.trim();
-  if (!text) return undefined;
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
-}

@@ -1,9 +1,10 @@
 /** What becomes of a batch: delivered, divided, quarantined, or put off. Each in one transaction. */
 import type { Answer } from '../../infra/net/posthog.ts';
+import { retryAfterMs } from '../../infra/net/retry-after.ts';
 import { SPOOL } from '../../settings.ts';
 import { count, countDropped, readCounter } from '../spool/ledger.ts';
 import type { Spool } from '../spool/spool.ts';
-import { type BackoffReason, backoffMs, retryAfterMs } from './backoff.ts';
+import { type BackoffReason, backoffMs } from './backoff.ts';
 import { IDS, idsOf, type PendingRecord } from './claim.ts';
 import { backoffOf } from './destination.ts';
 

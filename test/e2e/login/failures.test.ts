@@ -17,7 +17,7 @@ test('a coordinator that cannot say how to sign in', async (t) => {
   const cases = [
     [{ kind: 'status', status: 500 }, /failed \(500\)/],
     [{ kind: 'status', status: 403 }, /does not permit/],
-    [{ kind: 'status', status: 429, headers: { 'retry-after': '7' } }, /slow down \(429\)/],
+    [{ kind: 'status', status: 429, headers: { 'retry-after': '45' } }, /too many requests \(429\)/],
     [{ kind: 'html' }, /a web page/],
     [{ kind: 'redirect', location: 'https://portal.example.test/' }, /a redirect \(302\)/],
     [{ kind: 'truncated' }, /no valid JSON/],

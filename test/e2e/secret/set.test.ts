@@ -132,7 +132,7 @@ describe('secret set', { concurrency: 4 }, () => {
     const { arcade, run, stored } = await desk(t, { echoSecrets: true });
     arcade.fault({ path: /\/B$/ }, { kind: 'status', status: 422 });
     arcade.fault({ path: /\/D$/ }, { kind: 'html' });
-    arcade.fault({ path: /\/E$/ }, { kind: 'status', status: 429, headers: { 'retry-after': '7' } });
+    arcade.fault({ path: /\/E$/ }, { kind: 'status', status: 429, headers: { 'retry-after': '45' } });
     const ran = await run(['secret', 'set', 'A=1', 'B=hidden', 'C=3', 'D=hidden', 'E=hidden']);
     const host = `localhost:${arcade.engine.port}`;
     assert.deepEqual(outcome(ran), [
@@ -141,7 +141,7 @@ describe('secret set', { concurrency: 4 }, () => {
       [
         `Error setting secret 'B': ${host} refused the request as invalid (422). Check the key and the value.`,
         "Error setting secret 'D': The server answered with a web page instead of Arcade's API. Check --host and --port; on a guest network, open a web page and sign in first.",
-        `Error setting secret 'E': ${host} asks you to slow down (429). Try again in 7 seconds.`,
+        `Error setting secret 'E': ${host} is receiving too many requests (429). Try again in 45 seconds.`,
         '',
       ].join('\n'),
     ]);
