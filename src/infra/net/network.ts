@@ -24,6 +24,8 @@ export function openAgent({ alwaysVerify }: { alwaysVerify: boolean }): Dispatch
     proxyTunnel: false,
     ...(alwaysVerify ? { requestTls: tls, proxyTls: tls } : {}),
     keepAliveTimeout: 10_000,
+    // The bundle has no HTTP/2: .ci/build.mjs.
+    allowH2: false,
   });
 }
 
