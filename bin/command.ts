@@ -14,10 +14,13 @@ const monotonic = (): number => Number(process.hrtime.bigint()) / 1e9;
 // reads this at the first look-up; its default of 5 s and 2 tries keeps a failed command on the terminal for 10 s.
 process.env.RES_OPTIONS ??= 'timeout:2 attempts:2';
 
+// Certificates are verified whatever this says; Node would warn that they are not.
+delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+
 writeWholly(process.stdout, 1);
 const terminals = [0, 1, 2].filter((stream) => isatty(stream));
 
-void main({
+const exitCode = await main({
   argv: process.argv.slice(2),
   env: process.env,
   program: {
@@ -37,14 +40,11 @@ void main({
   signals: { on: (signal, listener) => void process.on(signal, listener), endBy },
   monotonic,
   startedAt: monotonic() - process.uptime(),
-}).then(end);
-
-function end(exitCode: number): void {
-  // Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
-  if (!terminals.every((stream) => isatty(stream))) endBy('SIGHUP');
-  // At once: all is written, and what is still under way is nothing to wait for.
-  process.exit(exitCode);
-}
+});
+// Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
+if (!terminals.every((stream) => isatty(stream))) endBy('SIGHUP');
+// At once: all is written, and what is still under way is nothing to wait for.
+process.exit(exitCode);
 
 function endBy(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal);

@@ -36,6 +36,7 @@ export const RECORDED_MESSAGES = {
   CONNECTION_REFUSED: 'The connection was refused',
   CONNECTION_LOST: 'The connection was lost',
   TLS_FAILED: 'No trusted TLS connection can be made',
+  PROXY_FAILED: 'The proxy could not be used',
   TIMED_OUT: 'The server did not answer in time',
   NETWORK_FAILED: 'The network cannot be used',
   INVALID_REQUEST: 'The server refused the request as invalid',

@@ -1,4 +1,5 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
+import { useNetworkVariables } from './infra/net/proxy.ts';
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, setAsideIfDamaged } from './usage/recovery/set-aside.ts';
@@ -21,6 +22,7 @@ const LOCK_WAIT_MS = 200;
  */
 export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Promise<void> {
   const settings = readSettings(env, program);
+  useNetworkVariables(settings.flusherEnvironment);
   const { directory, destination, maxRecords } = settings;
   if (!settings.consent.enabled || directory === undefined || destination.apiKey === undefined) return;
   if (isRefused(directory)) return;

@@ -1,6 +1,7 @@
 /** One invocation: parse, run, tell, record, wake the flusher. The only place that catches. */
 import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { type ErrorCode, EXIT, UserError } from './errors.ts';
+import { useNetworkVariables } from './infra/net/proxy.ts';
 import { type NetworkWatch, watchNetwork } from './infra/net/waiting.ts';
 import { connectionOf, type Invocation } from './invocation.ts';
 import { eventNameOf, loadCommand, printHelp, SHAPES } from './program/commands.ts';
@@ -33,6 +34,7 @@ export interface Surroundings {
 /** Runs one command line. Resolves to the exit code when there is nothing more to wait for. Never rejects. */
 export async function main(around: Surroundings): Promise<number> {
   const settings = readSettings(around.env, around.program);
+  useNetworkVariables(settings.flusherEnvironment);
   const output = openOutput(around.stdout, around.stderr, around.env);
   const written = watchPipes(around.stdout, around.stderr);
   const parsed = parseArguments(around.argv, SHAPES);

@@ -1,6 +1,7 @@
 /** Checks of the settings that lead to the destination. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { proxyFor, UnusableProxy } from '../../infra/net/proxy.ts';
 import type { Settings } from '../../settings.ts';
 import { type Checked, passed } from '../../usage/inspect/finding.ts';
 
@@ -54,27 +55,16 @@ export function parseAddress(text: string): URL | null {
   }
 }
 
-/** The proxy that requests to the destination go through; undefined for none, null for one that is no address. */
+/** The proxy that requests to the destination go through; undefined for none, null for one that cannot be used. */
 export function proxyOf({ flusherEnvironment, destination }: Settings): URL | undefined | null {
   const url = parseAddress(destination.host);
   if (url === null) return undefined;
-  const value = (name: string): string | undefined =>
-    Object.entries(flusherEnvironment).find(([key]) => key.toLowerCase() === name)?.[1] || undefined;
-  const proxy =
-    url.protocol === 'https:' ? (value('https_proxy') ?? value('http_proxy')) : value('http_proxy');
-  if (proxy === undefined || isExempt(url, value('no_proxy') ?? '')) return undefined;
-  const parsed = parseAddress(proxy);
-  return parsed !== null && /^https?:$/.test(parsed.protocol) ? parsed : null;
-}
-
-function isExempt({ hostname, port, protocol }: URL, noProxy: string): boolean {
-  const own = port || (protocol === 'https:' ? '443' : '80');
-  return noProxy.split(/[,\s]+/).some((entry) => {
-    if (entry === '*') return true;
-    const [, name = '', only] = /^\*?\.?(.*?)(?::(\d+))?$/.exec(entry.toLowerCase()) ?? [];
-    if (name === '' || (only !== undefined && only !== own)) return false;
-    return hostname === name || hostname.endsWith(`.${name}`);
-  });
+  try {
+    return proxyFor(url, flusherEnvironment)?.url;
+  } catch (error) {
+    if (error instanceof UnusableProxy) return null;
+    throw error;
+  }
 }
 
 function checkProxy(settings: Settings): Checked {
@@ -84,7 +74,7 @@ function checkProxy(settings: Settings): Checked {
       code: 'proxy',
       severity: 'error',
       message: 'The proxy variable for the destination is not an address of the form http://host:port.',
-      advice: 'Correct HTTPS_PROXY or HTTP_PROXY, or name the destination in NO_PROXY.',
+      advice: 'Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the destination in NO_PROXY.',
     };
   }
   // Without what a proxy's address may hold of a password.

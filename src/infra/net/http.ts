@@ -2,7 +2,15 @@
 import type { Dispatcher } from 'undici';
 import { type ErrorCode, UserError } from '../../errors.ts';
 import { LIMITS } from '../../settings.ts';
-import { failureOf, type NetworkFailure, openAgent, send } from './network.ts';
+import {
+  failureOf,
+  type Network,
+  type NetworkFailure,
+  openNetwork,
+  ProxyFailure,
+  proxyStatusOf,
+} from './network.ts';
+import { UnusableProxy } from './proxy.ts';
 import { notePause, waitOutPause } from './retry-after.ts';
 
 /** What proves who is asking: an API key, or a token that can be exchanged once a server refuses it. */
@@ -57,14 +65,14 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
   const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
   let retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
   const { origin } = new URL(wanted.url);
-  agent ??= openAgent({ alwaysVerify: false });
+  network ??= openNetwork();
   for (let tries = 1; ; tries += 1) {
     const pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
     const tooLate = retries > 0 ? await waitOutPause(origin, deadline) : undefined;
     if (tooLate !== undefined) return tooLate;
     const last = tries > retries;
     try {
-      const received = await once({ ...wanted, token }, agent, Math.max(1, deadline - performance.now()));
+      const received = await once({ ...wanted, token }, network, Math.max(1, deadline - performance.now()));
       const answer = { ...received, tries };
       if (retries > 0 && notePause(origin, answer, pauseMs)) {
         retries += 1;
@@ -73,7 +81,8 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
       if (last || ![429, 502, 503, 504].includes(answer.status)) return answer;
     } catch (error) {
       const failure = failureOf(error);
-      if (last || FINAL.includes(failure)) throw unreachable(wanted.url, failure, error);
+      if (last || FINAL.includes(failure) || error instanceof UnusableProxy)
+        throw unreachable(wanted.url, failure, error);
     }
     if (performance.now() + pauseMs > deadline) throw unreachable(wanted.url, 'timeout', undefined);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -81,19 +90,15 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
 }
 
 /** Failures that another try would meet again; the resolver has asked each name server twice by itself. */
-const FINAL: readonly NetworkFailure[] = ['timeout', 'tls', 'dns'];
+const FINAL: readonly NetworkFailure[] = ['timeout', 'tls', 'not tls', 'dns'];
 
 /** Shared, so that several secrets travel over the same connections; idle ones do not keep Node running. */
-let agent: Dispatcher | undefined;
+let network: Network | undefined;
 
 type Sending = HttpRequest & { readonly token: string | undefined };
 
-async function once(
-  wanted: Sending,
-  dispatcher: Dispatcher,
-  limitMs: number,
-): Promise<Omit<HttpAnswer, 'tries'>> {
-  const response = await send(dispatcher, wanted.url, {
+async function once(wanted: Sending, { send }: Network, limitMs: number): Promise<Omit<HttpAnswer, 'tries'>> {
+  const response = await send(wanted.url, {
     method: wanted.method,
     headers: headersOf(wanted),
     body: bodyOf(wanted),
@@ -138,29 +143,66 @@ function bodyOf({ json, form }: HttpRequest): string | null {
 }
 
 const FAILURES: Readonly<Record<NetworkFailure, readonly [ErrorCode, string, string]>> = {
-  dns: ['DNS_FAILED', 'its name cannot be resolved', 'Check your network connection, and the host name.'],
+  dns: [
+    'DNS_FAILED',
+    'the host name could not be resolved',
+    'Check your network connection, and the host name.',
+  ],
   refused: [
     'CONNECTION_REFUSED',
     'the connection was refused',
-    'Check that the server runs, and its host and port.',
+    'Check that the server is running, and --host and --port.',
   ],
   lost: ['CONNECTION_LOST', 'the connection was lost', 'Try again.'],
   tls: [
     'TLS_FAILED',
-    'no trusted TLS connection can be made',
-    'Behind a company proxy, set NODE_EXTRA_CA_CERTS to its certificate; for a plain HTTP server use --no-tls.',
+    'its TLS certificate could not be verified',
+    'For a private CA or behind a company proxy, set NODE_EXTRA_CA_CERTS to the file of its certificate.',
   ],
+  'not tls': ['TLS_FAILED', 'it does not speak TLS', 'For a plain HTTP server use --no-tls.'],
   timeout: ['TIMED_OUT', 'it did not answer in time', 'Check your network connection and try again.'],
-  other: ['NETWORK_FAILED', 'the network failed', 'Check your network connection and proxy settings.'],
+  other: ['NETWORK_FAILED', 'a network error occurred', 'Check your network connection and proxy settings.'],
 };
 
 function unsendable(): UserError {
-  return new UserError('CREDENTIALS_MALFORMED', 'The API key or token holds characters that none can have.', {
+  return new UserError('CREDENTIALS_MALFORMED', 'The API key or token contains invalid characters.', {
     hint: 'Check ARCADE_API_KEY, or run `arcade login` again.',
   });
 }
 
 function unreachable(url: string, failure: NetworkFailure, cause: unknown): UserError {
+  const { host } = new URL(url);
+  if (cause instanceof UnusableProxy || cause instanceof ProxyFailure) return proxyError(host, cause);
   const [code, what, hint] = FAILURES[failure];
-  return new UserError(code, `Cannot reach ${new URL(url).host}: ${what}.`, { hint, cause });
+  return new UserError(code, `Cannot reach ${host}: ${what}.`, { hint, cause });
+}
+
+/** The variable is named and its value is not: it may hold a password. */
+function proxyError(host: string, cause: UnusableProxy | ProxyFailure): UserError {
+  const { variable } = cause;
+  const status = proxyStatusOf(cause.cause);
+  const [what, hint] =
+    cause instanceof UnusableProxy
+      ? [
+          `${variable} is not a proxy address.`,
+          `Set ${variable} to an address such as http://proxy.example.com:3128`,
+        ]
+      : [`the proxy in ${variable} ${proxyFault(status, cause)}.`, `Check ${variable}`];
+  return new UserError('PROXY_FAILED', `Cannot reach ${host}: ${what}`, {
+    hint: `${hint}, or add the host to NO_PROXY.`,
+    cause,
+  });
+}
+
+function proxyFault(status: number | undefined, cause: ProxyFailure): string {
+  if (status === 407) return 'requires a user name and password (407)';
+  if (status !== undefined) return `rejected the connection (${status})`;
+  const faults: Partial<Record<NetworkFailure, string>> = {
+    dns: 'has a host name that could not be resolved',
+    refused: 'refused the connection',
+    lost: 'closed the connection',
+    timeout: 'did not answer in time',
+    tls: 'has a TLS certificate that could not be verified',
+  };
+  return faults[failureOf(cause)] ?? 'failed';
 }

@@ -4,7 +4,7 @@
  */
 import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
 import type { Dispatcher } from 'undici';
-import { openAgent, send } from './network.ts';
+import { type Network, openNetwork } from './network.ts';
 
 export interface WireRecord {
   readonly uuid: string;
@@ -36,10 +36,10 @@ export interface Deliverer {
 
 /** Connects to PostHog at `host` with a project's key. */
 export function openDeliverer(host: string, apiKey: string): Deliverer {
-  const agent = openAgent({ alwaysVerify: true });
+  const network = openNetwork();
   return {
-    deliver: (records, limitMs) => deliver(records, { host, apiKey, agent, limitMs }),
-    close: () => void agent.destroy().catch(() => undefined),
+    deliver: (records, limitMs) => deliver(records, { host, apiKey, network, limitMs }),
+    close: network.close,
   };
 }
 
@@ -73,7 +73,7 @@ export async function postHogEvents(records: readonly WireRecord[]): Promise<Rec
 interface Sending {
   readonly host: string;
   readonly apiKey: string;
-  readonly agent: Dispatcher;
+  readonly network: Network;
   readonly limitMs: number;
 }
 
@@ -84,14 +84,14 @@ interface Sending {
  */
 async function deliver(
   records: readonly WireRecord[],
-  { host, apiKey, agent, limitMs }: Sending,
+  { host, apiKey, network, limitMs }: Sending,
 ): Promise<Answer> {
   let answer: Answer = { kind: 'offline', status: null };
   const client = openClient(apiKey, records.length, {
     host,
     requestTimeout: limitMs,
     fetch: async (url, options) => {
-      answer = await ask(url, options, agent, limitMs);
+      answer = await ask(url, options, network, limitMs);
       if (answer.kind !== 'accepted') throw new Error(answer.kind);
       return { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
     },
@@ -127,18 +127,13 @@ interface FetchOptions {
   readonly signal?: AbortSignal;
 }
 
-async function ask(
-  url: string,
-  options: FetchOptions,
-  dispatcher: Dispatcher,
-  limitMs: number,
-): Promise<Answer> {
+async function ask(url: string, options: FetchOptions, { send }: Network, limitMs: number): Promise<Answer> {
   const limit = new AbortController();
   // Not AbortSignal.timeout(), which would keep the body in memory until its time is up.
   const timer = setTimeout(() => limit.abort(), Math.max(1, limitMs));
   try {
     const body = options.body instanceof Blob ? Buffer.from(await options.body.arrayBuffer()) : options.body;
-    const response = await send(dispatcher, url, {
+    const response = await send(url, {
       method: options.method as Dispatcher.HttpMethod,
       headers: options.headers,
       body: body as string | Buffer,

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { failureOf, openAgent, send } from './network.ts';
+import { failureOf, openNetwork } from './network.ts';
 import { type Answer, judge, readShort } from './posthog.ts';
 
 interface Step {
@@ -100,11 +100,11 @@ async function ask(
   apiKey: string,
   limitMs: number,
 ): Promise<{ answer: Answer; clockAheadMs: number | null }> {
-  const agent = openAgent({ alwaysVerify: true });
+  const network = openNetwork();
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), limitMs);
   try {
-    const response = await send(agent, `${url.href.replace(/\/+$/, '')}/batch/`, {
+    const response = await network.send(`${url.href.replace(/\/+$/, '')}/batch/`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ api_key: apiKey, batch: [] }),
@@ -119,7 +119,7 @@ async function ask(
     };
   } finally {
     clearTimeout(timer);
-    void agent.destroy().catch(() => undefined);
+    network.close();
   }
 }
 
@@ -139,6 +139,7 @@ function describe(error: unknown): string {
     refused: 'the connection was refused',
     lost: 'the connection was cut',
     tls: 'no trusted certificate',
+    'not tls': 'it does not speak TLS',
     timeout: 'no answer in time',
     other: 'it failed',
   };

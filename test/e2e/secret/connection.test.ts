@@ -168,7 +168,7 @@ describe('connections', { concurrency: 4 }, () => {
     [
       'a key that no header can hold',
       'cloud: {api: {key: "a\\nb"}}',
-      /^Error: The API key or token holds characters .*\nHint: .*\n$/,
+      /^Error: The API key or token contains invalid characters\.\nHint: .*\n$/,
     ],
     ['a login without a project', `cloud: {${OAUTH}}`, NO_CONTEXT],
     ['a login with half a project', `cloud: {${OAUTH}, context: {org_id: o}}`, NO_CONTEXT],

@@ -142,14 +142,15 @@ describe('a failure', { concurrency: 4 }, () => {
   }
 });
 
-test('a proxy that refuses is named as a failure of the network', async (t) => {
+test('a proxy that refuses is named, and not the engine', async (t) => {
   const { arcade, home, run } = await desk(t);
   const env = { ...TRACKED, ARCADE_URL: 'https://engine.invalid', HTTPS_PROXY: arcade.url };
   const ran = await run(LIST, { env });
   assert.deepEqual([ran.exitCode, ran.stdout], [1, '']);
   const told =
-    'Cannot reach engine.invalid: the network failed.\nHint: Check your network connection and proxy settings.';
+    'Cannot reach engine.invalid: the proxy in HTTPS_PROXY rejected the connection (403).\n' +
+    'Hint: Check HTTPS_PROXY, or add the host to NO_PROXY.';
   assert.equal(withoutNotice(ran.stderr), `Error: ${told}\n`);
-  assert.deepEqual(await recorded(home), [['secret.list', 'NETWORK_FAILED']]);
+  assert.deepEqual(await recorded(home), [['secret.list', 'PROXY_FAILED']]);
   assert.deepEqual(new Set(arcade.requests.map(({ host }) => host)), new Set(['engine.invalid:443']));
 });
