@@ -1,7 +1,4 @@
-/**
- * How fast and how big: draining 100,000 events against a server that answers after 0 and 150 ms, the memory of
- * a flusher with a hundred, and what one append costs in an empty spool and in one of a million records.
- */
+/** How fast a full spool drains and how big its flusher grows, and what one append costs beside a million records. */
 import { rmSync } from 'node:fs';
 import { askForFlusher } from '../../src/usage/append/wake.ts';
 import { insertCapture, trim } from '../../src/usage/spool/records.ts';
@@ -11,25 +8,47 @@ import { captureOf, fillSpool, MIGRATIONS } from '../support/queue.ts';
 import { startQuickServer } from '../support/quick-server.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 
-async function drain(records: number, latencyMs: number): Promise<void> {
+export interface Drained {
+  readonly delivered: number;
+  /** From the start of the flusher's process to its end. */
+  readonly ms: number;
+  readonly requests: number;
+  /** From the first request to the last answer. */
+  readonly activeMs: number;
+  readonly peakMb: number;
+}
+
+/** One flusher's whole life with so many records pending, and a server that answers after `latencyMs`. */
+export async function benchDrain(records: number, latencyMs: number): Promise<Drained> {
   const home = openSandbox();
   const server = await startQuickServer(latencyMs);
-  fillSpool(home.directory, records);
-  const env = {
-    ARCADE_POSTHOG_HOST: server.url,
-    ARCADE_POSTHOG_API_KEY: 'phc_bench',
-    ARCADE_USAGE_MAX_RECORDS: '2000000',
-  };
-  const { ms, peakMb } = await startFlusher(home, env).ended;
-  const { delivered } = accountOf(home);
-  const { requests, activeMs } = await server.close();
-  const rate = Math.round(delivered / (activeMs / 1000));
-  const inSeries = Math.round(delivered / requests / (latencyMs / 1000));
-  console.log(
-    `${records} waiting, answers after ${latencyMs} ms: ${delivered} delivered in ${ms} ms, ${rate}/s` +
-      `${latencyMs > 0 ? ` (in series that latency allows ${inSeries}/s)` : ''}, ${Math.round(peakMb)} MB`,
-  );
-  rmSync(home.home, { recursive: true, force: true });
+  try {
+    fillSpool(home.directory, records);
+    const env = {
+      ARCADE_POSTHOG_HOST: server.url,
+      ARCADE_POSTHOG_API_KEY: 'phc_bench',
+      ARCADE_USAGE_MAX_RECORDS: '2000000',
+    };
+    const { ms, peakMb } = await startFlusher(home, env).ended;
+    return { delivered: accountOf(home).delivered, ms, peakMb, ...(await server.close()) };
+  } finally {
+    rmSync(home.home, { recursive: true, force: true });
+  }
+}
+
+/** What one append costs beside a million records, as ratios to one beside none; in turn, for other work meets both. */
+export function benchAppend(): number[] {
+  const [empty, full] = [openSandbox(), openSandbox()];
+  try {
+    fillSpool(empty.directory, 1);
+    fillSpool(full.directory, 1_000_000);
+    return Array.from({ length: 7 }, () => {
+      const few = appendMicros(empty);
+      return appendMicros(full) / few;
+    });
+  } finally {
+    for (const home of [empty, full]) rmSync(home.home, { recursive: true, force: true });
+  }
 }
 
 /** Median time of one append, in µs, of 2,000. */
@@ -50,17 +69,3 @@ function appendMicros(home: Sandbox): number {
   spool.close();
   return (times.sort((a, b) => a - b)[1_000] ?? 0) * 1000;
 }
-
-await drain(100, 0);
-await drain(100_000, 0);
-await drain(100_000, 150);
-const [empty, full] = [openSandbox(), openSandbox()];
-fillSpool(empty.directory, 1);
-fillSpool(full.directory, 1_000_000);
-// In turn, so that what else this machine does meets both.
-const pairs = Array.from({ length: 7 }, () => [appendMicros(empty), appendMicros(full)] as const);
-const [few, many] = [0, 1].map((i) => pairs.map((pair) => pair[i] ?? 0).sort((a, b) => a - b)[3] ?? 0);
-console.log(
-  `one append: ${few?.toFixed(0)} µs in an empty spool, ${many?.toFixed(0)} µs beside 1,000,000 records`,
-);
-for (const home of [empty, full]) rmSync(home.home, { recursive: true, force: true });

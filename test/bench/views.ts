@@ -23,8 +23,9 @@ const VIEWS: readonly (readonly string[])[] = [
 /** Those that are written as they are read: what counts for them is when they begin. */
 const STREAMS = VIEWS.filter(([name]) => name === 'list' || name === 'export');
 
-/** Measures and prints them. */
-export async function benchViews(rounds: number): Promise<void> {
+await benchViews(Number(process.env.BENCH_ROUNDS ?? 15));
+
+async function benchViews(rounds: number): Promise<void> {
   const home = openSandbox();
   try {
     seedSpool(home, { records: 10_000, now: Date.now(), everyMs: 100_000, delivered: 500, quarantined: 20 });
