@@ -1,60 +1,109 @@
-// Bundles the two programs into dist/. A release sets ARCADE_POSTHOG_API_KEY for the build, and only then.
+// Bundles the programs into dist/. A release sets ARCADE_POSTHOG_API_KEY for the build, and only then.
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
+/**
+ * CommonJS, because it starts faster: an ES module reads every property of the modules of Node that it imports, and
+ * one property of `node:http` alone loads WebSockets (20 ms of CPU).
+ */
 const common = {
   absWorkingDir: root,
   outdir: dist,
   bundle: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node22',
+  // `import()` becomes a `require` at that moment.
+  supported: { 'dynamic-import': false },
   legalComments: 'linked',
   minifySyntax: true,
   minifyWhitespace: true,
   metafile: true,
   define: {
     'process.env.ARCADE_BUILD_POSTHOG_API_KEY': JSON.stringify(process.env.ARCADE_POSTHOG_API_KEY ?? ''),
+    'import.meta.url': '$url',
   },
-  // CommonJS packages ask for Node's own modules with `require`.
-  banner: { js: 'import{createRequire as $r}from"node:module";const require=$r(import.meta.url);' },
+  banner: { js: 'const $url=require("node:url").pathToFileURL(__filename).href;' },
   logLevel: 'warning',
   write: false,
 };
 
-// Every command that is recorded reads the recorder. Split up with the rest it would be a dozen files and
-// better-sqlite3 a dozen more, which take longer to read than an event takes to record. better-sqlite3 is one file
-// for all programs, for its errors are told by their class; the native code stays in its package.
-const FILES_OF_THEIR_OWN = {
-  recorder: /\/usage\/append\/recorder\.ts$/,
-  'better-sqlite3': /^better-sqlite3$/,
-};
-const beside = {
-  name: 'beside',
-  setup({ onResolve }) {
-    for (const [name, filter] of Object.entries(FILES_OF_THEIR_OWN))
-      onResolve({ filter }, ({ kind }) =>
-        kind === 'entry-point' ? undefined : { path: `./${name}.js`, external: true },
-      );
+/** Our own code is one file for each program. A package is a file of its own, read when code that needs it runs. */
+const specifiers = new Map();
+const packagesApart = {
+  name: 'packages-apart',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/command\.ts$/ }, () => ({ path: './command.js', external: true }));
+    onResolve({ filter: /^[^./]/ }, ({ path, importer, namespace }) => {
+      if (
+        path.startsWith('node:') ||
+        namespace === 'package' ||
+        importer.includes(`${sep}node_modules${sep}`)
+      )
+        return undefined;
+      return { path, namespace: 'package' };
+    });
+    onResolve({ filter: /./, namespace: 'package' }, ({ path }) => ({ path, external: true }));
+    onLoad({ filter: /./, namespace: 'package' }, ({ path }) => {
+      const [name] = /^(?:@[^/]+\/)?[^/]+/.exec(path);
+      specifiers.set(name, (specifiers.get(name) ?? new Set()).add(path));
+      const file = JSON.stringify(`./${fileOf(name)}`);
+      if (path === name) return { contents: `export * from ${file}; export { default } from ${file};` };
+      return { contents: `import all from ${file}; export default all[${JSON.stringify(path)}];` };
+    });
   },
+};
+const fileOf = (name) => `${name.replace('/', '-')}.js`;
+
+/** What no request of ours needs, and what it costs each command that sends one. */
+const LEFT_OUT = {
+  // HTTP/2, with all of node:http2: 5 ms.
+  './client-h2.js': 'module.exports = () => { throw new Error("HTTP/2 is switched off"); };',
+  // It prepares to compare and to colour: 2 ms.
+  'node:assert':
+    'module.exports = (ok, why) => { if (!ok) throw why instanceof Error ? why : new Error(why ?? "assertion failed"); };' +
+    'module.exports.strictEqual = (a, b, why) => module.exports(Object.is(a, b), why);',
+};
+const leftOut = {
+  name: 'left-out',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(?:\.\/client-h2\.js|node:assert)$/ }, ({ path, importer }) =>
+      /node_modules.undici./.test(importer) ? { path, namespace: 'left-out' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'left-out' }, ({ path }) => ({ contents: LEFT_OUT[path] }));
+  },
+};
+
+const program = (entryPoint) => build({ ...common, entryPoints: [entryPoint], plugins: [packagesApart] });
+const packageFile = ([name, paths]) => {
+  const whole = paths.has(name) && paths.size === 1;
+  const contents = whole
+    ? `module.exports = require(${JSON.stringify(name)});`
+    : [...paths]
+        .map((path) => `exports[${JSON.stringify(path)}] = require(${JSON.stringify(path)});`)
+        .join('\n');
+  return build({
+    ...common,
+    plugins: [leftOut],
+    ...(name === 'better-sqlite3' ? ADDON_IN_ITS_PACKAGE : {}),
+    stdin: { contents, resolveDir: root },
+    outfile: join(dist, fileOf(name)),
+    outdir: undefined,
+  });
 };
 // better-sqlite3 looks for its native code beside itself; bundled, it is to look in its package. Only when the code is
 // loaded, so that a command runs without it too.
 const ADDON_IN_ITS_PACKAGE = {
   define: { __dirname: '$package.lib' },
   banner: {
-    js: `${common.banner.js}import{dirname as $dirname}from"node:path";const $package={get lib(){return $dirname(require.resolve("better-sqlite3"))}};`,
+    js: 'const $package={get lib(){return require("node:path").dirname(require.resolve("better-sqlite3"))}};',
   },
 };
-const bundle = (entryPoints, options) => build({ ...common, entryPoints, plugins: [beside], ...options });
-const built = await Promise.all([
-  bundle(['bin/arcade.ts', 'bin/flusher.ts'], { splitting: true }),
-  bundle({ recorder: 'src/usage/append/recorder.ts' }),
-  bundle({ 'better-sqlite3': 'better-sqlite3' }, ADDON_IN_ITS_PACKAGE),
-]);
+const programs = await Promise.all(['bin/arcade.ts', 'bin/command.ts', 'bin/flusher.ts'].map(program));
+const built = [...programs, ...(await Promise.all([...specifiers].map(packageFile)))];
 const inputs = Object.assign({}, ...built.map(({ metafile }) => metafile.inputs));
 const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.outputs));
 
@@ -64,6 +113,7 @@ mkdirSync(dist, { recursive: true });
 for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles))
   writeFileSync(path, contents);
 chmodSync(join(dist, 'arcade.js'), 0o755);
+writeFileSync(join(dist, 'package.json'), '{"type":"commonjs"}\n');
 writeFileSync(join(dist, 'meta.json'), JSON.stringify({ inputs, outputs }));
 writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(inputs)));
 

@@ -20,7 +20,7 @@ delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 writeWholly(process.stdout, 1);
 const terminals = [0, 1, 2].filter((stream) => isatty(stream));
 
-const exitCode = await main({
+void main({
   argv: process.argv.slice(2),
   env: process.env,
   program: {
@@ -40,11 +40,14 @@ const exitCode = await main({
   signals: { on: (signal, listener) => void process.on(signal, listener), endBy },
   monotonic,
   startedAt: monotonic() - process.uptime(),
-});
-// Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
-if (!terminals.every((stream) => isatty(stream))) endBy('SIGHUP');
-// At once: all is written, and what is still under way is nothing to wait for.
-process.exit(exitCode);
+}).then(end);
+
+function end(exitCode: number): void {
+  // Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
+  if (!terminals.every((stream) => isatty(stream))) endBy('SIGHUP');
+  // At once: all is written, and what is still under way is nothing to wait for.
+  process.exit(exitCode);
+}
 
 function endBy(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal);

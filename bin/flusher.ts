@@ -1,3 +1,4 @@
+import './compile-cache.ts';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import manifest from '../package.json' with { type: 'json' };
@@ -10,20 +11,18 @@ const uptimeMs = (): number => process.uptime() * 1000;
 // undici parses HTTP in WebAssembly; compiling that for speed takes 30 MB and saves nothing in ten seconds.
 setFlagsFromString('--liftoff-only');
 killAfter(FLUSHER.killAtMs - uptimeMs());
-try {
-  await flush({
-    env: process.env,
-    program: {
-      version: manifest.version,
-      execPath: process.execPath,
-      execArgv: process.execArgv,
-      flusher: fileURLToPath(import.meta.url),
-      migrations: fileURLToPath(new URL('../migrations/', import.meta.url)),
-      postHogApiKey: process.env.ARCADE_BUILD_POSTHOG_API_KEY,
-    },
-    uptimeMs,
-  });
-} catch {
-  // Nobody is there to be told. What was not settled is still in the spool.
-}
-leave();
+void flush({
+  env: process.env,
+  program: {
+    version: manifest.version,
+    execPath: process.execPath,
+    execArgv: process.execArgv,
+    flusher: fileURLToPath(import.meta.url),
+    migrations: fileURLToPath(new URL('../migrations/', import.meta.url)),
+    postHogApiKey: process.env.ARCADE_BUILD_POSTHOG_API_KEY,
+  },
+  uptimeMs,
+})
+  // No one is there to be told. What was not settled is still in the spool.
+  .catch(() => undefined)
+  .finally(leave);

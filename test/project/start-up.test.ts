@@ -7,51 +7,35 @@ import { baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { sandbox } from '../support/sandbox.ts';
 
 interface Metafile {
-  readonly outputs: Readonly<
-    Record<
-      string,
-      {
-        readonly entryPoint?: string;
-        readonly inputs: Readonly<Record<string, unknown>>;
-        readonly imports: readonly {
-          readonly path: string;
-          readonly kind: string;
-          readonly external?: boolean;
-        }[];
-      }
-    >
+  readonly inputs: Readonly<
+    Record<string, { readonly imports: readonly { readonly path: string; readonly kind: string }[] }>
   >;
 }
 
-const metafile = JSON.parse(readFileSync(join(PROGRAM, '..', 'meta.json'), 'utf8')) as Metafile;
+const { inputs } = JSON.parse(readFileSync(join(PROGRAM, '..', 'meta.json'), 'utf8')) as Metafile;
 
-/** The packages that are read whenever the program with this source starts. */
+/** The packages that are read whenever the program with this source starts: those that it imports statically. */
 function packagesAtStart(source: string): Set<string> {
-  const entry = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === source)?.[0];
-  assert.ok(entry !== undefined, source);
   const packages = new Set<string>();
   const seen = new Set<string>();
   const visit = (path: string): void => {
-    const output = metafile.outputs[path];
-    if (output === undefined || seen.has(path)) return;
+    if (seen.has(path)) return;
     seen.add(path);
-    for (const input of Object.keys(output.inputs)) {
-      const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
-      if (name !== undefined) packages.add(name);
-    }
-    for (const { path: next, kind, external } of output.imports) {
-      if (kind !== 'import-statement') continue;
-      if (external !== true) visit(next);
-      else if (next.startsWith('./')) visit(join('dist', next));
-      else if (!next.startsWith('node:')) packages.add(next);
+    const input = inputs[path];
+    assert.ok(input !== undefined, path);
+    for (const { path: next, kind } of input.imports) {
+      if (kind !== 'import-statement' || next.startsWith('node:')) continue;
+      const name = /^package:((?:@[^/]+\/)?[^/]+)/.exec(next)?.[1];
+      if (name === undefined) visit(next);
+      else packages.add(name);
     }
   };
-  visit(entry);
+  visit(source);
   return packages;
 }
 
 test('the command starts without any package that it may not need', () => {
-  assert.deepEqual(packagesAtStart('bin/command.ts'), new Set(['mri', 'sade']));
+  assert.deepEqual(packagesAtStart('bin/command.ts'), new Set(['sade']));
 });
 
 test('the walk over the bundle sees what the flusher starts with', () => {

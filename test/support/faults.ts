@@ -31,8 +31,8 @@ export interface Fault {
   readonly skip?: string | false;
   /** What keeps the event from being recorded, as ARCADE_DEBUG tells it; without it the event is recorded. */
   readonly loses?: RegExp;
-  /** The command itself cannot work either. */
-  readonly breaksCommand?: boolean;
+  /** Whether the command itself works, and records, differs between versions of Node. */
+  readonly dependsOnNode?: boolean;
   /** How much longer than untracked the command may take. */
   readonly costMs?: number;
 }
@@ -177,7 +177,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'no file may grow': { shell: 'ulimit -f 0', loses: BROKEN },
   'files may grow a little': { shell: 'ulimit -f 40', loses: BROKEN },
-  'few files may be open': { shell: 'ulimit -n 24', breaksCommand: true },
+  'few files may be open': { shell: 'ulimit -n 24', dependsOnNode: true },
   'no further file may be opened': { ...failing('open', '/usage.db', 'EMFILE'), loses: /EMFILE/ },
   'better-sqlite3 is missing': {
     program: (home) => elsewhere(home, undefined),

@@ -33,14 +33,14 @@ describe('a store that is out of order is never felt', { concurrency: 3 }, () =>
       const off = await observe(t, fault, COMMANDS, { ARCADE_USAGE_TRACKING: '0' });
       const on = await observe(t, fault, COMMANDS, {});
       assert.deepEqual(on, off);
-      assert.equal(
+      if (fault.dependsOnNode === true) return;
+      assert.ok(
         off.some(({ exitCode }) => exitCode === 0),
-        fault.breaksCommand !== true,
-        'whether the command itself works',
+        'the command itself works',
       );
     });
 
-    if (fault.breaksCommand === true) continue;
+    if (fault.dependsOnNode === true) continue;
     test(`the event is ${fault.loses === undefined ? 'recorded' : 'given up'} when ${what}`, {
       skip: withoutFault(fault),
     }, async (t) => {

@@ -1,0 +1,86 @@
+/** dist/.cache: quicker starts for the owner of the program's folder, and nothing at all for anyone else. */
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { execa } from 'execa';
+import { PROGRAM } from '../support/cli.ts';
+
+const root = join(PROGRAM, '..', '..');
+const isRoot = process.geteuid?.() === 0;
+const skip = isRoot ? false : 'other users can be played by root alone';
+const NOBODY = 65_534;
+
+/** A copy of the built program without its cache, in a folder that all may look into. */
+function installed(t: TestContext): { folder: string; cache: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'arcade-cache-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  chmodSync(folder, 0o755);
+  for (const name of ['dist', 'migrations', 'package.json'])
+    cpSync(join(root, name), join(folder, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.cache'),
+    });
+  return { folder, cache: join(folder, 'dist', '.cache') };
+}
+
+async function version(folder: string, options: { uid?: number } = {}): Promise<void> {
+  const script = join(folder, 'dist', 'arcade.js');
+  const ran = await execa(process.execPath, ['--', script, '--version'], {
+    ...options,
+    extendEnv: false,
+    env: {},
+  });
+  assert.match(ran.stdout, /^arcade \d/);
+  assert.equal(ran.stderr, '');
+}
+
+/** The files of the cache; Node has one folder for each version of its own and each user. */
+const cached = (cache: string): string[] =>
+  readdirSync(cache, { recursive: true, encoding: 'utf8', withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+test('a command leaves its compiled code beside the program', async (t) => {
+  const { folder, cache } = installed(t);
+  await version(folder);
+  assert.ok(cached(cache).length > 0);
+});
+
+test('a damaged, empty or unreadable cache changes nothing', async (t) => {
+  const { folder, cache } = installed(t);
+  await version(folder);
+  const files = cached(cache);
+  for (const content of ['', 'not what V8 wrote', Buffer.alloc(300_000, 0xff)]) {
+    for (const file of files) writeFileSync(file, content);
+    await version(folder);
+  }
+  rmSync(cache, { recursive: true });
+  writeFileSync(cache, 'a file in its place');
+  await version(folder);
+});
+
+test('a program that belongs to another user gets no cache', { skip }, async (t) => {
+  const { folder, cache } = installed(t);
+  chownSync(join(folder, 'dist'), NOBODY, NOBODY);
+  await version(folder);
+  assert.equal(existsSync(cache), false, 'root leaves nothing in the folder of another user');
+});
+
+test('a program in a folder that cannot be written gets no cache', { skip }, async (t) => {
+  const { folder, cache } = installed(t);
+  chownSync(join(folder, 'dist'), NOBODY, NOBODY);
+  chmodSync(join(folder, 'dist'), 0o555);
+  await version(folder, { uid: NOBODY });
+  assert.equal(existsSync(cache), false);
+});
