@@ -1,12 +1,11 @@
 /**
  * A fleet on paper: a million machines that lost the network together come back together. Each runs the real
- * rules (the steps and the jitter of `backoff.ts`, one flusher at a time, asked for by commands, hastened once
- * per streak by a command whose own call got through); time alone is simulated. What the server sees is
+ * rules (the steps and the jitter of `backoff.ts`, one flusher at a time, asked for by commands, hastened by a command
+ * whose own call got through); time alone is simulated. What the server sees is
  * compared with the same machines without jitter.
  */
 import { FLUSHER } from '../../src/settings.ts';
-import { EVIDENCE_AFTER_MS } from '../../src/usage/append/wake.ts';
-import { backoffMs } from '../../src/usage/drain/backoff.ts';
+import { backoffMs, hasteningFrom } from '../../src/usage/spool/backoff.ts';
 
 const MACHINES = Number(process.env.FLEET_MACHINES ?? 1_000_000);
 const SECOND = 1_000;
@@ -64,18 +63,12 @@ function comeBack(
 ): { at: number; tries: number } {
   let tries = 0;
   let at = nextCommand(fleet, everyMs, 0);
-  let hastened = false;
   while (at < outageMs) {
     tries += 1;
-    const until = at + backoffMs({ reason: 'offline', streak: tries, retryAfterMs: undefined }, jitter);
-    const evidenceFrom = at + EVIDENCE_AFTER_MS;
+    const until = at + backoffMs({ reason: 'offline', streak: tries }, jitter);
+    const evidenceFrom = hasteningFrom({ since: at, reason: 'offline', streak: tries });
     // Evidence of connectivity: during the outage only if PostHog alone is gone.
-    const hasteFrom = hastened
-      ? Infinity
-      : fleet.onlyPostHog
-        ? evidenceFrom
-        : Math.max(evidenceFrom, outageMs);
-    if (hasteFrom < until) hastened = true;
+    const hasteFrom = fleet.onlyPostHog ? evidenceFrom : Math.max(evidenceFrom, outageMs);
     at = nextCommand(fleet, everyMs, Math.min(until, hasteFrom));
   }
   return { at, tries };

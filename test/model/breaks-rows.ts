@@ -112,8 +112,8 @@ export const ROW_BREAKS: readonly Break[] = [
     'randomUUID()',
   ]),
   of('drain/resolve.ts', 'nobody looks at usage.json before events are given up', [
-    'change: (newAnonId) => void follow(spool, undefined, { now, newAnonId }),',
-    'change: () => undefined,',
+    'if (!isConsentGone(spool)) follow(spool, undefined, { now, newAnonId });',
+    'void newAnonId;',
   ]),
   of('drain/resolve.ts', 'what was recorded meanwhile is given up, too', ['AND id <= @lastId ', '']),
   of('drain/resolve.ts', 'what may not be asked about is given up together with the rest', [
@@ -121,20 +121,20 @@ export const ROW_BREAKS: readonly Break[] = [
     '\n   ',
   ]),
   of('drain/resolve.ts', 'without an answer all is given up at once', [
-    'release(spool, group, now() - FLUSHER.unboundMs, now());',
-    'release(spool, group, Number.MAX_SAFE_INTEGER, now());',
+    ': now() - FLUSHER.unboundMs;',
+    ': Number.MAX_SAFE_INTEGER;',
   ]),
   of('drain/resolve.ts', 'without an answer nothing is ever given up', [
-    'release(spool, group, now() - FLUSHER.unboundMs, now());',
-    '',
+    ': now() - FLUSHER.unboundMs;',
+    ': 0;',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is given up at once', [
-    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now());',
-    'release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now());',
+    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now())',
+    'release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now())',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is never given up', [
-    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now());',
-    '',
+    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now())',
+    'undefined',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is gone', [
     'return group.from_environment === 1 || environment !== null;',
@@ -142,19 +142,19 @@ export const ROW_BREAKS: readonly Break[] = [
   ]),
   of('drain/resolve.ts', 'a refusal is no answer', ["whose.kind === 'refused'", 'false']),
   of('drain/resolve.ts', 'the coordinator is asked about what it must not be', [
-    'group.resolvable === 0 ||\n',
-    '',
+    'group.fingerprint === null || group.resolvable === 0',
+    'group.fingerprint === null',
   ]),
   of('drain/resolve.ts', 'the coordinator is never left alone', [
-    'ignoreBackoff || mayResolve(installationOf(spool), resolving.now())',
+    'binding.ignoreBackoff || (await persist(() => mayResolve(spool, resolving.now())))',
     'true',
   ]),
   of(
     'drain/resolve.ts',
     'the credentials are read before the records',
     [
-      '  const groups = unboundGroups(spool);\n',
-      '  const inForce = await resolving.credentials();\n  const groups = unboundGroups(spool);\n',
+      '  const groups = await persist(() => unboundGroups(spool));\n',
+      '  const inForce = await resolving.credentials();\n  const groups = await persist(() => unboundGroups(spool));\n',
     ],
     [
       'recorded under the new ones.\n  const inForce = await resolving.credentials();',
@@ -195,21 +195,21 @@ export const ROW_BREAKS: readonly Break[] = [
     "a.state = 'pending' AND a.kind = 'alias'",
     "a.state = 'pending' AND a.kind = 'none'",
   ]),
-  of('drain/claim.ts', 'a resend is made anew', [
+  of('event/wire.ts', 'a resend is made anew', [
     'at: record.recorded_at,',
-    'at: record.recorded_at + record.half_id! + Math.random(),',
+    'at: record.recorded_at + Math.random() * 1000,',
   ]),
   of('drain/claim.ts', 'a resend tells anew what was dropped', [
     'batch.find((record) => record.sealed === 0)',
     'batch[0]',
   ]),
-  of('drain/claim.ts', 'a resend has another uuid', [
+  of('event/wire.ts', 'a resend has another uuid', [
     'uuid: record.uuid,',
     'uuid: record.uuid.slice(0, -4) + String(Math.random()).slice(2, 6),',
   ]),
   of('drain/drain.ts', 'captures go before the aliases', [
-    '(await sendAliases(sending)) ?? (await sendCaptures(sending))',
-    '(await sendCaptures(sending)) ?? (await sendAliases(sending)) ?? (await sendCaptures(sending))',
+    '(await sendAliases(circuit, delivery)) ?? (await sendCaptures(circuit, delivery))',
+    '(await sendCaptures(circuit, delivery)) ?? (await sendAliases(circuit, delivery))',
   ]),
   of(
     'spool/records.ts',

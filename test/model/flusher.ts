@@ -76,6 +76,8 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       now: () => world.now,
       random: run.random,
       onDelivered: () => undefined,
+      persist: async (work) => work(),
+      runId: 0,
     });
     count(run, `drain: ${outcome}`);
   } catch (error) {

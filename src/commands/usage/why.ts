@@ -55,9 +55,11 @@ function reasonInWords({ reason, status }: NonNullable<Status['backoff']>): stri
     case 'offline':
       return 'PostHog cannot be reached.';
     case 'portal':
-      if (status === 400 || status === 413 || status === 422)
-        return `What answers at PostHog's address refuses everything (status ${status}).`;
       return `Something else answers in PostHog's place (status ${status}), such as the login page of a network.`;
+    case 'rejected':
+      return `What answers at PostHog's address rejects everything (status ${status}).`;
+    case 'proxy':
+      return 'The address of the proxy (HTTPS_PROXY, HTTP_PROXY) cannot be used.';
     case 'throttled':
       return `PostHog asked to wait (status ${status}).`;
     default:

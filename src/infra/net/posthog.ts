@@ -20,6 +20,8 @@ export type Answer =
   | { readonly kind: 'accepted'; readonly status: 200 }
   /** No answer at all. */
   | { readonly kind: 'offline'; readonly status: null }
+  /** The address of the proxy cannot be used. */
+  | { readonly kind: 'proxy'; readonly status: null }
   /** An answer, but not PostHog's: a captive portal, a proxy, another server. */
   | { readonly kind: 'portal'; readonly status: number }
   | { readonly kind: 'throttled'; readonly status: number; readonly retryAfter: string | undefined }

@@ -2,98 +2,113 @@
  * The flusher's loop: bind the unbound, send the aliases one by one, then the captures in batches, until
  * nothing is due or the time is up.
  */
-import { FLUSHER } from '../../settings.ts';
+import { type Destination, FLUSHER } from '../../settings.ts';
 import { exportIfDue } from '../append/append.ts';
+import { backoffInForce, postHogAt } from '../spool/backoff.ts';
 import { installationOf } from '../spool/spool.ts';
-import { nextAlias, type PendingRecord, sealCaptures } from './claim.ts';
-import {
-  type Draining,
-  type DrainOutcome,
-  reasonToStop,
-  type Sending,
-  type Stop,
-  send,
-  settleDoubted,
-} from './deliver.ts';
-import { backoffInForce, destinationId } from './destination.ts';
-import { persist } from './persist.ts';
-import { bindUnbound } from './resolve.ts';
+import { claimsOf, type PendingRecord } from './claim.ts';
+import { type Circuit, type Delivery, openDelivery, reasonToStop, type Stop } from './deliver.ts';
+import { bindUnbound, type Resolving } from './resolve.ts';
 
-/** Drains until nothing is due. Rejects when the spool fails; what was not settled is sent again. */
+export interface Draining extends Omit<Circuit, 'target' | 'claims'> {
+  readonly destination: Destination;
+  readonly resolving: Resolving;
+  /** Tries at once, whatever back-off is in force; for a person who asks. */
+  readonly ignoreBackoff: boolean;
+}
+
+/** Why a drain came to its end. */
+export type DrainOutcome = 'drained' | Stop;
+
+/**
+ * Drains until nothing is due. The coordinator is asked while what is bound is sent: however long it takes, it holds
+ * up no record but its own. Rejects when the spool fails; what was not settled is sent again.
+ */
 export async function drain(draining: Draining): Promise<DrainOutcome> {
-  const { spool, leftMs } = draining;
-  const early = reasonToStop(draining);
+  const { spool, persist } = draining;
+  const early = await persist(() => reasonToStop(spool, draining.leftMs));
   if (early !== undefined) return early;
-  await bindUnbound(spool, draining.resolving, draining.ignoreBackoff);
-  exportIfDue(spool, draining.now());
-  const destination = destinationId(installationOf(spool), draining.destination);
-  if (!draining.ignoreBackoff && backoffInForce(spool, destination, draining.now()) !== null)
-    return 'backing off';
-  const sending: Sending = {
-    ...draining,
-    destinationId: destination,
-    persist: (work) => persist(leftMs, work),
-    failed: false,
-    accepted: false,
-    doubted: [],
-  };
-  const stop = (await sendAliases(sending)) ?? (await sendCaptures(sending));
-  return stop === 'consent withdrawn' ? stop : ((await settleDoubted(sending)) ?? stop ?? 'drained');
+  const askAboutTheRest = await bindUnbound(draining);
+  await persist(() => exportIfDue(spool, draining.now()));
+  const [asked, sent] = await Promise.allSettled([askAboutTheRest(), sendDue(draining)]);
+  for (const each of [sent, asked]) if (each.status === 'rejected') throw each.reason;
+  const [{ value: hasBound }, { value: outcome }] = [asked, sent] as [
+    PromiseFulfilledResult<boolean>,
+    PromiseFulfilledResult<DrainOutcome>,
+  ];
+  if (!hasBound) return outcome;
+  await persist(() => exportIfDue(spool, draining.now()));
+  return outcome === 'drained' ? await sendDue(draining) : outcome;
+}
+
+/** Sends what is bound. */
+async function sendDue(draining: Draining): Promise<DrainOutcome> {
+  const { spool, now } = draining;
+  const target = postHogAt(installationOf(spool), draining.destination);
+  if (!draining.ignoreBackoff && backoffInForce(spool, target, now()) !== null) return 'backing off';
+  const circuit: Circuit = { ...draining, target, claims: claimsOf(spool, now) };
+  const delivery = openDelivery(circuit);
+  const stop = (await sendAliases(circuit, delivery)) ?? (await sendCaptures(circuit, delivery));
+  if (stop !== 'consent withdrawn') await delivery.finish();
+  return stop ?? 'drained';
 }
 
 /**
  * Alone, each answered before the next and before any capture of its principal: the alias fence. What a power cut
- * could still undo is not told to PostHog, which forgets nothing: whoever recorded the alias may have been killed
- * before it saw to that.
+ * could still undo is not sent to PostHog, which forgets nothing: the command that recorded the alias may have been
+ * killed before it synced the log.
  */
-async function sendAliases(sending: Sending): Promise<Stop> {
-  let after = 0;
+async function sendAliases(
+  { spool, claims, persist }: Circuit,
+  delivery: Delivery,
+): Promise<Stop | undefined> {
   for (;;) {
-    const alias = nextAlias(sending.spool, after);
+    const alias = await persist(claims.alias);
     if (alias === undefined) return undefined;
-    await sending.spool.syncMeanwhile();
-    const stop = await send(sending, [alias]);
+    await spool.syncMeanwhile();
+    const stop = await delivery.send([alias]);
     if (stop !== undefined) return stop;
-    after = alias.id;
   }
 }
 
 /**
- * The first batch goes alone: while the network is down, one request finds that out. Where its answer was slow
- * several batches are then under way at once, since PostHog needs no order among captures; where it was fast
- * that would gain nothing, and a crash could leave more than one batch to be sent again. Each is sealed on the disk
- * before it is sent: after a power cut it is sent again as it was.
+ * The first batch goes alone: while the network is down, one request finds that out. Where it was accepted and the
+ * answer was slow, several batches are then under way at once, since PostHog needs no order among captures; where it
+ * was fast that would gain nothing, and a crash could leave more than one batch to be sent again. Each is sealed on
+ * the disk before it is sent: after a power cut it is sent again as it was.
  */
-async function sendCaptures(sending: Sending): Promise<Stop> {
+async function sendCaptures(
+  { spool, claims, persist }: Circuit,
+  delivery: Delivery,
+): Promise<Stop | undefined> {
   const limits = { records: FLUSHER.batchRecords, bytes: FLUSHER.batchBytes };
-  let after = 0;
   const next = async (): Promise<PendingRecord[]> => {
-    const batch = await sending.persist(() => sealCaptures(sending.spool, after, limits));
-    after = batch.at(-1)?.id ?? after;
-    if (batch.length > 0) await sending.spool.syncMeanwhile();
+    const batch = await persist(() => claims.captures(limits));
+    if (batch.length > 0) await spool.syncMeanwhile();
     return batch;
   };
   const first = await next();
   if (first.length === 0) return undefined;
   const started = performance.now();
-  const stop = await send(sending, first);
+  const stop = await delivery.send(first);
   if (stop !== undefined) return stop;
-  const slow = performance.now() - started >= FLUSHER.slowAnswerMs;
-  return await sendTogether(sending, next, slow ? FLUSHER.batchesInFlight : 1);
+  const isSlow = performance.now() - started >= FLUSHER.slowAnswerMs;
+  return await sendTogether(delivery, next, isSlow && delivery.accepted ? FLUSHER.batchesInFlight : 1);
 }
 
 /** Every batch under way is settled before this ends, also when one of them fails. */
 async function sendTogether(
-  sending: Sending,
+  delivery: Delivery,
   next: () => Promise<PendingRecord[]>,
   together: number,
-): Promise<Stop> {
-  let stopped: Stop;
+): Promise<Stop | undefined> {
+  let stopped: Stop | undefined;
   const worker = async (): Promise<void> => {
     try {
-      for (let batch = await next(); batch.length > 0 && stopped === undefined; batch = await next()) {
-        const stop = await send(sending, batch);
-        stopped ??= stop;
+      while (stopped === undefined) {
+        const batch = await next();
+        if (batch.length === 0) return;
+        stopped ??= await delivery.send(batch);
       }
     } catch (error) {
       stopped ??= 'out of time';

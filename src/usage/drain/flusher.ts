@@ -1,16 +1,15 @@
 /** One flusher's life: it takes the lock, drains what is there and what arrives, and lets go without losing a wake-up. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { removeLeftDrafts } from '../../infra/os/files.ts';
+import { isBusy } from '../../infra/sqlite/errors.ts';
 import { type Lock, tryLockFor } from '../../infra/sqlite/lock.ts';
 import { SPOOL } from '../../settings.ts';
-import { isAnythingDue } from '../append/wake.ts';
 import { salvage } from '../recovery/recover.ts';
 import { refuseDamage } from '../recovery/set-aside.ts';
+import { isAnythingDue } from '../spool/due.ts';
 import { trim } from '../spool/records.ts';
 import { fingerprintOf, installationOf, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
-import type { Draining, DrainOutcome } from './deliver.ts';
-import { drain } from './drain.ts';
-import { persist } from './persist.ts';
+import { type Draining, type DrainOutcome, drain } from './drain.ts';
 import { trimQuarantine } from './settle.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
@@ -18,7 +17,7 @@ export type RunOutcome = DrainOutcome | 'locked';
 /** What a drain needs of the network. */
 export type Connections = Pick<Draining, 'deliverer' | 'resolving'>;
 
-interface Run extends Omit<Draining, keyof Connections> {
+interface Run extends Omit<Draining, keyof Connections | 'persist' | 'runId'> {
   /** Called once the lock is held: whoever finds it taken need not load what speaks to the network. */
   readonly connect: () => Promise<Connections>;
   readonly maxRecords: number;
@@ -30,21 +29,25 @@ interface Run extends Omit<Draining, keyof Connections> {
   readonly lingerMs: number;
 }
 
-type Connected = Run & Pick<Connections, 'resolving'>;
+type Alive = Run & Pick<Draining, 'persist' | 'resolving'>;
 
 const TRIM_STEP = 500;
 const LOOK_EVERY_MS = 50;
 /** Longer than commands that wait for the lock leave between two tries. */
 const LET_IN_MS = 8;
+const BUSY_PAUSE_MS = 20;
 
 /** Runs until nothing is due. 'locked' when another flusher is at work. Rejects when the spool fails. */
 export async function runFlusher(run: Run): Promise<RunOutcome> {
   const lock = await tryLockFor(lockFile(run.spool.directory), run.lockWaitMs);
   if (lock === undefined) return 'locked';
   try {
-    const id = await persist(run.leftMs, () => begin(run));
+    // It waits in `persist`: SQLite would block answers and timers meanwhile.
+    run.spool.waitForLock(0);
+    const persist = <T>(work: () => T): Promise<T> => whileBusy(run.leftMs, work);
+    const id = await persist(() => begin(run));
     try {
-      return await live(run, lock, id);
+      return await live(run, persist, lock, id);
     } catch (error) {
       noteFailure(run, id);
       throw error;
@@ -54,21 +57,33 @@ export async function runFlusher(run: Run): Promise<RunOutcome> {
   }
 }
 
-async function live(run: Run, lock: Lock, id: number): Promise<RunOutcome> {
-  refuseDamage(run.spool);
-  salvage(run.spool, run.migrations);
+/**
+ * Does `work`, again and again while another process has the spool's write lock and time is left: what PostHog has
+ * accepted is settled, and not sent twice. Throws what `work` throws.
+ */
+async function whileBusy<T>(leftMs: () => number, work: () => T): Promise<T> {
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || leftMs() <= 0) throw error;
+      await pause(BUSY_PAUSE_MS);
+    }
+  }
+}
+
+async function live(run: Run, persist: Draining['persist'], lock: Lock, runId: number): Promise<RunOutcome> {
+  await persist(() => refuseDamage(run.spool));
+  await persist(() => salvage(run.spool, run.migrations));
   removeLeftDrafts(sharedFile(run.spool.directory));
-  await trimAll(run);
+  await trimAll(run, persist);
   const { deliverer, resolving } = await run.connect();
-  const onDelivered = (records: number): void => {
-    run.spool.statement('UPDATE flusher_run SET delivered = delivered + ? WHERE id = ?').run(records, id);
-    run.onDelivered(records);
-  };
+  const alive = { ...run, persist, runId, deliverer, resolving };
   try {
     for (;;) {
-      const outcome = await persist(run.leftMs, () => drain({ ...run, deliverer, resolving, onDelivered }));
-      if (outcome === 'drained') await linger({ ...run, resolving });
-      if (await persist(run.leftMs, () => letGo({ ...run, resolving }, lock, id, outcome))) return outcome;
+      const outcome = await drain(alive);
+      if (outcome === 'drained') await linger(alive);
+      if (await persist(() => letGo(alive, lock, runId, outcome))) return outcome;
     }
   } finally {
     deliverer.close();
@@ -94,20 +109,20 @@ function begin({ spool, now }: Run): number {
  * What the appends have left over the bounds goes here, in steps that let commands in between. Half of the
  * time is for sending, however much there is to trim.
  */
-async function trimAll({ spool, maxRecords, leftMs, now }: Run): Promise<void> {
+async function trimAll({ spool, maxRecords, leftMs, now }: Run, persist: Draining['persist']): Promise<void> {
   const reserveMs = leftMs() / 2;
   const step = (): number => spool.transaction(() => trim(spool, maxRecords, TRIM_STEP, now()));
-  while (leftMs() > reserveMs && (await persist(leftMs, step)) === TRIM_STEP) await pause(LET_IN_MS);
-  await persist(leftMs, () => spool.transaction(() => trimQuarantine(spool, now())));
+  while (leftMs() > reserveMs && (await persist(step)) === TRIM_STEP) await pause(LET_IN_MS);
+  await persist(() => spool.transaction(() => trimQuarantine(spool, now())));
 }
 
 /** Waits until something is due again, or until nothing has been for `lingerMs`. */
-async function linger(run: Connected): Promise<void> {
+async function linger(run: Alive): Promise<void> {
   const deadline = performance.now() + Math.min(run.lingerMs, run.leftMs());
   let seen: number | undefined;
   while (performance.now() < deadline) {
     const version = run.spool.dataVersion();
-    if (version !== seen && stillDue(run)) return;
+    if (version !== seen && (await run.persist(() => stillDue(run)))) return;
     seen = version;
     await pause(LOOK_EVERY_MS);
   }
@@ -118,7 +133,7 @@ async function linger(run: Connected): Promise<void> {
  * transaction. A command that appends before it is seen here; one that appends after it finds the lock free
  * and starts the next flusher. Released any later, that flusher would find the lock held and leave.
  */
-function letGo(run: Connected, lock: Lock, id: number, outcome: DrainOutcome): boolean {
+function letGo(run: Alive, lock: Lock, id: number, outcome: DrainOutcome): boolean {
   return run.spool.transaction(() => {
     // After a failure nothing is due, unless a command's own call has just brought the next try forward.
     const looks = outcome === 'drained' || outcome === 'backing off';
@@ -129,7 +144,7 @@ function letGo(run: Connected, lock: Lock, id: number, outcome: DrainOutcome): b
   });
 }
 
-function stillDue({ spool, destination, resolving, now }: Connected): boolean {
+function stillDue({ spool, destination, resolving, now }: Alive): boolean {
   const installation = installationOf(spool);
   const environment = fingerprintOf(installation, resolving.environment);
   return isAnythingDue(spool, installation, { destination, online: false, environment, now: now() });
@@ -139,8 +154,9 @@ function stillDue({ spool, destination, resolving, now }: Connected): boolean {
 function noteFailure({ spool, now }: Run, id: number): void {
   try {
     spool.transaction(() => {
-      end(spool, id, 'failed', now());
-      spool.statement('UPDATE installation SET flusher_asked_at = ?').run(now());
+      const at = now();
+      end(spool, id, 'failed', at);
+      spool.statement('UPDATE installation SET flusher_asked_at = ?').run(at);
     });
   } catch {
     // The spool is what failed.

@@ -4,12 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { FLUSHER } from '../../settings.ts';
-import { mayResolve } from '../append/wake.ts';
 import { isDistinctId } from '../event/event.ts';
 import { accountOf, currentIdentity, follow, isLinked, rememberAccount } from '../identity/identities.ts';
 import { withIdentity } from '../identity/shared-identity.ts';
-import { fingerprintOf, installationOf, type Spool } from '../spool/spool.ts';
-import { backoffMs } from './backoff.ts';
+import { backOff, COORDINATOR, endBackoff } from '../spool/backoff.ts';
+import { mayResolve } from '../spool/due.ts';
+import { fingerprintOf, installationOf, isRefused, type Spool } from '../spool/spool.ts';
+import type { Draining } from './drain.ts';
 
 /** What the coordinator says of the credentials in force. */
 export type Whose =
@@ -43,32 +44,69 @@ interface Unbound {
   readonly lastId: number;
 }
 
+/** Captures of the credentials in force, whose account is not known. */
+type Group = Unbound & { readonly fingerprint: string };
+
+type Binding = Pick<Draining, 'spool' | 'resolving' | 'ignoreBackoff' | 'persist' | 'leftMs'>;
+
 /**
- * Binds what can be bound. The coordinator is asked once at most, and with `ignoreBackoff` also while it is
- * being left alone.
+ * Binds what can be bound without asking. The function that it returns asks the coordinator about the rest, once, and
+ * resolves to whether its answer has bound anything; with `ignoreBackoff` it asks although there is a back-off.
  */
-export async function bindUnbound(spool: Spool, resolving: Resolving, ignoreBackoff: boolean): Promise<void> {
-  const groups = unboundGroups(spool);
-  if (groups.length === 0) return;
+export async function bindUnbound(binding: Binding): Promise<() => Promise<boolean>> {
+  const { spool, resolving, persist } = binding;
+  const groups = await persist(() => unboundGroups(spool));
+  if (groups.length === 0) return async () => false;
   // After the look at the records: whoever replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
   const fingerprint = fingerprintOf(installationOf(spool), inForce.account);
+  const unknown: Group[] = [];
   for (const group of groups) {
     const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
     if (group.fingerprint !== null && known !== null) {
-      bindTo(spool, group.fingerprint, known, resolving.now());
-    } else if (
-      group.fingerprint === null ||
-      group.resolvable === 0 ||
-      (!isElsewhere(group, fingerprint, resolving) && isGone(group.fingerprint, fingerprint))
-    ) {
-      release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now());
+      const of = group.fingerprint;
+      await persist(() => bindTo(spool, of, known, resolving.now()));
+    } else if (unknown.some(({ fingerprint: asked }) => asked === group.fingerprint)) {
+      unknown.push({ ...group, fingerprint: group.fingerprint as string });
+    } else if (group.fingerprint === null || group.resolvable === 0) {
+      await persist(() => release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now()));
     } else if (isElsewhere(group, fingerprint, resolving)) {
-      release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now());
-    } else if (ignoreBackoff || mayResolve(installationOf(spool), resolving.now())) {
-      settle(spool, { ...group, fingerprint: group.fingerprint }, await inForce.ask(), resolving);
+      await persist(() => release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now()));
+    } else if (isGone(group.fingerprint, fingerprint)) {
+      await persist(() => release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now()));
+    } else {
+      unknown.push({ ...group, fingerprint: group.fingerprint });
     }
   }
+  if (unknown.length === 0) return async () => false;
+  if (binding.ignoreBackoff || (await persist(() => mayResolve(spool, resolving.now()))))
+    return async () => await bindByAnswer(binding, unknown, await inForce.ask());
+  for (const group of unknown)
+    if (group.resolvable === 0)
+      await persist(() => release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now()));
+  return async () => false;
+}
+
+/** True when captures may have been bound. An answer that our own time limit cut short says nothing about the coordinator. */
+async function bindByAnswer(
+  { spool, resolving, persist, leftMs }: Binding,
+  groups: readonly Group[],
+  whose: Whose,
+): Promise<boolean> {
+  const { now, random } = resolving;
+  if (whose.kind === 'no answer' && leftMs() <= 0) return false;
+  if (whose.kind === 'principal' && isDistinctId(whose.principalId)) {
+    for (const { fingerprint } of groups)
+      await persist(() => bindTo(spool, fingerprint, whose.principalId, now()));
+    return true;
+  }
+  for (const group of groups) {
+    const isOver = whose.kind === 'refused' || group.resolvable === 0;
+    const until = isOver ? Number.MAX_SAFE_INTEGER : now() - FLUSHER.unboundMs;
+    await persist(() => release(spool, group, until, now()));
+  }
+  if (whose.kind !== 'refused') await persist(() => waitForAnswer(spool, now(), random));
+  return true;
 }
 
 /** A file that is being written at this moment cannot be read either: then nothing is known to be gone. */
@@ -99,26 +137,11 @@ function unboundGroups(spool: Spool): Unbound[] {
     .all() as Unbound[];
 }
 
-function settle(
-  spool: Spool,
-  group: Unbound & { readonly fingerprint: string },
-  whose: Whose,
-  { now, random }: Resolving,
-): void {
-  if (whose.kind === 'principal' && isDistinctId(whose.principalId)) {
-    bindTo(spool, group.fingerprint, whose.principalId, now());
-  } else if (whose.kind === 'refused') {
-    release(spool, group, Number.MAX_SAFE_INTEGER, now());
-  } else {
-    release(spool, group, now() - FLUSHER.unboundMs, now());
-    waitForAnswer(spool, now(), random);
-  }
-}
-
 /** The captures of these credentials are the principal's, and so is the identity, if it is still theirs. */
 function bindTo(spool: Spool, fingerprint: string, principalId: string, now: number): void {
   withIdentity(spool, {
     change: (newAnonId) => {
+      if (isConsentGone(spool)) return;
       // Without the credentials: an identity that the other program has begun since is not these ones' to take.
       follow(spool, undefined, { now, newAnonId });
       rememberAccount(spool, fingerprint, principalId, now);
@@ -130,9 +153,7 @@ function bindTo(spool: Spool, fingerprint: string, principalId: string, now: num
           `UPDATE record SET distinct_id = ?, personless = 0 WHERE state = 'pending' AND distinct_id IS NULL AND fingerprint = ?`,
         )
         .run(principalId, fingerprint);
-      spool
-        .statement('UPDATE installation SET resolve_since = 0, resolve_until = 0, resolve_streak = 0')
-        .run();
+      endBackoff(spool, COORDINATOR);
     },
   });
 }
@@ -148,7 +169,9 @@ function release(spool: Spool, group: Unbound, recordedUntil: number, now: numbe
   const which = { ...group, recordedUntil };
   withIdentity(spool, {
     // The other program may have linked that anon_id by now.
-    change: (newAnonId) => void follow(spool, undefined, { now, newAnonId }),
+    change: (newAnonId) => {
+      if (!isConsentGone(spool)) follow(spool, undefined, { now, newAnonId });
+    },
     rest: () => {
       const identities = spool
         .statement(
@@ -169,10 +192,12 @@ function release(spool: Spool, group: Unbound, recordedUntil: number, now: numbe
 
 function waitForAnswer(spool: Spool, now: number, random: () => number): void {
   spool.transaction(() => {
-    const streak = installationOf(spool).resolve_streak + 1;
-    const until = now + backoffMs({ reason: 'offline', streak, retryAfterMs: undefined }, random);
-    spool
-      .statement('UPDATE installation SET resolve_since = ?, resolve_until = ?, resolve_streak = ?')
-      .run(now, until, streak);
+    if (isConsentGone(spool)) return;
+    backOff(spool, COORDINATOR, { reason: 'offline', status: null }, { at: now, random });
   });
+}
+
+/** Looked at in the transaction that writes: `usage disable` may have erased everything while an answer was awaited. */
+function isConsentGone(spool: Spool): boolean {
+  return installationOf(spool).consent === 0 || isRefused(spool.directory);
 }

@@ -1,140 +1,158 @@
-/** What becomes of a batch: delivered, divided, quarantined, or put off. Each in one transaction. */
+/** What becomes of a batch: delivered, split, quarantined, or put off. Each in one transaction. */
 import type { Answer } from '../../infra/net/posthog.ts';
 import { retryAfterMs } from '../../infra/net/retry-after.ts';
 import { SPOOL } from '../../settings.ts';
+import { type BackoffReason, backOff, endBackoff, type Target } from '../spool/backoff.ts';
 import { count, countDropped, readCounter } from '../spool/ledger.ts';
 import type { Spool } from '../spool/spool.ts';
-import { type BackoffReason, backoffMs } from './backoff.ts';
-import { IDS, idsOf, type PendingRecord } from './claim.ts';
-import { backoffOf } from './destination.ts';
+import type { PendingRecord } from './claim.ts';
 
 /** One request and its answer. */
-export interface Try {
+export interface Attempt {
   /** When it began and ended, ms since the epoch; the duration is of a clock that never steps. */
   readonly at: number;
   readonly until: number;
   readonly durationMs: number;
-  /** `doubted`: a record was refused alone, by what may not be PostHog. */
-  readonly answer: Answer | { readonly kind: 'doubted'; readonly status: number };
-  /** Another batch of this drain has already failed. */
+  readonly answer: Answer;
+  /** Another request of this drain has failed already. */
   readonly afterFailure: boolean;
 }
 
+type Records = readonly Pick<PendingRecord, 'id'>[];
+
+/** The records of a batch, as one parameter whatever their number. */
+export const IDS = '(SELECT value FROM json_each(@ids))';
+
+/** The value of that parameter. */
+export function idsOf(records: Records): string {
+  return JSON.stringify(records.map(({ id }) => id));
+}
+
 /**
- * Settles records that PostHog has accepted; any back-off ends with them, unless it is one that another batch
- * of the same drain has just met. Returns how many were still pending.
+ * Settles records that PostHog has accepted, and counts them for the flusher's run. Any back-off ends with them, unless
+ * it is one that another batch of the same drain has just met. Returns how many were still pending.
  */
-export function settleDelivered(spool: Spool, records: readonly PendingRecord[], tried: Try): number {
+export function settleDelivered(
+  spool: Spool,
+  records: Records,
+  attempt: Attempt,
+  { target, runId }: { target: Target; runId: number },
+): number {
   return spool.transaction(() => {
     const ids = idsOf(records);
-    noteAttempts(spool, ids, tried);
+    noteAttempts(spool, ids, attempt);
     const { changes } = spool
       .statement(
-        `UPDATE record SET state = 'delivered', attempts = attempts + 1, settled_at = @until
-         WHERE state = 'pending' AND id IN ${IDS}`,
+        `UPDATE record SET state = 'delivered', settled_at = @until WHERE state = 'pending' AND id IN ${IDS}`,
       )
-      .run({ ids, until: tried.until });
-    if (!tried.afterFailure) spool.statement('DELETE FROM backoff').run();
-    trimReceipts(spool, tried.until);
+      .run({ ids, until: attempt.until });
+    if (!attempt.afterFailure) endBackoff(spool, target);
+    spool.statement('UPDATE flusher_run SET delivered = delivered + ? WHERE id = ?').run(changes, runId);
+    trimReceipts(spool, attempt.until);
     return changes;
   });
 }
 
-/** Settles a record that PostHog will never take. What it would have reported, the next event reports. */
-export function quarantine(spool: Spool, record: PendingRecord, tried: Try): void {
+/** Settles a record that PostHog will never take. */
+export function settleRejected(spool: Spool, record: PendingRecord, attempt: Attempt): void {
   spool.transaction(() => {
-    const reason = tried.answer.kind === 'too-large' ? 'too large' : 'refused by PostHog';
-    noteAttempts(spool, idsOf([record]), tried);
-    const { changes } = spool
-      .statement(
-        `UPDATE record SET state = 'quarantined', attempts = attempts + 1, settled_at = ?, reason = ?, spool_dropped = 0
-         WHERE id = ? AND state = 'pending'`,
-      )
-      .run(tried.until, reason, record.id);
-    if (changes === 0) return;
-    count(spool, 'unreported', record.spool_dropped);
-    trimQuarantine(spool, tried.until);
+    noteAttempts(spool, idsOf([record]), attempt);
+    const reason = attempt.answer.kind === 'too-large' ? 'too large' : 'refused by PostHog';
+    quarantine(spool, record, reason, attempt.until);
   });
 }
 
-/** Notes a refusal that says nothing yet of each single record, and the halves to be sent from now on. */
-export function divide(spool: Spool, halves: readonly (readonly PendingRecord[])[], tried: Try): void {
+/**
+ * Inside a transaction: puts a record aside that is never to be sent as it is. What it would have reported as dropped,
+ * the next event reports. `at` is ms since the epoch.
+ */
+export function quarantine(
+  spool: Spool,
+  record: Pick<PendingRecord, 'id' | 'spool_dropped'>,
+  reason: string,
+  at: number,
+): void {
+  const { changes } = spool
+    .statement(
+      `UPDATE record SET state = 'quarantined', settled_at = ?, reason = ?, spool_dropped = 0
+       WHERE id = ? AND state = 'pending'`,
+    )
+    .run(at, reason, record.id);
+  if (changes === 0) return;
+  count(spool, 'unreported', record.spool_dropped);
+  trimQuarantine(spool, at);
+}
+
+/** Notes a rejection that says nothing yet of each single record, and the halves to be sent from now on. */
+export function settleSplit(spool: Spool, halves: readonly Records[], attempt: Attempt): void {
   spool.transaction(() => {
     for (const half of halves) {
       const ids = idsOf(half);
-      noteAttempts(spool, ids, tried);
+      noteAttempts(spool, ids, attempt);
       spool
-        .statement(`UPDATE record SET attempts = attempts + 1, half_id = @half WHERE id IN ${IDS}`)
+        .statement(`UPDATE record SET half_id = @half WHERE id IN ${IDS}`)
         .run({ ids, half: half[0]?.id ?? null });
     }
   });
 }
 
-/**
- * Puts off what is due after a failure that is not the records' fault. Attempts count only where a server
- * answered: the network's absence burns none. Batches that fail together are one failure; of their waits the
- * longest holds.
- */
-export function backOff(
+/** Puts off what is due after a failure that is not the records' fault. Batches that fail together are one failure. */
+export function putOff(
   spool: Spool,
-  records: readonly PendingRecord[],
-  tried: Try,
-  sending: { destination: string; random: () => number },
+  target: Target,
+  failed: readonly { readonly records: Records; readonly attempt: Attempt }[],
+  random: () => number,
 ): void {
-  const reason = reasonOf(tried.answer);
-  const answered = reason === 'throttled' || reason === 'unauthorized';
+  const [first] = failed;
+  if (first === undefined) return;
   spool.transaction(() => {
-    const ids = idsOf(records);
-    noteAttempts(spool, ids, tried);
-    if (answered)
-      spool.statement(`UPDATE record SET attempts = attempts + 1 WHERE id IN ${IDS}`).run({ ids });
-    const before = backoffOf(spool, sending.destination);
-    const same = tried.afterFailure ? before : null;
-    const streak = same?.streak ?? (before?.streak ?? 0) + 1;
-    const header = tried.answer.kind === 'throttled' ? tried.answer.retryAfter : undefined;
-    const retryAfter = retryAfterMs(header, tried.until);
-    const until = tried.until + backoffMs({ reason, streak, retryAfterMs: retryAfter }, sending.random);
-    if (same !== null && same.until >= until) return;
-    spool
-      .statement(
-        `INSERT OR REPLACE INTO backoff (id, until, since, reason, status, streak, hastened, destination)
-         VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(
-        until,
-        tried.until,
-        reason,
-        tried.answer.status,
-        streak,
-        before?.hastened ?? 0,
-        sending.destination,
-      );
+    for (const { records, attempt } of failed) noteAttempts(spool, idsOf(records), attempt);
+    const { answer, until: at, afterFailure } = first.attempt;
+    const header = answer.kind === 'throttled' ? answer.retryAfter : undefined;
+    backOff(
+      spool,
+      target,
+      {
+        reason: REASONS[answer.kind],
+        status: answer.status,
+        retryAfterMs: retryAfterMs(header, at),
+        isRepeated: afterFailure,
+      },
+      { at, random },
+    );
   });
 }
 
-function reasonOf({ kind }: Try['answer']): BackoffReason {
-  if (kind === 'doubted') return 'portal';
-  return kind === 'portal' || kind === 'throttled' || kind === 'unauthorized' ? kind : 'offline';
-}
+const REASONS: Readonly<Record<Answer['kind'], BackoffReason>> = {
+  accepted: 'offline',
+  offline: 'offline',
+  proxy: 'proxy',
+  portal: 'portal',
+  throttled: 'throttled',
+  unauthorized: 'unauthorized',
+  invalid: 'rejected',
+  'too-large': 'rejected',
+};
 
-/** In how many drains before `time` a record was refused alone while PostHog took nothing else. */
-export function doubtsOf(spool: Spool, record: PendingRecord, time: number): number {
-  const sql = `SELECT count(*) AS doubts FROM attempt WHERE record_id = ? AND outcome = 'doubted' AND at < ?`;
-  return (spool.statement(sql).get(record.id, time) as { doubts: number }).doubts;
-}
-
-/** Those that still wait: one that a command has dropped meanwhile, over the bounds, has no attempts any more. */
-function noteAttempts(spool: Spool, ids: string, { at, durationMs, answer }: Try): void {
+/**
+ * The history of each record that is still pending; its `attempts` are those that PostHog, or what stands before it, has
+ * answered. The network's absence, which a portal is too, counts for none.
+ */
+function noteAttempts(spool: Spool, ids: string, { at, durationMs, answer }: Attempt): void {
   spool
     .statement(
       `INSERT INTO attempt (record_id, at, outcome, status, duration_ms)
        SELECT id, @at, @outcome, @status, @duration FROM record WHERE state = 'pending' AND id IN ${IDS}`,
     )
     .run({ ids, at, outcome: answer.kind, status: answer.status, duration: Math.round(durationMs) });
+  if (answer.status !== null && answer.kind !== 'portal') {
+    const sql = `UPDATE record SET attempts = attempts + 1 WHERE state = 'pending' AND id IN ${IDS}`;
+    spool.statement(sql).run({ ids });
+  }
   if (answer.kind === 'accepted') return;
   spool
     .statement(
-      `DELETE FROM attempt WHERE record_id IN ${IDS} AND outcome <> 'doubted' AND id <= (
+      `DELETE FROM attempt WHERE record_id IN ${IDS} AND id <= (
          SELECT id FROM attempt AS newer WHERE newer.record_id = attempt.record_id
          ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
     )

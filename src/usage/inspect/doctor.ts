@@ -1,9 +1,9 @@
 /** Checks of the store: each says that all is well, or what is wrong and what to do. */
 import type { Settings } from '../../settings.ts';
-import { countBroken, LAST_TIME } from '../drain/claim.ts';
-import { backoffOf, destinationId } from '../drain/destination.ts';
+import { LAST_TIME } from '../event/wire.ts';
 import { currentIdentity } from '../identity/identities.ts';
 import { readText, understand } from '../identity/usage-json.ts';
+import { backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
 import { checkFiles, checkHome, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
@@ -107,11 +107,6 @@ function checkIntegrity(spool: Spool): Checked {
   if (row?.integrity_check !== 'ok') {
     return { code: 'integrity', severity: 'error', message: 'The database is damaged.', advice: DAMAGED };
   }
-  const broken = countBroken(spool);
-  if (broken > 0) {
-    const message = `${broken} record${broken === 1 ? '' : 's'} cannot be read: the database is damaged.`;
-    return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
-  }
   if (orphans.length > 0) {
     const message = `${orphans.length} rows refer to rows that are not there.`;
     return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
@@ -197,7 +192,7 @@ function checkIdentity(spool: Spool): Checked {
 
 /** Being offline passes by itself; a key that PostHog refuses, or somebody in its place, does not. */
 function checkRefusal(spool: Spool, { destination }: Settings): Checked {
-  const reason = backoffOf(spool, destinationId(installationOf(spool), destination))?.reason;
+  const reason = backoffOf(spool, postHogAt(installationOf(spool), destination))?.reason;
   if (reason === 'unauthorized') {
     const message = 'PostHog does not accept the project key: nothing is delivered.';
     return {
@@ -207,9 +202,13 @@ function checkRefusal(spool: Spool, { destination }: Settings): Checked {
       advice: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
     };
   }
-  if (reason === 'portal') {
+  if (reason === 'proxy') {
+    const message = 'The address of the proxy cannot be used: nothing is delivered.';
+    return { code: 'refused', severity: 'warning', message, advice: 'Check HTTPS_PROXY and HTTP_PROXY.' };
+  }
+  if (reason === 'portal' || reason === 'rejected') {
     const message =
-      "Something else answers in PostHog's place, or it refuses everything: nothing is delivered.";
+      "Something else answers in PostHog's place, or it rejects everything: nothing is delivered.";
     const advice = 'Sign in to the network you are on; `arcade usage doctor --network` looks closer.';
     return { code: 'refused', severity: 'warning', message, advice };
   }

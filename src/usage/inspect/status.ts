@@ -4,9 +4,9 @@ import type { WireRecord } from '../../infra/net/posthog.ts';
 import { openReadOnly } from '../../infra/sqlite/database.ts';
 import { isBusy } from '../../infra/sqlite/errors.ts';
 import type { Settings } from '../../settings.ts';
-import { type PendingRecord, wireRecord } from '../drain/claim.ts';
-import { backoffInForce, destinationId } from '../drain/destination.ts';
+import { type StoredRecord, wireRecord } from '../event/wire.ts';
 import { currentIdentity, type StoredIdentity } from '../identity/identities.ts';
+import { backoffInForce, COORDINATOR, postHogAt } from '../spool/backoff.ts';
 import { type Ledger, readLedger } from '../spool/ledger.ts';
 import { installationOf, lockFile, type Spool } from '../spool/spool.ts';
 
@@ -69,8 +69,8 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
     oldestPendingAt: one<{ at: number | null }>(
       `SELECT min(recorded_at) AS at FROM record WHERE state = 'pending'`,
     ).at,
-    backoff: backoffInForce(spool, destinationId(installation, settings.destination), now),
-    resolveUntil: installation.resolve_until,
+    backoff: backoffInForce(spool, postHogAt(installation, settings.destination), now),
+    resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? 0,
     flusherIsRunning: isFlusherAlive(spool.directory),
     lastRun:
       one<FlusherRun | undefined>(
@@ -117,7 +117,7 @@ export interface RecordDetails extends RecordInFull {
   readonly attempts: readonly Attempt[];
 }
 
-type Row = RecordSummary & PendingRecord & { readonly settled_at: number | null };
+type Row = RecordSummary & StoredRecord & { readonly settled_at: number | null };
 
 /** One record by its id or uuid; undefined when the spool does not have it. */
 export function findRecord(spool: Spool, id: string): RecordDetails | undefined {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Sqlite } from '../../infra/sqlite/database.ts';
 import { isConstraint, isDamage } from '../../infra/sqlite/errors.ts';
 import { hasBrokenLog } from '../../infra/sqlite/image.ts';
-import { isIntact } from '../drain/claim.ts';
+import { isReadable } from '../event/wire.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
 import {
@@ -98,7 +98,7 @@ function carryOver(db: Sqlite.Database, spool: Spool, { records, ledger }: Found
   let carried = 0;
   for (const record of records) {
     // A page that stands in the place of another, or a row that was changed: what was there is lost.
-    if (seen.has(record.uuid) || !isIntact(record)) continue;
+    if (seen.has(record.uuid) || !isReadable(record)) continue;
     seen.add(record.uuid);
     const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
     try {

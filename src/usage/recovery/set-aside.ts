@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { openReadOnly, refuseNewerFile, withFileLock } from '../../infra/sqlite/database.ts';
 import { DamagedError, isDamage, isOtherSchema } from '../../infra/sqlite/errors.ts';
 import { LIMITS } from '../../settings.ts';
-import { countBroken } from '../drain/claim.ts';
 import { readText, understand } from '../identity/usage-json.ts';
 import {
   type Installation,
@@ -66,7 +65,6 @@ export function refuseDamage(spool: Spool): void {
   const [{ integrity_check: found } = { integrity_check: '' }] = spool.pragma('integrity_check(1)') as {
     integrity_check: string;
   }[];
-  if (found === 'ok' && countBroken(spool) > 0) throw new DamagedError('a record cannot be read');
   if (found === 'ok') return;
   const code = /error code[= ](\d+)/.exec(found)?.[1];
   // A disk that could not be read just now says nothing about what is on it.

@@ -177,7 +177,7 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
   spool
     .statement(
       `UPDATE installation SET consent = 0, fingerprint_key = randomblob(32), export_stamp = NULL, export_due = 1,
-         flusher_asked_at = NULL, resolve_since = 0, resolve_until = 0, resolve_streak = 0`,
+         flusher_asked_at = NULL`,
     )
     .run();
   if (installationOf(spool).consent === 0) forgetShared(spool, isNew ? null : previous, anonId);

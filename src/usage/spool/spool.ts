@@ -59,9 +59,6 @@ export interface Installation {
   readonly export_stamp: string | null;
   readonly export_due: number;
   readonly flusher_asked_at: number | null;
-  readonly resolve_since: number;
-  readonly resolve_until: number;
-  readonly resolve_streak: number;
   /** The file that was carried over last; see `salvage.ts`. */
   readonly salvaged: string | null;
 }

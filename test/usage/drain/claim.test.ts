@@ -1,23 +1,53 @@
+/** What one drain takes out of the queue. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { test } from 'node:test';
-import { sealCaptures, wireRecord } from '../../../src/usage/drain/claim.ts';
+import { type TestContext, test } from 'node:test';
+import { claimsOf } from '../../../src/usage/drain/claim.ts';
+import { wireRecord } from '../../../src/usage/event/wire.ts';
 import { count } from '../../../src/usage/spool/ledger.ts';
-import { openSpool } from '../../../src/usage/spool/spool.ts';
-import { sandbox } from '../../support/sandbox.ts';
-import { seedSpool } from '../../support/seed.ts';
+import { ACCEPTED, openQueue, type Queue, unaccounted } from '../../support/queue.ts';
 
 const LIMITS = { records: 100, bytes: 1_000_000 };
 
+function filled(t: TestContext, records: number): Queue {
+  const queue = openQueue(t);
+  queue.add(records);
+  return queue;
+}
+
 test('what was sent once is sent again as it was, also when events have been dropped since', (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 4, now: Date.now(), everyMs: 1000, delivered: 1 });
-  const spool = openSpool(home.directory, join(import.meta.dirname, '..', '..', '..', 'migrations'));
-  t.after(() => spool.close());
-  const first = sealCaptures(spool, 0, { ...LIMITS, records: 2 }).map(wireRecord);
+  const { spool } = filled(t, 3);
+  const claims = () => claimsOf(spool, Date.now);
+  const first = claims()
+    .captures({ ...LIMITS, records: 2 })
+    .map(wireRecord);
   assert.equal(first.length, 2);
   count(spool, 'unreported', 5);
-  const again = sealCaptures(spool, 0, LIMITS).map(wireRecord);
+  const again = claims().captures(LIMITS).map(wireRecord);
   assert.deepEqual(again.slice(0, 2), first);
   assert.equal(again[2]?.properties.spool_dropped, 5);
+});
+
+test('records whose text is not what was written are quarantined, and the others are delivered', async (t) => {
+  const queue = filled(t, 8);
+  queue.addAlias('ana', 'anon-1');
+  const broken = [
+    `properties = '{"cli_version":' WHERE id = 1`,
+    `properties = '[]' WHERE id = 2`,
+    `event = 'CLI execution exploded' WHERE id = 3`,
+    `uuid = 'no uuid' WHERE id = 4`,
+    `recorded_at = 9e15 WHERE id = 5`,
+    `properties = 'x' WHERE kind = 'alias'`,
+  ];
+  for (const change of broken) queue.spool.statement(`UPDATE record SET ${change}`).run();
+  assert.equal(await queue.flush(() => ACCEPTED), 'drained');
+  assert.equal(queue.one(`SELECT count(*) FROM record WHERE reason = 'unreadable'`), broken.length);
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 3);
+  assert.equal(unaccounted(queue.spool), 0);
+});
+
+test('a queue that begins with a whole batch of unreadable records is drained in one run', async (t) => {
+  const queue = filled(t, 700);
+  queue.spool.statement(`UPDATE record SET properties = '' WHERE id <= 600`).run();
+  assert.equal(await queue.flush(() => ACCEPTED), 'drained');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 100);
 });

@@ -103,6 +103,13 @@ test('a batch that is too large is halved, and a record that is too large alone 
   assert.equal(queue.one(`SELECT reason FROM record WHERE state = 'quarantined'`), 'too large');
 });
 
+test('four records that are too large, and nothing else, are quarantined in one drain', async (t) => {
+  const queue = openQueue(t);
+  queue.add(4);
+  assert.equal(await queue.flush(() => ({ kind: 'too-large', status: 413 })), 'drained');
+  assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 4);
+});
+
 test('the quarantine is bounded by number and by age, and what leaves it is counted', async (t) => {
   const queue = openQueue(t);
   queue.add(1_010);
@@ -120,59 +127,82 @@ test('the quarantine is bounded by number and by age, and what leaves it is coun
   assert.equal(unaccounted(queue.spool), 0);
 });
 
-test('an alias that PostHog refuses no longer holds back the captures of its principal', async (t) => {
+test('an alias that PostHog rejects no longer holds back the captures of its principal', async (t) => {
   const queue = openQueue(t);
   queue.addAlias('ana', 'anon-1');
   queue.add(1, 'ana');
   const others = (batch: readonly WireRecord[]) =>
     batch.some(({ event }) => event === '$create_alias') ? INVALID : ACCEPTED;
-  // Nothing but the alias may be sent, so nothing shows that it is PostHog that refuses it.
-  for (let run = 0; run < 2; run += 1) {
-    assert.equal(await queue.flush(others), 'backing off');
-    queue.clock.now += 2 * 60 * MINUTE;
-  }
   assert.equal(await queue.flush(others), 'drained');
   assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 1);
 });
 
-test('what refuses everything is not believed: eight requests alone, and nothing is quarantined', async (t) => {
-  const queue = openQueue(t);
-  queue.add(500);
-  for (let run = 0; run < 2; run += 1) {
-    assert.equal(await queue.flush(() => INVALID), 'backing off');
-    queue.clock.now += 2 * 60 * MINUTE;
+test('a proxy that rejects everything: after eight lone rejections and one more all stay pending', async (t) => {
+  for (const records of [9, 60, 500, 1_200]) {
+    const queue = openQueue(t);
+    queue.add(records);
+    for (let run = 0; run < 4; run += 1) {
+      const before = queue.sent.length;
+      assert.equal(await queue.flush(() => INVALID), 'backing off');
+      assert.ok(queue.sent.length - before <= 24, `${queue.sent.length - before} requests`);
+      queue.clock.now += 2 * 60 * MINUTE;
+    }
+    assert.deepEqual(queue.spool.statement('SELECT reason, status, streak FROM backoff').get(), {
+      reason: 'rejected',
+      status: 400,
+      streak: 4,
+    });
+    assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'pending'`), records);
+    // The proxy is gone: all of them are good.
+    assert.equal(await queue.flush(() => ACCEPTED), 'drained');
+    assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), records);
+    assert.equal(new Set(queue.sent.flat().map(({ uuid }) => uuid)).size, records);
+    assert.equal(unaccounted(queue.spool), 0);
   }
-  assert.equal(queue.one(`SELECT reason FROM backoff`), 'portal');
-  assert.equal(queue.one(`SELECT status FROM backoff`), 400);
-  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'quarantined'`), 0);
-  assert.ok(queue.sent.length < 40, `${queue.sent.length} requests`);
-  // The proxy is gone: all of them are good.
-  assert.equal(await queue.flush(() => ACCEPTED), 'drained');
-  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 500);
-  assert.equal(unaccounted(queue.spool), 0);
 });
 
-test('a bad record among nothing else is believed to be bad in the third drain', async (t) => {
-  const queue = openQueue(t);
-  queue.add(1);
-  for (let run = 0; run < 2; run += 1) {
-    assert.equal(await queue.flush(() => INVALID), 'backing off');
-    queue.clock.now += 2 * 60 * MINUTE;
+test('fewer than eight lone rejections, and nothing accepted, are believed when the drain ends', async (t) => {
+  for (const [answers, outcome] of [
+    [Number.POSITIVE_INFINITY, 'drained'],
+    // The network goes after three of the seven have been rejected alone.
+    [7, 'backing off'],
+  ] as const) {
+    const queue = openQueue(t);
+    queue.add(7);
+    assert.equal(await queue.flush((_batch, request) => (request <= answers ? INVALID : OFFLINE)), outcome);
+    const expected = outcome === 'drained' ? 7 : 3;
+    assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), expected);
   }
-  assert.equal(await queue.flush(() => INVALID), 'drained');
-  assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 1);
-  assert.equal(queue.sent.length, 3);
 });
 
-test('bad records only, more than are believed in one drain, are all out of the way in the end', async (t) => {
+test('eight bad records in front of good ones in the same batch do not hold them up', async (t) => {
+  for (const bad of [8, 9, 16, 40]) {
+    const queue = openQueue(t);
+    queue.add(300);
+    const places = Array.from({ length: bad }, (_, i) => i);
+    assert.equal(await queue.flush(refusing(poison(queue, places))), 'drained');
+    assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 300 - bad);
+    assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), bad);
+    const accepted = queue.sent.filter((batch) => !batch.some(({ uuid }) => poison(queue, places).has(uuid)));
+    assert.equal(new Set(accepted.flat()).size, accepted.flat().length, 'each once');
+    assert.ok(queue.sent.length - 1 <= bound(bad, 300), `${queue.sent.length} requests`);
+  }
+});
+
+test('bad records only, too many to be believed, are quarantined when one event is accepted', async (t) => {
   const queue = openQueue(t);
   queue.add(40);
-  while (queue.one(`SELECT count(*) FROM record WHERE state = 'pending'`) > 0) {
-    await queue.flush(() => INVALID);
+  const bad = poison(
+    queue,
+    Array.from({ length: 40 }, (_, i) => i),
+  );
+  for (let run = 0; run < 3; run += 1) {
+    assert.equal(await queue.flush(refusing(bad)), 'backing off');
     queue.clock.now += 2 * 60 * MINUTE;
   }
+  queue.add(1);
+  assert.equal(await queue.flush(refusing(bad)), 'drained');
   assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 40);
-  assert.ok(queue.sent.length <= bound(40, 40), `${queue.sent.length} requests`);
 });
 
 test('many bad aliases hold up nobody else', async (t) => {
@@ -186,7 +216,7 @@ test('many bad aliases hold up nobody else', async (t) => {
   assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 24);
 });
 
-test('a bad alias is believed to be bad in the end, however often the network is away in between', async (t) => {
+test('a bad alias is believed, however often the network is away in between', async (t) => {
   const queue = openQueue(t);
   queue.addAlias('ana', 'anon-1');
   queue.add(50, 'ana');
@@ -202,14 +232,4 @@ test('a bad alias is believed to be bad in the end, however often the network is
     assert.ok(online <= 3, 'it comes to an end');
   }
   assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 50);
-});
-
-test('tries in quick succession are one doubt', async (t) => {
-  const queue = openQueue(t);
-  queue.add(20);
-  for (let run = 0; run < 8; run += 1) {
-    await queue.flush(() => INVALID, { ignoreBackoff: true });
-    queue.clock.now += 1_000;
-  }
-  assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 0);
 });

@@ -88,6 +88,29 @@ test('batches that fail together are one failure, and the longest of their waits
   assert.equal(until, queue.clock.now + 660_000);
 });
 
+test('4,000 captures and a server that answers after 150 ms: each is on the wire once', async (t) => {
+  const queue = openQueue(t);
+  queue.add(4_000);
+  const outcome = await queue.flush(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    return ACCEPTED;
+  });
+  assert.equal(outcome, 'drained');
+  const uuids = queue.sent.flat().map(({ uuid }) => uuid);
+  assert.deepEqual([queue.sent.length, uuids.length, new Set(uuids).size], [8, 4_000, 4_000]);
+});
+
+test('a drain that has to stop seals no further batch', async (t) => {
+  const queue = openQueue(t);
+  queue.add(5_000);
+  await queue.flush(async (_batch, request) => {
+    await new Promise((resolve) => setTimeout(resolve, request === 2 ? 110 : 160));
+    return request === 1 ? ACCEPTED : OFFLINE;
+  });
+  const sent = queue.sent.flat().length;
+  assert.equal(queue.one('SELECT count(*) FROM record WHERE sealed = 1'), sent);
+});
+
 test('an accepted batch does not undo the back-off that another one has just met', async (t) => {
   const queue = openQueue(t);
   queue.add(2_000);

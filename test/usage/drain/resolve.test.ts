@@ -3,10 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { append } from '../../../src/usage/append/append.ts';
-import { isAnythingDue } from '../../../src/usage/append/wake.ts';
 import { bindUnbound, type Whose } from '../../../src/usage/drain/resolve.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { listIdentities } from '../../../src/usage/inspect/identities.ts';
+import { disable } from '../../../src/usage/spool/consent.ts';
+import { isAnythingDue } from '../../../src/usage/spool/due.ts';
 import { fingerprintOf, installationOf, openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
 import { sampleEvent } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
@@ -26,7 +27,13 @@ interface Machine {
   bind(
     account: string | null | undefined,
     whose: Whose,
-    more?: { meanwhile?: () => void; before?: () => void; patient?: boolean; environment?: string },
+    more?: {
+      meanwhile?: () => void;
+      before?: () => void;
+      patient?: boolean;
+      environment?: string;
+      leftMs?: number;
+    },
   ): Promise<void>;
   ids(): (string | null)[];
   anonId(): string;
@@ -53,7 +60,11 @@ function machine(t: TestContext): Machine {
         showNotice: () => undefined,
       });
     },
-    async bind(account, whose, { meanwhile = () => undefined, before, patient = false, environment } = {}) {
+    async bind(
+      account,
+      whose,
+      { meanwhile = () => undefined, before, patient = false, environment, leftMs = 5_000 } = {},
+    ) {
       const ask = async (): Promise<Whose> => {
         made.asked += 1;
         meanwhile();
@@ -68,7 +79,15 @@ function machine(t: TestContext): Machine {
         now: () => made.now,
         random: () => 0.5,
       };
-      await bindUnbound(spool, resolving, !patient);
+      const persist = async <T>(work: () => T): Promise<T> => work();
+      const askAboutTheRest = await bindUnbound({
+        spool,
+        resolving,
+        ignoreBackoff: !patient,
+        persist,
+        leftMs: () => leftMs,
+      });
+      await askAboutTheRest();
     },
     ids: () =>
       (
@@ -82,6 +101,7 @@ function machine(t: TestContext): Machine {
 }
 
 const principal = (principalId: string): Whose => ({ kind: 'principal', principalId });
+const backoffs = ({ spool }: Machine): number => spool.statement('SELECT * FROM backoff').all().length;
 const aliases = ({ spool }: Machine): number =>
   spool.statement(`SELECT 1 FROM record WHERE kind = 'alias'`).all().length;
 
@@ -96,6 +116,26 @@ test('an answer binds the events, links the identity and aliases it once', async
   assert.deepEqual(m.ids(), [anonId, 'account-a', 'account-a']);
   assert.equal(aliases(m), 1);
   assert.equal(m.asked, 1);
+});
+
+test('`usage disable` while the coordinator is asked: its answer leaves nothing behind', async (t) => {
+  for (const whose of [principal('account-a'), { kind: 'refused' }, { kind: 'no answer' }] as const) {
+    const m = machine(t);
+    m.record('a');
+    await m.bind('a', whose, { meanwhile: () => void disable(m.spool, m.now) });
+    for (const table of ['account', 'record', 'backoff'])
+      assert.equal(m.spool.statement(`SELECT * FROM ${table}`).all().length, 0, `${whose.kind}: ${table}`);
+    assert.doesNotMatch(JSON.stringify(m.spool.statement('SELECT * FROM identity').all()), /account-a/);
+  }
+});
+
+test('an answer that our own time limit cut short is no failure of the coordinator', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', { kind: 'no answer' }, { leftMs: 0 });
+  assert.equal(backoffs(m), 0);
+  await m.bind('a', { kind: 'no answer' });
+  assert.equal(backoffs(m), 1);
 });
 
 test('events of credentials that are gone stay with the anon_id, and nobody is asked', async (t) => {
@@ -276,7 +316,7 @@ test('what another shell has in its environment is waited for, and asked about w
   await m.bind('b', { kind: 'refused' }, { environment: 'b' });
   assert.deepEqual(m.ids(), [null]);
   assert.equal(m.asked, 0);
-  assert.equal(installationOf(m.spool).resolve_until, 0, 'nor is anybody left alone for it');
+  assert.equal(backoffs(m), 0, 'and there is no back-off for it');
   await m.bind('a', principal('account-a'), { environment: 'a' });
   assert.deepEqual(m.ids(), ['account-a']);
 });

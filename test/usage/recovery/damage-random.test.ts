@@ -47,6 +47,7 @@ interface Told {
     readonly recorded: number;
     readonly pending: number;
     readonly delivered: number;
+    readonly quarantined: number;
     readonly dropped: Readonly<Record<string, number>>;
   };
 }
@@ -82,7 +83,8 @@ describe('when, by chance,', { concurrency: 2 }, () => {
       const doctor = await arcade(home, ['usage', 'doctor', '--json']);
       const { findings } = JSON.parse(doctor.stdout) as { findings: { code: string; severity: string }[] };
       assert.equal(ledger.pending, 0, flushed.stderr);
-      const gone = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
+      // Of a record whose text alone was changed nothing is lost but itself.
+      const gone = Object.values(ledger.dropped).reduce((sum, number) => sum + number, ledger.quarantined);
       const isUncounted = findings.some(({ code }) => code === 'uncounted');
       if (!isUncounted) assert.deepEqual([ledger.recorded, ledger.delivered + gone], [RECORDS, RECORDS]);
       // A word of the schema's own text may be another; that is told, and in nobody's way.

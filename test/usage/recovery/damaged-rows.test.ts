@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { isDamage } from '../../../src/infra/sqlite/errors.ts';
-import { isIntact } from '../../../src/usage/drain/claim.ts';
+import { isReadable } from '../../../src/usage/event/wire.ts';
 import { openSoundSpool, unsalvagedFiles, withSoundSpool } from '../../../src/usage/recovery/set-aside.ts';
 import { installationOf, openSpool } from '../../../src/usage/spool/spool.ts';
 import { arcade } from '../../support/cli.ts';
@@ -43,13 +43,11 @@ const CHANGES: Readonly<Record<string, string>> = {
 };
 
 for (const [what, set] of Object.entries(CHANGES)) {
-  test(`a record ${what} is counted as lost, told by the doctor, and holds up no other`, async (t) => {
+  test(`a record ${what} is quarantined as unreadable, and holds up no other`, async (t) => {
     const { home, posthog, env } = await filled(t);
     change(home, set);
-    const before = await arcade(home, ['usage', 'doctor']);
-    assert.match(before.stdout, /1 record cannot be read: the database is damaged/);
-    assert.equal(before.exitCode, 1);
     for (const words of [
+      ['doctor'],
       ['list'],
       ['stats'],
       ['export'],
@@ -63,11 +61,14 @@ for (const [what, set] of Object.entries(CHANGES)) {
     const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
     assert.equal(exitCode, 0, stdout);
     assert.equal(posthog.stored().length, RECORDS - 1);
-    const { stdout: told } = await arcade(home, ['usage', 'status', '--json']);
-    const { ledger } = JSON.parse(told) as { ledger: { recorded: number; dropped: Record<string, number> } };
-    assert.deepEqual([ledger.recorded, ledger.dropped], [RECORDS, { damaged: 1 }]);
+    const { stdout: listed } = await arcade(home, ['usage', 'list', '--state', 'quarantined', '--json']);
+    const { records } = JSON.parse(listed) as { records: { id: number; reason: string }[] };
+    assert.deepEqual(
+      records.map(({ id, reason }) => [id, reason]),
+      [[7, 'unreadable']],
+    );
     const after = await arcade(home, ['usage', 'doctor']);
-    assert.match(after.stdout, /A damaged database was set aside/);
+    assert.doesNotMatch(after.stdout, /damaged/);
     assert.match(after.stdout, /Every record is accounted for/);
   });
 }
@@ -78,8 +79,8 @@ test('every row that the program writes is intact', async (t) => {
   t.after(() => spool.close());
   const rows = spool.statement('SELECT * FROM record').all() as object[];
   assert.equal(rows.length, RECORDS);
-  assert.ok(rows.every(isIntact));
-  assert.ok(!rows.some((row) => isIntact({ ...row, properties: null })));
+  assert.ok(rows.every(isReadable));
+  assert.ok(!rows.some((row) => isReadable({ ...row, properties: null })));
 });
 
 test('an event of a command whose database was set aside meanwhile goes into the new one', async (t) => {

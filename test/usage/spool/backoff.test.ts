@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { retryAfterMs } from '../../../src/infra/net/retry-after.ts';
-import { backoffMs, isBackingOff } from '../../../src/usage/drain/backoff.ts';
+import { backoffMs, isBackingOff } from '../../../src/usage/spool/backoff.ts';
 
 const NOW = Date.parse('2026-03-04T12:00:00Z');
 const HOUR = 3600_000;

@@ -1,0 +1,56 @@
+/** Whether a flusher would find something to do: what is pending, and whom it may ask at this moment. */
+import { type Destination, FLUSHER } from '../../settings.ts';
+import { backoffInForce, COORDINATOR, hasten, postHogAt } from './backoff.ts';
+import type { Installation, Spool } from './spool.ts';
+
+export interface Circumstances {
+  readonly destination: Destination;
+  /** The command has just had an answer from the network. */
+  readonly online: boolean;
+  /** The fingerprint of the key in the environment; null when there is none, and the file's credentials hold. */
+  readonly environment: string | null;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Inside a transaction. Where the command was online it may bring the next attempt forward. */
+export function isAnythingDue(
+  spool: Spool,
+  installation: Installation,
+  circumstances: Circumstances,
+): boolean {
+  const { now, environment } = circumstances;
+  return (
+    (mayResolve(spool, now) && hasUnbound(spool, environment, now)) ||
+    (hasSendable(spool) && maySend(spool, installation, circumstances))
+  );
+}
+
+/** Whether the coordinator may be asked at `now`, ms since the epoch. */
+export function mayResolve(spool: Spool, now: number): boolean {
+  return backoffInForce(spool, COORDINATOR, now) === null;
+}
+
+/** Not those of credentials that only another shell has, unless they have waited long enough. */
+function hasUnbound(spool: Spool, environment: string | null, now: number): boolean {
+  const sql = `SELECT 1 FROM record AS r WHERE state = 'pending' AND distinct_id IS NULL
+    AND (fingerprint IS NULL OR resolvable = 0 OR fingerprint = @environment
+      OR (from_environment = 0 AND @environment IS NULL) OR recorded_at <= @overdue
+      OR EXISTS (SELECT 1 FROM account AS a WHERE a.fingerprint = r.fingerprint)) LIMIT 1`;
+  return spool.statement(sql).get({ environment, overdue: now - FLUSHER.unboundMs }) !== undefined;
+}
+
+function hasSendable(spool: Spool): boolean {
+  const sql = `SELECT 1 FROM record WHERE state = 'pending' AND distinct_id IS NOT NULL LIMIT 1`;
+  return spool.statement(sql).get() !== undefined;
+}
+
+function maySend(
+  spool: Spool,
+  installation: Installation,
+  { destination, online, now }: Circumstances,
+): boolean {
+  const target = postHogAt(installation, destination);
+  const backoff = backoffInForce(spool, target, now);
+  return backoff === null || (online && hasten(spool, target, backoff, now));
+}
