@@ -21,11 +21,15 @@ const steps = process.argv.slice(2, split < 0 ? undefined : split);
 const command = split < 0 ? [] : process.argv.slice(split + 1);
 const env = { ...process.env };
 const pathName = Object.keys(env).find((name) => /^path$/i.test(name)) ?? 'PATH';
-env[pathName] = [path('node_modules', '.bin'), env[pathName]].filter(Boolean).join(delimiter);
+// The folder of Node itself too: on Windows `.bin` has scripts for a shell, which cannot be started without one.
+env[pathName] = [path('node_modules', 'node', 'bin'), path('node_modules', '.bin'), env[pathName]]
+  .filter(Boolean)
+  .join(delimiter);
 
 if (!packagesAreInStep()) {
   say('Installing packages ...');
-  npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
+  // The one script that is needed, Node's, follows. Without this npm 11 and older compile better-sqlite3.
+  npm('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
 }
 requireNode();
 if (!steps.includes('packages') && !bundleIsFresh()) {
@@ -48,7 +52,7 @@ function packagesAreInStep() {
   return !missing && Object.keys(have).every((name) => want[name] !== undefined);
 }
 
-/** The package `node` fetches its program in an install script, which npm 12, pnpm and some settings leave out. */
+/** The package `node` fetches its program in an install script. */
 function requireNode() {
   const needed = json('package.json').engines.node.replace('>=', '');
   const { version } = json('node_modules', 'node', 'package.json');
@@ -110,8 +114,11 @@ function run(program, args, options) {
 
 /** Runs the command with this process's streams, and ends as it does. */
 function become(program, args) {
-  // What the keyboard sends goes to the command as well, which decides.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // What the keyboard sends goes to the command as well, which decides; on Windows `kill` would leave it no time to.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => {
+      if (!isWindows) child.kill(signal);
+    });
   const child = spawn(program, args, { cwd: root, stdio: 'inherit', env });
   child.on('error', (error) => {
     say(error.message);

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
+import { endBySignal } from '../src/infra/os/end-by-signal.ts';
 import { main } from '../src/main.ts';
 import { writeWholly } from '../src/terminal/pipes.ts';
 
@@ -37,19 +38,14 @@ void main({
   },
   stdout: process.stdout,
   stderr: process.stderr,
-  signals: { on: (signal, listener) => void process.on(signal, listener), endBy },
+  signals: { on: (signal, listener) => void process.on(signal, listener), endBy: endBySignal },
   monotonic,
   startedAt: monotonic() - process.uptime(),
 }).then(end);
 
 function end(exitCode: number): void {
   // Node aborts when it finds on its way out that its terminal is gone; the signal that says so ends it in peace.
-  if (!terminals.every((stream) => isatty(stream))) endBy('SIGHUP');
+  if (!terminals.every((stream) => isatty(stream))) endBySignal('SIGHUP');
   // At once: all is written, and what is still under way is nothing to wait for.
   process.exit(exitCode);
-}
-
-function endBy(signal: NodeJS.Signals): void {
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
 }

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endBySignal } from '../src/infra/os/end-by-signal.ts';
 import { isNewEnough, NEEDED } from './node-version.ts';
 
 /** Runs this command line with a newer Node, or says in one line what is missing and ends with 1. */
@@ -38,8 +39,13 @@ function become(node: string): void {
   const args = process.execArgv.concat('--', script, process.argv.slice(2));
   const child = spawn(node, args, { stdio: 'inherit' });
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  // A terminal sends its signals to the child as well; the program takes two within a moment for one.
-  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  for (const signal of signals) {
+    process.on(signal, () => {
+      // A terminal sends its signals to the child as well; the program takes two within a moment for one. So does a
+      // Windows console, where `kill` would leave the child no time to react.
+      if (process.platform !== 'win32') child.kill(signal);
+    });
+  }
   child.on('error', (error) => {
     process.stderr.write(
       `arcade needs Node ${NEEDED} or later; ${node} cannot be started: ${error.message}\n`,
@@ -47,11 +53,7 @@ function become(node: string): void {
     process.exitCode = 1;
   });
   child.on('exit', (code, signal) => {
-    if (signal === null) {
-      process.exitCode = Number(code);
-      return;
-    }
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
+    if (signal === null) process.exitCode = Number(code);
+    else endBySignal(signal);
   });
 }

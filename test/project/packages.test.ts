@@ -1,6 +1,6 @@
 /** What other people's code comes along: little, locked by its content, under licences that permit it. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -15,6 +15,7 @@ interface Locked {
   readonly cpu?: readonly string[];
   readonly os?: readonly string[];
   readonly hasInstallScript?: boolean;
+  readonly gypfile?: boolean;
 }
 
 const root = join(import.meta.dirname, '..', '..');
@@ -60,6 +61,18 @@ test('one package is depended on, and nothing that a user installs runs a script
     Object.keys(manifest.allowScripts).sort(),
   );
   for (const [path, { dev, devOptional }] of withScripts) assert.ok(dev || devOptional, path);
+});
+
+test('the lock file keeps npm from compiling what comes ready-made', () => {
+  // npm 11 and older take a `binding.gyp` for an install script wherever a lock file does not say that it is none.
+  // `npm install` leaves the word out: put it back, beside the package's `integrity`.
+  const ready = locked.filter(
+    ([path]) =>
+      existsSync(join(root, path, 'binding.gyp')) &&
+      read<{ gypfile?: boolean }>(path, 'package.json').gypfile === false,
+  );
+  assert.ok(ready.length > 0);
+  for (const [path, { gypfile }] of ready) assert.equal(gypfile, false, `${path}: "gypfile": false`);
 });
 
 test('what is installed and what travels in the bundle permit it, and the latter is listed', () => {
