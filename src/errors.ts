@@ -54,8 +54,28 @@ export const RECORDED_MESSAGES = {
   UNEXPECTED: 'An unexpected error occurred',
 } as const satisfies Record<string, string>;
 
-/** The `error_code` of a usage event, and of `UserError`. */
+/** The `error_code` of a usage event. */
 export type ErrorCode = keyof typeof RECORDED_MESSAGES;
+
+/** Failures of commands that are not recorded. */
+type UnrecordedCode =
+  | 'SPOOL_UNUSABLE'
+  | 'NO_SUCH_RECORD'
+  | 'WRONG_STATE'
+  | 'NOTHING_RECORDED'
+  | 'RECORDING_OFF'
+  | 'NO_DESTINATION'
+  | 'EVENTS_PENDING'
+  | 'PROBLEMS_FOUND'
+  | 'FILE_EXISTS';
+
+/** What a command can fail with. */
+export type FailureCode = ErrorCode | UnrecordedCode;
+
+/** The code under which a failure is recorded. */
+export function recordedCode(code: FailureCode): ErrorCode {
+  return Object.hasOwn(RECORDED_MESSAGES, code) ? (code as ErrorCode) : 'UNEXPECTED';
+}
 
 /** The `error_message` of a usage event. */
 export type RecordedMessage = (typeof RECORDED_MESSAGES)[ErrorCode];
@@ -73,11 +93,11 @@ interface UserErrorDetails {
 
 /** Something the person can act on: shown as one line and a hint; recorded by its code alone. */
 export class UserError extends Error {
-  readonly code: ErrorCode;
+  readonly code: FailureCode;
   readonly hint: string | undefined;
   readonly exitCode: number;
 
-  constructor(code: ErrorCode, message: string, details: UserErrorDetails = {}) {
+  constructor(code: FailureCode, message: string, details: UserErrorDetails = {}) {
     super(message, { cause: details.cause });
     this.name = 'UserError';
     this.code = code;

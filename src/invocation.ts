@@ -1,41 +1,60 @@
 /** What every command is given, and what it gives back. */
-
 import type { ConnectionOptions } from './auth/connection.ts';
 import type { Credentials } from './auth/credentials.ts';
-import type { ErrorCode } from './errors.ts';
-import type { Options, Parsed } from './program/parse.ts';
+import type { FailureCode, UserError } from './errors.ts';
 import type { Settings } from './settings.ts';
 import type { Output } from './terminal/output.ts';
 import type { Input } from './terminal/prompt.ts';
-import type { IdentityChange } from './usage/append/append.ts';
 import type { CommandName } from './usage/event/event.ts';
+
+/** Values by option name; switches are `true`. The last of several wins. */
+export type Options = Readonly<Record<string, string | true | undefined>>;
 
 export interface Invocation {
   readonly options: Options;
   readonly positionals: readonly string[];
+  /** The result is to be one JSON document. */
+  readonly json: boolean;
   readonly connection: ConnectionOptions;
   readonly settings: Settings;
   readonly output: Output;
+  /** Standard input. A getter, because touching the process's own opens it. */
   readonly input: Input;
-  /** Asks on the terminal without echo; null at end of input. */
+  /** Asks on the terminal without echo; null at end of input. Rejects with a usage error under --no-input. */
   readonly askHidden: (question: string) => Promise<string | null>;
-  /** Takes another command line apart, and tells which events it would be recorded by; null for none. */
-  readonly understand: (argv: readonly string[]) => { parsed: Parsed; event: CommandName | null };
+  /** Reads another command line without running it. */
+  readonly readLine: (argv: readonly string[]) => LineReading;
   /** The credentials in force, read once. Rejects with UserError when they cannot be read. */
   readonly credentials: () => Promise<Credentials>;
   /** To be called by a command that has changed who is signed in, with what it signed in with. */
-  readonly identityChanged: (change: NonNullable<IdentityChange>, signedIn: Credentials | undefined) => void;
+  readonly identityChanged: (change: SignInChange, signedIn: Credentials | undefined) => void;
   /** Aborted when a signal, or Ctrl-C at a prompt, ends the command. */
   readonly interrupted: AbortSignal;
   /** Work that an interruption must let end, or the login would be lost; it waits a few seconds at most. */
   readonly protect: (work: Promise<unknown>) => void;
 }
 
+/** A command line that is looked at and not run. */
+export interface LineReading {
+  /** The command, or the group whose help it asks for; null when there is none such. */
+  readonly words: string | null;
+  /** What its event would be called; null: it records none. */
+  readonly event: CommandName | null;
+  readonly connection: ConnectionOptions;
+  /** Why it cannot be run. */
+  readonly error: UserError | undefined;
+}
+
+/** What a command did to who is signed in. */
+export type SignInChange =
+  | { readonly kind: 'login'; readonly account: string; readonly principalId: string | null }
+  | { readonly kind: 'logout' };
+
 /**
- * A command. It resolves to nothing when it has succeeded, or to the code of a failure that it has already told the
- * person about; it rejects with UserError for one that is still to be told.
+ * A command. Resolves to undefined on success, or to the code of a failure that it has already printed. Throws
+ * UserError for failures that are still to be printed.
  */
-export type Run = (invocation: Invocation) => Promise<ErrorCode | undefined>;
+export type Run = (invocation: Invocation) => Promise<FailureCode | undefined>;
 
 /** The connection flags among the options. */
 export function connectionOf(options: Options): ConnectionOptions {
@@ -49,4 +68,14 @@ export function connectionOf(options: Options): ConnectionOptions {
     tls: options.tls === true,
     noTls: options['no-tls'] === true,
   };
+}
+
+/** Prints a result: as JSON where that was asked for, else as `print` does. */
+export async function respond(
+  { json, output }: Invocation,
+  document: unknown,
+  print: () => void | Promise<void>,
+): Promise<void> {
+  if (json) output.json(document);
+  else await print();
 }

@@ -1,147 +1,482 @@
-/** The tree of commands: names, options, help and where each is implemented. Nothing is loaded before it runs. */
-import sade from 'sade';
-import type { Run } from '../invocation.ts';
+/**
+ * Everything that can be typed: one row a command. Parsing, help, completion, the names of events and the check of
+ * README all follow from this table. Nothing of a command is loaded before it runs.
+ */
 import type { CommandName } from '../usage/event/event.ts';
-import { ACCOUNT_COMMANDS, ACCOUNT_GROUPS } from './account.ts';
-import type { OptionSpec, Shape, Shapes } from './parse.ts';
-import { type CommandSpec, type GroupSpec, JSON_OUT } from './spec.ts';
-import { USAGE_COMMANDS, USAGE_GROUP } from './usage.ts';
+import type { Command, Group, Option } from './spec.ts';
 
-const MANY = Number.POSITIVE_INFINITY;
-
-const CONNECTION: readonly OptionSpec[] = [
-  { name: 'host', short: 'h', value: 'HOST', describe: 'Host of the Arcade engine (default api.arcade.dev)' },
-  {
-    name: 'port',
-    short: 'p',
-    value: 'PORT',
-    describe: 'Port of the Arcade engine (default on this machine 9099)',
-  },
-  { name: 'tls', describe: 'Use TLS also where plain HTTP is the default' },
-  { name: 'no-tls', describe: 'Use plain HTTP' },
+/** Options of every command, before or after its name. */
+export const GLOBAL_OPTIONS: readonly Option[] = [
+  { name: 'json', describe: 'Print the result as one JSON document' },
+  { name: 'quiet', short: 'q', describe: 'Hide progress and notes; results, warnings and errors stay' },
+  { name: 'no-color', describe: 'Print without colors' },
+  { name: 'no-input', describe: 'Never prompt; fail instead' },
+  { name: 'debug', short: 'd', describe: 'Show details and stack traces on stderr' },
 ];
 
-const GROUPS: Readonly<Record<string, GroupSpec>> = {
-  '': { options: [], positionals: null, describe: ['Manage the secrets of your Arcade tools.'] },
-  secret: { options: CONNECTION, positionals: null, describe: ['Manage the secrets of your tools.'] },
-  ...ACCOUNT_GROUPS,
-  usage: USAGE_GROUP,
-};
+const DAYS = { name: 'days', value: 'N', describe: 'The last N days, at most 90' } as const;
+const YES = { name: 'yes', short: 'y', describe: 'Skip the confirmation' } as const;
+const ALL = { name: 'all', describe: 'All matching records' } as const;
 
-const COMMANDS: Readonly<Record<string, CommandSpec>> = {
-  ...ACCOUNT_COMMANDS,
-  'secret set': {
-    usage: '[KEY=VALUE]...',
-    describe: [
-      'Set one or more secrets.',
-      'KEY alone asks for the value without showing it; KEY=- reads it from standard input.',
-    ],
-    examples: [
-      'secret set API_KEY',
-      'secret set API_KEY=value OTHER=value',
-      'secret set TLS_CERT --stdin < cert.pem',
-      'secret set --from-env --env-file prod.env',
-    ],
-    options: [
-      { name: 'from-env', describe: 'Set every secret of an environment file' },
-      { name: 'env-file', short: 'f', value: 'PATH', describe: 'The file for --from-env (default .env)' },
-      { name: 'stdin', describe: 'Read the value of the one KEY from standard input' },
-      JSON_OUT,
-      ...CONNECTION,
-    ],
-    positionals: [0, MANY],
-    event: 'secret.set',
-    load: async () => (await import('../commands/secret/set.ts')).run,
-  },
-  'secret list': {
-    usage: '',
-    describe: ['List the secrets; their values are never shown.'],
-    examples: ['secret list', 'secret list --json'],
-    options: [JSON_OUT, ...CONNECTION],
-    positionals: [0, 0],
-    event: 'secret.list',
-    load: async () => (await import('../commands/secret/list.ts')).run,
-  },
-  'secret unset': {
-    usage: '<KEY>...',
-    describe: ['Delete one or more secrets.'],
-    examples: ['secret unset API_KEY OTHER'],
-    options: [JSON_OUT, ...CONNECTION],
-    positionals: [1, MANY],
-    event: 'secret.unset',
-    load: async () => (await import('../commands/secret/unset.ts')).run,
-  },
-  ...USAGE_COMMANDS,
-};
-
-/** What a group does when it is given no subcommand, instead of showing its help. */
-const DEFAULTS: Readonly<Record<string, string>> = { usage: 'usage status' };
-
-/** The shapes of all commands and groups, for taking a command line apart. */
-export const SHAPES: Shapes = new Map<string, Shape>([
-  ...Object.entries(GROUPS).map(([words, group]) => [words, { ...group, runs: words in DEFAULTS }] as const),
-  ...Object.entries(COMMANDS),
+/** The groups by their names; '' is the program itself. */
+export const GROUPS: ReadonlyMap<string, Group> = new Map<string, Group>([
+  ['', { describe: ['Manage the secrets of your Arcade tools.'], options: [], examples: [] }],
+  [
+    'secret',
+    {
+      describe: ['Manage the secrets of your tools.'],
+      options: connection('engine', 'api.arcade.dev', 9099),
+      examples: ['secret set API_KEY', 'secret list'],
+    },
+  ],
+  [
+    'org',
+    {
+      describe: ['List and switch your organizations.'],
+      options: connection('coordinator', 'cloud.arcade.dev', 8000),
+      examples: ['org list', 'org set ORG_ID'],
+    },
+  ],
+  [
+    'project',
+    {
+      describe: ['List and switch the projects of the active organization.'],
+      options: connection('coordinator', 'cloud.arcade.dev', 8000),
+      examples: ['project list', 'project set PROJECT_ID'],
+    },
+  ],
+  [
+    'usage',
+    {
+      describe: [
+        'View and control the usage events that arcade records.',
+        'Without a command: usage status. `arcade debug` is another name for `arcade usage`.',
+      ],
+      options: [],
+      runs: 'usage status',
+      alias: 'debug',
+      examples: ['usage', 'usage list --state pending', 'usage preview -- secret list', 'usage disable'],
+    },
+  ],
 ]);
 
-/** The name of a command's events; null when it records none. */
-export function eventNameOf(words: string): CommandName | null {
-  return commandOf(words)?.event ?? null;
-}
+/** The commands by their words, in the order in which help lists them. */
+export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
+  [
+    'secret set',
+    {
+      usage: '[KEY=VALUE]...',
+      describe: [
+        'Set one or more secrets.',
+        'With KEY alone you are prompted for the value, which is not shown; KEY=- reads it from standard input.',
+      ],
+      examples: [
+        'secret set API_KEY',
+        'secret set API_KEY=value OTHER=value',
+        'secret set TLS_CERT --stdin < cert.pem',
+        'secret set --from-env --env-file prod.env',
+      ],
+      options: [
+        { name: 'from-env', describe: 'Set every secret in an environment file' },
+        {
+          name: 'env-file',
+          short: 'f',
+          value: 'PATH',
+          default: '.env',
+          completes: 'files',
+          describe: 'The file for --from-env',
+        },
+        { name: 'stdin', describe: 'Read the value of KEY from standard input' },
+      ],
+      fails: 'a secret could not be set',
+      completes: 'secret keys',
+      everyday: true,
+      recorded: true,
+      load: async () => (await import('../commands/secret/set.ts')).run,
+    },
+  ],
+  [
+    'secret list',
+    {
+      describe: ['List your secrets. Values are never shown.'],
+      examples: ['secret list', 'secret list --json'],
+      everyday: true,
+      recorded: true,
+      load: async () => (await import('../commands/secret/list.ts')).run,
+    },
+  ],
+  [
+    'secret unset',
+    {
+      usage: '<KEY>...',
+      describe: ['Delete one or more secrets.'],
+      examples: ['secret unset API_KEY', 'secret unset API_KEY OTHER'],
+      fails: 'a secret could not be deleted',
+      completes: 'secret keys',
+      everyday: true,
+      recorded: true,
+      load: async () => (await import('../commands/secret/unset.ts')).run,
+    },
+  ],
+  [
+    'login',
+    {
+      describe: [
+        'Log in with your browser or an API key.',
+        'Without a browser on this machine: --no-browser prints the URL to open elsewhere; --api-key reads a key.',
+      ],
+      examples: ['login', 'login --host arcade.example.com', 'login --api-key < key.txt'],
+      options: [
+        { name: 'api-key', describe: 'Read an API key from standard input or a hidden prompt' },
+        { name: 'no-browser', describe: 'Print the URL instead of opening a browser' },
+        {
+          name: 'timeout',
+          value: 'SECONDS',
+          default: '600',
+          describe: 'How long to wait for the browser',
+        },
+        { name: 'force', describe: 'Log in again even if already logged in' },
+        ...connection('coordinator', 'cloud.arcade.dev', 8000),
+      ],
+      json: false,
+      everyday: true,
+      recorded: true,
+      load: async () => (await import('../commands/login.ts')).run,
+    },
+  ],
+  [
+    'logout',
+    {
+      describe: ['Log out.', 'Deletes the stored credentials and revokes the login on the server.'],
+      examples: ['logout'],
+      json: false,
+      everyday: true,
+      recorded: true,
+      load: async () => (await import('../commands/logout.ts')).run,
+    },
+  ],
+  [
+    'whoami',
+    {
+      describe: ['Show who is logged in, and the active organization and project.'],
+      examples: ['whoami', 'whoami --json'],
+      everyday: true,
+      recorded: true,
+      load: async () => (await import('../commands/whoami.ts')).run,
+    },
+  ],
+  [
+    'org list',
+    {
+      describe: ['List your organizations.'],
+      examples: ['org list', 'org list --json'],
+      recorded: true,
+      load: async () => (await import('../commands/org/list.ts')).run,
+    },
+  ],
+  [
+    'org set',
+    {
+      usage: '<ORG_ID>',
+      describe: [
+        'Switch to an organization and its default project.',
+        'ORG_ID is an ID shown by `arcade org list`.',
+      ],
+      examples: ['org set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
+      completes: 'organizations',
+      recorded: true,
+      load: async () => (await import('../commands/org/set.ts')).run,
+    },
+  ],
+  [
+    'project list',
+    {
+      describe: ['List the projects of the active organization.'],
+      examples: ['project list', 'project list --json'],
+      recorded: true,
+      load: async () => (await import('../commands/project/list.ts')).run,
+    },
+  ],
+  [
+    'project set',
+    {
+      usage: '<PROJECT_ID>',
+      describe: [
+        'Switch to another project of the active organization.',
+        'PROJECT_ID is an ID shown by `arcade project list`.',
+      ],
+      examples: ['project set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
+      completes: 'projects',
+      recorded: true,
+      load: async () => (await import('../commands/project/set.ts')).run,
+    },
+  ],
+  [
+    'usage status',
+    {
+      describe: [
+        'Show whether usage is recorded, what is pending, what was sent, and why nothing is being sent.',
+      ],
+      examples: ['usage', 'usage status --json'],
+      load: async () => (await import('../commands/usage/status.ts')).run,
+    },
+  ],
+  [
+    'usage list',
+    {
+      describe: [
+        'List records: pending, quarantined and recently delivered.',
+        'On a terminal only the last 50; all when piped or with --json.',
+      ],
+      examples: [
+        'usage list',
+        'usage list --state quarantined',
+        'usage list --command secret.set --since 2d',
+        'usage list --limit 10000 --json',
+      ],
+      options: [
+        {
+          name: 'state',
+          value: 'STATE',
+          choices: ['pending', 'quarantined', 'delivered'],
+          describe: 'Only records in this state',
+        },
+        {
+          name: 'command',
+          value: 'NAME',
+          completes: 'a command line',
+          describe: 'Only records of this command, such as secret.set',
+        },
+        { name: 'since', value: 'TIME', describe: 'Only records since TIME: 30m, 12h, 2d, 1w, or a date' },
+        { name: 'limit', value: 'N', describe: 'The last N records' },
+      ],
+      load: async () => (await import('../commands/usage/list.ts')).run,
+    },
+  ],
+  [
+    'usage show',
+    {
+      usage: '<ID>',
+      describe: [
+        'Show one record: the exact event, the identity it is sent as, and each delivery attempt.',
+        'ID is its number or uuid.',
+      ],
+      examples: ['usage show 17', 'usage show 17 --json'],
+      completes: 'records',
+      load: async () => (await import('../commands/usage/show.ts')).run,
+    },
+  ],
+  [
+    'usage preview',
+    {
+      usage: '<COMMAND>...',
+      describe: [
+        'Show the exact event that a command would record.',
+        'The command follows --. Nothing is run, sent or written, and it works when recording is off.',
+      ],
+      examples: [
+        'usage preview -- secret set API_KEY=value',
+        'usage preview --error TIMED_OUT -- secret list',
+        'usage preview --json -- login',
+      ],
+      options: [
+        {
+          name: 'error',
+          value: 'CODE',
+          default: 'UNEXPECTED',
+          describe: 'The error_code of the failure',
+        },
+      ],
+      completes: 'a command line',
+      verbatim: true,
+      load: async () => (await import('../commands/usage/preview.ts')).run,
+    },
+  ],
+  [
+    'usage watch',
+    {
+      describe: [
+        'Watch the queue, the flusher and the latest responses; Ctrl-C to quit.',
+        'Piped, it prints one line of JSON for each change.',
+      ],
+      examples: ['usage watch', 'usage watch | jq .pending'],
+      options: [{ name: 'json', describe: 'Print one line of JSON for each change, on a terminal too' }],
+      load: async () => (await import('../commands/usage/watch.ts')).run,
+    },
+  ],
+  [
+    'usage stats',
+    {
+      describe: ['Chart events per day, slowest commands, queue length and delivery delay.'],
+      examples: ['usage stats', 'usage stats --days 30', 'usage stats --json'],
+      options: [{ ...DAYS, default: '14' }],
+      load: async () => (await import('../commands/usage/stats.ts')).run,
+    },
+  ],
+  [
+    'usage report',
+    {
+      describe: ['Write the charts and all events to one self-contained HTML file.'],
+      examples: ['usage report --open', 'usage report --output usage.html --days 30'],
+      options: [
+        {
+          name: 'output',
+          short: 'o',
+          value: 'FILE',
+          default: './arcade-usage.html',
+          completes: 'files',
+          describe: 'Output file; - is standard output',
+        },
+        { ...DAYS, default: '30' },
+        { name: 'open', describe: 'Open it in the browser' },
+      ],
+      load: async () => (await import('../commands/usage/report.ts')).run,
+    },
+  ],
+  [
+    'usage export',
+    {
+      describe: ['Write every record to standard output, exactly as it is sent.'],
+      examples: ['usage export > events.ndjson', 'usage export --format csv > events.csv'],
+      options: [
+        {
+          name: 'format',
+          value: 'FORMAT',
+          choices: ['ndjson', 'csv'],
+          default: 'ndjson',
+          describe: 'ndjson (one JSON object per line) or csv',
+        },
+      ],
+      load: async () => (await import('../commands/usage/export.ts')).run,
+    },
+  ],
+  [
+    'usage doctor',
+    {
+      describe: ['Check everything that recording and sending need.'],
+      examples: ['usage doctor', 'usage doctor --network', 'usage doctor --json'],
+      options: [
+        { name: 'network', describe: 'Also test the connection to PostHog, without sending an event' },
+      ],
+      fails: 'a problem was found',
+      load: async () => (await import('../commands/usage/doctor.ts')).run,
+    },
+  ],
+  [
+    'usage identity',
+    {
+      describe: ['List the identities this machine has used.'],
+      examples: ['usage identity', 'usage identity --json'],
+      load: async () => (await import('../commands/usage/identity.ts')).run,
+    },
+  ],
+  [
+    'usage flush',
+    {
+      describe: ['Send pending events now, in the foreground, ignoring any back-off.'],
+      examples: ['usage flush', 'usage flush --timeout 30'],
+      options: [
+        { name: 'timeout', value: 'SECONDS', default: '10', describe: 'Give up after this many seconds' },
+      ],
+      fails: 'events are still pending',
+      load: async () => (await import('../commands/usage/flush.ts')).run,
+    },
+  ],
+  [
+    'usage requeue',
+    {
+      usage: '[ID]',
+      describe: ['Retry a quarantined record, or all of them with --all.'],
+      examples: ['usage requeue 17', 'usage requeue --all'],
+      options: [ALL],
+      completes: 'records',
+      load: async () => (await import('../commands/usage/requeue.ts')).run,
+    },
+  ],
+  [
+    'usage discard',
+    {
+      usage: '[ID]',
+      describe: [
+        'Permanently drop a pending or quarantined record, or all of them with --all.',
+        'They count as dropped, with reason "discarded".',
+      ],
+      examples: ['usage discard 17', 'usage discard --all --yes'],
+      options: [ALL, YES],
+      completes: 'records',
+      load: async () => (await import('../commands/usage/discard.ts')).run,
+    },
+  ],
+  [
+    'usage reset',
+    {
+      describe: ['Start a new anonymous identity (asks for confirmation).'],
+      examples: ['usage reset', 'usage reset --yes'],
+      options: [YES],
+      load: async () => (await import('../commands/usage/reset.ts')).run,
+    },
+  ],
+  [
+    'usage enable',
+    {
+      describe: ['Resume recording. Erased events are not restored.'],
+      examples: ['usage enable'],
+      load: async () => (await import('../commands/usage/enable.ts')).run,
+    },
+  ],
+  [
+    'usage disable',
+    {
+      describe: ['Stop recording and erase all locally stored events.'],
+      examples: ['usage disable'],
+      load: async () => (await import('../commands/usage/disable.ts')).run,
+    },
+  ],
+]);
 
-/** Finds a command's implementation and loads it. `argv` is the normalized command line. */
-export async function loadCommand(argv: readonly string[]): Promise<Run> {
-  const program = buildProgram();
-  const parsed = program.parse(['node', 'arcade', ...argv], { lazy: true });
-  if (parsed === undefined) throw new Error('the command line was not normalized');
-  return (await parsed.handler()) as Run;
-}
-
-/** Prints the help of a command or a group to stdout. */
-export function printHelp(words: string): void {
-  buildProgram().help(words);
-}
-
-function commandOf(words: string): CommandSpec | undefined {
-  return COMMANDS[DEFAULTS[words] ?? words];
-}
-
-function buildProgram(): sade.Sade {
-  const program = sade('arcade');
-  for (const [words, group] of Object.entries(GROUPS)) {
-    if (words !== '') program.command(words);
-    program.describe(groupHelp(words, group)).action(commandOf(words)?.load ?? noCommand);
-    addOptions(program, group);
-    for (const example of group.examples ?? []) program.example(example);
-  }
-  for (const [words, command] of Object.entries(COMMANDS)) {
-    program.command(`${words} ${command.usage}`.trim());
-    program.describe([...command.describe]).action(command.load);
-    addOptions(program, command);
-    for (const example of command.examples) program.example(example);
-  }
-  return program;
-}
-
-/** sade lists the commands of the root alone; a group's are part of its description. */
-function groupHelp(words: string, group: GroupSpec): string[] {
-  if (words === '') return [...group.describe];
-  const own = Object.entries(COMMANDS).filter(([command]) => command.startsWith(`${words} `));
-  const wide = Math.max(...own.map(([command]) => command.length));
+function connection(what: string, host: string, localPort: number): Option[] {
   return [
-    ...group.describe,
-    '',
-    ...own.map(([command, { describe }]) => `${command.padEnd(wide)}  ${describe[0]}`),
+    { name: 'host', short: 'h', value: 'HOST', default: host, describe: `Host of the Arcade ${what}` },
+    {
+      name: 'port',
+      short: 'p',
+      value: 'PORT',
+      describe: `Port of the Arcade ${what} (default ${localPort} on localhost)`,
+    },
+    { name: 'tls', describe: 'Use TLS even on localhost' },
+    { name: 'no-tls', describe: 'Use plain HTTP' },
   ];
 }
 
-function noCommand(): never {
-  throw new Error('a group is not run');
+/** The command that these words name, or that their group stands for. */
+function commandOf(words: string): Command | undefined {
+  return COMMANDS.get(GROUPS.get(words)?.runs ?? words);
 }
 
-function addOptions(program: sade.Sade, { options }: Shape): void {
-  for (const { name, short, value, describe } of options) {
-    // sade takes a second word among the flags for another flag: the value's name goes with the text.
-    const flags = short === undefined ? `--${name}` : `-${short}, --${name}`;
-    program.option(flags, value === undefined ? describe : `<${value}>  ${describe}`);
-  }
+/** The name of a command's events, its words joined by a dot; null when it records none. */
+export function eventNameOf(words: string): CommandName | null {
+  return commandOf(words)?.recorded === true ? (words.replaceAll(' ', '.') as CommandName) : null;
+}
+
+/** Every option of a command or a group: its own, its group's and the global ones. */
+export function optionsOf(words: string): readonly Option[] {
+  const command = COMMANDS.get(words);
+  const group = GROUPS.get(command === undefined ? words : words.split(' ').slice(0, -1).join(' ') || '');
+  const own = [...(command?.options ?? []), ...(group?.options ?? [])];
+  const isOwn = ({ name }: Option): boolean => own.some((option) => option.name === name);
+  return [
+    ...own,
+    ...GLOBAL_OPTIONS.filter(
+      (option) => !isOwn(option) && (option.name !== 'json' || command?.json !== false),
+    ),
+  ];
+}
+
+/** The words of the commands and groups directly below `words`, without those that people do not type. */
+export function subcommandsOf(words: string): string[] {
+  const prefix = words === '' ? '' : `${words} `;
+  const below = [...GROUPS.keys(), ...COMMANDS.keys()].filter(
+    (key) => key.startsWith(prefix) && key !== words && COMMANDS.get(key)?.hidden !== true,
+  );
+  return below.map((key) => key.slice(prefix.length)).filter((key) => !key.includes(' '));
 }

@@ -1,41 +1,91 @@
 /** Command lines that cannot be run, in the original's words. What may be a secret is never repeated. */
 import { type UserError, usageError } from '../errors.ts';
-import { closest } from './closest.ts';
-import type { OptionSpec, Shape, Shapes } from './parse.ts';
+import { closest } from '../terminal/closest.ts';
+import { COMMANDS, optionsOf, subcommandsOf } from './commands.ts';
+import type { Command } from './spec.ts';
+
+/** Where to read how a command or a group is used. */
+export function helpHint(words: string): string {
+  return `Run \`arcade ${words === '' ? '' : `${words} `}--help\` for usage.`;
+}
 
 /** An option that the command does not have. `position` counts the arguments from 1. */
-export function unknownOption(shown: string, position: number, options: readonly OptionSpec[]): UserError {
-  const guess = closest(shown, options.map((option) => `--${option.name}`).concat('--help'));
-  const hint = guess === undefined ? undefined : `Did you mean ${guess}?`;
+export function unknownOption(shown: string, position: number, words: string): UserError {
+  const guess = closest(
+    shown,
+    optionsOf(words)
+      .map(({ name }) => `--${name}`)
+      .concat('--help'),
+  );
+  const elsewhere =
+    !COMMANDS.has(words) &&
+    [...COMMANDS.keys()].some((key) => optionsOf(key).some(({ name }) => `--${name}` === shown));
+  const hint =
+    guess !== undefined
+      ? `Did you mean ${guess}?`
+      : elsewhere
+        ? 'Options of a command follow its name.'
+        : helpHint(words);
   return usageError(`No such option: ${repeatable(shown) ? shown : `(argument ${position})`}`, hint);
 }
 
+/** What other programs call it. */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  add: ['set'],
+  create: ['set'],
+  new: ['set'],
+  put: ['set'],
+  use: ['set'],
+  switch: ['set'],
+  ls: ['list'],
+  get: ['list'],
+  rm: ['unset', 'discard'],
+  remove: ['unset', 'discard'],
+  delete: ['unset', 'discard'],
+  del: ['unset', 'discard'],
+  drop: ['discard'],
+  retry: ['requeue'],
+  send: ['flush'],
+  on: ['enable'],
+  off: ['disable'],
+  signin: ['login'],
+  signout: ['logout'],
+  telemetry: ['usage'],
+  organization: ['org'],
+};
+
 /** A word that is no command of the group `words`. */
-export function unknownCommand(token: string, position: number, words: string, shapes: Shapes): UserError {
-  const prefix = words === '' ? '' : `${words} `;
-  const known = [...shapes.keys()].filter((key) => key.startsWith(prefix) && key !== words);
-  const guess = closest(
-    token,
-    known.map((key) => key.slice(prefix.length)).filter((key) => !key.includes(' ')),
-  );
+export function unknownCommand(token: string, position: number, words: string): UserError {
+  const guess = guessIn(token, words) ?? (words === '' ? guessIn(token, 'secret') : undefined);
   const hint =
-    guess === undefined
-      ? `Run \`arcade ${prefix}--help\` for the list.`
-      : `Did you mean \`arcade ${prefix}${guess}\`?`;
+    guess === undefined ? helpHint(words).replace('usage', 'the list') : `Did you mean \`arcade ${guess}\`?`;
   return usageError(`No such command ${repeatable(token) ? `'${token}'` : `(argument ${position})`}.`, hint);
 }
 
+function guessIn(token: string, words: string): string | undefined {
+  const known = subcommandsOf(words);
+  const word = token.toLowerCase();
+  const guess =
+    [word, ...(SYNONYMS[word] ?? [])].find((name) => known.includes(name)) ?? closest(word, known);
+  return guess === undefined ? undefined : `${words} ${guess}`.trim();
+}
+
 /** Positional arguments that are too few or too many. */
-export function wrongCount(positionals: readonly string[], shape: Shape): UserError | undefined {
-  if (shape.positionals === null) return undefined;
-  const [least, most] = shape.positionals;
-  if (positionals.length < least) {
-    const missing = shape.usage?.replace(/[<>]/g, '');
-    return usageError(`Missing argument '${missing}'.`, 'See --help for what to give.');
-  }
-  if (positionals.length > most)
-    return usageError(`Got ${positionals.length - most} unexpected extra argument(s).`);
+export function wrongCount(
+  words: string,
+  { usage = '' }: Command,
+  { length }: readonly string[],
+): UserError | undefined {
+  const [min, max] = countsOf(usage);
+  if (length < min) return usageError(`Missing argument '${usage.replace(/[<>]/g, '')}'.`, helpHint(words));
+  if (length > max) return usageError(`Got ${length - max} unexpected extra argument(s).`, helpHint(words));
   return undefined;
+}
+
+/** How many positional arguments a usage such as `<KEY>...` allows: at least, at most. */
+function countsOf(usage: string): readonly [number, number] {
+  if (usage === '') return [0, 0];
+  return [usage.startsWith('<') ? 1 : 0, usage.endsWith('...') ? Number.POSITIVE_INFINITY : 1];
 }
 
 /** A short word of letters, as commands and options are. A key that was pasted into the wrong place is not. */

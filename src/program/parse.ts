@@ -1,38 +1,16 @@
 /**
- * Takes a command line apart before sade sees it: options of a group may stand before or after its
- * subcommand, `-h` is the host where it has a value and help where it has none, and what is wrong is a usage
- * error instead of the end of the process.
+ * Takes a command line apart, once: global options anywhere, those of a group before or after its subcommand, `-h`
+ * as the host where it has a value and as help where it has none. A wrong line is a usage error.
  */
-
 import { type UserError, usageError } from '../errors.ts';
-import { unknownCommand, unknownOption, wrongCount } from './misuse.ts';
-
-export interface OptionSpec {
-  readonly name: string;
-  readonly short?: string;
-  /** Name of its value in help; without it the option is a switch. */
-  readonly value?: string;
-  readonly describe: string;
-}
-
-/** A command or a group, by its words. */
-export interface Shape {
-  readonly options: readonly OptionSpec[];
-  /** Least and most positional arguments. Null: a group, which takes none. */
-  readonly positionals: readonly [number, number] | null;
-  /** The positional arguments as help shows them. */
-  readonly usage?: string;
-  /** A group that does something of its own when it is given no subcommand. */
-  readonly runs?: boolean;
-  /** Everything after `--` or the first positional is handed over untouched. */
-  readonly verbatim?: boolean;
-}
+import type { Options } from '../invocation.ts';
+import { COMMANDS, GROUPS, optionsOf } from './commands.ts';
+import { helpHint, unknownCommand, unknownOption, wrongCount } from './misuse.ts';
 
 export type Parsed =
   | {
       readonly kind: 'run';
       readonly words: string;
-      readonly argv: readonly string[];
       readonly options: Options;
       readonly positionals: readonly string[];
     }
@@ -46,79 +24,94 @@ export type Parsed =
       readonly options: Options;
     };
 
-/** Values by option name; switches are `true`. The last of several wins. */
-export type Options = Readonly<Record<string, string | true | undefined>>;
-
-export type Shapes = ReadonlyMap<string, Shape>;
-
 /** Reads `argv` (without node and script). Throws nothing. */
-export function parseArguments(argv: readonly string[], shapes: Shapes): Parsed {
-  const line: Line = { argv, shapes, words: '', options: {}, positionals: [], help: false };
+export function parseLine(argv: readonly string[]): Parsed {
+  const line: Line = { argv, words: '', options: {}, positionals: [], help: null };
   for (let at = 0; at < argv.length; ) {
-    const next = take(line, at);
+    const next = readArgument(line, at);
     if (typeof next === 'object') return next;
     at = next;
   }
-  const { words, options, positionals } = line;
-  const shape = shapes.get(words);
-  if (line.help || shape === undefined) return { kind: 'help', words };
-  const error = wrongOptions(options, shape) ?? wrongCount(positionals, shape);
-  if (error !== undefined) return wrong(line, error);
-  if (shape.positionals === null && shape.runs !== true) return { kind: 'help', words };
-  return { kind: 'run', words, argv: normalized(words, options, positionals), options, positionals };
+  const { options, positionals } = line;
+  if (line.help !== null) return { kind: 'help', words: line.words };
+  const words = GROUPS.get(line.words)?.runs ?? line.words;
+  const command = COMMANDS.get(words);
+  if (command === undefined) return { kind: 'help', words };
+  const error = wrongOptions(options, words) ?? wrongCount(words, command, positionals);
+  return error === undefined ? { kind: 'run', words, options, positionals } : wrong(line, error);
 }
 
 /** What is known of a command line so far. */
 interface Line {
   readonly argv: readonly string[];
-  readonly shapes: Shapes;
   words: string;
   readonly options: Record<string, string | true>;
   readonly positionals: string[];
-  help: boolean;
+  /** How help was asked for: by the word, whose command must exist, or by an option. */
+  help: 'word' | 'option' | null;
 }
 
-/** Takes the argument at `at`, and its value; where to go on, or what the line turned out to be. */
-function take(line: Line, at: number): number | Parsed {
-  const { argv, shapes, words, positionals } = line;
+/** Reads the argument at `at`, and its value. Returns where to go on, or what the line turned out to be. */
+function readArgument(line: Line, at: number): number | Parsed {
+  const { argv, words, positionals } = line;
   const token = argv[at] ?? '';
-  const shape = shapes.get(words);
-  if (shape === undefined) return argv.length;
+  const command = COMMANDS.get(words);
   if (token === '--') {
     // It ends the options of a group, whose command has its own.
-    if (shape.positionals === null) return at + 1;
+    if (command === undefined) return at + 1;
     positionals.push(...argv.slice(at + 1));
     return argv.length;
   }
-  if (token.startsWith('-') && token !== '-') return takeOption(line, at, shape);
-  if (positionals.length === 0 && shapes.has(join(words, token)) && !shape.verbatim) {
-    line.words = join(words, token);
-    return at + 1;
+  if (token.startsWith('-') && token !== '-') return readOption(line, at);
+  if (command === undefined) {
+    const below = wordsBelow(words, token);
+    if (below !== undefined) {
+      line.words = below;
+      return at + 1;
+    }
+    if (token === 'help' && line.help === null) {
+      line.help = 'word';
+      return at + 1;
+    }
+    return line.help === 'option' ? at + 1 : wrong(line, unknownCommand(token, at + 1, words));
   }
-  if (shape.positionals === null && !line.help) {
-    return wrong(line, unknownCommand(token, at + 1, words, shapes));
-  }
-  const taken = shape.verbatim ? argv.slice(at) : [token];
+  const taken = command.verbatim ? argv.slice(at) : [token];
   positionals.push(...taken);
   return at + taken.length;
 }
 
-function takeOption(line: Line, at: number, shape: Shape): number | Parsed {
-  const { argv, shapes, words } = line;
+/** The command or group that `token` names below `words`, also by the other name of a group. */
+function wordsBelow(words: string, token: string): string | undefined {
+  const key = words === '' ? token : `${words} ${token}`;
+  if (key !== '' && (GROUPS.has(key) || COMMANDS.has(key))) return key;
+  return [...GROUPS].find(([, { alias }]) => alias !== undefined && alias === key)?.[0];
+}
+
+function readOption(line: Line, at: number): number | Parsed {
+  const { argv, words } = line;
   const token = argv[at];
   if (words === '' && (token === '--version' || token === '-v')) return { kind: 'version' };
-  const read = readOption(argv, at, shape, (next) => shapes.has(join(words, next)));
-  if (read.kind === 'wrong') return line.help ? { kind: 'help', words } : wrong(line, read.error);
+  const read = optionAt(line, at);
+  if (read.kind === 'wrong') return line.help === null ? wrong(line, read.error) : { kind: 'help', words };
   if (read.kind === 'help') {
-    line.help = true;
+    line.help ??= 'option';
     return at + 1;
   }
   line.options[read.name] = read.value;
   return at + 1 + read.used;
 }
 
-function wrong({ words, shapes, options }: Line, error: UserError): Parsed {
-  return { kind: 'wrong', words: shapes.get(words)?.positionals ? words : null, error, options };
+/** Wherever `--json` stands, what is wrong with the line is printed as JSON. */
+function wrong({ argv, words, options }: Line, error: UserError): Parsed {
+  const end = argv.indexOf('--');
+  const json = argv.slice(0, end < 0 ? argv.length : end).includes('--json');
+  const named = GROUPS.get(words)?.runs ?? words;
+  return {
+    kind: 'wrong',
+    words: COMMANDS.has(words) ? named : null,
+    error,
+    options: json ? { ...options, json } : options,
+  };
 }
 
 type Read =
@@ -126,49 +119,43 @@ type Read =
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly error: UserError };
 
-function readOption(
-  argv: readonly string[],
-  at: number,
-  shape: Shape,
-  isCommand: (word: string) => boolean,
-): Read {
+function optionAt({ argv, words }: Line, at: number): Read {
   const token = argv[at] ?? '';
   const next = argv[at + 1];
   if (token === '--help') return { kind: 'help' };
   const long = /^--([^=]+)(?:=(.*))?$/s.exec(token);
   const name = long ? long[1] : token[1];
   const attached = long ? long[2] : token.slice(2) || undefined;
-  const option = shape.options.find((known) => (long ? known.name : known.short) === name);
+  const option = optionsOf(words).find((known) => (long ? known.name : known.short) === name);
   // Without a value `-h` asks for help, wherever it may also be the host.
-  const bare = attached === undefined && (next === undefined || next.startsWith('-') || isCommand(next));
-  if (token === '-h' && (option === undefined || bare)) return { kind: 'help' };
+  const isBare =
+    attached === undefined &&
+    (next === undefined || next.startsWith('-') || wordsBelow(words, next) !== undefined);
+  if (token === '-h' && (option === undefined || isBare)) return { kind: 'help' };
   const shown = long ? `--${name}` : `-${name}`;
-  if (option === undefined) return { kind: 'wrong', error: unknownOption(shown, at + 1, shape.options) };
-  if (option.value === undefined) {
-    if (attached === undefined) return { kind: 'option', name: option.name, value: true, used: 0 };
-    return { kind: 'wrong', error: usageError(`Option '${shown}' does not take a value.`) };
+  const invalid = (message: string): Read => ({ kind: 'wrong', error: usageError(message, helpHint(words)) });
+  if (option === undefined && name !== 'help')
+    return { kind: 'wrong', error: unknownOption(shown, at + 1, words) };
+  if (option?.value === undefined) {
+    if (attached !== undefined) return invalid(`Option '${shown}' does not take a value.`);
+    return { kind: 'option', name: option?.name ?? '', value: true, used: 0 };
   }
-  if (attached !== undefined) return { kind: 'option', name: option.name, value: attached, used: 0 };
-  // A value that begins so can be given behind a `=`; an option in its place is a value that was forgotten.
-  if (next === undefined || next.startsWith('--')) {
-    return { kind: 'wrong', error: usageError(`Option '${shown}' requires an argument.`) };
-  }
-  return { kind: 'option', name: option.name, value: next, used: 1 };
+  // Values that start with `--` must be written as `--x=--y`; otherwise the value was probably forgotten.
+  const value = attached ?? (next?.startsWith('--') ? undefined : next);
+  if (value === undefined) return invalid(`Option '${shown}' requires an argument.`);
+  const { choices } = option;
+  if (choices !== undefined && !choices.includes(value))
+    return invalid(`${shown} must be ${oneOf(choices)}.`);
+  return { kind: 'option', name: option.name, value, used: attached === undefined ? 1 : 0 };
 }
 
-/** Options before the subcommand were read by the group's list; the command must know them too. */
-function wrongOptions(options: Options, shape: Shape): UserError | undefined {
-  const stray = Object.keys(options).find((name) => !shape.options.some((option) => option.name === name));
-  return stray === undefined ? undefined : unknownOption(`--${stray}`, 0, shape.options);
+/** Options that stood before the command's name: the command must know them too. */
+function wrongOptions(options: Options, words: string): UserError | undefined {
+  const known = optionsOf(words);
+  const stray = Object.keys(options).find((name) => !known.some((option) => option.name === name));
+  return stray === undefined ? undefined : unknownOption(`--${stray}`, 0, words);
 }
 
-function normalized(words: string, options: Options, positionals: readonly string[]): string[] {
-  const flags = Object.entries(options).map(([name, value]) =>
-    value === true ? `--${name}` : `--${name}=${value}`,
-  );
-  return [...words.split(' '), ...flags, '--', ...positionals];
-}
-
-function join(words: string, token: string): string {
-  return words === '' ? token : `${words} ${token}`;
+function oneOf(choices: readonly string[]): string {
+  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
 }

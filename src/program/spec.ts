@@ -1,23 +1,56 @@
-/** How a command or a group is described. */
+/** How the table of commands describes what can be typed. */
 import type { Run } from '../invocation.ts';
-import type { CommandName } from '../usage/event/event.ts';
-import type { OptionSpec, Shape } from './parse.ts';
 
-export interface CommandSpec extends Shape {
-  readonly positionals: readonly [number, number];
-  readonly usage: string;
+/** What a shell offers when a value is completed. */
+type Completed = 'secret keys' | 'organizations' | 'projects' | 'records' | 'files' | 'a command line';
+
+export interface Option {
+  readonly name: string;
+  readonly short?: string;
+  /** Name of its value in help; without it the option is a switch. */
+  readonly value?: string;
+  /** The only values it takes. */
+  readonly choices?: readonly string[];
+  /** Its value when it is not given, for help. */
+  readonly default?: string;
+  readonly completes?: Completed;
+  readonly describe: string;
+}
+
+/** Commands under one word. */
+export interface Group {
+  /** The first line is the summary. */
+  readonly describe: readonly string[];
+  /** Options of all its commands; they may stand before the subcommand. */
+  readonly options: readonly Option[];
+  /** The command that the group's name stands for when no subcommand is given; without one: help. */
+  readonly runs?: string;
+  /** Another name of the group. */
+  readonly alias?: string;
+  readonly examples: readonly string[];
+}
+
+export interface Command {
+  /** Positional arguments: '', `<ID>`, `[ID]`, `<KEY>...` or `[KEY]...`. How many there may be follows from it. */
+  readonly usage?: string;
   /** The first line is the summary. */
   readonly describe: readonly string[];
   readonly examples: readonly string[];
-  /** What its events are called; null: it records none. */
-  readonly event: CommandName | null;
+  readonly options?: readonly Option[];
+  /** False: it has no result to print as JSON. */
+  readonly json?: false;
+  /** When it exits with 1, where that needs saying. */
+  readonly fails?: string;
+  /** What its positional arguments are. */
+  readonly completes?: Completed;
+  readonly choices?: readonly string[];
+  /** It is listed on the first page of help. */
+  readonly everyday?: true;
+  /** Everything after `--` or the first positional argument is handed over untouched. */
+  readonly verbatim?: true;
+  /** Its runs are recorded as usage events. */
+  readonly recorded?: true;
+  /** Shells call it, people do not. */
+  readonly hidden?: true;
   readonly load: () => Promise<Run>;
 }
-
-export interface GroupSpec extends Shape {
-  readonly positionals: null;
-  readonly describe: readonly string[];
-  readonly examples?: readonly string[];
-}
-
-export const JSON_OUT: OptionSpec = { name: 'json', describe: 'Print the result as one JSON document' };

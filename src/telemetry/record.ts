@@ -1,8 +1,7 @@
 /** Joins a command that has ended with its event: whose it is, that it is appended, and who sends it. */
+import type { ConnectionOptions } from '../auth/connection.ts';
 import type { Credentials } from '../auth/credentials.ts';
 import { prepareToStart, startDetached } from '../infra/os/detached.ts';
-import { connectionOf } from '../invocation.ts';
-import type { Options } from '../program/parse.ts';
 import type { Settings } from '../settings.ts';
 import { describeStack } from '../terminal/failure.ts';
 import { visible } from '../terminal/output.ts';
@@ -14,7 +13,7 @@ import { credentialsSeen } from './seen.ts';
 /** What a command has learned that its event needs. */
 export interface Recordable {
   readonly settings: Settings;
-  readonly options: Options;
+  readonly connection: ConnectionOptions;
   readonly credentials: () => Promise<Credentials>;
   /** Who is signed in after a command that changed it. */
   readonly signedIn: Credentials | undefined;
@@ -29,7 +28,7 @@ export async function record(execution: Omit<Execution, 'context'>, recordable: 
   const { settings, credentials, signedIn, change, online } = recordable;
   try {
     const inForce = async (): Promise<Credentials> => signedIn ?? (await credentials());
-    const { seen, context } = await credentialsSeen(inForce, connectionOf(recordable.options), settings);
+    const { seen, context } = await credentialsSeen(inForce, recordable.connection, settings);
     const recorder = await (recordable.recorder ?? loadRecorder(settings));
     const wake = recorder.record({ ...execution, context }, { credentials: seen, change, online });
     if (wake && settings.directory !== undefined) {

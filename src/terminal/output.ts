@@ -21,8 +21,10 @@ export interface Output {
   json(value: unknown): void;
   /** A line of the result in the place of the last `lines` on the terminal, or of all that it shows. */
   redraw(lines: number | 'all', text: string): void;
-  /** A line beside the result. */
+  /** A line beside the result, which --quiet hides. */
   note(text: string): void;
+  /** A line about something that is wrong, on stderr. */
+  warn(text: string): void;
   /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty, or any other output: removes it. */
   progress(text: string): void;
   /** Columns to keep to; null when the result goes to a file or a pipe and is to be whole. */
@@ -46,8 +48,8 @@ export interface Output {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Opens the terminal. `env` is looked at for NO_COLOR, FORCE_COLOR, TERM and the locale. */
-export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Output {
+/** Opens the terminal. `env` is looked at for NO_COLOR, FORCE_COLOR, TERM and the locale; `quiet` hides notes and progress. */
+export function openOutput(stdout: Stream, stderr: Stream, env: Environment, quiet = false): Output {
   const streams = { stdout, stderr };
   const stderrIsTerminal = stderr.isTTY === true;
   // The process's own streams come back to life after an error, and would be written to for ever.
@@ -58,7 +60,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
   let isMute = false;
   let shown = '';
   const progress = (text: string): void => {
-    if (stderrIsTerminal && text !== shown && !isMute) stderr.write(`\r\u001b[2K${harmless(text)}`);
+    if (stderrIsTerminal && text !== shown && !isMute && !quiet) stderr.write(`\r\u001b[2K${harmless(text)}`);
     shown = text;
   };
   const write = (stream: Stream, text: string, first = ''): void => {
@@ -70,7 +72,10 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment): Ou
     line: (text = '') => write(stdout, text),
     json: (value) => write(stdout, escapeJson(JSON.stringify(value, null, 2))),
     redraw: (lines, text) => write(stdout, text, lines === 0 ? '' : upTo(lines)),
-    note: (text) => write(stderr, text),
+    note: (text) => {
+      if (!quiet) write(stderr, text);
+    },
+    warn: (text) => write(stderr, text),
     progress,
     mute() {
       progress('');

@@ -1,26 +1,8 @@
-/** A command line taken apart: options of a group on either side of its subcommand, and what is wrong with one. */
+/** A command line taken apart: global options anywhere, those of a group on either side of its subcommand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Parsed, parseArguments, type Shapes } from '../../src/program/parse.ts';
+import { type Parsed, parseLine } from '../../src/program/parse.ts';
 
-const CONNECTION = [
-  { name: 'host', short: 'h', value: 'HOST', describe: '' },
-  { name: 'port', short: 'p', value: 'PORT', describe: '' },
-  { name: 'tls', describe: '' },
-  { name: 'no-tls', describe: '' },
-];
-const JSON_OUT = { name: 'json', describe: '' };
-const SHAPES: Shapes = new Map([
-  ['', { options: [], positionals: null }],
-  ['secret', { options: CONNECTION, positionals: null }],
-  ['secret set', { options: [JSON_OUT, ...CONNECTION], positionals: [0, Number.POSITIVE_INFINITY] as const }],
-  ['secret list', { options: [JSON_OUT, ...CONNECTION], positionals: [0, 0] as const }],
-  ['secret unset', { options: [JSON_OUT, ...CONNECTION], positionals: [1, 2] as const, usage: '<KEY>...' }],
-  ['usage', { options: [JSON_OUT], positionals: null, runs: true }],
-  ['preview', { options: [JSON_OUT], positionals: [0, 9] as const, verbatim: true }],
-]);
-
-const UNSET = { host: undefined };
 type Reading = readonly [line: string, words: string, options: object, ...positionals: string[]];
 
 const UNDERSTOOD: readonly Reading[] = [
@@ -47,18 +29,23 @@ const UNDERSTOOD: readonly Reading[] = [
   ['-- secret -- set -- A=1', 'secret set', {}, 'A=1'],
   ['secret set list', 'secret set', {}, 'list'],
   ['secret set set', 'secret set', {}, 'set'],
-  ['usage --json', 'usage', { json: true }],
-  ['preview secret set --json A=1 -h', 'preview', {}, 'secret', 'set', '--json', 'A=1', '-h'],
-  ['preview --json secret', 'preview', { json: true }, 'secret'],
+  ['secret set help', 'secret set', {}, 'help'],
+  ['--json secret list', 'secret list', { json: true }],
+  ['-q --no-color secret --json list', 'secret list', { quiet: true, 'no-color': true, json: true }],
+  ['secret set K --no-input --debug', 'secret set', { 'no-input': true, debug: true }, 'K'],
+  ['login -d', 'login', { debug: true }],
+  ['usage --json', 'usage status', { json: true }],
+  ['debug', 'usage status', {}],
+  ['debug --json', 'usage status', { json: true }],
+  ['debug list --state pending', 'usage list', { state: 'pending' }],
+  ['--quiet debug show 17', 'usage show', { quiet: true }, '17'],
+  ['usage preview secret set --json A=1 -h', 'usage preview', {}, 'secret', 'set', '--json', 'A=1', '-h'],
+  ['usage preview --json secret', 'usage preview', { json: true }, 'secret'],
 ];
 
 for (const [line, words, options, ...positionals] of UNDERSTOOD) {
   test(`"${line}" is understood`, () => {
-    const parsed = parse(line);
-    assert.equal(parsed.kind, 'run');
-    const { words: w, options: o, positionals: p, argv } = parsed as Extract<Parsed, { kind: 'run' }>;
-    assert.deepEqual([w, { ...UNSET, ...o }, p], [words, { ...UNSET, ...options }, positionals]);
-    assert.equal(argv[argv.length - positionals.length - 1], '--');
+    assert.deepEqual(parse(line), { kind: 'run', words, options, positionals });
   });
 }
 
@@ -80,6 +67,14 @@ for (const [line, words] of [
   ['secret --help no-such', 'secret'],
   ['secret --', 'secret'],
   ['usage -h', 'usage'],
+  ['debug --help', 'usage'],
+  ['help', ''],
+  ['help secret', 'secret'],
+  ['help secret set', 'secret set'],
+  ['secret help', 'secret'],
+  ['secret help set', 'secret set'],
+  ['help debug list', 'usage list'],
+  ['help --json', ''],
 ] as const) {
   test(`"${line}" asks for help`, () => assert.deepEqual(parse(line), { kind: 'help', words }));
 }
@@ -91,36 +86,58 @@ test('the version is asked for at the root alone', () => {
 });
 
 const NO_OPTION = 'No such option:';
+const help = (words: string): string => `Run \`arcade ${words} --help\` for usage.`;
+const LIST = 'Run `arcade secret --help` for the list.';
 for (const [line, message, hint] of [
   ['secrte', "No such command 'secrte'.", 'Did you mean `arcade secret`?'],
+  ['secrets', "No such command 'secrets'.", 'Did you mean `arcade secret`?'],
+  ['wat', "No such command 'wat'.", 'Run `arcade --help` for the list.'],
   ['secret lst', "No such command 'lst'.", 'Did you mean `arcade secret list`?'],
-  ['secret nothing-alike', "No such command 'nothing-alike'.", 'Run `arcade secret --help` for the list.'],
-  ['secret KEY=sk-live-1', 'No such command (argument 2).', 'Run `arcade secret --help` for the list.'],
-  ['secret sk_live_1', 'No such command (argument 2).', 'Run `arcade secret --help` for the list.'],
-  ['secret -- sk_live_1', 'No such command (argument 3).', 'Run `arcade secret --help` for the list.'],
+  ['secret lsit', "No such command 'lsit'.", 'Did you mean `arcade secret list`?'],
+  ['secret ls', "No such command 'ls'.", 'Did you mean `arcade secret list`?'],
+  ['secret rm A', "No such command 'rm'.", 'Did you mean `arcade secret unset`?'],
+  ['secret delete A', "No such command 'delete'.", 'Did you mean `arcade secret unset`?'],
+  ['secret add A=1', "No such command 'add'.", 'Did you mean `arcade secret set`?'],
+  ['usage delete 17', "No such command 'delete'.", 'Did you mean `arcade usage discard`?'],
+  ['debug lst', "No such command 'lst'.", 'Did you mean `arcade usage list`?'],
+  ['org use X', "No such command 'use'.", 'Did you mean `arcade org set`?'],
+  ['ls', "No such command 'ls'.", 'Did you mean `arcade secret list`?'],
+  ['set A=1', "No such command 'set'.", 'Did you mean `arcade secret set`?'],
+  ['signin', "No such command 'signin'.", 'Did you mean `arcade login`?'],
+  ['help secrte', "No such command 'secrte'.", 'Did you mean `arcade secret`?'],
+  ['help secret lst', "No such command 'lst'.", 'Did you mean `arcade secret list`?'],
+  ['secret nothing-alike', "No such command 'nothing-alike'.", LIST],
+  ['secret KEY=sk-live-1', 'No such command (argument 2).', LIST],
+  ['secret sk_live_1', 'No such command (argument 2).', LIST],
+  ['secret -- sk_live_1', 'No such command (argument 3).', LIST],
   ['secret list --hots x', `${NO_OPTION} --hots`, 'Did you mean --host?'],
   ['secret list --hots=hidden', `${NO_OPTION} --hots`, 'Did you mean --host?'],
-  ['secret set -x', `${NO_OPTION} -x`, undefined],
-  ['secret set -secret-1', `${NO_OPTION} -s`, undefined],
-  ['secret set --sk-live-1', `${NO_OPTION} (argument 3)`, undefined],
-  ['secret set A=1 -----BEGIN_KEY=', `${NO_OPTION} (argument 4)`, undefined],
-  ['secret set --thislooksharmlessbutislong', `${NO_OPTION} (argument 3)`, undefined],
-  ['--host H secret list', `${NO_OPTION} --host`, undefined],
-  ['secret --json list', `${NO_OPTION} --json`, undefined],
-  ['secret list --json=1', "Option '--json' does not take a value.", undefined],
-  ['secret list --host', "Option '--host' requires an argument.", undefined],
-  ['secret list --host --json', "Option '--host' requires an argument.", undefined],
-  ['secret list -p', "Option '-p' requires an argument.", undefined],
-  ['secret list --port -- 1', "Option '--port' requires an argument.", undefined],
-  ['secret unset', "Missing argument 'KEY...'.", 'See --help for what to give.'],
-  ['secret unset --', "Missing argument 'KEY...'.", 'See --help for what to give.'],
-  ['secret unset a b c', 'Got 1 unexpected extra argument(s).', undefined],
-  ['secret list x', 'Got 1 unexpected extra argument(s).', undefined],
+  ['secret list --jsno', `${NO_OPTION} --jsno`, 'Did you mean --json?'],
+  ['secret set -x', `${NO_OPTION} -x`, help('secret set')],
+  ['secret set -secret-1', `${NO_OPTION} -s`, help('secret set')],
+  ['secret set --sk-live-1', `${NO_OPTION} (argument 3)`, help('secret set')],
+  ['secret set A=1 -----BEGIN_KEY=', `${NO_OPTION} (argument 4)`, help('secret set')],
+  ['secret set --thislooksharmlessbutislong', `${NO_OPTION} (argument 3)`, help('secret set')],
+  ['--host H secret list', `${NO_OPTION} --host`, 'Options of a command follow its name.'],
+  ['usage --limit 3 list', `${NO_OPTION} --limit`, 'Options of a command follow its name.'],
+  ['login --json', `${NO_OPTION} --json`, help('login')],
+  ['secret list --json=1', "Option '--json' does not take a value.", help('secret list')],
+  ['secret list --help=1', "Option '--help' does not take a value.", help('secret list')],
+  ['secret list --host', "Option '--host' requires an argument.", help('secret list')],
+  ['secret list --host --json', "Option '--host' requires an argument.", help('secret list')],
+  ['secret list -p', "Option '-p' requires an argument.", help('secret list')],
+  ['secret list --port -- 1', "Option '--port' requires an argument.", help('secret list')],
+  ['secret unset', "Missing argument 'KEY...'.", help('secret unset')],
+  ['secret unset --', "Missing argument 'KEY...'.", help('secret unset')],
+  ['usage show a b', 'Got 1 unexpected extra argument(s).', help('usage show')],
+  ['secret list x', 'Got 1 unexpected extra argument(s).', help('secret list')],
+  ['usage list --state x', '--state must be pending, quarantined or delivered.', help('usage list')],
+  ['usage export --format xml', '--format must be ndjson or csv.', help('usage export')],
 ] as const) {
-  test(`"${line}" is refused: ${message}`, () => {
+  test(`"${line}" is wrong: ${message}`, () => {
     const parsed = parse(line);
     assert.equal(parsed.kind, 'wrong');
-    const { error } = parsed as Extract<Parsed, { kind: 'wrong' }>;
+    const { error } = parsed as Wrong;
     assert.deepEqual(
       [error.message, error.hint, error.code, error.exitCode],
       [message, hint, 'INVALID_USAGE', 2],
@@ -128,16 +145,33 @@ for (const [line, message, hint] of [
   });
 }
 
+for (const [line, json] of [
+  ['secret list --bogus --json', true],
+  ['secret list --json --bogus', true],
+  ['--json wat', true],
+  ['wat --json', true],
+  ['secret list x --json', true],
+  ['secret set --bogus -- --json', undefined],
+  ['secret list --bogus', undefined],
+] as const) {
+  test(`"${line}" is told ${json ? 'as JSON' : 'in words'}`, () => {
+    assert.equal((parse(line) as Wrong).options.json, json);
+  });
+}
+
 test('a wrong command line knows which command it was for', () => {
-  const words = (line: string) => (parse(line) as Extract<Parsed, { kind: 'wrong' }>).words;
-  assert.deepEqual(['secret set --no', 'secret list x', 'secret --no', 'x'].map(words), [
+  const words = (line: string) => (parse(line) as Wrong).words;
+  assert.deepEqual(['secret set --no', 'secret list x', 'secret --no', 'x', 'debug list x'].map(words), [
     'secret set',
     'secret list',
     null,
     null,
+    'usage list',
   ]);
 });
 
+type Wrong = Extract<Parsed, { kind: 'wrong' }>;
+
 function parse(line: string): Parsed {
-  return parseArguments(line === '' ? [] : line.split(' '), SHAPES);
+  return parseLine(line === '' ? [] : line.split(' '));
 }

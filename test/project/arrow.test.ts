@@ -12,7 +12,8 @@ const ROOT = join(import.meta.dirname, '..', '..');
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bin: ['main', 'flusher'],
-  main: ['program', 'telemetry'],
+  main: ['run'],
+  run: ['program', 'telemetry'],
   program: ['commands'],
   commands: ['telemetry', 'invocation'],
   flusher: ['telemetry', 'usage/drain'],
@@ -36,14 +37,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Still the wrong way round. */
 const YET: readonly string[] = [
-  'src/commands/usage/preview.ts (commands) imports src/program/closest.ts (program)',
-  'src/commands/usage/preview.ts (commands) imports src/program/parse.ts (program)',
-  'src/invocation.ts (invocation) imports src/program/parse.ts (program)',
-  'src/invocation.ts (invocation) imports src/usage/append/append.ts (usage/append)',
   'src/secrets/env-file.ts (secrets) imports src/terminal/output.ts (terminal)',
   'src/secrets/env-file.ts (secrets) imports src/terminal/prompt.ts (terminal)',
-  'src/telemetry/record.ts (telemetry) imports src/invocation.ts (invocation)',
-  'src/telemetry/record.ts (telemetry) imports src/program/parse.ts (program)',
   'src/terminal/confirm.ts (terminal) imports src/invocation.ts (invocation)',
   'src/usage/drain/drain.ts (usage/drain) imports src/usage/append/append.ts (usage/append)',
   'src/usage/inspect/preview.ts (usage/inspect) imports src/usage/append/append.ts (usage/append)',

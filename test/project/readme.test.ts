@@ -3,13 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RECORDED_MESSAGES } from '../../src/errors.ts';
-import { SHAPES } from '../../src/program/commands.ts';
-import { arcade } from '../support/cli.ts';
-import { sandbox } from '../support/sandbox.ts';
+import { COMMANDS } from '../../src/program/commands.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const commands = [...SHAPES].filter(([, shape]) => shape.positionals !== null).map(([words]) => words);
+const commands = [...COMMANDS].filter(([, { hidden }]) => hidden !== true).map(([words]) => words);
 
 test('README names every command', () => {
   assert.ok(commands.length > 5);
@@ -43,22 +41,3 @@ test('a recorded message is a fixed sentence without a place to put anything in'
     assert.ok(message.length <= 300, code);
   }
 });
-
-for (const words of commands) {
-  test(`arcade ${words} --help ends with 0, needs no login and records nothing`, async (t) => {
-    const home = sandbox(t);
-    const { exitCode, stdout, stderr } = await arcade(home, [...words.split(' '), '--help']);
-    assert.equal(exitCode, 0);
-    assert.match(stdout, /Usage/);
-    const shown = [...stdout.matchAll(/^ {4}(-.*?) {2,}/gm)].flatMap((match) => match[1]?.split(', ') ?? []);
-    const known =
-      SHAPES.get(words)?.options.flatMap(({ name, short }) => [
-        `--${name}`,
-        ...(short ? [`-${short}`] : []),
-      ]) ?? [];
-    assert.deepEqual(new Set(shown), new Set([...known, '-h', '--help']));
-    assert.equal(stderr, '');
-    const { stdout: status } = await arcade(home, ['usage', 'status', '--json']);
-    assert.equal((JSON.parse(status) as { ledger: { recorded: number } }).ledger.recorded, 0);
-  });
-}

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
 import { append } from '../../src/usage/append/append.ts';
 import { type RunOutcome, runFlusher } from '../../src/usage/drain/flusher.ts';
-import { type Execution, UsageEvent } from '../../src/usage/event/event.ts';
+import { type CommandName, type Execution, UsageEvent } from '../../src/usage/event/event.ts';
 import { machineOf } from '../../src/usage/event/machine.ts';
 import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
 import { openSpool, type Spool } from '../../src/usage/spool/spool.ts';
@@ -39,10 +39,12 @@ export interface Queue {
   one<T = number>(sql: string): T;
 }
 
+type SampleOf = Partial<Omit<Execution, 'command'>> & { readonly command?: string };
+
 /** Some command's event. */
-export function sampleEvent(more: Partial<Execution> = {}): UsageEvent {
+export function sampleEvent({ command = 'secret.list', ...more }: SampleOf = {}): UsageEvent {
   const execution = {
-    command: 'secret.list',
+    command: command as CommandName,
     failure: null,
     startedAt: 1,
     endedAt: 1.15,

@@ -1,6 +1,5 @@
 /** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
 import { join } from 'node:path';
-import type { CommandName } from '../../src/usage/event/event.ts';
 import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
 import { openSpool } from '../../src/usage/spool/spool.ts';
 import { sampleEvent } from './queue.ts';
@@ -19,7 +18,7 @@ export interface Past {
 }
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
-const COMMANDS: readonly CommandName[] = ['secret.list', 'secret.set', 'whoami', 'secret.unset', 'login'];
+const COMMANDS: readonly string[] = ['secret.list', 'secret.set', 'whoami', 'secret.unset', 'login'];
 export const ANON_ID = '5d0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d';
 export const PRINCIPAL = 'acct_7fK2';
 

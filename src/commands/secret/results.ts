@@ -1,6 +1,6 @@
 /** What became of each of several secrets. */
 
-import { type ErrorCode, UserError } from '../../errors.ts';
+import { type FailureCode, UserError } from '../../errors.ts';
 import { type Output, visible } from '../../terminal/output.ts';
 
 export interface Result {
@@ -11,7 +11,7 @@ export interface Result {
 }
 
 /** What the next secret would meet as well, after many seconds each. */
-const HOPELESS: ReadonlySet<ErrorCode> = new Set([
+const HOPELESS: ReadonlySet<FailureCode> = new Set([
   'DNS_FAILED',
   'CONNECTION_REFUSED',
   'TLS_FAILED',
@@ -56,7 +56,7 @@ export function printResults(output: Output, results: readonly Result[]): void {
 }
 
 /** The code under which failures are recorded: their own when they all have the same and nothing succeeded. */
-export function failureOfResults(results: readonly Result[]): ErrorCode | undefined {
+export function failureOfResults(results: readonly Result[]): FailureCode | undefined {
   const codes = new Set(results.map(({ error }) => error?.code));
   if (codes.size > 1) return 'PARTIAL_FAILURE';
   return [...codes][0];

@@ -1,25 +1,27 @@
 /** `arcade usage disable` */
 import { UserError } from '../../errors.ts';
-import type { Invocation, Run } from '../../invocation.ts';
+import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { disable, type Purged, refuse } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 import { counted } from './words.ts';
 
 /** Stops recording and erases what was recorded. */
 export const run: Run = async (invocation) => {
-  const { output, options, settings } = invocation;
+  const { output, settings } = invocation;
   // First: whatever keeps the spool from being opened, or ends this before its time, the "no" holds.
   const refused = settings.directory !== undefined && refuse(settings.directory);
   const { purged, erased } = purge(invocation, refused);
-  if (options.json === true) {
-    output.json({ consent: { enabled: false, decided_by: 'usage disable' }, purged, erased });
-  } else {
-    output.line('Usage is no longer recorded, nothing is sent, and the events kept here are erased.');
-    if (purged > 0) output.line(`${counted(purged, 'event')} will never be sent.`);
-  }
+  await respond(
+    invocation,
+    { consent: { enabled: false, decided_by: 'usage disable' }, purged, erased },
+    () => {
+      output.line('Recording is off. Nothing will be sent, and stored events have been erased.');
+      if (purged > 0) output.line(`${counted(purged, 'event')} will never be sent.`);
+    },
+  );
   if (erased) return undefined;
-  output.note(
-    'Another process still reads the spool: run this again when it has ended, to erase its copy too.',
+  output.warn(
+    'Another process still has the spool open; run this again once it exits, to erase its copy too.',
   );
   return 'PARTIAL_FAILURE';
 };
@@ -29,8 +31,8 @@ function purge(invocation: Invocation, refused: boolean): Purged {
     return changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
   } catch (cause) {
     if (!refused || !(cause instanceof UserError)) throw cause;
-    const message = `Usage is no longer recorded, but the events kept here could not be erased. ${cause.message}`;
-    const hint = 'See `arcade usage doctor` for what to do; then `arcade usage disable` again erases them.';
+    const message = `Recording is off, but stored events could not be erased. ${cause.message}`;
+    const hint = 'Run `arcade usage doctor`, then `arcade usage disable` again to erase them.';
     throw new UserError(cause.code, message, { hint, cause });
   }
 }

@@ -1,6 +1,6 @@
 /** `arcade usage flush` */
-import { UserError, usageError } from '../../errors.ts';
-import type { Invocation, Run } from '../../invocation.ts';
+import { type FailureCode, UserError, usageError } from '../../errors.ts';
+import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { storeError } from '../../usage/inspect/snapshot.ts';
@@ -24,7 +24,7 @@ export const run: Run = async (invocation) => {
   const { state } = refuseUnusable(invocation);
   if (state === 'absent' || directory === undefined) return report(invocation, NOTHING_YET);
   if (settings.destination.apiKey === undefined) {
-    throw new UserError('UNEXPECTED', 'There is nowhere to send to: this build has no project key.', {
+    throw new UserError('NO_DESTINATION', 'Nowhere to send to: this build has no project key.', {
       hint: 'Set ARCADE_POSTHOG_API_KEY.',
     });
   }
@@ -32,7 +32,9 @@ export const run: Run = async (invocation) => {
     drainNow(invocation, directory, () => deadline - performance.now());
   const result = (await drainOnce()) ?? (await drainOnce());
   if (result === undefined)
-    throw new UserError('UNEXPECTED', 'The usage spool is damaged.', { hint: 'Run `arcade usage doctor`.' });
+    throw new UserError('SPOOL_UNUSABLE', 'The usage spool is damaged.', {
+      hint: 'Run `arcade usage doctor`.',
+    });
   if (result.told.outcome === 'consent withdrawn') throw off('usage disable');
   if (state === 'damaged') invocation.output.note(REPLACED);
   return report(invocation, result);
@@ -82,7 +84,7 @@ async function drainNow(
     if (spool !== undefined && setAsideIfDamaged(spool, migrations, error)) return undefined;
     output.progress('');
     const { message, advice } = storeError(error);
-    throw new UserError('UNEXPECTED', `${message} Nothing is lost.`, { hint: advice, cause: error });
+    throw new UserError('SPOOL_UNUSABLE', `${message} Nothing is lost.`, { hint: advice, cause: error });
   }
 }
 
@@ -107,19 +109,19 @@ const NOTHING_YET: Flushed = {
   mine: 0,
 };
 
-function report({ output, options }: Invocation, { told, mine }: Flushed): 'PARTIAL_FAILURE' | undefined {
-  if (options.json === true) output.json(told);
-  else output.line(inWords(told, mine));
-  return told.pending > 0 ? 'PARTIAL_FAILURE' : undefined;
+async function report(invocation: Invocation, { told, mine }: Flushed): Promise<FailureCode | undefined> {
+  await respond(invocation, told, () => invocation.output.line(inWords(told, mine)));
+  return told.pending > 0 ? 'EVENTS_PENDING' : undefined;
 }
 
 function inWords(result: Report, mine: number): string {
   const { delivered, refused, pending } = result;
-  if (delivered + refused + pending === 0) return 'Nothing waits to be sent.';
-  const counts = `Delivered ${number(delivered)}, refused ${number(refused)}, left ${number(pending)}`;
+  if (delivered + refused + pending === 0) return 'Nothing to send.';
+  const counts = `Delivered ${number(delivered)}, quarantined ${number(refused)}, pending ${number(pending)}`;
   const others =
-    delivered > mine ? ` A flusher that was at work delivered ${number(delivered - mine)} of them.` : '';
-  const more = refused > 0 ? ' `arcade usage list --state quarantined` shows what was refused.' : '';
+    delivered > mine ? ` A background flusher delivered ${number(delivered - mine)} of them.` : '';
+  const more =
+    refused > 0 ? ' Run `arcade usage list --state quarantined` to see what PostHog rejected.' : '';
   return `${counts}${whyLeft(result)}.${others}${more}`;
 }
 
@@ -130,23 +132,23 @@ function number(value: number): string {
 function whyLeft({ pending, outcome }: Report): string {
   if (pending === 0) return '';
   const reasons: Record<RunOutcome, string> = {
-    drained: 'it is not known yet whose they are',
-    'backing off': '`arcade usage status` says why',
-    'out of time': 'the time was up',
+    drained: 'their account is not known yet',
+    'backing off': 'see `arcade usage status`',
+    'out of time': 'timed out',
     'consent withdrawn': 'recording is off',
-    locked: 'another flusher is at work',
+    locked: 'another flusher is running',
   };
   return `: ${reasons[outcome]}`;
 }
 
 function off(decidedBy: string): UserError {
-  return new UserError('UNEXPECTED', `Nothing is sent: ${decidedBy} says so.`);
+  return new UserError('RECORDING_OFF', `Sending is disabled by ${decidedBy}.`);
 }
 
 function readTimeout(option: string | true | undefined): number {
   if (option === undefined) return DEFAULT_SECONDS;
   const seconds = Number(option);
   if (!(seconds > 0 && seconds <= 3600))
-    throw usageError('--timeout is a number of seconds from above 0 to 3600.');
+    throw usageError('--timeout must be a number of seconds, greater than 0 and at most 3600.');
   return seconds;
 }

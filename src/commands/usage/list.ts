@@ -151,8 +151,9 @@ function readState(option: string | true | undefined): RecordState | null {
 }
 
 /** As it is typed, or as it is recorded. */
-function readCommand({ understand }: Invocation, option: string): string {
-  const { event } = understand(option.trim().split(/[\s.]+/));
-  if (event !== null) return event;
-  throw usageError('--command is a command that records usage, such as `secret list`.');
+function readCommand({ readLine }: Invocation, option: string): string {
+  const words = option.trim().split(/[\s.]+/);
+  const { event } = readLine(words);
+  if (event === words.join('.')) return event;
+  throw usageError('--command must be a command that records usage, such as secret.list.');
 }

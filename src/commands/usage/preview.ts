@@ -1,12 +1,10 @@
 /** `arcade usage preview -- COMMAND…` */
 
-import { type ErrorCode, RECORDED_MESSAGES, usageError } from '../../errors.ts';
+import { type ErrorCode, RECORDED_MESSAGES, recordedCode, usageError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
-import { connectionOf, type Invocation, type Run } from '../../invocation.ts';
-import { closest } from '../../program/closest.ts';
-import type { Parsed } from '../../program/parse.ts';
+import type { Invocation, LineReading, Run } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/seen.ts';
-import { type Paint, visible } from '../../terminal/output.ts';
+import { closest } from '../../terminal/closest.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
 import { readEmptyStore, readStore } from '../../usage/inspect/snapshot.ts';
@@ -41,9 +39,9 @@ interface Preview {
 export const run: Run = async (invocation) => {
   const { output, options, positionals } = invocation;
   const code = readCode(options.error);
-  const { parsed, event: command } = invocation.understand(positionals);
-  if (parsed.kind === 'wrong' && parsed.words === null) throw parsed.error;
-  const preview = command === null ? null : await previewOf(invocation, { command, parsed, code });
+  const line = invocation.readLine(positionals);
+  if (line.error !== undefined && line.words === null) throw line.error;
+  const preview = line.event === null ? null : await previewOf(invocation, line.event, line, code);
   if (options.json === true) {
     output.json({
       command_name: preview?.command ?? null,
@@ -53,24 +51,22 @@ export const run: Run = async (invocation) => {
       stand_ins: preview === null ? [] : standIns(preview),
     });
   } else if (preview === null) {
-    output.line(`\`arcade ${visible(positionals.join(' '))}\` records nothing.`);
+    output.line(`\`arcade ${line.words ?? ''}\` records nothing.`.replace(' `', '`'));
   } else {
-    print(invocation, preview, await output.paint('stdout'));
+    await print(invocation, preview, line.words ?? '');
   }
   return undefined;
 };
 
-interface Asked {
-  readonly command: CommandName;
-  readonly parsed: Parsed;
-  readonly code: ErrorCode | undefined;
-}
-
-async function previewOf(invocation: Invocation, { command, parsed, code }: Asked): Promise<Preview> {
+async function previewOf(
+  invocation: Invocation,
+  command: CommandName,
+  line: LineReading,
+  code: ErrorCode | undefined,
+): Promise<Preview> {
   const { settings, credentials } = invocation;
-  const options = 'options' in parsed ? parsed.options : {};
-  const { seen, context } = await credentialsSeen(credentials, connectionOf(options), settings);
-  const wrong = parsed.kind === 'wrong' ? parsed.error.code : undefined;
+  const { seen, context } = await credentialsSeen(credentials, line.connection, settings);
+  const wrong = line.error === undefined ? undefined : recordedCode(line.error.code);
   const around = { command, credentials: seen, context };
   const { succeeded, failed } = onCopy(invocation, (copy) => ({
     succeeded: previewCapture(copy, settings, { ...around, failure: null }),
@@ -123,9 +119,11 @@ function standIns({ remarks, succeeded, failed }: Preview): string[] {
   return [...remarks.keys()].map((name) => (properties.has(name) ? `properties.${name}` : name));
 }
 
-function print({ output, positionals, options }: Invocation, preview: Preview, paint: Paint): void {
+/** Says which command it is by its words alone: its arguments may hold a secret. */
+async function print({ output, options }: Invocation, preview: Preview, words: string): Promise<void> {
+  const paint = await output.paint('stdout');
   const { succeeded, failed, alias, sentAs, remarks, command } = preview;
-  const would = `\`arcade ${visible(positionals.join(' '))}\` would record one event, as ${sentAs}.`;
+  const would = `\`arcade ${words}\` would record one event, as ${sentAs}.`;
   for (const line of wrapped(would, output.width)) output.line(line);
   const note = 'Nothing was run, sent or written. What an arrow points at differs from run to run.';
   for (const line of wrapped(note, output.width)) output.line(paint.dim(line));

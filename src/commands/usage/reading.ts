@@ -1,8 +1,8 @@
 /** Reading the spool for a person: what keeps it from being read, or from being whole, is said on stderr. */
 
-import { type ErrorCode, UserError } from '../../errors.ts';
+import { type FailureCode, UserError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
-import { errorDocument, tell } from '../../terminal/failure.ts';
+import { errorDocument, printError } from '../../terminal/failure.ts';
 import { compactJson, visible } from '../../terminal/output.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
 import { readStore, readStoreSlowly, type StoreState } from '../../usage/inspect/snapshot.ts';
@@ -43,7 +43,7 @@ export async function streamSpool(
   invocation: Invocation,
   { begin, end, isJson }: Frame,
   look: (spool: Spool) => Iterable<string> | AsyncIterable<string>,
-): Promise<ErrorCode | undefined> {
+): Promise<FailureCode | undefined> {
   const { output, settings } = invocation;
   let begun = false;
   // Only once something has been read: a store that cannot be read leaves nothing half-said.
@@ -62,7 +62,7 @@ export async function streamSpool(
   if (isBroken(store)) {
     const error = unreadable(invocation, store);
     if (!begun || !isJson) throw error;
-    await tell(output, error, settings.debug);
+    await printError(output, error, settings.debug);
     output.line(`],${compactJson(errorDocument(error)).slice(1)}`);
     return error.code;
   }
@@ -81,7 +81,7 @@ export function isBroken(store: StoreState): store is Unreadable {
 
 /** What a command that needs the spool says of one that cannot be read. */
 export function unreadable({ settings }: Invocation, store: Unreadable): UserError {
-  return new UserError('UNEXPECTED', store.message, { hint: advised(settings, store).advice });
+  return new UserError('SPOOL_UNUSABLE', store.message, { hint: advised(settings, store).advice });
 }
 
 /** Says that another process has the store locked, so that the latest may be missing. */

@@ -1,16 +1,16 @@
 /** `arcade usage reset` */
 
-import type { Run } from '../../invocation.ts';
+import { type Run, respond } from '../../invocation.ts';
 import { confirm } from '../../terminal/confirm.ts';
 import { resetIdentity } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 
-/** Becomes a new anonymous identity; what was recorded before stays with the old one. */
+/** Starts a new anonymous identity; earlier events stay with the old one. */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
-  await confirm(invocation, 'Become a new anonymous identity? The present one is not taken up again.');
+  await confirm(invocation, 'Start a new anonymous identity? This cannot be undone.');
   const anonId = changeSpool(invocation, (spool) => resetIdentity(spool, Date.now()));
-  if (options.json === true) output.json({ anon_id: anonId });
-  else output.line(`From now on events go out as ${anonId}, until you are logged in.`);
+  await respond(invocation, { anon_id: anonId }, () =>
+    invocation.output.line(`Events are now sent as ${anonId} until you log in.`),
+  );
   return undefined;
 };

@@ -3,6 +3,7 @@
 import type { Invocation } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/seen.ts';
 import { visible } from '../../terminal/output.ts';
+import type { CommandName } from '../../usage/event/event.ts';
 import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 
@@ -17,11 +18,13 @@ export async function nextSender({
   settings,
   credentials,
   connection,
+  readLine,
 }: Invocation): Promise<(copy: Spool) => Sender> {
   const { seen, context } = await credentialsSeen(credentials, connection, settings);
+  const command = readLine(['whoami']).event as CommandName;
   return (copy) => {
     const sender = senderOf(
-      previewCapture(copy, settings, { command: 'whoami', failure: null, credentials: seen, context }),
+      previewCapture(copy, settings, { command, failure: null, credentials: seen, context }),
     );
     return { ...sender, words: `${sender.words}${reasonOf(seen.account)}` };
   };

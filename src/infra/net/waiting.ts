@@ -1,9 +1,11 @@
 /** Watches undici, without loading it, for the moments that matter to everything else. */
-import { subscribe } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 
 export interface NetworkWatch {
   /** A server has answered one of this process's requests. */
   readonly answered: boolean;
+  /** Ends the watch. */
+  stop(): void;
 }
 
 /**
@@ -11,15 +13,23 @@ export interface NetworkWatch {
  * to do but wait. The channels are undici's documented diagnostics.
  */
 export function watchNetwork(onWaiting: () => void): NetworkWatch {
-  const watch = { answered: false };
-  let waited = false;
-  subscribe('undici:client:sendHeaders', () => {
-    if (waited) return;
-    waited = true;
+  let answered = false;
+  const onSent = (): void => {
+    unsubscribe('undici:client:sendHeaders', onSent);
     setImmediate(onWaiting);
-  });
-  subscribe('undici:request:headers', () => {
-    watch.answered = true;
-  });
-  return watch;
+  };
+  const onAnswer = (): void => {
+    answered = true;
+  };
+  subscribe('undici:client:sendHeaders', onSent);
+  subscribe('undici:request:headers', onAnswer);
+  return {
+    get answered() {
+      return answered;
+    },
+    stop() {
+      unsubscribe('undici:client:sendHeaders', onSent);
+      unsubscribe('undici:request:headers', onAnswer);
+    },
+  };
 }

@@ -13,21 +13,8 @@ export type FromMachine = From<'machine'>;
 /** What has the form of an id: see `isReference`. */
 type Reference = From<'reference'>;
 
-/** Every command that is tracked. */
-export type CommandName =
-  | 'secret'
-  | 'secret.set'
-  | 'secret.list'
-  | 'secret.unset'
-  | 'login'
-  | 'logout'
-  | 'whoami'
-  | 'org'
-  | 'org.list'
-  | 'org.set'
-  | 'project'
-  | 'project.list'
-  | 'project.set';
+/** The name of a command that is recorded. Made in `program/commands.ts` alone, from its table. */
+export type CommandName = From<'the table of commands'>;
 
 export const EVENT_NAMES = ['CLI execution succeeded', 'CLI execution failed'] as const;
 export type EventName = (typeof EVENT_NAMES)[number];

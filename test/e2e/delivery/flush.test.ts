@@ -25,7 +25,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
   test('delivers all that waits and says so', async (t) => {
     const { home, posthog, env } = await prepare(t, 1_200);
     const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'flush'], { env });
-    assert.deepEqual([exitCode, stdout], [0, 'Delivered 1,200, refused 0, left 0.\n'], stderr);
+    assert.deepEqual([exitCode, stdout], [0, 'Delivered 1,200, quarantined 0, pending 0.\n'], stderr);
     assert.equal(posthog.stored().length, 1_200);
   });
 
@@ -34,7 +34,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     await posthog.down();
     const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
     assert.equal(exitCode, 1);
-    assert.match(stdout, /^Delivered 0, refused 0, left 3: `arcade usage status` says why/);
+    assert.match(stdout, /^Delivered 0, quarantined 0, pending 3: see `arcade usage status`/);
     await posthog.up();
     const json = await arcade(home, ['usage', 'flush', '--json'], { env });
     assert.deepEqual(JSON.parse(json.stdout), {
@@ -77,7 +77,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     await until(() => posthog.requests.length > 0, { what: 'the flusher to send' });
     const { exitCode, stdout } = await arcade(home, ['usage', 'flush', '--timeout', '0.5'], { env });
     assert.equal(exitCode, 1);
-    assert.match(stdout, /another flusher is at work/);
+    assert.match(stdout, /another flusher is running/);
     await flusher.ended;
   });
 

@@ -55,7 +55,7 @@ describe('connections', { concurrency: 4 }, () => {
   for (const [title, args, exitCode, stdout] of [
     ['-h behind the subcommand', ['secret', 'set', '-h'], 0, 'arcade secret set [KEY=VALUE]...'],
     ['-h before a subcommand', ['secret', '-h', 'list'], 0, 'arcade secret list'],
-    ['no subcommand', ['secret'], 0, 'secret unset'],
+    ['no subcommand', ['secret'], 0, '  unset  Delete'],
     ['--help at the root', ['--help'], 0, 'secret'],
   ] as const) {
     test(`${title} is help, and needs no login`, async (t) => {

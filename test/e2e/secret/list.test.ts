@@ -138,9 +138,15 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   for (const [args, stderr] of [
-    [['unset'], "Error: Missing argument 'KEY...'.\nHint: See --help for what to give.\n"],
-    [['list', 'K'], 'Error: Got 1 unexpected extra argument(s).\n'],
-    [['list', '--from-env'], 'Error: No such option: --from-env\n'],
+    [['unset'], "Error: Missing argument 'KEY...'.\nHint: Run `arcade secret unset --help` for usage.\n"],
+    [
+      ['list', 'K'],
+      'Error: Got 1 unexpected extra argument(s).\nHint: Run `arcade secret list --help` for usage.\n',
+    ],
+    [
+      ['list', '--from-env'],
+      'Error: No such option: --from-env\nHint: Run `arcade secret list --help` for usage.\n',
+    ],
     [['lst'], "Error: No such command 'lst'.\nHint: Did you mean `arcade secret list`?\n"],
   ] as const) {
     test(`"secret ${args.join(' ')}" is a usage error`, async (t) => {

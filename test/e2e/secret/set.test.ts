@@ -62,7 +62,11 @@ describe('secret set', { concurrency: 4 }, () => {
     ['a blank value', ['A=  '], format(1)],
     ['an empty argument', ['', 'A=1'], format(1)],
     ['a key with a space', ['A=1', 'B C=hidden'], "Error: Secret key 'B C' cannot contain spaces\n"],
-    ['a key in the place of another', ['-----BEGIN\nhidden==x'], 'Error: No such option: (argument 3)\n'],
+    [
+      'a key in the place of another',
+      ['-----BEGIN\nhidden==x'],
+      'Error: No such option: (argument 3)\nHint: Run `arcade secret set --help` for usage.\n',
+    ],
     ['this directory', ['.=hidden'], "Error: Secret key '.' is not possible\n"],
     ['its parent', ['A=1', '..=hidden'], "Error: Secret key '..' is not possible\n"],
     [
@@ -82,7 +86,11 @@ describe('secret set', { concurrency: 4 }, () => {
       'Error: --stdin takes exactly one KEY, without a value.\n',
     ],
     ['a key to ask for beside standard input', ['A=-', 'B'], format(2)],
-    ['an option that looks like a secret', ['--sk-live-1-hidden'], 'Error: No such option: (argument 3)\n'],
+    [
+      'an option that looks like a secret',
+      ['--sk-live-1-hidden'],
+      'Error: No such option: (argument 3)\nHint: Run `arcade secret set --help` for usage.\n',
+    ],
   ] as const) {
     test(`${title} is a usage error, nothing is sent, and no value is repeated`, async (t) => {
       const { run, requests } = await desk(t);

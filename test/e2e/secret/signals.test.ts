@@ -24,7 +24,7 @@ const HOOK = pathToFileURL(join(import.meta.dirname, '..', '..', 'support', 'sig
 const LIST = ['secret', 'list'];
 const WRONG = [...LIST, '--bad'];
 const TABLE = 'No secrets are set. Set one with `arcade secret set KEY`.\n';
-const TOLD = 'Error: No such option: --bad\n';
+const TOLD = 'Error: No such option: --bad\nHint: Run `arcade secret list --help` for usage.\n';
 
 /** The listeners are there, and the command's module is about to be read. */
 const LISTENING = 'node:process on SIGHUP';

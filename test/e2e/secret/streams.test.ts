@@ -23,7 +23,7 @@ describe('streams', { concurrency: 4 }, () => {
     ['"$@" --help > /dev/full', 1, '', FULL],
     ['"$@" --version > /dev/full', 1, '', FULL],
     // There is room for the first 1024 bytes.
-    ['(ulimit -f 1; trap "" XFSZ; "$@" --help > "$HOME/help")', 1, '', FULL],
+    ['(ulimit -f 1; trap "" XFSZ; "$@" secret set --help > "$HOME/help")', 1, '', FULL],
     ['"$@" secret list --bad 2> /dev/full', 2, '', ''],
     ['"$@" secret unset none 2> /dev/full', 0, '', ''],
     ['"$@" secret set A=1 <&-', 0, "Secret 'A' set successfully\n", ''],
@@ -42,13 +42,13 @@ describe('streams', { concurrency: 4 }, () => {
       'NO_COLOR=1 FORCE_COLOR=1 "$@" secret unset',
       2,
       '',
-      "Error: Missing argument 'KEY...'.\nHint: See --help for what to give.\n",
+      "Error: Missing argument 'KEY...'.\nHint: Run `arcade secret unset --help` for usage.\n",
     ],
     [
       'FORCE_COLOR=1 "$@" secret unset',
       2,
       '',
-      "\u001b[31mError:\u001b[39m Missing argument 'KEY...'.\n\u001b[2mHint:\u001b[22m See --help for what to give.\n",
+      "\u001b[31mError:\u001b[39m Missing argument 'KEY...'.\n\u001b[2mHint:\u001b[22m Run `arcade secret unset --help` for usage.\n",
     ],
     ['FORCE_COLOR=1 "$@" secret list | head -1', 0, '\u001b[1mTool Secrets\u001b[22m\n', ''],
   ] as const) {

@@ -138,7 +138,7 @@ test('disable leaves no event value in any file; enable brings nothing back', as
   assert.ok(values.length > 15 && bytesOf(home).includes(values[0] ?? ''));
   const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable']);
   assert.equal(exitCode, 0, stderr);
-  assert.match(stdout, /no longer recorded.*\n8 events will never be sent\.\n/);
+  assert.match(stdout, /^Recording is off.*\n8 events will never be sent\.\n/);
   for (const value of values) assert.equal(bytesOf(home).includes(value), false, value);
   assert.equal(existsSync(draft), false);
   const off = await status(home);
@@ -147,7 +147,7 @@ test('disable leaves no event value in any file; enable brings nothing back', as
   conserved(off);
   assert.equal((await arcade(home, ['secret', 'list'])).exitCode, 1);
   assert.equal((await status(home)).ledger.recorded, 12);
-  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Usage is recorded from now on.\n');
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording is on.\n');
   const on = await status(home);
   assert.deepEqual([on.consent.enabled, on.ledger.pending], [true, 0]);
   await arcade(home, ['secret', 'list']);
@@ -164,8 +164,8 @@ test('disable works on an empty home, and again, and enable says what else is of
     env: { DO_NOT_TRACK: '1' },
   });
   assert.equal(exitCode, 0);
-  assert.equal(stdout, 'Usage is recorded from now on.\n');
-  assert.match(stderr, /DO_NOT_TRACK says off/);
+  assert.equal(stdout, 'Recording is on.\n');
+  assert.match(stderr, /DO_NOT_TRACK is still set/);
 });
 
 test('disable leaves an id alone that another program has put into usage.json since', async (t) => {
@@ -234,10 +234,7 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
     for (const json of [[], ['--json']]) {
       const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable', ...json]);
       assert.equal(exitCode, 1);
-      assert.match(
-        stderr,
-        /^Error: Usage is no longer recorded, but the events kept here could not be erased\. /,
-      );
+      assert.match(stderr, /^Error: Recording is off, but stored events could not be erased\. /);
       assert.match(stderr, words);
       assert.equal(stdout === '', json.length === 0);
     }
@@ -283,12 +280,9 @@ test('enable takes back a "no" that only its file remembers', async (t) => {
   const home = sandbox(t);
   seeded(home);
   home.write('usage.off', '');
-  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Usage is recorded from now on.\n');
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording is on.\n');
   assert.equal((await status(home)).consent.enabled, true);
-  assert.equal(
-    (await arcade(home, ['usage', 'enable'])).stdout,
-    'Nothing had switched recording off here.\n',
-  );
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording was not disabled.\n');
 });
 
 test('a "no" in a folder that is not ours is not written there', { skip: notRoot }, async (t) => {
@@ -302,7 +296,7 @@ test('a "no" in a folder that is not ours is not written there', { skip: notRoot
     if (owned !== 'the folder') chownSync(home.home, 12345, 12345);
     const { exitCode, stderr } = await arcade(home, ['usage', 'disable']);
     assert.equal(exitCode, 1);
-    assert.doesNotMatch(stderr, /no longer recorded/);
+    assert.doesNotMatch(stderr, /Recording is off/);
     if (existsSync(home.directory)) assert.deepEqual(readdirSync(home.directory), [], owned);
     else assert.deepEqual(readdirSync(home.home), [], owned);
   }

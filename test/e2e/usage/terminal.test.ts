@@ -175,9 +175,9 @@ test('flush shows how far it has come, takes it away, and tells what this flush 
   const { exitCode, shown } = await onTerminal(home, ['flush'], { env });
   assert.equal(exitCode, 0, shown);
   assert.match(shown, /Sending [█▏▎▍▌▋▊▉░]{30} [\d,]+ of 500/);
-  assert.match(shown, /\r\u001b\[2KDelivered 500, refused 0, left 0\.\n$/);
+  assert.match(shown, /\r\u001b\[2KDelivered 500, quarantined 0, pending 0\.\n$/);
   const again = await onTerminal(home, ['flush'], { env });
-  assert.equal(again.shown.endsWith('Nothing waits to be sent.\n'), true, again.shown);
+  assert.equal(again.shown.endsWith('Nothing to send.\n'), true, again.shown);
 });
 
 test('flush tells of what it refused, not of what was refused before', async (t) => {
@@ -190,7 +190,10 @@ test('flush tells of what it refused, not of what was refused before', async (t)
   );
   const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
   assert.equal(exitCode, 0, stdout);
-  assert.match(stdout, /^Delivered 4, refused 1, left 0\. `arcade usage list --state quarantined`/);
+  assert.match(
+    stdout,
+    /^Delivered 4, quarantined 1, pending 0\. Run `arcade usage list --state quarantined`/,
+  );
   const { stdout: json } = await arcade(home, ['usage', 'flush', '--json'], { env });
   assert.deepEqual(JSON.parse(json), {
     delivered: 0,

@@ -5,6 +5,7 @@ import { RECORDED_MESSAGES, UserError } from '../../../src/errors.ts';
 import type { Entry } from '../../../src/usage/append/append.ts';
 import { PROPERTIES } from '../../../src/usage/event/catalogue.ts';
 import {
+  type CommandName,
   type EventProperties,
   type Execution,
   isDistinctId,
@@ -15,7 +16,7 @@ import { machineOf } from '../../../src/usage/event/machine.ts';
 
 const machine = machineOf();
 const execution = (more: Partial<Execution> = {}): Execution => ({
-  command: 'secret.set',
+  command: 'secret.set' as CommandName,
   failure: null,
   startedAt: 1,
   endedAt: 1.25,
@@ -90,7 +91,7 @@ export const endings: readonly Partial<Execution>[] = [
 
 test('an event holds nothing but the properties of the catalogue', () => {
   const id = 'a6e40bc0-9624-42b8-83bf-0fa3b9eed9d7';
-  const all = propertiesOf({ failure: error.code, context: { orgId: id, projectId: id } });
+  const all = propertiesOf({ failure: 'NOT_FOUND', context: { orgId: id, projectId: id } });
   assert.deepEqual(Object.keys(all), Object.keys(PROPERTIES));
   assert.deepEqual(all, {
     command_name: 'secret.set',

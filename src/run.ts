@@ -1,0 +1,239 @@
+/** One command: run, its failure reported, its event recorded. The only place that catches. */
+import { type Credentials, readCredentials } from './auth/credentials.ts';
+import { EXIT, type FailureCode, recordedCode, UserError, usageError } from './errors.ts';
+import { useNetworkVariables } from './infra/net/proxy.ts';
+import { watchNetwork } from './infra/net/waiting.ts';
+import {
+  connectionOf,
+  type Invocation,
+  type LineReading,
+  type Options,
+  type SignInChange,
+} from './invocation.ts';
+import { eventNameOf } from './program/commands.ts';
+import { type Parsed, parseLine } from './program/parse.ts';
+import { type Program, readSettings, type Settings } from './settings.ts';
+import { loadRecorder, record } from './telemetry/record.ts';
+import { errorDocument, printError } from './terminal/failure.ts';
+import { type Output, openOutput, type Stream } from './terminal/output.ts';
+import { flushed, watchPipes } from './terminal/pipes.ts';
+import { askHidden, type Input, PromptInterrupted } from './terminal/prompt.ts';
+import { Interrupted, type Signals, settled, type UntilSignal, watchSignals } from './terminal/signals.ts';
+import type { Recorder } from './usage/append/recorder.ts';
+
+/** What the process gives. */
+export interface Process {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly program: Program;
+  readonly stdin: Input;
+  readonly stdout: Stream & NodeJS.WritableStream;
+  readonly stderr: Stream & NodeJS.WritableStream;
+  readonly signals: Signals;
+  /** Seconds of a monotonic clock, and when this process began by it. */
+  readonly monotonic: () => number;
+  readonly startedAt: number;
+}
+
+type Runnable = Extract<Parsed, { kind: 'run' | 'wrong' }>;
+
+/** What a command came to. */
+interface Outcome {
+  readonly exitCode: number;
+  readonly failure: FailureCode | null;
+  /** Still to be printed. */
+  readonly error?: unknown;
+  readonly interrupted: boolean;
+}
+
+/** What is learned while a command runs, for its event and for its end. */
+interface Learned {
+  change: SignInChange | null;
+  /** Who is signed in after a command that changed it. */
+  signedIn: Credentials | undefined;
+  stop: AbortController | undefined;
+  readonly unfinished: Promise<unknown>[];
+  recorder: Promise<Recorder> | undefined;
+}
+
+/** Runs a command and records it. Resolves to the exit code when there is nothing more to wait for. Never rejects. */
+export async function runLine(parsed: Runnable, around: Process): Promise<number> {
+  const { options } = parsed;
+  const settings = readSettings(environmentWith(options, around), around.program);
+  useNetworkVariables(settings.flusherEnvironment);
+  const output = openOutput(
+    around.stdout,
+    around.stderr,
+    environmentWith(options, around),
+    options.quiet === true,
+  );
+  const written = watchPipes(around.stdout, around.stderr);
+  const untilSignal = watchSignals(around.signals);
+  const name = parsed.words === null ? null : eventNameOf(parsed.words);
+  const event = settings.consent.enabled && settings.directory !== undefined ? name : null;
+  const learned: Learned = {
+    change: null,
+    signedIn: undefined,
+    stop: undefined,
+    unfinished: [],
+    recorder: undefined,
+  };
+  // While the process waits for a server there is time to get ready for recording.
+  const network = watchNetwork(() => {
+    learned.recorder ??= event === null ? undefined : loadRecorder(settings);
+  });
+  const credentials = once(() => readCredentials(settings));
+
+  const ran = await runCommand(parsed, untilSignal, learned, output, () =>
+    invocationOf(parsed.kind === 'run' ? parsed.positionals : [], {
+      options,
+      around,
+      settings,
+      output,
+      learned,
+      credentials,
+    }),
+  );
+  const unwritten = await written();
+  const outcome = ran.failure === null && unwritten !== undefined ? failed(unwritten) : ran;
+  output.progress('');
+  if (outcome.error !== undefined) {
+    await printError(output, outcome.error, settings.debug);
+    if (options.json === true) output.json(errorDocument(outcome.error));
+  }
+  network.stop();
+  if (event !== null) {
+    const failure = outcome.failure === null ? null : recordedCode(outcome.failure);
+    const execution = { command: event, failure, startedAt: around.startedAt, endedAt: around.monotonic() };
+    const online = failure === null && network.answered;
+    await record(execution, { ...learned, credentials, settings, online, connection: connectionOf(options) });
+  }
+  if (outcome.interrupted) return outcome.exitCode;
+  return (await signalWhileFlushing(around, untilSignal))?.exitCode ?? outcome.exitCode;
+}
+
+/** The global options that stand for a variable. */
+function environmentWith(options: Options, { env }: Process): Process['env'] {
+  return {
+    ...env,
+    ...(options.debug === true ? { ARCADE_DEBUG: '1' } : {}),
+    ...(options['no-color'] === true ? { NO_COLOR: '1' } : {}),
+  };
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let working: Promise<T> | undefined;
+  return () => {
+    working ??= work();
+    return working;
+  };
+}
+
+async function runCommand(
+  parsed: Runnable,
+  untilSignal: UntilSignal,
+  learned: Learned,
+  output: Output,
+  invocation: () => Invocation,
+): Promise<Outcome> {
+  try {
+    if (parsed.kind === 'wrong') throw parsed.error;
+    const { dispatch } = await import('./program/dispatch.ts');
+    const run = await untilSignal(dispatch(parsed.words));
+    const failure = await untilSignal(run(invocation()));
+    return {
+      exitCode: failure === undefined ? EXIT.done : EXIT.failed,
+      failure: failure ?? null,
+      interrupted: false,
+    };
+  } catch (error) {
+    if (!(error instanceof Interrupted || error instanceof PromptInterrupted)) return failed(error);
+    const exitCode = error instanceof Interrupted ? error.exitCode : EXIT.interrupted;
+    learned.stop?.abort();
+    await settled(learned.unfinished);
+    output.mute();
+    return { exitCode, failure: 'INTERRUPTED', interrupted: true };
+  }
+}
+
+function failed(error: unknown): Outcome {
+  const known = error instanceof UserError ? error : undefined;
+  const exitCode = known?.exitCode ?? EXIT.failed;
+  return { exitCode, failure: known?.code ?? 'UNEXPECTED', error, interrupted: false };
+}
+
+/** Waits until the output has been read, or for a signal, also one that came while the event was being recorded. */
+async function signalWhileFlushing(
+  { stdout, stderr }: Process,
+  untilSignal: UntilSignal,
+): Promise<Interrupted | undefined> {
+  try {
+    await untilSignal(flushed(stdout, stderr));
+    return undefined;
+  } catch (error) {
+    if (error instanceof Interrupted) return error;
+    throw error;
+  }
+}
+
+interface Given {
+  readonly options: Options;
+  readonly around: Process;
+  readonly settings: Settings;
+  readonly output: Output;
+  readonly learned: Learned;
+  readonly credentials: () => Promise<Credentials>;
+}
+
+function invocationOf(
+  positionals: readonly string[],
+  { options, around, settings, output, learned, credentials }: Given,
+): Invocation {
+  return {
+    options,
+    positionals,
+    json: options.json === true,
+    connection: connectionOf(options),
+    settings,
+    output,
+    get input() {
+      return around.stdin;
+    },
+    askHidden: async (question) => {
+      if (options['no-input'] === true) throw noInput();
+      return await askHidden(around.stdin, around.stderr, question);
+    },
+    readLine,
+    credentials,
+    identityChanged: (change, signedIn) => {
+      learned.change = change;
+      learned.signedIn = signedIn;
+    },
+    get interrupted() {
+      learned.stop ??= new AbortController();
+      return learned.stop.signal;
+    },
+    protect: (work) => void learned.unfinished.push(work),
+  };
+}
+
+function noInput(): UserError {
+  return usageError(
+    'A value is missing, and --no-input forbids prompting for it.',
+    'Pass it as an argument or on standard input.',
+    'VALUE_REQUIRED',
+  );
+}
+
+/** What would be recorded of a command line: nothing of one that asks for help, or that names no command. */
+function readLine(argv: readonly string[]): LineReading {
+  const parsed = parseLine(argv);
+  const runs = parsed.kind === 'run' || parsed.kind === 'wrong';
+  const words = parsed.kind === 'version' ? '' : parsed.words;
+  return {
+    words,
+    event: runs && words !== null ? eventNameOf(words) : null,
+    connection: connectionOf(runs ? parsed.options : {}),
+    error: parsed.kind === 'wrong' ? parsed.error : undefined,
+  };
+}

@@ -1,0 +1,28 @@
+/** Text broken into lines, between words. */
+import { isPlain } from './text-width.ts';
+
+const COLORS = /\u001b\[\d+m/g;
+
+/** Lines of at most `width` columns, broken within a word only where it is longer than a line; null: one line. */
+export async function wrapped(text: string, width: number | null): Promise<string[]> {
+  if (width === null || columnsOf(text) <= width) return [text];
+  const words = text.split(' ');
+  if (words.some((word) => columnsOf(word) > width)) {
+    // Loaded only where it is needed: what it knows about characters takes 15 ms to read.
+    const { default: wrapAnsi } = await import('wrap-ansi');
+    return wrapAnsi(text, width, { hard: true }).split('\n');
+  }
+  const lines: string[] = [];
+  for (const word of words) {
+    const line = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && columnsOf(line) <= width) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Columns of a text that may be colored; infinite where that takes more than counting. */
+function columnsOf(text: string): number {
+  const plain = text.replace(COLORS, '');
+  return isPlain(plain) ? plain.length : Number.POSITIVE_INFINITY;
+}

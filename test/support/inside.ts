@@ -1,0 +1,72 @@
+/**
+ * Runs the program in this process, with streams and an environment of the test's own: for help, wrong lines, tables
+ * and views, without the 0.2 s that a process takes to start. Nothing is recorded unless the test asks for it.
+ */
+import { join } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
+import manifest from '../../package.json' with { type: 'json' };
+import { main } from '../../src/main.ts';
+import type { Sandbox } from './sandbox.ts';
+
+export interface Inside {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly input?: string;
+  /** Standard output and error are a terminal of so many columns, which shows no colors. */
+  readonly columns?: number;
+}
+
+interface Came {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Runs `arcade` with these arguments, at this home. */
+export async function inside(
+  home: Sandbox,
+  args: readonly string[],
+  { env, input, columns }: Inside = {},
+): Promise<Came> {
+  const stdout = new Screen(columns);
+  const stderr = new Screen(columns);
+  const stdin = new PassThrough();
+  stdin.end(input ?? '');
+  const exitCode = await main({
+    argv: args,
+    env: { HOME: home.home, ARCADE_USAGE_TRACKING: '0', LANG: 'C.UTF-8', NO_COLOR: '1', ...env },
+    program: {
+      version: manifest.version,
+      execPath: process.execPath,
+      execArgv: [],
+      flusher: join(ROOT, 'dist', 'flusher.js'),
+      migrations: join(ROOT, 'migrations'),
+      postHogApiKey: undefined,
+    },
+    stdin,
+    stdout,
+    stderr,
+    signals: { on: () => undefined, endBy: () => undefined },
+    monotonic: () => performance.now() / 1000,
+    startedAt: performance.now() / 1000,
+  });
+  return { exitCode, stdout: stdout.text, stderr: stderr.text };
+}
+
+class Screen extends Writable {
+  text = '';
+  readonly isTTY: boolean;
+  readonly columns: number;
+
+  constructor(columns: number | undefined) {
+    super();
+    this.isTTY = columns !== undefined;
+    this.columns = columns ?? 0;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
