@@ -37,7 +37,7 @@ export function refuseUnusable(invocation: Invocation): StoreState {
 function change<T>({ settings, output }: Invocation, store: StoreState, work: Work<T>): T {
   const { directory, program } = settings;
   if (directory === undefined) {
-    throw new UserError('UNEXPECTED', 'There is no home directory to keep that in.', {
+    throw new UserError('SPOOL_UNUSABLE', 'No home directory to store this in.', {
       hint: 'Set HOME or ARCADE_WORK_DIR.',
     });
   }
@@ -59,7 +59,7 @@ function change<T>({ settings, output }: Invocation, store: StoreState, work: Wo
     if (cause instanceof UserError) throw cause;
     const { message, advice } = storeError(cause);
     const hint = (cause instanceof NotOurs ? withoutSudo(settings) : undefined) ?? advice;
-    throw new UserError('UNEXPECTED', message, { hint, cause });
+    throw new UserError('SPOOL_UNUSABLE', message, { hint, cause });
   }
 }
 
@@ -75,7 +75,7 @@ export function changeExisting<T>(invocation: Invocation, work: (spool: Spool) =
 export function chosenRecord({ options, positionals }: Invocation): string | null {
   const [id] = positionals;
   if ((options.all === true) === (id !== undefined)) {
-    throw usageError('Name one record by its id, or give --all.', 'See `arcade usage list` for the ids.');
+    throw usageError('Specify a record ID or --all.', 'See `arcade usage list` for the ids.');
   }
   return id ?? null;
 }
@@ -83,9 +83,9 @@ export function chosenRecord({ options, positionals }: Invocation): string | nul
 /** The error of a record that is not there, or not in a state for `what`. */
 export function notPossible(id: string, state: string | null, what: string): UserError {
   if (state === null) {
-    return new UserError('NOT_FOUND', `There is no record ${id}.`, {
+    return new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, {
       hint: 'See `arcade usage list` for the ids.',
     });
   }
-  return new UserError('INVALID_REQUEST', `Record ${id} is ${state}: ${what}.`);
+  return new UserError('WRONG_STATE', `Record ${id} is ${state}: ${what}.`);
 }

@@ -30,7 +30,7 @@ export const run: Run = async (invocation) => {
   const sender = await nextSender(invocation);
   const told = await readSpoolSlowly(invocation, (spool) => tell(invocation, spool, { days, sender }));
   if (told === undefined) {
-    throw new UserError('NOT_FOUND', `${absence(invocation.settings)} There is nothing to report.`);
+    throw new UserError('NOTHING_RECORDED', `${absence(invocation.settings)} There is nothing to report.`);
   }
   write(path, reportPage(told));
   const url = pathToFileURL(path).href;

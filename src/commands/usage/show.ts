@@ -14,10 +14,11 @@ export const run: Run = async (invocation) => {
   const { output, options, positionals, settings } = invocation;
   const id = positionals[0] ?? '';
   const read = readSpool(invocation, (spool) => ({ found: findRecord(spool, id) }));
-  if (read === undefined) throw new UserError('NOT_FOUND', `There is no record ${id}. ${absence(settings)}`);
+  if (read === undefined)
+    throw new UserError('NO_SUCH_RECORD', `There is no record ${id}. ${absence(settings)}`);
   const { found } = read;
   if (found === undefined) {
-    throw new UserError('NOT_FOUND', `There is no record ${id}.`, {
+    throw new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, {
       hint: 'See `arcade usage list` for their ids.',
     });
   }

@@ -56,7 +56,7 @@ test('requeue lets one, then all of the quarantined records go on', async (t) =>
   assert.deepEqual([after.ledger.pending, after.ledger.quarantined], [8, 0]);
   conserved(after);
   const { stdout } = await arcade(home, ['usage', 'requeue', '--all']);
-  assert.equal(stdout, 'No record is quarantined.\n');
+  assert.equal(stdout, 'No quarantined records.\n');
 });
 
 test('discard drops one, then all that was not delivered, and counts them', async (t) => {
@@ -73,18 +73,18 @@ test('discard drops one, then all that was not delivered, and counts them', asyn
   assert.deepEqual(after.ledger.dropped, { discarded: 8 });
   assert.deepEqual([after.ledger.pending, after.ledger.quarantined, after.ledger.delivered], [0, 0, 4]);
   conserved(after);
-  assert.equal((await arcade(home, ['usage', 'discard', '--all'])).stdout, 'There is nothing to discard.\n');
+  assert.equal((await arcade(home, ['usage', 'discard', '--all'])).stdout, 'Nothing to discard.\n');
 });
 
 const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
   ['a record that is not there', ['requeue', '99'], 1, /There is no record 99\.\n.*usage list/],
-  ['a pending one', ['requeue', '12'], 1, /Record 12 is pending: only quarantined ones/],
+  ['a pending one', ['requeue', '12'], 1, /Record 12 is pending: only quarantined records/],
   ['a delivered one', ['requeue', '1'], 1, /Record 1 is delivered/],
-  ['one that is out', ['discard', '1'], 1, /Record 1 is delivered: it is out of our hands/],
+  ['one that is out', ['discard', '1'], 1, /Record 1 is delivered: it has already been delivered/],
   ['none that is there', ['discard', 'ffffffff-ffff-7fff-bfff-ffffffffffff'], 1, /There is no record f/],
   ['words', ['discard', `5' OR 1=1`], 1, /There is no record 5' OR 1=1/],
-  ['neither', ['requeue'], 2, /Name one record by its id, or give --all/],
-  ['both', ['discard', '5', '--all'], 2, /Name one record by its id, or give --all/],
+  ['neither', ['requeue'], 2, /Specify a record ID or --all/],
+  ['both', ['discard', '5', '--all'], 2, /Specify a record ID or --all/],
   ['two', ['discard', '5', '6'], 2, /unexpected extra argument/],
   ['no answer', ['reset'], 2, /no terminal to ask on\.\n.*--yes/],
 ];
@@ -267,7 +267,7 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
     await arcade(home, ['usage', 'disable']);
     const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'enable']);
     assert.deepEqual([exitCode, stdout], [1, '']);
-    assert.match(stderr, /^Error: `usage disable` is taken back, but nothing can be recorded yet\. /);
+    assert.match(stderr, /^Error: Recording is enabled again, but nothing can be recorded yet\. /);
     assert.match(stderr, words);
     assert.equal(existsSync(join(home.directory, 'usage.off')), false);
     mend();

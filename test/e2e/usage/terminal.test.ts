@@ -53,7 +53,7 @@ for (const { typed, done, exitCode, says } of ANSWERS) {
   test(`discard --all, answered ${JSON.stringify(typed)}`, { skip }, async (t) => {
     const home = seeded(t);
     const shown = await onTerminal(home, ['discard', '--all'], { steps: [['[y/N]', typed]] });
-    assert.match(shown.shown, /Drop 8 records for good\? \[y\/N\]/);
+    assert.match(shown.shown, /Permanently drop 8 records\? \[y\/N\]/);
     assert.match(shown.shown, says);
     assert.equal(shown.exitCode, exitCode);
     assert.equal(shown.echoes, true);
@@ -65,7 +65,7 @@ for (const { typed, done, exitCode, says } of ANSWERS) {
 
 test('one record is asked about on a terminal too, and --yes asks nothing', { skip }, async (t) => {
   const home = seeded(t);
-  const kept = await onTerminal(home, ['discard', '12'], { steps: [['Drop record 12 for good?', 'n\n']] });
+  const kept = await onTerminal(home, ['discard', '12'], { steps: [['Permanently drop record 12?', 'n\n']] });
   assert.equal(kept.exitCode, 1);
   const dropped = await onTerminal(home, ['discard', '12', '--yes']);
   assert.equal(dropped.shown, 'Discarded 1 record.\n');
