@@ -18,39 +18,38 @@ export function telemetryDocument(): string {
   const errors = Object.entries(RECORDED_MESSAGES).map(([code, message]) => [`\`${code}\``, message]);
   return `# What this program records about its use
 
-Made from the source by \`npm run docs\`; do not edit it by hand.
+Generated from the source by \`npm run docs\`; do not edit it by hand.
 
 ## When
 
 Once for each \`secret\`, \`login\`, \`logout\`, \`whoami\`, \`org\` and \`project\` command: \`CLI execution succeeded\` or \`CLI
 execution failed\`. Not for \`usage\` commands, \`--help\`, \`--version\` or a command that does not exist. Before the first event is
-ever recorded, a notice on stderr says so.
+sent, a notice on stderr says so.
 
 ## What
 
-These properties and no others. A value that is not of these kinds does not type-check in the source.
+These properties and no others. In the source, a value of any other kind does not type-check.
 
 ${table(['property', 'what', 'why', 'for example'], properties)}
 
-An event also has an id of its own, its time, and the id that it is sent under: a random one of this machine until you log in,
-then your account's. posthog-node adds \`$lib\`, \`$lib_version\`, \`$is_server\` and \`$geoip_disable\`; \`$ignore_sent_at\` tells PostHog to take the
-event's own time as it is, and an anonymous event has \`$process_person_profile: false\`. When events had to be dropped, the next one says how many, as \`spool_dropped\`. Logging in
-records one more thing, \`$create_alias\`: that the random id and the account are the same person.
+An event also has its own id, its time, and the id it is sent under: a random id of this machine until you log in, then your
+account's. posthog-node adds \`$lib\`, \`$lib_version\`, \`$is_server\` and \`$geoip_disable\`; \`$ignore_sent_at\` tells PostHog to keep the
+event's own time, and an anonymous event has \`$process_person_profile: false\`. When events had to be dropped, the next event carries their number as \`spool_dropped\`. Logging in
+records one more event, \`$create_alias\`: it says that the random id and the account are the same person.
 
-What you type, secrets, their keys and values, file names, hosts, URLs and e-mail addresses are never part of it. Of what a server
-says only the ids of your account, your organization and your project are, as Arcade's server gave them; what does not look like an
-id stays out, whoever wrote it into \`credentials.yaml\`.
+Nothing you type is ever included: no secrets, keys, values, file names, hosts, URLs or e-mail addresses. From servers, only the ids
+of your account, organization and project are included. Text in \`credentials.yaml\` that does not look like an id stays out.
 
-## Where it goes, and for how long it stays here
+## Where it goes, and how long it is kept
 
-To PostHog, at \`ARCADE_POSTHOG_HOST\`. Until it is delivered it waits in \`usage.db\` in the \`.arcade\` folder, which only you can
-read: at most 10,000 events, ${SPOOL.bytesPerRecord} bytes each on average, ${days(SPOOL.maxAgeMs)} days. The last ${SPOOL.receipts} delivered ones are kept for
-${days(SPOOL.receiptAgeMs)} days, so that you can see what was sent. \`arcade usage list\` and \`arcade usage show ID\` show all of it.
+To PostHog, at \`ARCADE_POSTHOG_HOST\`. Until then it is pending in \`usage.db\` in the \`.arcade\` folder, which only you can
+read: at most 10,000 events, ${SPOOL.bytesPerRecord} bytes each on average, ${days(SPOOL.maxAgeMs)} days. The last ${SPOOL.receipts} delivered events are kept for
+${days(SPOOL.receiptAgeMs)} days, so that you can see what was sent: \`arcade usage list\` and \`arcade usage show ID\`.
 
 ## How to stop it
 
-\`ARCADE_USAGE_TRACKING=0\`, \`DO_NOT_TRACK=1\` or \`arcade usage disable\`; any one of them is enough. With a variable set, a command
-records nothing, starts nothing and makes no file for it. \`arcade usage disable\` also deletes what waits.
+\`ARCADE_USAGE_TRACKING=0\`, \`DO_NOT_TRACK=1\` or \`arcade usage disable\`; any one is enough. With a variable set, a command
+records nothing, starts nothing and creates no file. \`arcade usage disable\` also deletes pending events.
 
 ## The messages
 
