@@ -1,0 +1,150 @@
+/** The package as users have it: packed once, installed by the package managers that they use, without a checkout. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { execa } from 'execa';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const IS_WINDOWS = process.platform === 'win32';
+
+/** Exact, from the registry; what the tests hold of them is true of these. */
+const MANAGERS = ['npm-10@npm:npm@10.9.9', 'npm-12@npm:npm@12.2.2', 'pnpm@10.34.9', 'yarn@1.22.22'];
+
+export interface Workshop {
+  /** Where the tests may put what they install. */
+  readonly folder: string;
+  /** The packed program. */
+  readonly archive: string;
+  /** What npm said where the registry could not be reached. */
+  readonly unreachable: string | undefined;
+  remove(): void;
+}
+
+/** Packs the built program and fetches the package managers. */
+export async function openWorkshop(): Promise<Workshop> {
+  const folder = mkdtempSync(join(tmpdir(), 'arcade-package-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  linkOnlyNode(folder);
+  const { stdout } = await execa(process.execPath, [join(ROOT, '.ci', 'pack.mjs'), folder]);
+  writeFileSync(join(folder, 'package.json'), '{}');
+  const fetched = await execa('npm', ['install', ...QUIET, '--ignore-scripts', ...MANAGERS], {
+    cwd: folder,
+    env: environment(folder),
+    extendEnv: false,
+    reject: false,
+  });
+  const unreachable = fetched.exitCode === 0 ? undefined : fetched.stderr.split('\n')[0];
+  return { folder, archive: stdout.trim(), unreachable, remove };
+}
+
+const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=1', '--loglevel=error'];
+
+/** One way to install the archive into a new folder. Returns the command that a user types. */
+export interface Installer {
+  readonly name: string;
+  install(workshop: Workshop, folder: string): Promise<string>;
+}
+
+const globally = (folder: string): string =>
+  IS_WINDOWS ? join(folder, 'arcade.cmd') : join(folder, 'bin', 'arcade');
+const locally = (folder: string): string =>
+  join(folder, 'node_modules', '.bin', IS_WINDOWS ? 'arcade.cmd' : 'arcade');
+
+const byNpm = (name: string, program: string | undefined, more: readonly string[]): Installer => ({
+  name,
+  install: async (workshop, folder) => {
+    const words = ['install', '--global', '--prefix', folder, ...QUIET, ...more, workshop.archive];
+    if (program === undefined) await run('npm', words, workshop, folder);
+    else
+      await run(
+        process.execPath,
+        [join(workshop.folder, 'node_modules', program), ...words],
+        workshop,
+        folder,
+      );
+    return globally(folder);
+  },
+});
+
+function emptyProject(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{}');
+}
+
+export const NPM = byNpm('the npm of this machine, scripts off', undefined, ['--ignore-scripts']);
+
+export const INSTALLERS: readonly Installer[] = [
+  NPM,
+  // It compiles whatever looks as if it had to be; there is no compiler in the path.
+  byNpm('npm 10, scripts on', 'npm-10/bin/npm-cli.js', []),
+  byNpm('npm 12', 'npm-12/bin/npm-cli.js', []),
+  {
+    name: 'pnpm',
+    install: async (workshop, folder) => {
+      const pnpm = join(workshop.folder, 'node_modules', 'pnpm', 'bin', 'pnpm.cjs');
+      const words = ['add', '--store-dir', join(workshop.folder, 'store'), workshop.archive];
+      emptyProject(folder);
+      await run(process.execPath, [pnpm, ...words], workshop, folder);
+      return locally(folder);
+    },
+  },
+  {
+    // With its scripts on it compiles better-sqlite3, which says that it need not be.
+    name: 'yarn 1, scripts off',
+    install: async (workshop, folder) => {
+      const yarn = join(workshop.folder, 'node_modules', 'yarn', 'bin', 'yarn.js');
+      const words = [
+        'add',
+        '--ignore-scripts',
+        '--no-lockfile',
+        '--cache-folder',
+        join(workshop.folder, 'yarn'),
+      ];
+      emptyProject(folder);
+      await run(process.execPath, [yarn, ...words, `file:${workshop.archive}`], workshop, folder);
+      return locally(folder);
+    },
+  },
+];
+
+async function run(
+  program: string,
+  words: readonly string[],
+  workshop: Workshop,
+  folder: string,
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await execa(program, words, { cwd: folder, env: environment(workshop.folder), extendEnv: false });
+}
+
+/** Node, npm and a shell, and nothing else: no python, no make, no compiler. */
+function linkOnlyNode(folder: string): void {
+  mkdirSync(join(folder, 'bin'));
+  if (IS_WINDOWS) return;
+  const programs = { node: process.execPath, npm: realpathSync(inPath('npm')), sh: '/bin/sh' };
+  for (const [name, program] of Object.entries(programs)) symlinkSync(program, join(folder, 'bin', name));
+}
+
+function inPath(program: string): string {
+  const found = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));
+  return found.find(existsSync) ?? program;
+}
+
+/** What the package managers need of the machine to reach the registry, and nothing of an npm that runs the tests. */
+function environment(folder: string): Record<string, string> {
+  const passed = Object.entries(process.env).filter(([name]) =>
+    /^(?:HOME|USERPROFILE|APPDATA|SystemRoot|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|npm_config_registry)$/i.test(
+      name,
+    ),
+  );
+  const path = IS_WINDOWS ? process.env.PATH : join(folder, 'bin');
+  return { ...Object.fromEntries(passed), PATH: path ?? '' } as Record<string, string>;
+}
