@@ -2,7 +2,7 @@
 import { useNetworkVariables } from './infra/net/proxy.ts';
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
-import { openSoundSpool, setAsideIfDamaged } from './usage/recovery/set-aside.ts';
+import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
 import { isRefused, type Spool } from './usage/spool/spool.ts';
 
 export interface FlusherSurroundings {
@@ -46,8 +46,7 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
   try {
     await run(spool);
   } catch (error) {
-    if (!setAsideIfDamaged(spool, program.migrations, error)) throw error;
-    // What was set aside is carried over and sent by a second run; there is no third.
-    await run(openSoundSpool(directory, program.migrations));
+    // What was set aside is recovered and sent by a second run; there is no third.
+    await run(reopenIfDamaged(spool, program.migrations, error));
   }
 }

@@ -2,8 +2,8 @@
 import { UserError, usageError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
 import { withoutSudo } from '../../usage/inspect/obstacles.ts';
-import { readStore, type StoreState, storeError } from '../../usage/inspect/snapshot.ts';
-import { openSoundSpool, withSoundSpool } from '../../usage/recovery/set-aside.ts';
+import { readSnapshot, type StoreState, storeError } from '../../usage/inspect/snapshot.ts';
+import { inSoundSpool, openSoundSpool } from '../../usage/recovery/set-aside.ts';
 import { NotOurs } from '../../usage/spool/place.ts';
 import { installationOf, type Spool } from '../../usage/spool/spool.ts';
 import { isBroken, unreadable } from './reading.ts';
@@ -15,8 +15,8 @@ const PATIENCE_MS = 10_000;
 type Work<T> = (spool: Spool, isNew: boolean) => T;
 
 /** Does `work` with the spool, which it makes when there is none. Throws UserError when it cannot be had. */
-export function changeSpool<T>(invocation: Invocation, work: Work<T>): T {
-  return change(invocation, refuseUnusable(invocation), work);
+export async function changeSpool<T>(invocation: Invocation, work: Work<T>): Promise<T> {
+  return change(invocation, await refuseUnusable(invocation), work);
 }
 
 /** What is said once a damaged spool has been replaced. */
@@ -26,8 +26,8 @@ export const REPLACED = 'The usage spool was damaged: a new one has taken its pl
  * Looks at the store, and throws UserError when it is one that is not to be touched. A damaged one is: it is set
  * aside by whoever opens it. Returns what was found.
  */
-export function refuseUnusable(invocation: Invocation): StoreState {
-  const { store } = readStore(invocation.settings, installationOf);
+export async function refuseUnusable(invocation: Invocation): Promise<StoreState> {
+  const { store } = await readSnapshot(invocation.settings, installationOf);
   if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy')
     throw unreadable(invocation, store);
   return store;
@@ -45,7 +45,7 @@ function change<T>({ settings, output }: Invocation, store: StoreState, work: Wo
     const spool = openSoundSpool(directory, program.migrations);
     let isNew = store.state === 'damaged';
     try {
-      const changed = withSoundSpool(spool, program.migrations, (sound) => {
+      const changed = inSoundSpool(spool, program.migrations, (sound) => {
         isNew ||= sound !== spool;
         sound.waitForLock(PATIENCE_MS);
         return work(sound, isNew);
@@ -64,8 +64,11 @@ function change<T>({ settings, output }: Invocation, store: StoreState, work: Wo
 }
 
 /** The same where there is something to change; undefined when nothing has been recorded yet, and nothing is made. */
-export function changeExisting<T>(invocation: Invocation, work: (spool: Spool) => T): T | undefined {
-  const store = refuseUnusable(invocation);
+export async function changeExisting<T>(
+  invocation: Invocation,
+  work: (spool: Spool) => T,
+): Promise<T | undefined> {
+  const store = await refuseUnusable(invocation);
   if (store.state === 'absent') return undefined;
   if (isBroken(store)) throw unreadable(invocation, store);
   return change(invocation, store, work);

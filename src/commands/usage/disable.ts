@@ -10,7 +10,7 @@ export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
   // First: whatever keeps the spool from being opened, or ends this before its time, the "no" holds.
   const refused = settings.directory !== undefined && refuse(settings.directory);
-  const { purged, erased } = purge(invocation, refused);
+  const { purged, erased } = await purge(invocation, refused);
   await respond(
     invocation,
     { consent: { enabled: false, decided_by: 'usage disable' }, purged, erased },
@@ -26,9 +26,9 @@ export const run: Run = async (invocation) => {
   return 'PARTIAL_FAILURE';
 };
 
-function purge(invocation: Invocation, refused: boolean): Purged {
+async function purge(invocation: Invocation, refused: boolean): Promise<Purged> {
   try {
-    return changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
+    return await changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
   } catch (cause) {
     if (!refused || !(cause instanceof UserError)) throw cause;
     const message = `Recording is off, but stored events could not be erased. ${cause.message}`;

@@ -13,11 +13,11 @@ export const run: Run = async (invocation) => {
   const id = chosenRecord(invocation);
   if (id !== null && canAsk(invocation)) await confirm(invocation, `Permanently drop record ${id}?`);
   if (id === null) {
-    const ledger = readSpool(invocation, readLedger);
-    const records = (ledger?.pending ?? 0) + (ledger?.quarantined ?? 0);
+    const { value: ledger } = await readSpool(invocation, readLedger);
+    const records = ledger.pending + ledger.quarantined;
     if (records > 0) await confirm(invocation, `Permanently drop ${counted(records, 'record')}?`);
   }
-  const { records, state } = changeExisting(invocation, (spool) => discard(spool, id)) ?? NOTHING;
+  const { records, state } = (await changeExisting(invocation, (spool) => discard(spool, id))) ?? NOTHING;
   if (id !== null && records === 0) throw notPossible(id, state, 'it has already been delivered');
   const done = records === 0 ? 'Nothing to discard.' : `Discarded ${counted(records, 'record')}.`;
   await respond(invocation, { discarded: records }, () => invocation.output.line(done));

@@ -34,7 +34,7 @@ async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
     db.close();
     const { checkStore } = await import('../../usage/inspect/doctor.ts');
     const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
-    return [{ code: 'native-module', severity: 'ok', message }, ...checkStore(settings, Date.now())];
+    return [{ code: 'native-module', severity: 'ok', message }, ...(await checkStore(settings, Date.now()))];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND' && code !== 'ERR_DLOPEN_FAILED')

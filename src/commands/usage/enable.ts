@@ -7,7 +7,7 @@ import { changeSpool } from './changing.ts';
 /** Undoes `usage disable`; a variable that switches recording off still does, and is named. */
 export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
-  const changed = takeBack(invocation);
+  const changed = await takeBack(invocation);
   const { enabled, decidedBy } = settings.consent;
   await respond(invocation, { changed, consent: { enabled, decided_by: decidedBy } }, () => {
     output.line(changed ? 'Recording is on.' : 'Recording was not disabled.');
@@ -17,10 +17,10 @@ export const run: Run = async (invocation) => {
 };
 
 /** What `disable` remembers beside a spool that cannot be opened is taken back there too. */
-function takeBack(invocation: Invocation): boolean {
+async function takeBack(invocation: Invocation): Promise<boolean> {
   const { directory } = invocation.settings;
   try {
-    return changeSpool(invocation, enable);
+    return await changeSpool(invocation, enable);
   } catch (cause) {
     if (!(cause instanceof UserError) || directory === undefined || !withdrawRefusal(directory)) throw cause;
     const message = `Recording is enabled again, but nothing can be recorded yet. ${cause.message}`;

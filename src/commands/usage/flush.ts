@@ -4,7 +4,7 @@ import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { storeError } from '../../usage/inspect/snapshot.ts';
-import { openSoundSpool, setAsideIfDamaged } from '../../usage/recovery/set-aside.ts';
+import { openSoundSpool, reopenIfDamaged } from '../../usage/recovery/set-aside.ts';
 import { readLedger } from '../../usage/spool/ledger.ts';
 import { isRefused, type Spool } from '../../usage/spool/spool.ts';
 import { REPLACED, refuseUnusable } from './changing.ts';
@@ -21,7 +21,7 @@ export const run: Run = async (invocation) => {
   const { directory } = settings;
   // Told by a file, so that nothing is opened.
   if (isRefused(directory)) throw off('usage disable');
-  const { state } = refuseUnusable(invocation);
+  const { state } = await refuseUnusable(invocation);
   if (state === 'absent' || directory === undefined) return report(invocation, NOTHING_YET);
   if (settings.destination.apiKey === undefined) {
     throw new UserError('NO_DESTINATION', 'Nowhere to send to: this build has no project key.', {
@@ -81,10 +81,15 @@ async function drainNow(
     const all = after.delivered - before.delivered;
     return { mine: delivered, told: { delivered: all, refused, pending, quarantined, outcome } };
   } catch (error) {
-    if (spool !== undefined && setAsideIfDamaged(spool, migrations, error)) return undefined;
     output.progress('');
-    const { message, advice } = storeError(error);
-    throw new UserError('SPOOL_UNUSABLE', `${message} Nothing is lost.`, { hint: advice, cause: error });
+    try {
+      if (spool === undefined) throw error;
+      reopenIfDamaged(spool, migrations, error).close();
+      return undefined;
+    } catch (cause) {
+      const { message, advice } = storeError(cause);
+      throw new UserError('SPOOL_UNUSABLE', `${message} Nothing is lost.`, { hint: advice, cause });
+    }
   }
 }
 

@@ -3,15 +3,14 @@
 import type { Run } from '../../invocation.ts';
 import { tableLines } from '../../terminal/table.ts';
 import { type IdentitySummary, listIdentities } from '../../usage/inspect/identities.ts';
-import { noteAbsence, readSpool } from './reading.ts';
+import { readSpool } from './reading.ts';
 import { isoTime, relativeTime } from './words.ts';
 
 /** Lists who this machine's events have been sent as, oldest first, with what is known of each. */
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
-  const found = readSpool(invocation, listIdentities);
-  if (found === undefined) noteAbsence(invocation);
-  const identities = found ?? [];
+  const { value: identities, absence } = await readSpool(invocation, listIdentities);
+  if (absence !== null) output.note(absence);
   if (options.json === true) {
     output.json({ identities: identities.map(document) });
     return undefined;

@@ -7,9 +7,8 @@ import { credentialsSeen } from '../../telemetry/seen.ts';
 import { closest } from '../../terminal/closest.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
-import { readEmptyStore, readStore } from '../../usage/inspect/snapshot.ts';
 import { printEvent } from './event-lines.ts';
-import { isBroken, noteLock, unreadable } from './reading.ts';
+import { readSpool } from './reading.ts';
 import { senderOf } from './who.ts';
 import { wrapped } from './words.ts';
 
@@ -68,10 +67,11 @@ async function previewOf(
   const { seen, context } = await credentialsSeen(credentials, line.connection, settings);
   const wrong = line.error === undefined ? undefined : recordedCode(line.error.code);
   const around = { command, credentials: seen, context };
-  const { succeeded, failed } = onCopy(invocation, (copy) => ({
+  const { value } = await readSpool(invocation, (copy) => ({
     succeeded: previewCapture(copy, settings, { ...around, failure: null }),
     failed: previewCapture(copy, settings, { ...around, failure: code ?? wrong ?? 'UNEXPECTED' }),
   }));
+  const { succeeded, failed } = value;
   const login = command === 'login' && wrong === undefined;
   const { alias } = succeeded;
   return {
@@ -100,17 +100,6 @@ function aliasEventOf({ wire, newcomer }: NonNullable<Previewed['alias']>): Prom
 }
 
 const STAND_IN_ID = '00000000-0000-4000-8000-000000000000';
-
-function onCopy<T>(invocation: Invocation, look: Parameters<typeof readStore<T>>[1]): T {
-  const { settings } = invocation;
-  const { store, value } = readStore(settings, look);
-  noteLock(invocation, store);
-  if (value !== undefined) return value;
-  if (isBroken(store)) throw unreadable(invocation, store);
-  const empty = readEmptyStore(settings, look);
-  if (isBroken(empty.store)) throw unreadable(invocation, empty.store);
-  return empty.value as T;
-}
 
 function standIns({ remarks, succeeded, failed }: Preview): string[] {
   const properties = new Set(

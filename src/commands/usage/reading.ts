@@ -3,28 +3,23 @@
 import { type FailureCode, UserError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
 import { errorDocument, printError } from '../../terminal/failure.ts';
-import { compactJson, visible } from '../../terminal/output.ts';
+import { compactJson } from '../../terminal/output.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
-import { readStore, readStoreSlowly, type StoreState } from '../../usage/inspect/snapshot.ts';
+import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 
-/** Reads with `look`; undefined when nothing has been recorded yet. Throws UserError when the spool cannot be read. */
-export function readSpool<T>(invocation: Invocation, look: (spool: Spool) => T): T | undefined {
-  const { store, value } = readStore(invocation.settings, look);
-  noteLock(invocation, store);
-  if (isBroken(store)) throw unreadable(invocation, store);
-  return value;
-}
-
-/** The same for a look that takes its time. */
-export async function readSpoolSlowly<T>(
+/**
+ * Reads with `look`. `absence` says why there was nothing to read but an empty copy; else it is null. Throws UserError
+ * when the spool cannot be read.
+ */
+export async function readSpool<T>(
   invocation: Invocation,
-  look: (spool: Spool) => Promise<T>,
-): Promise<T | undefined> {
-  const { store, value } = await readStoreSlowly(invocation.settings, look);
-  noteLock(invocation, store);
+  look: (spool: Spool) => T | Promise<T>,
+): Promise<{ value: T; absence: string | null }> {
+  const { settings } = invocation;
+  const { store, value } = await readSnapshot(settings, look);
   if (isBroken(store)) throw unreadable(invocation, store);
-  return value;
+  return { value: value as T, absence: store.state === 'absent' ? absenceOf(settings) : null };
 }
 
 /** What stands before and after the parts of a result that is written as it is read. */
@@ -51,8 +46,7 @@ export async function streamSpool(
     if (!begun && begin !== undefined) output.line(begin);
     begun = true;
   };
-  const { store } = await readStoreSlowly(settings, async (spool, state) => {
-    noteLock(invocation, state);
+  const { store } = await readSnapshot(settings, async (spool) => {
     for await (const part of look(spool)) {
       start();
       output.line(part);
@@ -66,17 +60,17 @@ export async function streamSpool(
     output.line(`],${compactJson(errorDocument(error)).slice(1)}`);
     return error.code;
   }
-  if (store.state === 'absent') noteAbsence(invocation);
+  if (store.state === 'absent') output.note(absenceOf(settings));
   start();
   if (end !== undefined) output.line(end);
   return undefined;
 }
 
-type Unreadable = Exclude<StoreState, { state: 'ok' | 'absent' | 'locked' }>;
+type Unreadable = Exclude<StoreState, { state: 'ok' | 'absent' }>;
 
 /** Whether there is a store that cannot be read. */
 export function isBroken(store: StoreState): store is Unreadable {
-  return store.state !== 'ok' && store.state !== 'absent' && store.state !== 'locked';
+  return store.state !== 'ok' && store.state !== 'absent';
 }
 
 /** What a command that needs the spool says of one that cannot be read. */
@@ -84,18 +78,8 @@ export function unreadable({ settings }: Invocation, store: Unreadable): UserErr
   return new UserError('SPOOL_UNUSABLE', store.message, { hint: advised(settings, store).advice });
 }
 
-/** Says that another process has the store locked, so that the latest may be missing. */
-export function noteLock({ output }: Invocation, store: StoreState): void {
-  if (store.state === 'locked') output.note(visible(`${store.message} ${store.advice}`));
-}
-
-/** Says beside an empty result why it is empty. */
-export function noteAbsence({ output, settings }: Invocation): void {
-  output.note(absence(settings));
-}
-
 /** Why there is no store. */
-export function absence({ directory }: Invocation['settings']): string {
+function absenceOf({ directory }: Invocation['settings']): string {
   return directory === undefined
     ? 'Nothing is recorded: there is no home directory.'
     : 'Nothing has been recorded yet.';

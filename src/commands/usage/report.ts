@@ -11,7 +11,7 @@ import { readStats } from '../../usage/inspect/stats.ts';
 import { eachRecordInFull, readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { readPositive } from './options.ts';
-import { absence, readSpoolSlowly } from './reading.ts';
+import { readSpool } from './reading.ts';
 import { reportPage, type Told } from './report-page.ts';
 import { consentOf } from './status-document.ts';
 import { nextSender } from './who.ts';
@@ -28,10 +28,10 @@ export const run: Run = async (invocation) => {
   const days = readPositive(options.days, '--days', MOST_DAYS) ?? DEFAULT_DAYS;
   const path = resolve(typeof options.output === 'string' ? options.output : DEFAULT_FILE);
   const sender = await nextSender(invocation);
-  const told = await readSpoolSlowly(invocation, (spool) => tell(invocation, spool, { days, sender }));
-  if (told === undefined) {
-    throw new UserError('NOTHING_RECORDED', `${absence(invocation.settings)} There is nothing to report.`);
-  }
+  const { value: told, absence } = await readSpool(invocation, (spool) =>
+    tell(invocation, spool, { days, sender }),
+  );
+  if (absence !== null) throw new UserError('NOTHING_RECORDED', `${absence} There is nothing to report.`);
   write(path, reportPage(told));
   const url = pathToFileURL(path).href;
   if (options.json === true) output.json({ path, url, records: told.events.length });

@@ -8,7 +8,7 @@ import { counted } from './words.ts';
 /** Puts quarantined records back into the queue. */
 export const run: Run = async (invocation) => {
   const id = chosenRecord(invocation);
-  const { records, state } = changeExisting(invocation, (spool) => requeue(spool, id)) ?? NOTHING;
+  const { records, state } = (await changeExisting(invocation, (spool) => requeue(spool, id))) ?? NOTHING;
   if (id !== null && records === 0) throw notPossible(id, state, 'only quarantined records can be requeued');
   const done = records === 0 ? 'No quarantined records.' : `Requeued ${counted(records, 'record')}.`;
   await respond(invocation, { requeued: records }, () => invocation.output.line(done));

@@ -6,17 +6,15 @@ import type { Run } from '../../invocation.ts';
 import { compactJson, type Paint, visible } from '../../terminal/output.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/status.ts';
 import { printEvent } from './event-lines.ts';
-import { absence, readSpool } from './reading.ts';
+import { readSpool } from './reading.ts';
 import { isoTime, relativeTime, shortly } from './words.ts';
 
 /** Shows one record: its payload as it goes on the wire, and each try. */
 export const run: Run = async (invocation) => {
-  const { output, options, positionals, settings } = invocation;
+  const { output, options, positionals } = invocation;
   const id = positionals[0] ?? '';
-  const read = readSpool(invocation, (spool) => ({ found: findRecord(spool, id) }));
-  if (read === undefined)
-    throw new UserError('NO_SUCH_RECORD', `There is no record ${id}. ${absence(settings)}`);
-  const { found } = read;
+  const { value: found, absence } = await readSpool(invocation, (spool) => findRecord(spool, id));
+  if (absence !== null) throw new UserError('NO_SUCH_RECORD', `There is no record ${id}. ${absence}`);
   if (found === undefined) {
     throw new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, {
       hint: 'See `arcade usage list` for their ids.',

@@ -5,7 +5,7 @@ import type { Paint } from '../../terminal/output.ts';
 import { readStats, type Stats } from '../../usage/inspect/stats.ts';
 import { printLines } from './lines.ts';
 import { readPositive } from './options.ts';
-import { noteAbsence, readSpool } from './reading.ts';
+import { readSpool } from './reading.ts';
 import { delivery, eventsADay, queue, slowest } from './stats-charts.ts';
 import { isoTime } from './words.ts';
 
@@ -19,11 +19,13 @@ const WIDEST = 120;
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
   const days = readPositive(options.days, '--days', MOST_DAYS) ?? DEFAULT_DAYS;
-  const stats = readSpool(invocation, (spool) => readStats(spool, days, Date.now()));
-  if (stats === undefined) noteAbsence(invocation);
+  const { value: stats, absence } = await readSpool(invocation, (spool) =>
+    readStats(spool, days, Date.now()),
+  );
+  if (absence !== null) output.note(absence);
   if (options.json === true) {
-    output.json(statsDocument(stats, days));
-  } else if (stats !== undefined) {
+    output.json(statsDocument(stats));
+  } else if (absence === null) {
     const width = Math.min(output.width ?? 80, WIDEST);
     const style = { width, unicode: output.unicode, paint: await output.paint('stdout') };
     printLines(output, charts(stats, style));
@@ -44,21 +46,9 @@ function charts(stats: Stats, style: ChartStyle): string[] {
 }
 
 /** The numbers, for scripts and for the report. */
-export function statsDocument(stats: Stats | undefined, days: number): unknown {
-  if (stats === undefined) {
-    return {
-      days,
-      since: null,
-      until: null,
-      events_per_day: [],
-      commands: [],
-      queue: [],
-      waiting: 0,
-      delivery: null,
-    };
-  }
+export function statsDocument(stats: Stats): unknown {
   return {
-    days,
+    days: stats.days,
     since: isoTime(stats.since),
     until: isoTime(stats.until),
     events_per_day: stats.perDay,

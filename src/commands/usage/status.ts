@@ -4,7 +4,7 @@ import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import { type Paint, visible } from '../../terminal/output.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
-import { readEmptyStore, readStore, type StoreState } from '../../usage/inspect/snapshot.ts';
+import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
 import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
@@ -39,20 +39,16 @@ interface Seen {
 async function look(invocation: Invocation, now: number): Promise<Seen> {
   const { settings } = invocation;
   const sender = await nextSender(invocation);
-  const { store: found, value } = readStore(settings, (copy) => ({
+  const { store: found, value } = await readSnapshot(settings, (copy) => ({
     status: readStatus(copy, settings, now),
     sender: sender(copy),
   }));
   const store = advised(settings, found);
-  if (value !== undefined) return { store, ...value };
-  if (store.state !== 'absent') return { store, status: undefined, sender: null };
-  // Before the first event there may be a usage.json of another program's to go on from.
-  const empty = settings.directory === undefined ? undefined : readEmptyStore(settings, sender);
-  return { store: empty?.store ?? store, status: undefined, sender: empty?.value ?? null };
+  return { store, status: store.state === 'ok' ? value?.status : undefined, sender: value?.sender ?? null };
 }
 
 function lines({ settings, output }: Invocation, seen: Seen & { now: number }, paint: Paint): string[] {
-  const { store, status, sender, now } = seen;
+  const { status, sender, now } = seen;
   const { apiKey } = settings.destination;
   const host = visible(settings.destination.host);
   const rows: [string, string][] = [
@@ -60,7 +56,6 @@ function lines({ settings, output }: Invocation, seen: Seen & { now: number }, p
     ['Destination', apiKey === undefined ? `${host} ${paint.yellow('(no project key)')}` : host],
     ['Next event as', sender?.words ?? 'nobody: nothing is recorded'],
   ];
-  if (store.state === 'locked') rows.push(['Spool', paint.yellow(visible(store.message))]);
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
   return rows.flatMap(([name, value]) => fieldLines(paint.bold(name), value, 15, output.width));
 }

@@ -6,7 +6,7 @@ import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import { compactJson, type Paint, visible } from '../../terminal/output.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
-import { readStore, type StoreState } from '../../usage/inspect/snapshot.ts';
+import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import {
   isFlusherAlive,
   type LatestAnswer,
@@ -36,7 +36,7 @@ export const run: Run = async (invocation) => {
   const mayLoseReader = isPipe(STDOUT);
   const look = openLook(invocation);
   for (let looks = 1; output.isOpen && !interrupted.aborted; looks += 1) {
-    const seen = look();
+    const seen = await look();
     if (live) {
       const lines = fitRows(screen(invocation, seen, paint), output.height);
       const text = lines.join('\n');
@@ -78,12 +78,12 @@ interface Seen {
 }
 
 /** Reads the spool again when one of its files has changed, or the flusher has come or gone. */
-function openLook({ settings }: Invocation): () => Seen {
+function openLook({ settings }: Invocation): () => Promise<Seen> {
   let stamp = '';
   let seen: Seen | undefined;
-  return () => {
+  return async () => {
     const present = stampOf(settings);
-    if (seen === undefined || present !== stamp || seen.store.state === 'locked') seen = read(settings);
+    if (seen === undefined || present !== stamp) seen = await read(settings);
     stamp = present;
     return seen;
   };
@@ -99,8 +99,8 @@ function stampOf({ directory }: Settings): string {
   return `${states.join(' ')} ${isFlusherAlive(directory)}`;
 }
 
-function read(settings: Settings): Seen {
-  const { store, value } = readStore(settings, (spool) => ({
+async function read(settings: Settings): Promise<Seen> {
+  const { store, value } = await readSnapshot(settings, (spool) => ({
     status: readStatus(spool, settings, Date.now()),
     answers: latestAnswers(spool, ANSWERS),
   }));
@@ -140,10 +140,6 @@ function screen(invocation: Invocation, { store, status, answers }: Seen, paint:
   const why = wrapped(visible(whyNothingIsSent(settings, store, status, now)), width);
   const head = [...wrapped('arcade usage, until Ctrl-C', width).map((line) => paint.dim(line)), ''];
   if (status === undefined) return [...head, ...why];
-  const locked =
-    store.state === 'locked'
-      ? ['', ...wrapped(visible(store.message), width).map((line) => paint.yellow(line))]
-      : [];
   const { ledger } = status;
   const field = (name: string, value: string): string[] => fieldLines(paint.bold(name), value, 13, width);
   const number = (value: number, colour: (text: string) => string): string =>
@@ -154,7 +150,6 @@ function screen(invocation: Invocation, { store, status, answers }: Seen, paint:
     ...field('Delivered', number(ledger.delivered, paint.green)),
     ...field('Quarantined', number(ledger.quarantined, paint.red)),
     ...field('Flusher', flusherInWords(status, now, paint)),
-    ...locked,
     '',
     paint.bold('Last answers'),
     ...(answers.length === 0 ? ['  none'] : answers.flatMap((answer) => answerLines(answer, now, width))),

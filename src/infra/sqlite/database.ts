@@ -93,11 +93,6 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
   }
 }
 
-/** Opens the bytes of a database in memory as they are. Throws SqliteError. */
-export function openBytes(image: Buffer): Sqlite.Database {
-  return new Database(image, {});
-}
-
 /** Throws NewerSchemaError if a newer program has brought the schema up to date since we opened it. */
 export function refuseNewerFile(path: string, migrations: string): void {
   let db: Sqlite.Database | undefined;

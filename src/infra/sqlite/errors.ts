@@ -4,33 +4,30 @@ import Database from 'better-sqlite3';
 /** What is there is no sound database of this program, though SQLite finds nothing wrong with it. */
 export class DamagedError extends Error {}
 
-/** Our statements fit our schema: where one does not, the schema is not what the migrations have made. */
-const OTHER_SCHEMA =
-  /^(no such (table|column|index)|(table|index|trigger) \S+ already exists|duplicate column name)/;
-
-/** Our values are of their columns' types and bounds: where a row is refused for its own, it has been changed on the disk. */
-const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|CONSTRAINT_(DATATYPE|CHECK|NOTNULL)$)/;
-
-/** True for the errors of a file that is no sound database. */
-export function isDamage(error: unknown): boolean {
-  if (error instanceof DamagedError) return true;
-  if (!(error instanceof Database.SqliteError)) return false;
-  return DAMAGE.test(error.code) || isOtherSchema(error);
+/** True for every error of SQLite. */
+export function isSqlite(error: unknown): error is InstanceType<typeof Database.SqliteError> {
+  return error instanceof Database.SqliteError;
 }
 
-/** True for the errors of a schema that is not the one that our statements are for. */
+/** True for the errors of a file that is no sound database: what SQLite itself calls so, and DamagedError. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof DamagedError) return true;
+  return isSqlite(error) && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+}
+
+/** True for the errors of a statement that does not fit the schema: one of the two is not what it should be. */
 export function isOtherSchema(error: unknown): boolean {
-  return (
-    error instanceof Database.SqliteError && error.code === 'SQLITE_ERROR' && OTHER_SCHEMA.test(error.message)
-  );
+  const words =
+    /^(no such (table|column|index)|(table|index|trigger) \S+ already exists|duplicate column name)/;
+  return isSqlite(error) && error.code === 'SQLITE_ERROR' && words.test(error.message);
 }
 
 /** True for the error of a lock that another process holds. */
 export function isBusy(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+  return isSqlite(error) && error.code.startsWith('SQLITE_BUSY');
 }
 
 /** True for the error of a value that its column may not hold. */
 export function isConstraint(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT');
+  return isSqlite(error) && error.code.startsWith('SQLITE_CONSTRAINT');
 }

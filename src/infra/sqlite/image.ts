@@ -1,16 +1,16 @@
 /**
  * Reads a database as bytes, without SQLite and so without a trace: a connection, even a read-only one, makes or
- * writes the `-shm` file beside it, and undoes what a crash has left half done. Its log, or its rollback journal,
- * is played into the bytes here.
+ * writes the `-shm` file beside it, and undoes what a crash has left half done. The log is played into the bytes here.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { isLogInUse } from '../os/lock-holders.ts';
-import { isLogBroken, LOG_HEADER, playLog } from './log.ts';
-import { isJournal, isSameJournal, JOURNAL_HEADER, playBack } from './rollback-journal.ts';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { LOG_HEADER, playLog } from './log.ts';
+import { pause } from './pause.ts';
 
-const TRIES = 50;
+/** 200 ms together: a transaction with a rollback journal takes a few. */
+const TRIES = 40;
+const RETRY_MS = 5;
 
-/** The database was written to faster than it could be read. */
+/** The database was written to faster than it could be read, or a transaction is under way beside a rollback journal. */
 export class NeverStillError extends Error {}
 
 /**
@@ -20,40 +20,18 @@ export class NeverStillError extends Error {}
  * - The log has a beginning: as long as it keeps that beginning, frames are only added to it, and whatever a
  *   checkpoint moves into the database meanwhile is in it too. The database is read before the log, so all that
  *   the database may hold half of is made whole by the log.
- * - A rollback journal holds each page as it was before the transaction, and is complete before the database is
- *   written to. The database is read before the journal, so all that may have changed in it is changed back.
- * - There is neither: then the database is complete at that moment, and it is what we have read if a second
- *   reading finds the same.
+ * - There is no log: then the database is complete at that moment, unless a rollback journal says that a transaction
+ *   is under way, and it is what we have read if a second reading finds the same.
  *
  * Not while this process has a connection to the database: closing a file ends all of a process's locks on it.
  */
 export function readDatabaseImage(path: string): Buffer {
   for (let i = 0; i < TRIES; i += 1) {
-    const image = readLogged(path) ?? readJournalled(path) ?? readAlone(path);
+    const image = readLogged(path) ?? readAlone(path);
     if (image !== undefined) return leaveWal(image);
+    pause(RETRY_MS);
   }
   throw new NeverStillError('the database was written to faster than it could be read');
-}
-
-/** A larger log is looked through, a few ms for each MB, only when nobody is writing to it. */
-const LONG_LOG = 1024 * 1024;
-const AT_REST_MS = 1000;
-/** Nor is one that is so large: SQLite moves the log into the database at half of that. */
-const LONGEST_LOG = 8 * 1024 * 1024;
-
-/**
- * Whether transactions of the database's log are lost, as `isLogBroken` tells. Somebody may be writing to it: what
- * looks broken then looks otherwise a moment later, for frames are written one after the other. While somebody has the
- * database open the remains of a transaction whose writer was killed before anybody knew of it look the same; those go
- * with the log when it is closed. Throws the file system's error.
- */
-export function hasBrokenLog(path: string): boolean {
-  const found = statSync(`${path}-wal`, { throwIfNoEntry: false });
-  if (found === undefined || found.size <= LOG_HEADER || found.size > LONGEST_LOG) return false;
-  if (found.size > LONG_LOG && Date.now() - found.mtimeMs < AT_REST_MS) return false;
-  const log = readFile(`${path}-wal`);
-  if (log === undefined || !isLogBroken(log)) return false;
-  return readFile(`${path}-wal`)?.equals(log) === true && !isLogInUse(path);
 }
 
 /** Undefined when there is no log, or when it has begun anew meanwhile. */
@@ -67,30 +45,21 @@ function readLogged(path: string): Buffer | undefined {
   return isOne && log !== undefined ? playLog(database, log) : undefined;
 }
 
-/** Undefined when there is no journal, or when it is of another transaction meanwhile. */
-function readJournalled(path: string): Buffer | undefined {
-  const begins = (): Buffer | undefined => journalOf(path);
-  const before = begins();
-  if (before === undefined) return undefined;
-  const database = readFile(path) ?? missing(path);
-  const journal = readFile(`${path}-journal`);
-  const isOne = isSameJournal(before, journal) && isSameJournal(before, begins());
-  return isOne && journal !== undefined ? playBack(database, journal) : undefined;
-}
-
 /** Undefined when something has been written meanwhile. */
 function readAlone(path: string): Buffer | undefined {
-  const isAlone = (): boolean =>
-    beginningOf(`${path}-wal`, LOG_HEADER) === undefined && journalOf(path) === undefined;
+  const isAlone = (): boolean => beginningOf(`${path}-wal`, LOG_HEADER) === undefined && !isJournalled(path);
   if (!isAlone()) return undefined;
   const database = readFile(path) ?? missing(path);
   return isAlone() && readFile(path)?.equals(database) && isAlone() ? database : undefined;
 }
 
-function journalOf(path: string): Buffer | undefined {
-  const beginning = beginningOf(`${path}-journal`, JOURNAL_HEADER);
-  return beginning !== undefined && isJournal(beginning) ? beginning : undefined;
+/** Whether a rollback journal is in use; one that has served its time is empty or begins with zeros. */
+function isJournalled(path: string): boolean {
+  return beginningOf(`${path}-journal`, JOURNAL_MAGIC.length)?.equals(JOURNAL_MAGIC) === true;
 }
+
+/** https://sqlite.org/fileformat2.html, section 3. */
+const JOURNAL_MAGIC = Buffer.from('d9d505f920a163d7', 'hex');
 
 /** Undefined when the file is missing or does not hold so much yet. */
 function beginningOf(path: string, length: number): Buffer | undefined {

@@ -2,7 +2,8 @@
  * A lock between processes that the kernel frees when its holder dies, however it dies: an exclusive
  * transaction held open on an empty SQLite file. No clock, no process id.
  */
-import { openLockFile, type Sqlite } from './database.ts';
+import { lstatSync } from 'node:fs';
+import { openLockFile, openReadOnly, type Sqlite } from './database.ts';
 import { isBusy } from './errors.ts';
 
 export interface Lock {
@@ -27,19 +28,25 @@ function tryLock(path: string): Lock | undefined {
 }
 
 /**
- * Tells whether somebody holds the lock. Looking takes a shared lock for a moment; a taker who meets it tries
- * again (see `tryLockFor`), so a look never keeps anybody from the lock. Throws UnusableLockError.
+ * Whether another process holds the lock. Makes no file. Looking takes a shared lock for a moment; a taker who meets it
+ * tries again (see `tryLockFor`), so a look never keeps anybody from the lock. Throws UnusableLockError.
  */
 export function isLocked(path: string): boolean {
-  const db = open(path);
   try {
-    db.prepare('SELECT count(*) FROM sqlite_schema').get();
-    return false;
+    // Opening a FIFO to read it would wait for a writer.
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return false;
+    if (!found.isFile()) throw new Error('it is not a file');
+    const db = openReadOnly(path, 0);
+    try {
+      db.prepare('SELECT count(*) FROM sqlite_schema').get();
+      return false;
+    } finally {
+      db.close();
+    }
   } catch (error) {
     if (isBusy(error)) return true;
     throw unusable(error);
-  } finally {
-    close(db);
   }
 }
 

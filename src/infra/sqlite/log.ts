@@ -18,24 +18,6 @@ export function playLog(database: Buffer, log: Buffer): Buffer {
   return image;
 }
 
-/**
- * Whether transactions of the log are lost: after a frame that does not add up come others of the same log that end
- * one. SQLite ends its reading there without a word. The remains of what nobody has committed are no loss, nor are
- * those of an older log.
- */
-export function isLogBroken(log: Buffer): boolean {
-  if (log.length <= LOG_HEADER + FRAME_HEADER) return false;
-  const { pageSize, salts, checksum } = headerOf(log);
-  if (checksum === undefined) return true;
-  let at = LOG_HEADER;
-  const step = FRAME_HEADER + pageSize;
-  while (at + step <= log.length && isSound(log, at, pageSize, salts, checksum)) at += step;
-  for (at += step; at + FRAME_HEADER <= log.length; at += step) {
-    if (log.subarray(at + 8, at + 16).equals(salts) && log.readUInt32BE(at + 4) !== 0) return true;
-  }
-  return false;
-}
-
 interface Header {
   readonly pageSize: number;
   readonly salts: Buffer;

@@ -8,7 +8,7 @@ import { refuseNoRoom } from '../../infra/os/files.ts';
 import type { Settings } from '../../settings.ts';
 import { type Execution, UsageEvent } from '../event/event.ts';
 import { machineOf } from '../event/machine.ts';
-import { openSoundSpool, withSoundSpool } from '../recovery/set-aside.ts';
+import { inSoundSpool, openSoundSpool } from '../recovery/set-aside.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { isWakeLikely } from './wake.ts';
@@ -44,9 +44,7 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
     ),
     record: (execution, who) => {
       const woken = attempt(debug, () =>
-        withSoundSpool(spool, settings.program.migrations, (sound) =>
-          record(sound, execution, who, settings),
-        ),
+        inSoundSpool(spool, settings.program.migrations, (sound) => record(sound, execution, who, settings)),
       );
       attempt(debug, () => {
         spool.close();

@@ -4,8 +4,8 @@ import { removeLeftDrafts } from '../../infra/os/files.ts';
 import { isBusy } from '../../infra/sqlite/errors.ts';
 import { type Lock, tryLockFor } from '../../infra/sqlite/lock.ts';
 import { SPOOL } from '../../settings.ts';
-import { salvage } from '../recovery/recover.ts';
-import { refuseDamage } from '../recovery/set-aside.ts';
+import { recover } from '../recovery/recover.ts';
+import { assertSound } from '../recovery/set-aside.ts';
 import { isAnythingDue } from '../spool/due.ts';
 import { trim } from '../spool/records.ts';
 import { fingerprintOf, installationOf, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
@@ -73,17 +73,20 @@ async function whileBusy<T>(leftMs: () => number, work: () => T): Promise<T> {
 }
 
 async function live(run: Run, persist: Draining['persist'], lock: Lock, runId: number): Promise<RunOutcome> {
-  await persist(() => refuseDamage(run.spool));
-  await persist(() => salvage(run.spool, run.migrations));
+  await recover({ ...run, persist });
   removeLeftDrafts(sharedFile(run.spool.directory));
   await trimAll(run, persist);
   const { deliverer, resolving } = await run.connect();
   const alive = { ...run, persist, runId, deliverer, resolving };
   try {
-    for (;;) {
+    for (let written = -1; ; ) {
       const outcome = await drain(alive);
       if (outcome === 'drained') await linger(alive);
       if (await persist(() => letGo(alive, lock, runId, outcome))) return outcome;
+      // Something is due, and for the second time there was nothing that could be sent: an index and its table differ.
+      const before = written;
+      written = run.spool.statement('SELECT total_changes()').pluck().get() as number;
+      if (written === before) assertSound(run.spool);
     }
   } finally {
     deliverer.close();

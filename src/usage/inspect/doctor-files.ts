@@ -1,11 +1,10 @@
 /** Checks of the files beside the spool: whose they are, who else may open them, who holds the lock. */
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writersOf } from '../../infra/os/lock-holders.ts';
 import { FLUSHER, type Settings } from '../../settings.ts';
 import { setAsideFiles } from '../recovery/set-aside.ts';
 import { NotOurs, ownerOfBorrowedHome, refuseBorrowedHome } from '../spool/place.ts';
-import { lockFile, spoolFile } from '../spool/spool.ts';
+import { spoolFile } from '../spool/spool.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { withoutSudo } from './obstacles.ts';
 import { isFlusherAlive } from './status.ts';
@@ -130,22 +129,19 @@ export function checkSetAside(directory: string): Checked[] {
   ];
 }
 
-/** Whether whoever holds usage.lock can be a flusher. `since`: when the last run began, if it has not ended. */
+/** Whether what holds usage.lock can be a flusher. `since`: when the last run began, if it has not ended. */
 export function checkLock(directory: string, now: number, since: number | undefined): Checked[] {
-  if (!isFlusherAlive(directory)) return [passed('lock', 'No flusher is at work.')];
-  const [holder] = writersOf(lockFile(directory));
-  const who = holder === undefined ? 'a process' : `process ${holder}`;
+  if (!isFlusherAlive(directory)) return [passed('lock', 'No flusher is running.')];
   if (since !== undefined && now - since <= FLUSHER.budgetMs * 2)
-    return [passed('lock', `A flusher is at work (${who}).`)];
+    return [passed('lock', 'A flusher is running.')];
   return [
     {
       code: 'lock-stuck',
       severity: 'warning',
-      message: `usage.lock is held by ${who}, for longer than a flusher lives: nothing is sent meanwhile.`,
+      message:
+        'Another process has held usage.lock for longer than a flusher can run; nothing is sent meanwhile.',
       advice:
-        holder === undefined
-          ? 'It is free again when that process ends; a long `usage flush --timeout` may be at work.'
-          : `See what it is with \`ps -p ${holder}\`; unless it is a long \`usage flush\`, end it with \`kill ${holder}\`.`,
+        'It is free again when that process ends: a long `arcade usage flush --timeout`, or a stopped one.',
     },
   ];
 }

@@ -7,14 +7,13 @@ import { backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
 import { checkFiles, checkHome, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
-import { checkSchema } from './doctor-schema.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { advised } from './obstacles.ts';
-import { readStore } from './snapshot.ts';
+import { readSnapshot } from './snapshot.ts';
 import { keepsRecords } from './status.ts';
 
 /** Checks the store and all that is beside it. `now` is ms since the epoch. Changes nothing. */
-export function checkStore(settings: Settings, now: number): Checked[] {
+export async function checkStore(settings: Settings, now: number): Promise<Checked[]> {
   const { directory } = settings;
   if (directory === undefined) {
     const advice = 'Set HOME or ARCADE_WORK_DIR.';
@@ -27,7 +26,7 @@ export function checkStore(settings: Settings, now: number): Checked[] {
       },
     ];
   }
-  const { store: found, value } = readStore(settings, (spool) => contents(spool, settings, now));
+  const { store: found, value } = await readSnapshot(settings, (spool) => contents(spool, settings, now));
   const store = advised(settings, found);
   const files = [
     ...checkFiles(directory),
@@ -40,12 +39,6 @@ export function checkStore(settings: Settings, now: number): Checked[] {
       return [...(value?.checked ?? []), ...files];
     case 'absent':
       return [...checkHome(settings), ...files];
-    case 'locked':
-      return [
-        { code: 'spool-locked', severity: 'warning', message: store.message, advice: store.advice },
-        ...(value?.checked ?? []),
-        ...files,
-      ];
     default:
       return [
         { code: `spool-${store.state}`, severity: 'error', message: store.message, advice: store.advice },
@@ -68,7 +61,6 @@ function contents(spool: Spool, settings: Settings, now: number): Contents {
   return {
     checked: [
       checkIntegrity(spool),
-      checkSchema(spool, settings),
       checkConservation(spool),
       checkGauges(spool),
       checkClock(spool, now),

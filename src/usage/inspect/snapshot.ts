@@ -3,11 +3,9 @@
  * lock, and works beside a writer that never lets go. What cannot be read is said in words.
  */
 import { existsSync } from 'node:fs';
-import { writersOf } from '../../infra/os/lock-holders.ts';
 import { NewerSchemaError, openCopy } from '../../infra/sqlite/database.ts';
-import { DamagedError, isBusy, isDamage } from '../../infra/sqlite/errors.ts';
-import { hasBrokenLog, NeverStillError, readDatabaseImage } from '../../infra/sqlite/image.ts';
-import { pause } from '../../infra/sqlite/pause.ts';
+import { isBusy, isDamage } from '../../infra/sqlite/errors.ts';
+import { NeverStillError, readDatabaseImage } from '../../infra/sqlite/image.ts';
 import type { Settings } from '../../settings.ts';
 import { checkPlace, NotOurs } from '../spool/place.ts';
 import { type Spool, spoolFile, spoolOf } from '../spool/spool.ts';
@@ -19,88 +17,50 @@ export type StoreState =
   | { readonly state: 'ok' }
   /** Nothing has been recorded yet. */
   | { readonly state: 'absent' }
-  /** It can be read, but another process keeps commands from recording. */
-  | { readonly state: 'locked'; readonly message: string; readonly advice: string }
   | { readonly state: Unreadable; readonly message: string; readonly advice: string };
 
-/** What was read, and in which state the store is. `value` is undefined when there was nothing to read. */
+/** What was read, and in which state the store is. `value` is undefined when the store cannot be read. */
 export interface Reading<T> {
   readonly store: StoreState;
   readonly value: T | undefined;
 }
 
-/** Reads a copy of the spool with `look`. What keeps the store from being read is told, not thrown. */
-export function readStore<T>(settings: Settings, look: (spool: Spool) => T): Reading<T> {
-  let copy: Spool | undefined;
-  try {
-    copy = openStoreCopy(settings);
-    if (copy === undefined) return ABSENT;
-    const store = lockState(copy.directory);
-    return { store, value: look(copy) };
-  } catch (error) {
-    return told(error);
-  } finally {
-    copy?.close();
-  }
-}
-
-/** The same as the first command would find it. */
-export function readEmptyStore<T>(
-  { directory = '', program }: Settings,
-  look: (spool: Spool) => T,
-): Reading<T> {
-  let copy: Spool | undefined;
-  try {
-    copy = openEmptyCopy(directory, program.migrations);
-    return { ...ABSENT, value: look(copy) };
-  } catch (error) {
-    return told(error);
-  } finally {
-    copy?.close();
-  }
-}
-
-/** The same for a look that takes its time, and is told in which state the store is. */
-export async function readStoreSlowly<T>(
+/**
+ * Reads a copy of the spool with `look`; where nothing has been recorded yet, an empty one. What keeps the store from
+ * being read is the state, not an error. Rejects with what is a mistake of our own.
+ */
+export async function readSnapshot<T>(
   settings: Settings,
-  look: (spool: Spool, store: StoreState) => Promise<T>,
+  look: (spool: Spool) => T | Promise<T>,
 ): Promise<Reading<T>> {
   let copy: Spool | undefined;
   try {
-    copy = openStoreCopy(settings);
-    if (copy === undefined) return ABSENT;
-    const store = lockState(copy.directory);
-    return { store, value: await look(copy, store) };
+    const { state, ...opened } = openSnapshot(settings);
+    copy = opened.copy;
+    return { store: { state }, value: await look(copy) };
   } catch (error) {
-    return told(error);
+    const store = stateOf(error);
+    if (store === undefined) throw error;
+    return { store, value: undefined };
   } finally {
     copy?.close();
   }
 }
 
-const ABSENT = { store: { state: 'absent' }, value: undefined } as const;
-
-function told(error: unknown): Reading<never> {
-  const store = stateOf(error);
-  if (store === undefined) throw error;
-  return { store, value: undefined };
+/** Throws what keeps the store from being read. */
+function openSnapshot({ directory, program }: Settings): { state: 'ok' | 'absent'; copy: Spool } {
+  const image = directory === undefined ? undefined : readImage(directory);
+  const copy = spoolOf(directory ?? '', openCopy(image ?? null, program.migrations));
+  return { state: image === undefined ? 'absent' : 'ok', copy };
 }
 
-/** A copy of the spool that is there, or undefined. Throws what keeps it from being read. */
-function openStoreCopy({ directory, program }: Settings): Spool | undefined {
-  if (directory === undefined) return undefined;
-  const path = spoolFile(directory);
+/** Undefined when there is no database yet. */
+function readImage(directory: string): Buffer | undefined {
   checkPlace(directory);
+  const path = spoolFile(directory);
   if (!existsSync(path)) return undefined;
-  if (hasBrokenLog(path)) throw new DamagedError('the log is broken');
   const image = readDatabaseImage(path);
-  if (image.length === 0 || isJustMade(image)) return undefined;
-  return spoolOf(directory, openCopy(image, program.migrations));
-}
-
-/** An empty spool in memory, as the first command would find it. */
-export function openEmptyCopy(directory: string, migrations: string): Spool {
-  return spoolOf(directory, openCopy(null, migrations));
+  return image.length === 0 || isJustMade(image) ? undefined : image;
 }
 
 /** By a process that has not come further yet: one page of version 0, which stands in the header's bytes 60 to 63. */
@@ -112,25 +72,6 @@ function isJustMade(image: Buffer): boolean {
 function pageSizeOf(image: Buffer): number {
   const size = image.readUInt16BE(16);
   return size === 1 ? 65_536 : size;
-}
-
-const MOMENT_MS = 50;
-
-/** A database that somebody has open has a log, its index or a journal beside it; the system's list of locks is slow to read. */
-function lockState(directory: string): StoreState {
-  const path = spoolFile(directory);
-  if (!['-wal', '-shm', '-journal'].some((suffix) => existsSync(path + suffix))) return { state: 'ok' };
-  const holders = writersOf(path, `${path}-shm`);
-  // A command that appends holds it for a moment: that is no state to tell of.
-  if (holders.length > 0) pause(MOMENT_MS);
-  const holder =
-    holders.length > 0 ? writersOf(path, `${path}-shm`).find((pid) => holders.includes(pid)) : undefined;
-  if (holder === undefined) return { state: 'ok' };
-  return {
-    state: 'locked',
-    message: `Process ${holder} has the usage spool locked: until it lets go commands record nothing, and what it has not committed is not shown.`,
-    advice: `If that lasts, see what it is with \`ps -p ${holder}\` and end it.`,
-  };
 }
 
 /** What an error says of a store that was to be changed. */
@@ -150,7 +91,7 @@ export function storeError(error: unknown): { readonly message: string; readonly
 }
 
 /** What an error of the above says of the store; undefined when it is our own mistake. */
-function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' | 'locked' }> | undefined {
+function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' }> | undefined {
   if (error instanceof NotOurs) {
     return {
       state: 'foreign',

@@ -53,6 +53,8 @@ interface Delivery {
 }
 
 const HOUR_MS = 3600_000;
+/** Events are counted by quarters of an hour: at any of them a local day may begin. */
+const QUARTER_MS = HOUR_MS / 4;
 const LIMITS_MS = [1_000, 10_000, 60_000, 600_000, HOUR_MS, 24 * HOUR_MS] as const;
 
 /** The statistics of the last `days` days, today included. `now` is ms since the epoch. */
@@ -80,15 +82,15 @@ function eventsPerDay(spool: Spool, first: Date, days: number): DayOfEvents[] {
   }
   const rows = spool
     .statement(
-      'SELECT hour, failed, sum(events) AS events FROM activity WHERE hour >= ? GROUP BY hour, failed',
+      'SELECT quarter, failed, sum(events) AS events FROM activity WHERE quarter >= ? GROUP BY quarter, failed',
     )
-    .iterate(Math.floor(first.getTime() / HOUR_MS)) as IterableIterator<{
-    hour: number;
+    .iterate(Math.floor(first.getTime() / QUARTER_MS)) as IterableIterator<{
+    quarter: number;
     failed: number;
     events: number;
   }>;
-  for (const { hour, failed, events } of rows) {
-    const day = counts.get(localDay(new Date(hour * HOUR_MS)));
+  for (const { quarter, failed, events } of rows) {
+    const day = counts.get(localDay(new Date(quarter * QUARTER_MS)));
     if (day !== undefined) day[failed === 1 ? 'failed' : 'succeeded'] += events;
   }
   return [...counts].map(([day, { succeeded, failed }]) => ({ day, succeeded, failed }));
@@ -115,10 +117,10 @@ function commandTimes(spool: Spool, since: number): CommandTimes[] {
   }
   const counted = spool
     .statement(
-      `SELECT command_name, sum(events) AS events, sum(events * failed) AS failed FROM activity WHERE hour >= ?
+      `SELECT command_name, sum(events) AS events, sum(events * failed) AS failed FROM activity WHERE quarter >= ?
        GROUP BY command_name`,
     )
-    .all(Math.floor(since / HOUR_MS)) as { command_name: string; events: number; failed: number }[];
+    .all(Math.floor(since / QUARTER_MS)) as { command_name: string; events: number; failed: number }[];
   return counted
     .map((command) => {
       const own = (durations.get(command.command_name) ?? []).sort((a, b) => a - b);

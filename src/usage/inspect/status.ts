@@ -1,8 +1,6 @@
 /** What a person may see of the spool, read from a copy of it (`store.ts`), so that all of it belongs together. */
-import { lstatSync } from 'node:fs';
 import type { WireRecord } from '../../infra/net/posthog.ts';
-import { openReadOnly } from '../../infra/sqlite/database.ts';
-import { isBusy } from '../../infra/sqlite/errors.ts';
+import { isLocked } from '../../infra/sqlite/lock.ts';
 import type { Settings } from '../../settings.ts';
 import { type StoredRecord, wireRecord } from '../event/wire.ts';
 import { currentIdentity, type StoredIdentity } from '../identity/identities.ts';
@@ -84,25 +82,12 @@ export function keepsRecords(spool: Spool): boolean {
   return spool.statement('SELECT 1 FROM record LIMIT 1').get() !== undefined;
 }
 
-/**
- * Whether somebody holds usage.lock. The look takes a shared lock on it for a moment, for which a flusher that
- * starts just then tries again, and makes no file.
- */
+/** Whether a flusher is at work. A lock that cannot be read is no flusher's. */
 export function isFlusherAlive(directory: string): boolean {
-  const path = lockFile(directory);
   try {
-    // Opening a FIFO to read it would wait for somebody to write to it.
-    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
-    const db = openReadOnly(path, 0);
-    try {
-      db.prepare('SELECT count(*) FROM sqlite_schema').get();
-      return false;
-    } finally {
-      db.close();
-    }
-  } catch (error) {
-    // A lock that cannot be read is nobody's flusher's.
-    return isBusy(error);
+    return isLocked(lockFile(directory));
+  } catch {
+    return false;
   }
 }
 

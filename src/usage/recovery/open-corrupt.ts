@@ -1,190 +1,96 @@
-/** What was set aside, opened as far as that can be done: with its header, or its schema, taken from a sound one. */
-import { statSync } from 'node:fs';
-import { openBytes, openCopy, openReadOnly, type Sqlite } from '../../infra/sqlite/database.ts';
-import { isDamage } from '../../infra/sqlite/errors.ts';
-import { readDatabaseImage } from '../../infra/sqlite/image.ts';
-
-/** A larger one is not read into memory. */
-const LARGEST = 128 * 1024 * 1024;
+/** A damaged database beside the sound one, on the same connection: SQL then carries over what SQLite can still read. */
+import { closeSync, existsSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { openCopy } from '../../infra/sqlite/database.ts';
+import { isDamage, isOtherSchema } from '../../infra/sqlite/errors.ts';
+import type { Spool } from '../spool/spool.ts';
 
 /**
- * Opens a damaged database for reading; undefined when nothing of it can be read. What it says must be looked at
- * with care, for parts of it may be anything. Throws when that cannot be told now, as when too many files are open.
+ * Attaches the database at `path` as `damaged`; where its header is broken, or says more pages than the file has, with
+ * the header of a sound one. False when its records cannot be found in it even so. Throws what SQLite says when that
+ * cannot be told now, as when another process has it open. Not inside a transaction.
  */
-export function openWreck(path: string, migrations: string): Sqlite.Database | undefined {
-  return legible(() => openReadOnly(path, 0)) ?? openRepaired(path, migrations);
+export function attachDamaged(spool: Spool, path: string, migrations: string): boolean {
+  if (attach(spool, path)) return true;
+  graftHeader(path, migrations);
+  return attach(spool, path);
 }
 
-function openRepaired(path: string, migrations: string): Sqlite.Database | undefined {
-  if (statSync(path).size > LARGEST) return undefined;
-  const image = readDatabaseImage(path);
-  const sound = soundImage(migrations);
-  const size = sound.readUInt16BE(PAGE_SIZE_AT);
-  const pages = Math.max(image.length, sound.length) / size;
-  const whole = Buffer.alloc(Math.ceil(pages) * size);
-  image.copy(whole);
-  putHeader(whole, sound, whole.length / size);
-  const repaired = legible(() => openBytes(Buffer.from(whole)));
-  if (repaired !== undefined) return repaired;
-  // The tables begin at the same pages in every database that the migrations have made.
-  for (const page of schemaPages(sound, size))
-    sound.copy(whole, (page - 1) * size, (page - 1) * size, page * size);
-  putHeader(whole, sound, whole.length / size);
-  return legible(() => openBytes(whole));
-}
-
-/** What every version has had. */
-export const RECORD_COLUMNS = [
-  ...[
-    'uuid',
-    'kind',
-    'state',
-    'event',
-    'command_name',
-    'distinct_id',
-    'personless',
-    'fingerprint',
-    'resolvable',
-  ],
-  ...['properties', 'spool_dropped', 'sealed', 'bytes', 'recorded_at', 'attempts', 'settled_at', 'reason'],
-];
-export const IDENTITY_COLUMNS = 'anon_id, principal_id, verified, fingerprint, created_at, linked_at';
-const NEEDED = [
-  `SELECT id, identity_id, ${RECORD_COLUMNS.join(', ')} FROM record LIMIT 0`,
-  `SELECT id, ${IDENTITY_COLUMNS} FROM identity LIMIT 0`,
-  'SELECT name, value FROM ledger LIMIT 0',
-  'SELECT 1 FROM installation LIMIT 0',
-];
-
-/** The database that `open` opens if its tables can be found in it, with the columns that they have always had. */
-function legible(open: () => Sqlite.Database): Sqlite.Database | undefined {
-  let db: Sqlite.Database | undefined;
+/**
+ * Copies a table of the damaged database, as far as the column names tell the same as ours, into a temporary one called
+ * `damaged_TABLE`. False, and an empty one or none, where it cannot be read. Not inside a transaction: once SQLite has met
+ * damage in it, it refuses all further writing.
+ */
+export function copyTable(spool: Spool, table: string): boolean {
+  spool.statement(`DROP TABLE IF EXISTS temp.damaged_${table}`).run();
   try {
-    db = open();
-    // Else SQLite reads nothing of a file that is shorter than it was.
-    db.unsafeMode();
-    db.pragma('writable_schema = ON');
-    for (const sql of NEEDED) db.prepare(sql).all();
-    return db;
+    spool.statement(`CREATE TEMP TABLE damaged_${table} AS SELECT * FROM damaged.${table}`).run();
+    return true;
   } catch (error) {
-    db?.close();
-    if (!isDamage(error)) throw error;
-    return undefined;
+    if (!isUnreadable(error)) throw error;
+    return false;
   }
 }
 
-function soundImage(migrations: string): Buffer {
-  const db = openCopy(null, migrations);
+/** Whether an error says that what was to be read of a damaged database is not there any more. */
+export function isUnreadable(error: unknown): boolean {
+  return isDamage(error) || isOtherSchema(error);
+}
+
+/** Without it nothing can be said of a record. */
+const NEEDED =
+  'SELECT id, uuid, kind, state, event, distinct_id, properties, bytes, recorded_at FROM damaged.record LIMIT 0';
+
+function attach(spool: Spool, path: string): boolean {
   try {
-    return db.serialize();
-  } finally {
-    db.close();
+    spool.statement('ATTACH ? AS damaged').run(path);
+    spool.pragma('damaged.synchronous = OFF');
+    spool.statement(NEEDED).all();
+    return true;
+  } catch (error) {
+    detachDamaged(spool);
+    if (isUnreadable(error)) return false;
+    throw error;
   }
+}
+
+/** Lets go of it again; nothing where none is attached. */
+export function detachDamaged(spool: Spool): void {
+  const attached = spool.pragma('database_list') as { name: string }[];
+  if (attached.some(({ name }) => name === 'damaged')) spool.statement('DETACH damaged').run();
 }
 
 // Places in a header, by https://sqlite.org/fileformat2.html, section 1.3.
 const HEADER_BYTES = 100;
 const PAGE_SIZE_AT = 16;
+const JOURNAL_AT = 18;
 const CHANGES_AT = 24;
 const PAGES_AT = 28;
 const FREE_AT = 32;
 const VALID_FOR_AT = 92;
 
-function putHeader(image: Buffer, sound: Buffer, pages: number): void {
-  sound.copy(image, 0, 0, HEADER_BYTES);
-  image.writeUInt32BE(pages, PAGES_AT);
-  image.writeUInt32BE(image.readUInt32BE(CHANGES_AT), VALID_FOR_AT);
-  image.fill(0, FREE_AT, FREE_AT + 8);
-}
-
-const INTERIOR = 5;
-
-/** The pages of the table that says where the others begin: the first one, and those that it names. */
-function schemaPages(image: Buffer, size: number): number[] {
-  if (image[HEADER_BYTES] !== INTERIOR) return [1];
-  const cells = image.readUInt16BE(HEADER_BYTES + 3);
-  const children = Array.from({ length: cells }, (_, i) =>
-    image.readUInt32BE(image.readUInt16BE(HEADER_BYTES + 12 + 2 * i)),
-  );
-  return [1, image.readUInt32BE(HEADER_BYTES + 8), ...children].filter((page) => page * size <= image.length);
-}
-
-/** All that is left. */
-export interface Found {
-  readonly records: readonly OldRecord[];
-  /** Undefined when it cannot be read: nobody can tell any more how much there was. */
-  readonly ledger: ReadonlyMap<string, number> | undefined;
-}
-
-/** Reads all that can be read, which may take a while. Throws nothing. */
-export function readWreck(db: Sqlite.Database): Found {
-  return { records: readableRecords(db), ledger: readableLedger(db) };
-}
-
-/** A row that may be damaged. */
-export interface OldRecord extends Readonly<Record<string, unknown>> {
-  readonly id: number;
-  readonly uuid: string;
-  readonly state: string;
-  readonly identity_id: number;
-  readonly distinct_id: string | null;
-  readonly spool_dropped: number;
-  /** Undefined in a database that an older program has made. */
-  readonly from_environment?: number;
-}
-
-/** So many looks at what turns out to be unreadable; each takes some 20 us. */
-const MOST_FAILURES = 20_000;
-
-/** All that can be read: a range that cannot is halved, down to single rows. */
-function readableRecords(db: Sqlite.Database): OldRecord[] {
-  const found: OldRecord[] = [];
-  const select = db.prepare(
-    `SELECT * FROM record NOT INDEXED WHERE id BETWEEN ? AND ? AND state <> 'delivered' ORDER BY id`,
-  );
-  let failures = 0;
-  const read = (from: number, to: number): void => {
-    try {
-      for (const row of select.all(from, to) as OldRecord[]) found.push(row);
-    } catch {
-      failures += 1;
-      if (from === to || failures > MOST_FAILURES) return;
-      const middle = from + Math.floor((to - from) / 2);
-      read(from, middle);
-      read(middle + 1, to);
-    }
-  };
-  read(1, lastId(db));
-  return found;
-}
-
-/** Where nothing says how far the ids go, far enough for the largest spool by default. */
-const FAR_ENOUGH = 2 ** 20;
-
-function lastId(db: Sqlite.Database): number {
-  const sql = `SELECT max(seq) AS last FROM sqlite_sequence WHERE name = 'record'`;
-  const last = readOne(db, sql)?.last ?? readOne(db, 'SELECT max(id) AS last FROM record')?.last;
-  return typeof last === 'number' && last >= 0 && Number.isSafeInteger(last) ? last : FAR_ENOUGH;
-}
-
-/** Undefined when it cannot be read. */
-function readableLedger(db: Sqlite.Database): Map<string, number> | undefined {
+/** Every database that the migrations have made has the same header, but for a few numbers. */
+function graftHeader(path: string, migrations: string): void {
+  const header = soundHeader(migrations);
+  const file = openSync(path, 'r+');
   try {
-    const rows = db.prepare('SELECT name, value FROM ledger').all() as { name: string; value: number }[];
-    // Damage that reads like a count is none.
-    const sound = rows.filter(({ value }) => Number.isSafeInteger(value) && value >= 0);
-    const ledger = new Map(sound.map(({ name, value }) => [name, value]));
-    return ['recorded', 'pending', 'quarantined'].every((name) => ledger.has(name)) ? ledger : undefined;
-  } catch {
-    return undefined;
+    const { size } = fstatSync(file);
+    if (size < header.readUInt16BE(PAGE_SIZE_AT)) return;
+    header.writeUInt32BE(Math.floor(size / header.readUInt16BE(PAGE_SIZE_AT)), PAGES_AT);
+    header.writeUInt32BE(header.readUInt32BE(CHANGES_AT), VALID_FOR_AT);
+    header.fill(0, FREE_AT, FREE_AT + 8);
+    // 2 where a log is to be read.
+    header.fill(existsSync(`${path}-wal`) ? 2 : 1, JOURNAL_AT, JOURNAL_AT + 2);
+    writeSync(file, header, 0, HEADER_BYTES, 0);
+  } finally {
+    closeSync(file);
   }
 }
 
-/** The first row; undefined when there is none or it cannot be read. */
-export function readOne(db: Sqlite.Database, sql: string): Readonly<Record<string, unknown>> | undefined {
+function soundHeader(migrations: string): Buffer {
+  const db = openCopy(null, migrations);
   try {
-    return db.prepare(sql).get() as Readonly<Record<string, unknown>> | undefined;
-  } catch {
-    return undefined;
+    return Buffer.from(db.serialize().subarray(0, HEADER_BYTES));
+  } finally {
+    db.close();
   }
 }

@@ -1,61 +1,56 @@
-/** What can still be read of a database that was set aside is carried over, and what cannot is counted. */
+/** What can still be read of a database that was set aside goes on in the new one; what is gone is counted. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Sqlite } from '../../infra/sqlite/database.ts';
-import { isConstraint, isDamage } from '../../infra/sqlite/errors.ts';
-import { hasBrokenLog } from '../../infra/sqlite/image.ts';
-import { isReadable } from '../event/wire.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isConstraint, isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
-import {
-  type Found,
-  IDENTITY_COLUMNS,
-  type OldRecord,
-  openWreck,
-  RECORD_COLUMNS,
-  readOne,
-  readWreck,
-} from './open-corrupt.ts';
-import { moveDatabase, removeDatabase, setAsideFiles, unsalvagedFiles } from './set-aside.ts';
+import { attachDamaged, copyTable, detachDamaged, isUnreadable } from './open-corrupt.ts';
+import { markRecovered, removeDatabase, unrecoveredFiles } from './set-aside.ts';
 
-/** How many of them are kept for whoever wants to look into them. */
-const KEPT = 3;
+/** Rows of one transaction; between two of them commands get in. */
+const STEP_ROWS = 500;
+const LET_IN_MS = 2;
+/** Attempts at what turns out to be unreadable, in one run; each takes some 20 us. */
+const MAX_FAILURES = 20_000;
+/** Where nothing says how far the ids go, far enough for the largest spool by default. */
+const FAR_ENOUGH = 2 ** 20;
 
-/**
- * Carries over what can be read of databases that were set aside. Only for the holder of usage.lock: two at once would
- * count twice. Throws DamagedError when the spool itself is damaged, or has been set aside meanwhile.
- */
-export function salvage(spool: Spool, migrations: string): void {
-  refuseReplaced(spool);
-  const found = unsalvagedFiles(spool.directory);
-  const carried = carriedOver(spool, found, migrations);
-  for (const name of found) {
-    if (!carried.has(name) && !isDealtWith(spool, name, migrations)) continue;
-    // Else it is in a database that itself is still to be carried over, and says so.
-    refuseReplaced(spool);
-    const kept = name.replace('damaged', 'salvaged');
-    moveDatabase(spool.directory, name, kept);
-    // Whoever refuses first says so and then removes what is set aside: if not under this name, it is done here.
-    if (isWithdrawn(spool)) removeDatabase(join(spool.directory, kept));
-  }
-  const waiting = unsalvagedFiles(spool.directory);
-  const done = setAsideFiles(spool.directory).filter((name) => !waiting.includes(name));
-  for (const name of done.slice(0, -KEPT)) removeDatabase(join(spool.directory, name));
+interface Recovering {
+  readonly spool: Spool;
+  /** Folder of the numbered migrations. */
+  readonly migrations: string;
+  readonly leftMs: () => number;
+  /** Does some work, waiting for the spool's write lock. Rejects with what `work` throws. */
+  readonly persist: <T>(work: () => T) => Promise<T>;
 }
 
-/** Which of them had been carried over, without having been renamed, by this spool or by one that was set aside later. */
-function carriedOver(spool: Spool, names: readonly string[], migrations: string): Set<unknown> {
-  const carried = new Set<unknown>([installationOf(spool).salvaged]);
-  for (const name of names.length > 1 ? names : []) {
+/**
+ * Recovers what was set aside, in steps that a killed process has not to repeat, until half of `leftMs` is used up; the
+ * next run goes on. Only for the holder of usage.lock: two at once would count twice. Throws DamagedError or SQLite's
+ * error when the spool itself is damaged, or has been set aside meanwhile.
+ */
+export async function recover({ spool, migrations, leftMs, persist }: Recovering): Promise<void> {
+  refuseReplaced(spool);
+  const reserveMs = leftMs() / 2;
+  for (const file of unrecoveredFiles(spool.directory)) {
     try {
-      const db = openWreck(join(spool.directory, name), migrations);
-      if (db !== undefined) carried.add(readOne(db, 'SELECT salvaged FROM installation')?.salvaged);
-      db?.close();
-    } catch {
-      // It cannot be opened just now, so it is not carried over either.
+      const isReadable = attachDamaged(spool, join(spool.directory, file), migrations);
+      const write = <T>(work: () => T): Promise<T> => persist(() => spool.transaction(work));
+      if (!isReadable) await write(() => endUncounted(spool, file));
+      else if (!(await recoverFile(spool, file, write, () => leftMs() > reserveMs))) return;
+    } catch (error) {
+      // Reading the damaged one throws nothing of damage, so that is about the spool. All else passes: locked, or full.
+      if (isDamage(error) || !isSqlite(error)) throw error;
+      return;
+    } finally {
+      detachDamaged(spool);
     }
+    refuseReplaced(spool);
+    markRecovered(spool.directory, file);
+    // `usage disable` says so first and then removes what was set aside: if not under its old name, it is done here.
+    if (isWithdrawn(spool)) removeDatabase(join(spool.directory, file.replace('damaged', 'recovered')));
   }
-  return carried;
 }
 
 /** `usage disable` may have come in between: what it has purged must not come back. */
@@ -63,123 +58,267 @@ function isWithdrawn(spool: Spool): boolean {
   return installationOf(spool).consent === 0 || isRefused(spool.directory);
 }
 
-/**
- * False when it could not be read just now, or the spool could not take it, being locked or full: the next run tries
- * again. Throws when it is the spool that is damaged.
- */
-function isDealtWith(spool: Spool, name: string, migrations: string): boolean {
-  const path = join(spool.directory, name);
-  let db: Sqlite.Database | undefined;
-  try {
-    const isPartial = hasBrokenLog(path);
-    db = openWreck(path, migrations);
-    // Before the spool is locked, for it may take a while.
-    const found = db === undefined ? undefined : readWreck(db);
-    spool.transaction(() => {
-      if (isWithdrawn(spool)) return;
-      if (db !== undefined && found !== undefined) carryOver(db, spool, found);
-      if (isPartial || found?.ledger === undefined) count(spool, UNCOUNTED, 1);
-      spool.statement('UPDATE installation SET salvaged = ?').run(name);
+interface Progress {
+  /** The greatest id that has not been tried yet; null before the first step. */
+  readonly upto: number | null;
+  readonly found: number;
+  readonly found_delivered: number;
+  readonly done: number;
+}
+
+/** Ids that are still to be tried, the greatest range last. */
+type Ranges = readonly { readonly from: number; readonly to: number }[];
+
+/** False when the time was up before its end. */
+async function recoverFile(
+  spool: Spool,
+  file: string,
+  write: Recovering['persist'],
+  hasTime: () => boolean,
+): Promise<boolean> {
+  spool.pragma('temp_store = MEMORY');
+  const hasIdentities = copyTable(spool, 'identity');
+  const ledger = readableLedger(spool);
+  const last = lastId(spool);
+  const before = await write(() => begin(spool, file, hasIdentities));
+  if (before.done === 1) return true;
+  const columns = sharedColumns(spool);
+  const budget = { failures: MAX_FAILURES };
+  let ranges: Ranges = [{ from: 1, to: before.upto ?? last }];
+  while (ranges.length > 0) {
+    if (!hasTime()) return false;
+    ranges = readStep(spool, ranges, budget);
+    const upto = ranges.at(-1)?.to ?? 0;
+    await write(() => {
+      if (!isWithdrawn(spool)) writeStep(spool, { file, columns, before, upto });
     });
+    await pause(LET_IN_MS);
+  }
+  await write(() => {
+    if (!isWithdrawn(spool)) end(spool, file, ledger);
+  });
+  return true;
+}
+
+/** For records of an identity that cannot be read. */
+const NO_IDENTITY = -1;
+
+/** Notes that it has begun, and which identity of ours each of its own is. */
+function begin(spool: Spool, file: string, hasIdentities: boolean): Progress {
+  const run = (sql: string, ...values: unknown[]): void => void spool.statement(sql).run(...values);
+  run('INSERT INTO recovery (file) VALUES (?) ON CONFLICT DO NOTHING', file);
+  run('DROP TABLE IF EXISTS temp.identity_map');
+  run('DROP TABLE IF EXISTS temp.found');
+  run('CREATE TEMP TABLE identity_map (theirs INTEGER PRIMARY KEY, bound INTEGER, unbound INTEGER)');
+  run('CREATE TEMP TABLE found (uuid TEXT PRIMARY KEY, delivered INTEGER) WITHOUT ROWID');
+  const nobody = throwaway(spool);
+  run('INSERT INTO identity_map VALUES (?, ?, ?)', NO_IDENTITY, nobody, nobody);
+  const identities = hasIdentities
+    ? (spool.statement('SELECT id, anon_id, fingerprint FROM temp.damaged_identity').all() as OldIdentity[])
+    : [];
+  for (const theirs of identities) {
+    const { bound, unbound } = identityFor(spool, theirs);
+    run('INSERT OR IGNORE INTO identity_map VALUES (?, ?, ?)', theirs.id, bound, unbound);
+  }
+  return spool.statement('SELECT * FROM recovery WHERE file = ?').get(file) as Progress;
+}
+
+interface OldIdentity {
+  readonly id: number;
+  readonly anon_id: string;
+  readonly fingerprint: string | null;
+}
+
+/**
+ * Ours with the same anon_id, else theirs, retired. An event that still waits for its account could be given up under
+ * the anon_id. So where ours has begun again without the credentials that theirs had seen, and may be linked to anyone,
+ * that event gets an id that is never linked.
+ */
+function identityFor(spool: Spool, theirs: OldIdentity): { bound: number; unbound: number } {
+  const ours = spool
+    .statement('SELECT id, fingerprint, retired_at FROM identity WHERE anon_id = ? ORDER BY id LIMIT 1')
+    .get(theirs.anon_id) as { id: number; fingerprint: string | null; retired_at: number | null } | undefined;
+  if (ours === undefined) {
+    const copied = spool
+      .statement(
+        `INSERT INTO identity (anon_id, principal_id, verified, fingerprint, created_at, linked_at, retired_at)
+         SELECT anon_id, principal_id, verified, fingerprint, created_at, linked_at, coalesce(retired_at, @now)
+         FROM temp.damaged_identity WHERE id = @id`,
+      )
+      .run({ id: theirs.id, now: Date.now() });
+    const id = Number(copied.lastInsertRowid);
+    return { bound: id, unbound: id };
+  }
+  const isSame = ours.retired_at !== null || ours.fingerprint === theirs.fingerprint;
+  return { bound: ours.id, unbound: isSame ? ours.id : throwaway(spool) };
+}
+
+function throwaway(spool: Spool): number {
+  const sql = 'INSERT INTO identity (anon_id, created_at, retired_at) VALUES (@anonId, @now, @now)';
+  return Number(spool.statement(sql).run({ anonId: randomUUID(), now: Date.now() }).lastInsertRowid);
+}
+
+/** Those of a record that both versions of the schema have; ids of batches mean nothing here. */
+function sharedColumns(spool: Spool): string[] {
+  const columnsOf = (schema: string): string[] =>
+    (spool.pragma(`${schema}.table_info(record)`) as { name: string }[]).map(({ name }) => name);
+  const theirs = new Set(columnsOf('damaged'));
+  return columnsOf('main').filter(
+    (name) => theirs.has(name) && !['id', 'identity_id', 'half_id', 'split_group'].includes(name),
+  );
+}
+
+function lastId(spool: Spool): number {
+  const sql = `SELECT max(seq) AS last FROM damaged.sqlite_sequence WHERE name = 'record'`;
+  const [row] = readAll(spool, sql) as { last: unknown }[];
+  const [other] = readAll(spool, 'SELECT max(id) AS last FROM damaged.record') as { last: unknown }[];
+  const last = row?.last ?? other?.last;
+  return typeof last === 'number' && last >= 0 && Number.isSafeInteger(last) ? last : FAR_ENOUGH;
+}
+
+/**
+ * Reads the next rows into `temp.damaged_record`, those with the greatest ids first; returns what is left. A range that
+ * cannot be read is halved, down to single ids. Downwards, for below the first id there may be a wide gap, of which
+ * nothing can be read either when the first page is damaged: by then everything else is here.
+ */
+function readStep(spool: Spool, ranges: Ranges, budget: { failures: number }): Ranges {
+  spool.statement('DROP TABLE IF EXISTS temp.damaged_record').run();
+  spool.statement('CREATE TEMP TABLE damaged_record AS SELECT * FROM damaged.record LIMIT 0').run();
+  const left = [...ranges];
+  let rows = 0;
+  for (let range = left.pop(); range !== undefined; range = left.pop()) {
+    const { from, to } = range;
+    try {
+      const read = readRange(spool, range);
+      rows += read.rows;
+      if (read.least > from) left.push({ from, to: read.least - 1 });
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      budget.failures -= 1;
+      const middle = from + Math.floor((to - from) / 2);
+      if (from < to && budget.failures > 0) left.push({ from, to: middle }, { from: middle + 1, to });
+    }
+    if (rows >= STEP_ROWS) break;
+  }
+  return left;
+}
+
+/** The rows with the greatest ids of a range, and the least of them; below it all is still to be read. */
+function readRange(spool: Spool, { from, to }: Ranges[number]): { rows: number; least: number } {
+  // A comparison with one id alone does not look at the row after it, which may lie on a damaged page.
+  const where = from === to ? 'id = @from AND @from = @to' : 'id BETWEEN @from AND @to';
+  const ids = spool
+    .statement(`SELECT id FROM damaged.record NOT INDEXED WHERE ${where} ORDER BY id DESC LIMIT ${STEP_ROWS}`)
+    .pluck()
+    .all({ from, to }) as number[];
+  const least = ids.length < STEP_ROWS ? from : Math.min(...ids);
+  const { changes } = spool
+    .statement(`INSERT INTO temp.damaged_record SELECT * FROM damaged.record NOT INDEXED WHERE ${where}`)
+    .run({ from: least, to });
+  return { rows: changes, least };
+}
+
+interface Step {
+  readonly file: string;
+  readonly columns: readonly string[];
+  readonly before: Progress;
+  readonly upto: number;
+}
+
+/** Puts what was read where it belongs, each under its own id where that is free, and notes how far it has come. */
+function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
+  const theirs = columns.map((name) => `r.${name}`).join(', ');
+  const insert = spool.statement(
+    `INSERT INTO record (id, ${columns.join(', ')}, identity_id)
+     SELECT CASE WHEN r.id IN (SELECT id FROM main.record) THEN NULL ELSE r.id END, ${theirs},
+       (SELECT iif(r.distinct_id IS NULL, unbound, bound) FROM temp.identity_map
+        WHERE theirs IN (r.identity_id, ${NO_IDENTITY}) ORDER BY theirs DESC LIMIT 1)
+     FROM temp.damaged_record AS r WHERE @row IS NULL OR r.rowid = @row ORDER BY r.id
+     ON CONFLICT (uuid) DO UPDATE SET state = 'delivered', settled_at = excluded.settled_at, reason = NULL
+       WHERE excluded.state = 'delivered' AND record.state <> 'delivered'`,
+  );
+  if (!isTaken(spool, () => insert.run({ row: null }))) {
+    const rows = spool.statement('SELECT rowid FROM temp.damaged_record').pluck().all() as number[];
+    for (const row of rows) isTaken(spool, () => insert.run({ row }));
+  }
+  spool
+    .statement(
+      `INSERT OR IGNORE INTO temp.found SELECT r.uuid, r.state = 'delivered' FROM temp.damaged_record AS r
+       WHERE EXISTS (SELECT 1 FROM main.record AS k WHERE k.uuid = r.uuid)`,
+    )
+    .run();
+  const { found, delivered } = spool
+    .statement('SELECT count(*) AS found, coalesce(sum(delivered), 0) AS delivered FROM temp.found')
+    .get() as { found: number; delivered: number };
+  spool
+    .statement('UPDATE recovery SET upto = ?, found = ?, found_delivered = ? WHERE file = ?')
+    .run(upto, before.found + found, before.found_delivered + delivered, file);
+}
+
+/** False for values that no record may have: damage that reads like a row. */
+function isTaken(spool: Spool, insert: () => unknown): boolean {
+  try {
+    spool.tentatively(insert);
     return true;
   } catch (error) {
-    // What cannot be read of the old one throws nothing, so this is about the spool.
-    if (isDamage(error)) throw error;
+    if (!isConstraint(error)) throw error;
     return false;
-  } finally {
-    db?.close();
   }
 }
 
-/** The ledger goes on from the old one; what it says was there and could not be read is dropped as damaged. */
-function carryOver(db: Sqlite.Database, spool: Spool, { records, ledger }: Found): void {
-  const identities = new Map<string, number>();
-  const seen = new Set<string>();
-  let carried = 0;
-  for (const record of records) {
-    // A page that stands in the place of another, or a row that was changed: what was there is lost.
-    if (seen.has(record.uuid) || !isReadable(record)) continue;
-    seen.add(record.uuid);
-    const known = spool.statement('SELECT 1 FROM record WHERE uuid = ?').get(record.uuid);
-    try {
-      if (known === undefined) spool.tentatively(() => carryRecord(db, spool, identities, record));
-      carried += 1;
-    } catch (error) {
-      // A value that no record may have: damage that reads like a row. It is lost, and counted so.
-      if (!isConstraint(error)) throw error;
-      identities.delete(identityKey(record));
-    }
-  }
-  if (ledger !== undefined) carryLedger(spool, ledger, carried);
+/** Undefined when it cannot be read: nobody can tell any more how much there was. */
+function readableLedger(spool: Spool): ReadonlyMap<string, number> | undefined {
+  const rows = readAll(spool, 'SELECT name, value FROM damaged.ledger') as { name: string; value: number }[];
+  // Damage that reads like a count is none.
+  const sound = rows.filter(({ value }) => Number.isSafeInteger(value) && value >= 0);
+  const ledger = new Map(sound.map(({ name, value }) => [name, value]));
+  return ['recorded', 'pending', 'quarantined'].every((name) => ledger.has(name)) ? ledger : undefined;
 }
 
-function carryRecord(
-  db: Sqlite.Database,
-  spool: Spool,
-  identities: Map<string, number>,
-  record: OldRecord,
-): void {
-  const identityId = carryIdentity(db, spool, identities, record);
-  const columns = [...RECORD_COLUMNS, 'from_environment', 'identity_id'];
+/** The triggers have counted what was found; the rest of the old counts is added, so that the law still holds. */
+function end(spool: Spool, file: string, ledger: ReadonlyMap<string, number> | undefined): void {
   spool
-    .statement(`INSERT INTO record (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
-    .run(...RECORD_COLUMNS.map((column) => record[column]), record.from_environment ?? 0, identityId);
-}
-
-function identityKey({ identity_id, distinct_id }: OldRecord): string {
-  return `${identity_id} ${distinct_id === null}`;
-}
-
-function carryIdentity(
-  db: Sqlite.Database,
-  spool: Spool,
-  carried: Map<string, number>,
-  record: OldRecord,
-): number {
-  const key = identityKey(record);
-  const known = carried.get(key);
-  if (known !== undefined) return known;
-  const id = findIdentity(db, spool, record.identity_id, record.distinct_id === null);
-  carried.set(key, id);
-  return id;
-}
-
-/**
- * The identity that an old record belongs to, retired unless the new database goes on with it. That one then begins
- * anew there, without the credentials that it had seen: anybody may be linked to it. What is unbound could end as
- * theirs if it were given up under its anon_id, so it gets one that is never linked, as where no old one can be read.
- */
-function findIdentity(db: Sqlite.Database, spool: Spool, oldId: number, isUnbound: boolean): number {
-  const old = readOne(db, `SELECT ${IDENTITY_COLUMNS} FROM identity WHERE id = ${oldId}`);
-  const present = spool.statement('SELECT id FROM identity WHERE anon_id = ?').get(old?.anon_id ?? null) as
-    | { id: number }
-    | undefined;
-  if (present !== undefined && !isUnbound) return present.id;
-  const kept = present === undefined ? old : undefined;
-  const inserted = spool
-    .statement(`INSERT INTO identity (${IDENTITY_COLUMNS}, retired_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
-    .run(
-      kept?.anon_id ?? randomUUID(),
-      kept?.principal_id ?? null,
-      kept?.verified ?? 0,
-      kept?.fingerprint ?? null,
-      old?.created_at ?? 0,
-      kept?.linked_at ?? null,
-      Date.now(),
-    );
-  return Number(inserted.lastInsertRowid);
-}
-
-/** Inserting has counted what was carried; the rest of the old counts is added, so that the law still holds. */
-function carryLedger(spool: Spool, old: ReadonlyMap<string, number>, carried: number): void {
-  const lost = Math.max(0, (old.get('pending') ?? 0) + (old.get('quarantined') ?? 0) - carried);
-  const gone = [...old].filter(
-    ([name]) => name === 'delivered' || name === 'purged' || name.startsWith('dropped.'),
-  );
-  for (const [name, value] of gone) count(spool, name, value);
+    .statement(
+      `DELETE FROM identity WHERE id IN (SELECT unbound FROM identity_map WHERE unbound <> bound OR theirs = ${NO_IDENTITY})
+         AND NOT EXISTS (SELECT 1 FROM record WHERE identity_id = identity.id)`,
+    )
+    .run();
+  if (ledger === undefined) {
+    endUncounted(spool, file);
+    return;
+  }
+  const { found, found_delivered } = spool
+    .statement('SELECT found, found_delivered FROM recovery WHERE file = ?')
+    .get(file) as Progress;
+  const old = (name: string): number => ledger.get(name) ?? 0;
+  const lost = Math.max(0, old('pending') + old('quarantined') - (found - found_delivered));
+  const gone = [...ledger.keys()].filter((name) => name === 'purged' || name.startsWith('dropped.'));
+  const delivered = Math.max(0, old('delivered') - found_delivered);
+  for (const name of gone) count(spool, name, old(name));
+  count(spool, 'delivered', delivered);
   if (lost > 0) count(spool, 'dropped.damaged', lost);
-  count(spool, 'unreported', (old.get('unreported') ?? 0) + lost);
-  count(spool, 'recorded', gone.reduce((sum, [, value]) => sum + value, 0) + lost);
-  const uncounted = old.get(UNCOUNTED) ?? 0;
-  if (uncounted > 0) count(spool, UNCOUNTED, uncounted);
+  count(spool, 'unreported', old('unreported') + lost);
+  count(spool, 'recorded', delivered + gone.reduce((sum, name) => sum + old(name), 0) + lost);
+  if (old(UNCOUNTED) > 0) count(spool, UNCOUNTED, old(UNCOUNTED));
+  spool.statement('UPDATE recovery SET done = 1 WHERE file = ?').run(file);
+}
+
+/** Nobody can tell how many of its records are lost. */
+function endUncounted(spool: Spool, file: string): void {
+  if (isWithdrawn(spool)) return;
+  count(spool, UNCOUNTED, 1);
+  spool
+    .statement('INSERT INTO recovery (file, done) VALUES (?, 1) ON CONFLICT DO UPDATE SET done = 1')
+    .run(file);
+}
+
+/** The rows up to the first that cannot be read. */
+function readAll(spool: Spool, sql: string): unknown[] {
+  const rows: unknown[] = [];
+  try {
+    for (const row of spool.statement(sql).iterate()) rows.push(row);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+  }
+  return rows;
 }

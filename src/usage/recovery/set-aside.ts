@@ -1,26 +1,29 @@
 /**
- * A damaged database is set aside by whoever meets it, so that recording goes on at once; `salvage.ts` then
+ * A damaged database is set aside by the process that meets it, so that recording goes on at once; `recover.ts` then
  * carries over what can still be read of it.
  */
 import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openReadOnly, refuseNewerFile, withFileLock } from '../../infra/sqlite/database.ts';
-import { DamagedError, isDamage, isOtherSchema } from '../../infra/sqlite/errors.ts';
+import { openCopy, refuseNewerFile, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
+import { DamagedError, isConstraint, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
 import { LIMITS } from '../../settings.ts';
 import { readText, understand } from '../identity/usage-json.ts';
+import { count, UNCOUNTED } from '../spool/ledger.ts';
 import {
-  type Installation,
   inodeOf,
   installationOf,
   isRefused,
   openSpool,
-  refuseReplaced,
   type Spool,
   sharedFile,
   spoolFile,
 } from '../spool/spool.ts';
+import { attachDamaged, copyTable, detachDamaged } from './open-corrupt.ts';
 
-const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged)-(\d+))(?:-wal|-journal|-shm)?$/;
+/** How many are kept for a person who wants to look into them. */
+const KEPT = 3;
+/** Older versions said `salvaged`. */
+const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged|recovered)-(\d+))(?:-wal|-journal|-shm)?$/;
 
 /** Opens the spool; a damaged one is set aside first. Throws what `openSpool` throws. */
 export function openSoundSpool(directory: string, migrations: string): Spool {
@@ -28,22 +31,30 @@ export function openSoundSpool(directory: string, migrations: string): Spool {
   try {
     return openHeir(directory, migrations);
   } catch (error) {
-    if (!isDamage(error)) throw error;
-    return replaceDamaged(directory, migrations, inode, error);
+    if (isDamage(error)) return replaceDamaged(directory, migrations, inode);
+    if (!isOtherSchema(error)) throw error;
+    // A migration that does not fit the database's own version; or its version is a newer one by now.
+    refuseNewerFile(spoolFile(directory), migrations);
+    return replaceDamaged(directory, migrations, inode);
   }
 }
 
 /**
- * Does `work` with an open spool; if that turns out to be damaged, sets it aside and does `work` with a new
- * one. Throws what `work` throws.
+ * The spool to go on with after `error`: a new one, where it says that this one is damaged, which is then closed and
+ * set aside. Throws `error` where it says something else, and what opening the new one throws.
  */
-export function withSoundSpool<T>(spool: Spool, migrations: string, work: (spool: Spool) => T): T {
+export function reopenIfDamaged(spool: Spool, migrations: string, error: unknown): Spool {
+  if (!isDamage(error) && !(isOtherSchema(error) && hasOtherSchema(spool, migrations))) throw error;
+  closeQuietly(spool);
+  return replaceDamaged(spool.directory, migrations, spool.inode);
+}
+
+/** Does `work` with an open spool; where that turns out to be damaged, with a new one. Throws what `work` throws. */
+export function inSoundSpool<T>(spool: Spool, migrations: string, work: (spool: Spool) => T): T {
   try {
     return work(spool);
   } catch (error) {
-    if (!isDamage(error)) throw error;
-    closeQuietly(spool);
-    const sound = replaceDamaged(spool.directory, migrations, spool.inode, error);
+    const sound = reopenIfDamaged(spool, migrations, error);
     try {
       return work(sound);
     } finally {
@@ -52,34 +63,29 @@ export function withSoundSpool<T>(spool: Spool, migrations: string, work: (spool
   }
 }
 
-/** 64 MiB, a third of a second; a larger one is found out when somebody meets the damage. */
-const MOST_PAGES = 16_384;
-
-/** Looks for damage where commands do not come by. Throws DamagedError, or what SQLite says of it. */
-export function refuseDamage(spool: Spool): void {
-  refuseReplaced(spool);
-  const counters = `SELECT count(*) AS n FROM ledger WHERE name IN ('recorded', 'delivered', 'pending', 'quarantined', 'purged')`;
-  if ((spool.statement(counters).get() as { n: number }).n < 5) throw new DamagedError('counters are gone');
-  const [{ page_count: pages } = { page_count: 0 }] = spool.pragma('page_count') as { page_count: number }[];
-  if (pages > MOST_PAGES) return;
-  const [{ integrity_check: found } = { integrity_check: '' }] = spool.pragma('integrity_check(1)') as {
-    integrity_check: string;
-  }[];
-  if (found === 'ok') return;
-  const code = /error code[= ](\d+)/.exec(found)?.[1];
-  // A disk that could not be read just now says nothing about what is on it.
-  if (code !== undefined && (Number(code) & 0xff) !== SQLITE_CORRUPT) throw new Error(found);
-  throw new DamagedError(found);
+/** Asks SQLite about every page of the database. Throws DamagedError for what it finds, and what SQLite throws. */
+export function assertSound(spool: Spool): void {
+  const found = spool.statement('PRAGMA integrity_check(1)').pluck().get();
+  if (found !== 'ok') throw new DamagedError(String(found));
 }
 
-const SQLITE_CORRUPT = 11;
-
-/** Sets the spool's database aside if `error` says that it is damaged, and tells whether it was. */
-export function setAsideIfDamaged(spool: Spool, migrations: string, error: unknown): boolean {
-  if (!isDamage(error)) return false;
-  closeQuietly(spool);
-  replaceDamaged(spool.directory, migrations, spool.inode, error).close();
-  return true;
+/**
+ * Whether the schema is another than the migrations make; else it is our statement that is wrong. Throws
+ * NewerSchemaError where a newer program has changed it.
+ */
+function hasOtherSchema(spool: Spool, migrations: string): boolean {
+  refuseNewerFile(spoolFile(spool.directory), migrations);
+  const sql =
+    'SELECT group_concat(type || name || sql) AS text FROM (SELECT * FROM sqlite_schema ORDER BY type, name)';
+  const sound = openCopy(null, migrations);
+  try {
+    const textOf = (statement: Sqlite.Statement): unknown => (statement.get() as { text: unknown }).text;
+    return textOf(spool.statement(sql)) !== textOf(sound.prepare(sql));
+  } catch (error) {
+    return isDamage(error);
+  } finally {
+    sound.close();
+  }
 }
 
 /** The databases that were set aside, oldest first; also one of which a process that was killed moved but the log. */
@@ -96,45 +102,56 @@ function isPlain(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** Those still to be carried over. Not a log without its database: who moved the one may be about to move the other. */
-export function unsalvagedFiles(directory: string): string[] {
+/** Those still to be recovered. Not a log without its database: the process that moved the one may yet move the other. */
+export function unrecoveredFiles(directory: string): string[] {
   return setAsideFiles(directory).filter(
     (name) => name.includes('damaged') && isPlain(join(directory, name)),
   );
+}
+
+/** Names a database that was set aside as one that is recovered. */
+export function markRecovered(directory: string, file: string): void {
+  moveDatabase(directory, file, file.replace('damaged', 'recovered'));
 }
 
 /**
  * One process moves the damaged file, under a lock; another that met the same damage finds a new file in its
  * place, by the inode, and uses that.
  */
-function replaceDamaged(
-  directory: string,
-  migrations: string,
-  damaged: bigint | undefined,
-  error: unknown,
-): Spool {
+function replaceDamaged(directory: string, migrations: string, damaged: bigint | undefined): Spool {
   return withFileLock(join(directory, 'usage.repair.lock'), LIMITS.lockWaitMs, () => {
     if (damaged === undefined || inodeOf(directory) !== damaged) return openHeir(directory, migrations);
-    // Statements of ours that fit no longer are no damage then.
-    if (isOtherSchema(error)) refuseNewerFile(spoolFile(directory), migrations);
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
     const spool = openHeir(directory, migrations);
     if (isRefused(directory)) removeDatabase(join(directory, aside));
+    prune(spool);
     return spool;
   });
 }
 
+/** Removes all but the last three, those that are recovered first; what is lost with another nobody can tell. */
+function prune(spool: Spool): void {
+  const { directory } = spool;
+  const all = setAsideFiles(directory);
+  const unrecovered = unrecoveredFiles(directory);
+  const recovered = all.filter((name) => !unrecovered.includes(name));
+  const tooMany = [...recovered, ...unrecovered].slice(0, Math.max(0, all.length - KEPT));
+  const lost = tooMany.filter((name) => unrecovered.includes(name)).length;
+  if (lost > 0) spool.transaction(() => count(spool, UNCOUNTED, lost));
+  for (const name of tooMany) removeDatabase(join(directory, name));
+}
+
 /**
- * Opens the spool; a new one takes over from the database that was set aside for it. Whoever set that aside may not
- * have come so far, the disk being full; before the new one has an event of its own it is not too late.
+ * Opens the spool; a new one takes over from the database that was set aside for it. The process that set that aside may
+ * not have come so far, the disk being full; before the new one has an event of its own it is not too late.
  */
 function openHeir(directory: string, migrations: string): Spool {
   const spool = openSpool(directory, migrations);
   try {
     if (installationOf(spool).notice_shown_at !== null) return spool;
-    const last = unsalvagedFiles(directory).at(-1);
-    if (last !== undefined && !inherit(spool, join(directory, last))) keepNotice(spool);
+    const last = unrecoveredFiles(directory).at(-1);
+    if (last !== undefined) inherit(spool, join(directory, last), migrations);
     return spool;
   } catch (error) {
     closeQuietly(spool);
@@ -142,37 +159,65 @@ function openHeir(directory: string, migrations: string): Spool {
   }
 }
 
-/** Whoever has a usage.json beside a damaged database has been told that usage is recorded, and is not told again. */
+/**
+ * What must outlive the damage, as far as it can be read: whether the person allows recording, the key of the
+ * fingerprints, the identities that it is for, how far an earlier recovery has come, and the last id.
+ */
+function inherit(spool: Spool, damaged: string, migrations: string): void {
+  try {
+    const isReadable = attachDamaged(spool, damaged, migrations) && copyTable(spool, 'installation');
+    const rows = isReadable ? INHERITED.filter(({ from }) => copyTable(spool, from)) : [];
+    spool.transaction(() => {
+      // Another process may have done so meanwhile.
+      if (installationOf(spool).notice_shown_at !== null) return;
+      if (isReadable && attempt(spool, INHERIT_INSTALLATION)) for (const { sql } of rows) attempt(spool, sql);
+      else keepNotice(spool);
+    });
+  } catch (error) {
+    if (!isSqlite(error)) throw error;
+    // Another process has it open: there is a new key then, and a refusal is in a file as well.
+  } finally {
+    detachDamaged(spool);
+  }
+}
+
+const INHERIT_INSTALLATION = `UPDATE installation SET (fingerprint_key, consent, notice_shown_at) =
+    (SELECT fingerprint_key, consent, notice_shown_at FROM temp.damaged_installation)
+  WHERE EXISTS (SELECT 1 FROM temp.damaged_installation)`;
+const IDENTITY = 'id, anon_id, principal_id, verified, fingerprint, created_at, linked_at, retired_at';
+const INHERITED = [
+  {
+    from: 'identity',
+    sql: `INSERT INTO identity (${IDENTITY}) SELECT ${IDENTITY} FROM temp.damaged_identity
+      WHERE NOT EXISTS (SELECT 1 FROM main.identity)`,
+  },
+  { from: 'account', sql: 'INSERT OR IGNORE INTO account SELECT * FROM temp.damaged_account' },
+  { from: 'recovery', sql: 'INSERT OR IGNORE INTO recovery SELECT * FROM temp.damaged_recovery' },
+  {
+    from: 'sqlite_sequence',
+    sql: `INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM temp.damaged_sqlite_sequence
+      WHERE name = 'record' AND NOT EXISTS (SELECT 1 FROM main.sqlite_sequence WHERE name = 'record')`,
+  },
+] as const;
+
+/** False where it changes nothing, for there was nothing or its values are none that ours may have. */
+function attempt(spool: Spool, sql: string): boolean {
+  try {
+    return spool.tentatively(() => spool.statement(sql).run().changes > 0);
+  } catch (error) {
+    if (!isConstraint(error)) throw error;
+    return false;
+  }
+}
+
+/** A person who has a usage.json beside a damaged database has been told that usage is recorded. */
 function keepNotice(spool: Spool): void {
   if (understand(readText(sharedFile(spool.directory)) ?? '') === undefined) return;
   spool.statement('UPDATE installation SET notice_shown_at = ?').run(Date.now());
 }
 
-/**
- * What must outlive the damage: whether the person allows recording, the key of the fingerprints, and what has been
- * carried over already. False where it cannot be read: there is a new key then, and a refusal is in a file as well.
- */
-function inherit(spool: Spool, damaged: string): boolean {
-  try {
-    const db = openReadOnly(damaged, 0);
-    try {
-      const old = db.prepare('SELECT * FROM installation').get() as Installation;
-      spool
-        .statement(
-          'UPDATE installation SET fingerprint_key = ?, consent = ?, notice_shown_at = ?, salvaged = ?',
-        )
-        .run(old.fingerprint_key, old.consent, old.notice_shown_at, old.salvaged ?? null);
-      return true;
-    } finally {
-      db.close();
-    }
-  } catch {
-    return false;
-  }
-}
-
 /** Renames a database with its log. The log moves first: left beside a new database, it would be played into it. */
-export function moveDatabase(directory: string, from: string, to: string): void {
+function moveDatabase(directory: string, from: string, to: string): void {
   for (const log of ['-wal', '-journal']) rename(join(directory, from + log), join(directory, to + log));
   rmSync(join(directory, `${from}-shm`), { force: true });
   rename(join(directory, from), join(directory, to));

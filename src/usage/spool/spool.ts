@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { makePrivateDirectory, syncFile, syncFileMeanwhile } from '../../infra/os/files.ts';
 import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
 import { DamagedError } from '../../infra/sqlite/errors.ts';
-import { hasBrokenLog } from '../../infra/sqlite/image.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { pause } from '../../infra/sqlite/pause.ts';
 import { LIMITS } from '../../settings.ts';
@@ -59,8 +58,6 @@ export interface Installation {
   readonly export_stamp: string | null;
   readonly export_due: number;
   readonly flusher_asked_at: number | null;
-  /** The file that was carried over last; see `salvage.ts`. */
-  readonly salvaged: string | null;
 }
 
 export const spoolFile = (directory: string): string => join(directory, 'usage.db');
@@ -77,7 +74,6 @@ export function openSpool(directory: string, migrations: string): Spool {
   trust(directory);
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
-  if (hasBrokenLog(path)) throw new DamagedError('the log is broken');
   // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
   const patience = { leftMs: LIMITS.lockWaitMs, crowdMs: LIMITS.crowdWaitMs };

@@ -72,12 +72,6 @@ const WRONG: readonly {
     make: (home) => change(home, `UPDATE ledger SET value = value + 1 WHERE name IN ('pending', 'recorded')`),
   },
   {
-    finds: 'schema',
-    when: 'an index was dropped',
-    make: (home) => change(home, 'DROP INDEX record_pending'),
-  },
-  { finds: 'schema', when: 'a table was added', make: (home) => change(home, 'CREATE TABLE mine (x)') },
-  {
     finds: 'integrity',
     when: 'rows have lost what they refer to',
     make: (home) =>

@@ -1,0 +1,380 @@
+/** Recovery: what can still be read of a damaged database goes on in the new one, what is gone is counted. */
+import assert from 'node:assert/strict';
+import { readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { execa } from 'execa';
+import { DamagedError } from '../../../src/infra/sqlite/errors.ts';
+import { currentIdentity } from '../../../src/usage/identity/identities.ts';
+import { recover } from '../../../src/usage/recovery/recover.ts';
+import { reopenIfDamaged } from '../../../src/usage/recovery/set-aside.ts';
+import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
+import {
+  asideIn,
+  change,
+  leavesOfRecords,
+  ledgerOf,
+  openSound,
+  overwrite,
+  overwritePages,
+  PAGE,
+  type Store,
+  storeOf,
+} from '../../support/damage.ts';
+import { command, MIGRATIONS } from '../../support/queue.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
+
+const recovering = (spool: Spool) => ({
+  spool,
+  migrations: MIGRATIONS,
+  leftMs: () => 60_000,
+  persist: async <T>(work: () => T): Promise<T> => work(),
+});
+const recoverAll = (spool: Spool): Promise<void> => recover(recovering(spool));
+
+/** The database set aside, as by a command that found it damaged; the spool that takes its place is open. */
+function aside(t: TestContext, { home, path }: Store, time = 1_600_000_000_000): Spool {
+  renameSync(path, join(home.directory, `usage.db.damaged-${time}`));
+  return openSound(t, home);
+}
+
+test('a page of records that is garbage takes its own records along and no other', async (t) => {
+  for (const at of [0, 1, -2, -1]) {
+    const store = storeOf(t, 49);
+    const leaves = leavesOfRecords(store.path);
+    const { page, ids } = leaves.at(at) ?? { page: 0, ids: [] };
+    overwritePages(store.path, page);
+    const spool = aside(t, store);
+    const before = currentIdentity(spool);
+    assert.ok(before !== null, 'the anon_id goes on');
+    await recoverAll(spool);
+    const ledger = ledgerOf(spool);
+    assert.deepEqual([ledger.recorded, ledger.pending], [50, 50 - ids.length]);
+    assert.equal(ledger['dropped.damaged'], ids.length);
+    const kept = spool.statement('SELECT id FROM record ORDER BY id').pluck().all() as number[];
+    assert.deepEqual(
+      kept,
+      Array.from({ length: 50 }, (_, i) => i + 1).filter((id) => !ids.includes(id)),
+      'each under the id that a person knows it by',
+    );
+  }
+});
+
+test('between damaged pages everything is recovered, also where the first ids are long gone', async (t) => {
+  const store = storeOf(t, 300);
+  change(
+    store.path,
+    'DELETE FROM record WHERE id <= 100; UPDATE record SET id = id + 3000000; UPDATE sqlite_sequence SET seq = 3000301',
+  );
+  const leaves = leavesOfRecords(store.path);
+  const gone = [leaves[0], leaves[2], leaves.at(-1)];
+  overwritePages(store.path, ...gone.map((leaf) => leaf?.page));
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  const lost = gone.reduce((sum, leaf) => sum + (leaf?.ids.length ?? 0), 0);
+  assert.equal(ledgerOf(spool).pending, 201 - lost);
+});
+
+test('records keep their states, and the counters agree with them', async (t) => {
+  const store = storeOf(t, 9);
+  change(
+    store.path,
+    `UPDATE record SET state = 'quarantined', reason = 'invalid' WHERE id <= 3;
+     UPDATE record SET state = 'delivered', settled_at = 1 WHERE id = 4;
+     UPDATE ledger SET value = value + 7 WHERE name IN ('recorded', 'delivered')`,
+  );
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  const { recorded, pending, quarantined, delivered } = ledgerOf(spool);
+  assert.deepEqual(
+    { recorded, pending, quarantined, delivered },
+    {
+      recorded: 17,
+      pending: 6,
+      quarantined: 3,
+      delivered: 8,
+    },
+  );
+  const bytes = spool.statement(`SELECT sum(bytes) FROM record WHERE state = 'pending'`).pluck().get();
+  assert.equal(ledgerOf(spool).pending_bytes, bytes);
+});
+
+test('a record that the new database knows already is not counted twice, and delivered wins', async (t) => {
+  const store = storeOf(t, 3);
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  // The same database once more, in which one of them has been delivered since.
+  const old = join(store.home.directory, asideIn(store.home)[0] ?? '');
+  change(old, `UPDATE record SET state = 'delivered', settled_at = 1 WHERE id = 2`);
+  renameSync(old, join(store.home.directory, 'usage.db.damaged-1600000000009'));
+  await recoverAll(spool);
+  const { recorded, pending, delivered } = ledgerOf(spool);
+  assert.deepEqual({ recorded, pending, delivered }, { recorded: 4, pending: 3, delivered: 1 });
+});
+
+test('recovery goes in steps, between which commands write, and a killed flusher goes on where it was', async (t) => {
+  const store = storeOf(t, 4_999);
+  aside(t, store).close();
+  const script = `
+    import { recover } from '${new URL('../../../src/usage/recovery/recover.ts', import.meta.url).href}';
+    import { openSpool } from '${new URL('../../../src/usage/spool/spool.ts', import.meta.url).href}';
+    const spool = openSpool(process.argv.at(-2), process.argv.at(-1));
+    let looks = 0;
+    const leftMs = () => {
+      looks += 1;
+      if (looks === 6) process.kill(process.pid, 'SIGKILL');
+      return 60_000;
+    };
+    await recover({ spool, migrations: process.argv.at(-1), leftMs, persist: async (work) => work() });`;
+  const { signal } = await execa(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', script, store.home.directory, MIGRATIONS],
+    { cwd: join(import.meta.dirname, '..', '..', '..'), reject: false },
+  );
+  assert.equal(signal, 'SIGKILL');
+  const spool = openSound(t, store.home);
+  const halfway = ledgerOf(spool).pending ?? 0;
+  assert.ok(halfway > 0 && halfway < 5_000, `${halfway} of 5,000`);
+  let transactions = 0;
+  const counting: Spool = {
+    ...spool,
+    transaction: (work) => {
+      transactions += 1;
+      return spool.transaction(work);
+    },
+  };
+  await recoverAll(counting);
+  assert.ok(transactions > 5, 'in steps');
+  assert.ok(transactions < 12, `${transactions}: what was done is not done again`);
+  const { recorded, pending } = ledgerOf(spool);
+  assert.deepEqual([recorded, pending], [5_000, 5_000]);
+  assert.equal(spool.statement('SELECT count(*) FROM recovery WHERE done = 0').pluck().get(), 0);
+});
+
+test('recovery ends with its time and counts nothing before it is complete', async (t) => {
+  const spool = aside(t, storeOf(t, 1_999));
+  let looks = 0;
+  await recover({
+    ...recovering(spool),
+    leftMs: () => {
+      looks += 1;
+      return looks < 3 ? 1_000 : 0;
+    },
+  });
+  const { pending } = ledgerOf(spool);
+  assert.ok(pending !== undefined && pending > 0 && pending < 2_000, `${pending}`);
+  assert.deepEqual(asideIn({ directory: spool.directory } as Sandbox), ['usage.db.damaged-1600000000000']);
+});
+
+const HEADERS: Readonly<Record<string, (path: string) => void>> = {
+  'the first bytes are gone': (path) => overwrite(path, 0, 16),
+  'the header is gone': (path) => overwrite(path, 0, 100),
+  'the page size is wrong': (path) => overwrite(path, 16, 2),
+  'the version is gone': (path) => overwrite(path, 60, 4),
+  'the version is none': (path) => change(path, 'PRAGMA user_version = 0'),
+  'the version is an older one': (path) => change(path, 'PRAGMA user_version = 3'),
+  'the installation is gone': (path) => change(path, 'DELETE FROM installation'),
+  'a table is gone': (path) => change(path, 'DROP TABLE backoff'),
+};
+
+for (const [what, harm] of Object.entries(HEADERS)) {
+  test(`when ${what} no record is lost`, async (t) => {
+    const { home, path } = storeOf(t, 29);
+    harm(path);
+    let spool = openSound(t, home);
+    if (what === 'a table is gone') {
+      try {
+        spool.statement('SELECT * FROM backoff').all();
+      } catch (error) {
+        spool = reopenIfDamaged(spool, MIGRATIONS, error);
+        t.after(() => spool.close());
+      }
+    }
+    if (what === 'the installation is gone') spool = openSound(t, home);
+    await recoverAll(spool);
+    const ledger = ledgerOf(spool);
+    assert.deepEqual([ledger.recorded, ledger.pending, ledger.uncounted], [30, 30, undefined]);
+    assert.equal(asideIn(home).length, 1);
+  });
+}
+
+for (const part of ['identity', 'account', 'record_pending', 'attempt', 'installation', 'flusher_run']) {
+  test(`when the page of ${part} is gone no record is lost`, async (t) => {
+    const store = storeOf(t, 29);
+    overwritePages(store.path, store.roots.get(part));
+    const spool = aside(t, store);
+    await recoverAll(spool);
+    const ledger = ledgerOf(spool);
+    assert.deepEqual([ledger.recorded, ledger.pending, ledger.uncounted], [30, 30, undefined]);
+  });
+}
+
+test('what cannot be counted is told: without counters, without a schema, of a file that was never a database', async (t) => {
+  const harms: readonly ((store: Store) => void)[] = [
+    ({ path, roots }) => overwritePages(path, roots.get('ledger')),
+    ({ path }) => overwritePages(path, 1),
+    ({ path }) => writeFileSync(path, 'x'.repeat(9000)),
+    ({ path }) => writeFileSync(path, 'x'.repeat(50)),
+  ];
+  for (const harm of harms) {
+    const store = storeOf(t, 9);
+    harm(store);
+    const spool = aside(t, store);
+    await recoverAll(spool);
+    assert.equal(ledgerOf(spool).uncounted, 1, String(harm));
+    assert.equal(asideIn(store.home)[0]?.includes('recovered'), true);
+  }
+});
+
+test('a file that was cut off gives what is left of it', async (t) => {
+  const store = storeOf(t, 300);
+  const pages = Math.floor((statSync(store.path).size / PAGE) * 0.7);
+  const kept = leavesOfRecords(store.path).filter(({ page }) => page <= pages);
+  truncateSync(store.path, pages * PAGE);
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  const expected = kept.reduce((sum, { ids }) => sum + ids.length, 0);
+  assert.ok(expected > 100, `${expected} in the pages that are left`);
+  assert.deepEqual([ledgerOf(spool).recorded, ledgerOf(spool).pending], [301, expected]);
+});
+
+test('rows that stand there twice do not make up for those whose place they have', async (t) => {
+  const store = storeOf(t, 300);
+  const [, second, third] = leavesOfRecords(store.path);
+  const image = readFileSync(store.path);
+  image.copyWithin(
+    ((second?.page ?? 0) - 1) * PAGE,
+    ((third?.page ?? 0) - 1) * PAGE,
+    (third?.page ?? 0) * PAGE,
+  );
+  writeFileSync(store.path, image);
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  const ledger = ledgerOf(spool);
+  assert.equal(ledger.recorded, 301);
+  assert.ok((ledger['dropped.damaged'] ?? 0) >= (second?.ids.length ?? 0), 'what the page held is lost');
+});
+
+test('a value that no record may have is lost alone', async (t) => {
+  const store = storeOf(t, 4);
+  change(store.path, 'UPDATE record SET personless = 9 WHERE id = 1');
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  const { recorded, pending, 'dropped.damaged': lost } = ledgerOf(spool);
+  assert.deepEqual([recorded, pending, lost], [5, 4, 1]);
+});
+
+test('recovery is not repeated when the flusher was killed before it could rename the file', async (t) => {
+  const store = storeOf(t, 4);
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  const once = ledgerOf(spool);
+  const [kept = ''] = asideIn(store.home);
+  renameSync(
+    join(store.home.directory, kept),
+    join(store.home.directory, kept.replace('recovered', 'damaged')),
+  );
+  await recoverAll(spool);
+  assert.deepEqual([ledgerOf(spool), asideIn(store.home)], [once, [kept]]);
+});
+
+test('a database that is damaged while it recovers another hands on how far it has come', async (t) => {
+  const store = storeOf(t, 999);
+  const first = aside(t, store);
+  let looks = 0;
+  await recover({
+    ...recovering(first),
+    leftMs: () => {
+      looks += 1;
+      return looks < 3 ? 1_000 : 0;
+    },
+  });
+  first.close();
+  const second = aside(t, store, 1_600_000_000_001);
+  await recoverAll(second);
+  const { recorded, pending } = ledgerOf(second);
+  assert.deepEqual([recorded, pending], [1_000, 1_000]);
+});
+
+test('a flusher whose database has been set aside under its hands recovers nothing into that', async (t) => {
+  const store = storeOf(t, 4);
+  const stale = openSpool(store.home.directory, MIGRATIONS);
+  t.after(() => stale.close());
+  aside(t, store);
+  await assert.rejects(recoverAll(stale), DamagedError);
+});
+
+test('what was set aside waits while another process holds the new database', async (t) => {
+  const store = storeOf(t, 4);
+  const spool = aside(t, store);
+  spool.waitForLock(0);
+  const other = new Database(store.path);
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  await recoverAll(spool);
+  assert.deepEqual(asideIn(store.home), ['usage.db.damaged-1600000000000']);
+  other.exec('ROLLBACK');
+  await recoverAll(spool);
+  assert.equal(ledgerOf(spool).pending, 5);
+});
+
+/** The spool of a flusher beside which something happens right before or after its transactions. */
+function interrupted(spool: Spool, before: () => void, after: () => void): Spool {
+  const transaction = <T>(work: () => T): T => {
+    before();
+    const result = spool.transaction(work);
+    after();
+    return result;
+  };
+  return { ...spool, transaction };
+}
+
+test('what `usage disable` has purged is not recovered by a flusher that had begun to', async (t) => {
+  const store = storeOf(t, 4);
+  const spool = aside(t, store);
+  const off = (): void => {
+    store.home.write('usage.off', '');
+    spool.statement('UPDATE installation SET consent = 0').run();
+  };
+  await recoverAll(interrupted(spool, off, () => undefined));
+  assert.equal(ledgerOf(spool).pending, 0);
+  assert.deepEqual(asideIn(store.home), []);
+});
+
+test('a `usage disable` that looked for the file under its old name leaves none under the new one', async (t) => {
+  const store = storeOf(t, 4);
+  const spool = aside(t, store);
+  await recoverAll(
+    interrupted(
+      spool,
+      () => undefined,
+      () => void store.home.write('usage.off', ''),
+    ),
+  );
+  assert.deepEqual(asideIn(store.home), []);
+});
+
+for (const part of ['ledger', 'identity', 'identity_current', 'installation']) {
+  test(`an event that waits for its account when the page of ${part} is damaged is never joined to another's`, async (t) => {
+    const store = storeOf(t, 0);
+    change(
+      store.path,
+      `UPDATE identity SET fingerprint = 'ben';
+       UPDATE record SET distinct_id = NULL, fingerprint = 'ben', personless = 0`,
+    );
+    overwritePages(store.path, store.roots.get(part));
+    const spool = aside(t, store);
+    // The next command finds nobody logged in, and goes on with the anon_id.
+    command(spool, Date.now(), {});
+    await recoverAll(spool);
+    const current = currentIdentity(spool);
+    const waiting = spool
+      .statement(
+        'SELECT i.anon_id, i.retired_at, i.fingerprint FROM record AS r JOIN identity AS i ON i.id = r.identity_id WHERE r.distinct_id IS NULL',
+      )
+      .get() as { anon_id: string; retired_at: number | null };
+    assert.ok(waiting.anon_id !== current?.anonId, 'the anon_id that the next login is joined to');
+    assert.ok(waiting.retired_at !== null);
+  });
+}
