@@ -201,7 +201,9 @@ function invocationOf(
     },
     askHidden: async (question) => {
       if (options['no-input'] === true) throw noInput();
-      return await askHidden(around.stdin, around.stderr, question);
+      const { stdin: input, stderr, env } = around;
+      learned.stop ??= new AbortController();
+      return await askHidden({ input, stderr, term: env.TERM, interrupted: learned.stop.signal }, question);
     },
     readLine,
     credentials,

@@ -1,7 +1,7 @@
 /** KEY=VALUE as it is typed on the command line. */
 import { type UserError, usageError } from '../errors.ts';
 
-/** One secret to be set; `value` null: it is still to be asked for. */
+/** One secret to be set; `value` null: it is still to be read. */
 export interface Assignment {
   readonly key: string;
   readonly value: string | null;
@@ -13,11 +13,12 @@ export interface Assignment {
  */
 export function parseAssignment(argument: string, position: number): Assignment {
   const equals = argument.indexOf('=');
-  const key = (equals < 0 ? argument : argument.slice(0, equals)).trim();
-  const value = equals < 0 ? null : argument.slice(equals + 1);
+  const key = withoutMark((equals < 0 ? argument : argument.slice(0, equals)).trim());
+  const value = equals < 0 ? null : withoutMark(argument.slice(equals + 1));
   const isBlank = key === '' || value?.trim() === '';
-  // White space, and no value: more likely a passphrase than a key.
-  if (isBlank || (value === null && /\s/.test(key))) throw invalidAssignment(position);
+  // White space and no value: more likely a passphrase than a key. And nothing but "=" is how base64 ends.
+  if (isBlank || (value === null && /\s/.test(key)) || /^=+$/.test(value ?? ''))
+    throw invalidAssignment(position);
   // Node puts U+FFFD for bytes that are not UTF-8: the secret would be another one.
   if (argument.includes('\ufffd')) {
     const hint = 'Encode binary values first, for example with base64.';
@@ -27,13 +28,20 @@ export function parseAssignment(argument: string, position: number): Assignment 
   return { key, value };
 }
 
-/** Throws a usage error for a key that cannot name a secret; `position` counts from 1. */
-export function checkKey(key: string, position: number): void {
+function withoutMark(text: string): string {
+  return text.replace(/^\ufeff/, '');
+}
+
+/** Throws a usage error for a key that cannot name a secret. */
+function checkKey(key: string, position: number): void {
   // A key as people choose them is named; what came before the first "=" of something else is not.
   const shown = /^[\w .-]{1,64}$/.test(key) ? `'${key}'` : `(argument ${position})`;
   if (/\s/.test(key)) throw invalidKey(`Secret key ${shown} cannot contain spaces`);
+  if (/[\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(key)) {
+    throw invalidKey(`Secret key ${shown} cannot contain invisible characters`);
+  }
   // As a segment of a URL these two mean this and the parent collection, however they are encoded.
-  if (key === '.' || key === '..') throw invalidKey(`Secret key ${shown} is not possible`);
+  if (key === '.' || key === '..') throw invalidKey(`Secret key ${shown} is not allowed`);
 }
 
 function invalidKey(message: string): UserError {
@@ -44,9 +52,17 @@ function invalidKey(message: string): UserError {
 export function invalidAssignment(position: number): UserError {
   return usageError(
     `Invalid format (argument ${position}). Expected KEY=VALUE`,
-    'A KEY alone asks for its value on a terminal; in a script use --stdin.',
+    'KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.',
     'INVALID_PAIR',
   );
+}
+
+/** The error of a value that stands behind its key, as an argument of its own. Only what looks like a name is repeated. */
+export function keyWithoutValue(key: string, value: string): UserError {
+  const shown = (text: string, otherwise: string): string =>
+    /^[A-Z][A-Z_]{0,15}$/.test(text) ? text : otherwise;
+  const hint = `Did you mean ${shown(key, 'KEY')}=${shown(value, 'VALUE')}?`;
+  return usageError('Expected KEY=VALUE.', hint, 'INVALID_PAIR');
 }
 
 /**

@@ -1,74 +1,54 @@
 /**
- * The `.env` format: bytes to keys and values, in one pass and in linear time.
+ * The `.env` format: text to names and values, in one pass and in linear time.
  * Nothing is lost silently: a line that is skipped or doubtful is named by its number, and a file that cannot be
- * understood is refused. No warning and no error ever repeats what the file says.
+ * parsed, or of whose value only a part would be read, is refused. No warning and no error ever repeats what the file says.
  */
-
-import { isUtf8 } from 'node:buffer';
 import { UserError } from '../errors.ts';
-
-interface DotenvWarning {
-  /** Counted from 1; of a value over several lines, the first. */
-  readonly line: number;
-  readonly reason: keyof typeof WARNINGS;
-}
+import { isDamaged } from '../infra/text.ts';
+import { isName } from './names.ts';
+import type { Warning } from './warnings.ts';
 
 interface Dotenv {
-  /** In the order of the file; of a key given twice the last value, in the place of the first. */
+  /** In the order of the file; of a name given twice the last value, in the place of the first. */
   readonly entries: Map<string, string>;
-  readonly warnings: DotenvWarning[];
+  readonly warnings: Warning[];
 }
 
-const WARNINGS = {
-  'no-equals': 'has no "=" and was skipped',
-  'empty-key': 'has no key before the "=" and was skipped',
-  'space-in-key': 'has a key with white space in it and was skipped',
-  'empty-value': 'has an empty or blank value and was skipped',
-  'inner-quotes': 'has quotes within its quotes; the outermost pair was taken',
-  'text-after-quote': 'has a "#" right after its closing quote; it was taken for a comment',
-} as const;
-
 /**
- * Reads a `.env` file. Line ends are LF, CRLF or CR, and LF in the values. A value without quotes ends at white
- * space and `#`; one in quotes may span lines, and double quotes know `\"`, `\\`, `\n`, `\r` and `\t`.
- * Throws `ENV_FILE_MALFORMED` for a quote that is not closed, text after a closing quote, and content that is
- * not UTF-8.
+ * Reads the text of a `.env` file. Line ends are LF, CRLF or CR, and LF in the values. A value without quotes ends at
+ * white space and `#`; one in quotes ("", '', ``, or three of the first two) may span lines. Double quotes know `\"`,
+ * `\\`, `\n`, `\r` and `\t`, single quotes and backticks their own quote behind a backslash.
+ * Throws `ENV_FILE_MALFORMED` for a quote that is not closed, text after a closing quote, a value without quotes of which
+ * the next lines are a part, NUL, and content that is not valid text.
  */
-export function parseDotenv(bytes: Uint8Array): Dotenv {
-  const text = decode(bytes).replace(/\r\n?/g, '\n');
+export function parseDotenv(decoded: string): Dotenv {
+  const text = decoded.replace(/\r\n?/g, '\n');
+  const nul = text.indexOf('\0');
+  if (nul !== -1) {
+    throw malformed(
+      countLines(text.slice(0, nul)) + 1,
+      'contains a NUL character',
+      'Save the file as UTF-8 text.',
+    );
+  }
   const entries = new Map<string, string>();
-  const warnings: DotenvWarning[] = [];
+  const warnings: Warning[] = [];
   let line = 1;
   for (let at = 0; at < text.length; ) {
-    const { entry, reason, end } = readStatement(text, at, line);
+    const { entry, reasons = [], end } = readStatement(text, at, line);
     if (entry !== undefined) entries.set(...entry);
-    if (reason !== undefined) warnings.push({ line, reason });
+    for (const reason of reasons) warnings.push({ at: line, reason });
     line += countLines(text.slice(at, end)) + 1;
     at = end + 1;
   }
   return { entries, warnings };
 }
 
-/** A warning in words, without any of the file's content. */
-export function describeWarning({ line, reason }: DotenvWarning): string {
-  return `Line ${line} ${WARNINGS[reason]}.`;
-}
-
-/** A lone surrogate: no valid UTF-8 decodes to one, so it can stand for bytes that are not UTF-8. */
-const NOT_UTF8 = '\ud800';
-
-/** Never fails, because bytes in a comment do not matter; a U+FFFD that the file does contain stays one. */
-function decode(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (isUtf8(buffer)) return buffer.toString('utf8');
-  const pieces = buffer.toString('latin1').split('\xef\xbf\xbd');
-  const decoded = pieces.map((piece) => Buffer.from(piece, 'latin1').toString('utf8'));
-  return decoded.map((piece) => piece.replaceAll('\ufffd', NOT_UTF8)).join('\ufffd');
-}
+type Reasons = readonly Warning['reason'][];
 
 interface Statement {
-  readonly entry?: readonly [key: string, value: string];
-  readonly reason?: DotenvWarning['reason'] | undefined;
+  readonly entry?: readonly [name: string, value: string];
+  readonly reasons?: Reasons;
   /** Where the line, or the last of several, ends. */
   readonly end: number;
 }
@@ -83,21 +63,21 @@ function readStatement(text: string, at: number, lineNumber: number): Statement 
   const statement = withoutComment(text.slice(start, end));
   const equals = statement.indexOf('=');
   if (equals === -1) {
-    requireUtf8(statement, lineNumber);
-    return { reason: 'no-equals', end };
+    requireValid(statement, lineNumber);
+    return { reasons: ['no-equals'], end };
   }
-  // The value comes first: also a line with a useless key owns the lines that its quotes span.
+  // The value comes first: also a line with a useless name owns the lines that its quotes span.
   const value = readValue(text, start + equals + 1, end, lineNumber);
-  requireUtf8(text.slice(start, value.contentEnd), lineNumber);
-  const key = strip(statement.slice(0, equals)).replace(/^export[ \t]+/, '');
-  if (key === '') return { reason: 'empty-key', end: value.end };
-  if (WHITE.test(key)) return { reason: 'space-in-key', end: value.end };
+  requireValid(text.slice(start, value.contentEnd), lineNumber);
+  const name = strip(statement.slice(0, equals)).replace(/^export[ \t]+/, '');
+  if (!isName(name)) return { reasons: ['invalid-name'], end: value.end };
   // Blanks alone are no secret: `secret set KEY=' '` is refused too.
-  if (strip(value.value) === '') return { reason: 'empty-value', end: value.end };
-  return { entry: [key, value.value], reason: value.reason, end: value.end };
+  if (strip(value.value) === '') return { reasons: ['empty-value'], end: value.end };
+  if (value.reasons?.includes('only-equals')) return { reasons: value.reasons, end: value.end };
+  return { entry: [name, value.value], reasons: value.reasons ?? [], end: value.end };
 }
 
-interface Value extends Pick<Statement, 'reason' | 'end'> {
+interface Value extends Pick<Statement, 'reasons' | 'end'> {
   readonly value: string;
   /** Where a comment, or nothing, follows. */
   readonly contentEnd: number;
@@ -105,38 +85,86 @@ interface Value extends Pick<Statement, 'reason' | 'end'> {
 
 function readValue(text: string, from: number, lineEnd: number, lineNumber: number): Value {
   let start = from;
-  while (start < lineEnd && isWhite(text, start)) start++;
-  if (text[start] === '"' || text[start] === "'") return readQuoted(text, start, lineNumber);
+  while (start < lineEnd && (text[start] === '\ufeff' || isWhite(text, start))) start++;
+  if (`"'\``.includes(text[start] ?? ' ')) return readQuoted(text, start, lineNumber);
   // From the `=` on, so that a comment behind it leaves nothing.
   const raw = withoutComment(text.slice(from, lineEnd));
-  return { value: strip(raw), contentEnd: from + raw.length, end: lineEnd };
+  const value = strip(raw.slice(start - from));
+  if (/^-{4,5} ?BEGIN /.test(value) && !/-{4,5} ?END /.test(value)) {
+    throw malformed(lineNumber, 'begins a key or certificate without quotes', `${QUOTE_IT}${KEY_FILE_HINT}`);
+  }
+  if (isPartOfJson(value))
+    throw malformed(lineNumber, 'begins JSON that does not end on that line', `${QUOTE_IT}.`);
+  const reasons: Reasons = /^=+$/.test(value) ? ['only-equals'] : expansions(value);
+  return { value, reasons, contentEnd: from + raw.length, end: lineEnd };
+}
+
+/** A name in `${}` is what other programs put another variable's value for. */
+function expansions(value: string): Reasons {
+  return /\$\{[A-Za-z_]/.test(value) ? ['not-expanded'] : [];
+}
+
+/** Whether an object or list begins that goes on behind the end of the line, or behind what looks like a comment. */
+function isPartOfJson(value: string): boolean {
+  if (!/^[[{]\s*(?:["'[{\]}]|$)/.test(value)) return false;
+  let depth = 0;
+  for (const [token] of value.matchAll(/"(?:\\.|[^"\\])*"?|[[\]{}]/g)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    else if (token.length === 1 || !token.endsWith('"')) return true;
+  }
+  return depth > 0;
 }
 
 function readQuoted(text: string, open: number, lineNumber: number): Value {
   const quote = text.charAt(open);
-  const close = quote === '"' ? closingDoubleQuote(text, open + 1) : text.indexOf(quote, open + 1);
+  const three = quote.repeat(3);
+  if (quote !== '`' && text.startsWith(three, open)) return readInThree(text, open, three, lineNumber);
+  const close = quote === '"' ? closingDoubleQuote(text, open + 1) : closingQuote(text, open + 1, quote);
   if (close === -1) throw malformed(lineNumber, 'opens a quote that is never closed', QUOTE_HINT);
   const end = endOfLine(text, close);
   const inner = text.slice(open + 1, close);
-  const value = { value: quote === '"' ? resolveEscapes(inner) : inner, contentEnd: close, end };
+  const read = unescaped(inner, quote);
+  const reasons = quote === "'" ? [] : expansions(inner);
+  const value = { value: read, reasons, contentEnd: close, end };
   const tail = text.slice(close + 1, end);
   if (strip(withoutComment(tail)) === '') return value;
 
-  const lines = countLines(inner);
-  if (lines > 0) {
-    const what = `opens a quote that closes on line ${lineNumber + lines}, with text after it`;
-    throw malformed(lineNumber, what, QUOTE_HINT);
-  }
+  requireOneLine(inner, lineNumber);
   // A comment may follow the outermost pair as it may follow any other.
   const outer = [tail, withoutComment(tail)].find((part) => strip(part).endsWith(quote)) ?? '';
   const last = close + 1 + outer.lastIndexOf(quote);
-  // Quotes alone open a text in triple quotes, which this format does not have.
   if (outer !== '' && text.slice(open, last).replaceAll(quote, '') !== '') {
     // Backslashes stay: who leaves the inner quotes bare, as in "{"a":"b\n"}", does not escape for us.
-    return { value: text.slice(open + 1, last), contentEnd: last, end, reason: 'inner-quotes' };
+    return { value: text.slice(open + 1, last), contentEnd: last, end, reasons: ['inner-quotes'] };
   }
-  if (strip(tail).startsWith('#')) return { ...value, reason: 'text-after-quote' };
+  if (strip(tail).startsWith('#')) return { ...value, reasons: ['text-after-quote'] };
   throw malformed(lineNumber, 'has text after its closing quote', QUOTE_HINT);
+}
+
+/** A line end right behind the opening quotes is no part of the value. */
+function readInThree(text: string, open: number, three: string, lineNumber: number): Value {
+  let close = text.indexOf(three, open + 3);
+  if (close === -1) throw malformed(lineNumber, 'opens a quote that is never closed', QUOTE_HINT);
+  // The last three of several close: """say "hi"""" ends with a quote.
+  while (text[close + 3] === three[0]) close += 1;
+  const end = endOfLine(text, close);
+  const inner = text.slice(open + 3, close).replace(/^\n/, '');
+  if (strip(withoutComment(text.slice(close + 3, end))) !== '') {
+    requireOneLine(inner, lineNumber);
+    throw malformed(lineNumber, 'has text after its closing quote', QUOTE_HINT);
+  }
+  const isDouble = three === '"""';
+  const value = isDouble ? unescaped(inner, '"') : inner;
+  return { value, reasons: isDouble ? expansions(inner) : [], contentEnd: close, end };
+}
+
+/** Throws for a quote of several lines that text follows. */
+function requireOneLine(inner: string, lineNumber: number): void {
+  const lines = countLines(inner);
+  if (lines === 0) return;
+  const what = `opens a quote that closes on line ${lineNumber + lines}, with text after it`;
+  throw malformed(lineNumber, what, QUOTE_HINT);
 }
 
 function closingDoubleQuote(text: string, from: number): number {
@@ -147,9 +175,34 @@ function closingDoubleQuote(text: string, from: number): number {
   return -1;
 }
 
-function resolveEscapes(text: string): string {
-  const meaning: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
-  return text.replace(/\\(["\\nrt])/g, (_, letter: string) => meaning[letter] ?? letter);
+/** How a shell writes an apostrophe in single quotes. */
+const SHELL_APOSTROPHES = ["'\\''", `'"'"'`];
+
+/** A backslash before the quote makes it text, but at the end of the line, where a path such as 'C:\dir\' ends. */
+function closingQuote(text: string, from: number, quote: string): number {
+  for (let at = text.indexOf(quote, from); at !== -1; at = text.indexOf(quote, at + 1)) {
+    const apostrophe =
+      quote === "'" ? SHELL_APOSTROPHES.find((each) => text.startsWith(each, at)) : undefined;
+    if (apostrophe !== undefined) at += apostrophe.length - 1;
+    else if (text[at - 1] !== '\\' || endsBehind(text, at)) return at;
+  }
+  return -1;
+}
+
+/** Whether nothing but blanks, or a comment behind them, follows on the line. */
+function endsBehind(text: string, at: number): boolean {
+  let next = at + 1;
+  while (text[next] === ' ' || text[next] === '\t') next++;
+  return next >= text.length || text[next] === '\n' || (text[next] === '#' && next > at + 1);
+}
+
+function unescaped(inner: string, quote: string): string {
+  if (quote === '`') return inner.replaceAll('\\`', '`');
+  if (quote === "'") return inner.replace(/'\\''|'"'"'|\\'/g, "'");
+  // Whoever writes a path such as "C:\new\table" means no line end.
+  const letters = /^[A-Za-z]:\\/.test(inner) ? {} : { n: '\n', r: '\r', t: '\t' };
+  const meanings: Record<string, string> = { '"': '"', '\\': '\\', ...letters };
+  return inner.replace(/\\(["\\nrt])/g, (all, letter: string) => meanings[letter] ?? all);
 }
 
 function withoutComment(line: string): string {
@@ -157,15 +210,16 @@ function withoutComment(line: string): string {
   return comment === -1 ? line : line.slice(0, comment);
 }
 
-function requireUtf8(content: string, lineNumber: number): void {
-  const at = content.search(/\p{Surrogate}/u);
-  if (at === -1) return;
-  const line = lineNumber + countLines(content.slice(0, at));
+function requireValid(content: string, lineNumber: number): void {
+  if (!isDamaged(content)) return;
+  const line = lineNumber + countLines(content.slice(0, content.search(/\p{Surrogate}/u)));
   throw malformed(line, 'is not valid UTF-8', 'Save the file as UTF-8.');
 }
 
 const QUOTE_HINT =
   'A value that begins with a quote must end with it; in double quotes \\" is a quote and \\\\ a backslash.';
+const QUOTE_IT = 'Put the whole value in single quotes';
+const KEY_FILE_HINT = ', or set it from its own file: arcade secret set KEY --stdin < FILE';
 
 function malformed(line: number, what: string, hint: string): UserError {
   return new UserError('ENV_FILE_MALFORMED', `Line ${line} of the environment file ${what}.`, { hint });

@@ -1,24 +1,31 @@
-/** Reads what `--env-file` names: a file, or a pipe such as the shell's `<(command)`. */
-import { close, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+/** Reads what `--env-file` names: a file, a named pipe, or a pipe of the shell's such as `<(command)`. */
+import { close, constants, fstatSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
+import { readBytes } from '../infra/text.ts';
 import { LIMITS } from '../settings.ts';
-import { visible } from '../terminal/output.ts';
-import { readBytes } from '../terminal/prompt.ts';
 
-/** The bytes of the file. Throws UserError when there are none to be had. */
-export async function readEnvFile(path: string): Promise<Uint8Array> {
+/** A password manager that serves a file as a named pipe may ask the person first. */
+const WRITER_WAIT_MS = 20_000;
+const LOOK_EVERY_MS = 20;
+
+/** The bytes of the file. Throws `ENV_FILE_UNREADABLE`. A named pipe may have no writer for `writerWaitMs`. */
+export async function readEnvFile(path: string, writerWaitMs = WRITER_WAIT_MS): Promise<Uint8Array> {
   let descriptor: number | undefined;
   try {
-    // A pipe that nobody writes to would otherwise block here, and with it the end of the process.
+    // A pipe without a writer would otherwise block here, and with it the end of the process.
     descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const found = fstatSync(descriptor);
     if (found.isDirectory()) throw unreadable(path, 'it is a directory');
     if (!found.isFile() && !found.isFIFO()) throw unreadable(path, 'it is neither a file nor a pipe');
     if (found.size > LIMITS.inputBytes) throw unreadable(path, 'it is too large');
     if (found.isFile()) return readFileSync(descriptor);
-    const begun = readAtOnce(descriptor);
-    if (begun?.length === 0) return begun;
+    const begun = await readFirst(descriptor, isNamed(path) ? writerWaitMs : 0);
+    if (begun?.length === 0) {
+      if (isNamed(path)) throw unreadable(path, 'nothing was written to the pipe');
+      return begun;
+    }
     const pipe = new Socket({ fd: descriptor, readable: true, writable: false });
     descriptor = undefined; // Closed with the socket.
     if (begun !== undefined) pipe.unshift(begun);
@@ -27,45 +34,53 @@ export async function readEnvFile(path: string): Promise<Uint8Array> {
     return bytes;
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw unreadable(
-      path,
-      REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'the system refuses',
-      error,
-    );
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw unreadable(path, REASONS[code] ?? code, error);
   } finally {
     if (descriptor !== undefined) close(descriptor);
   }
 }
 
 /**
- * What a pipe holds already: nothing when nobody writes to it, which waiting would not tell; undefined when it
- * is worth waiting for.
+ * What a pipe holds already; undefined when a writer has it open and has written nothing yet. Nothing at all means that
+ * no writer has it open, which waiting for data would not tell: then it looks again until one comes, or `waitMs` is over.
  */
-function readAtOnce(pipe: number): Buffer | undefined {
+async function readFirst(pipe: number, waitMs: number): Promise<Buffer | undefined> {
+  const deadline = performance.now() + waitMs;
   const buffer = Buffer.alloc(64 * 1024);
+  for (;;) {
+    try {
+      const length = readSync(pipe, buffer);
+      if (length > 0 || performance.now() >= deadline) return buffer.subarray(0, length);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+      throw error;
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Whether the pipe has a place in the file system; a shell's, below /dev, has lost its writer for good. */
+function isNamed(path: string): boolean {
   try {
-    return buffer.subarray(0, readSync(pipe, buffer));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
-    throw error;
+    return !realpathSync(path).startsWith('/dev/');
+  } catch {
+    return false; // On Linux such a pipe is a link to no file.
   }
 }
 
 const REASONS: Partial<Record<string, string>> = {
   ENOENT: 'it does not exist',
   ENOTDIR: 'it does not exist',
-  EACCES: 'you may not read it',
-  EPERM: 'you may not read it',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
   ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'too many levels of symbolic links',
 };
 
 function unreadable(path: string, why: string, cause?: unknown): UserError {
-  return new UserError(
-    'ENV_FILE_UNREADABLE',
-    `The environment file ${visible(path)} cannot be read: ${why}.`,
-    {
-      hint: 'Name another file with --env-file.',
-      cause,
-    },
-  );
+  return new UserError('ENV_FILE_UNREADABLE', `Cannot read the environment file ${path}: ${why}.`, {
+    hint: 'Name another file with --env-file.',
+    cause,
+  });
 }

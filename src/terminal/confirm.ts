@@ -1,26 +1,34 @@
-/** Asking before something is done that cannot be undone. */
+/** Asks before something is done that cannot be undone. */
 import { createInterface } from 'node:readline';
 import { UserError, usageError } from '../errors.ts';
-import type { Invocation } from '../invocation.ts';
+import type { Output } from './output.ts';
+import type { Input } from './prompt.ts';
 
-/** Whether there is somebody to ask. */
-export function canAsk({ input, output }: Invocation): boolean {
+/** Of an invocation, what it takes to ask. */
+export interface Asking {
+  readonly input: Input;
+  readonly output: Output;
+  readonly options: { readonly yes?: string | true | undefined };
+}
+
+/** Whether there is a terminal to ask on. */
+export function canAsk({ input, output }: Asking): boolean {
   return input.isTTY === true && output.stderrIsTerminal;
 }
 
 /** Returns when the person says yes, or has said --yes. Throws UserError otherwise. */
-export async function confirm(invocation: Invocation, question: string): Promise<void> {
-  if (invocation.options.yes === true) return;
-  if (!canAsk(invocation)) {
-    throw usageError('There is no terminal to ask on.', 'Give --yes to go ahead without being asked.');
+export async function confirm(asking: Asking, question: string): Promise<void> {
+  if (asking.options.yes === true) return;
+  if (!canAsk(asking)) {
+    throw usageError('There is no terminal to ask on.', 'Use --yes to skip the confirmation.');
   }
-  invocation.output.progress(`${question} [y/N] `);
-  const answer = await readLine(invocation);
+  asking.output.progress(`${question} [y/N] `);
+  const answer = await readLine(asking);
   if (!/^y(es)?$/i.test(answer.trim())) throw new UserError('CANCELLED', 'Nothing was changed.');
 }
 
 /** The terminal itself shows what is typed, and turns Ctrl-C into a signal. Empty at end of input. */
-function readLine({ input }: Invocation): Promise<string> {
+function readLine({ input }: Asking): Promise<string> {
   const reader = createInterface({ input, terminal: false });
   return new Promise((resolve) => {
     reader.once('line', (line) => {

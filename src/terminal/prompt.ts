@@ -1,10 +1,12 @@
 /** Asks for what must not be seen, and reads what is piped in. */
-import { isUtf8 } from 'node:buffer';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { ReadStream } from 'node:tty';
 import { EXIT, UserError, usageError } from '../errors.ts';
+import { decodeText, isDamaged, readBytes } from '../infra/text.ts';
 import { LIMITS } from '../settings.ts';
 import { type Ending, MARK_PASTES, openHiddenLine } from './hidden-line.ts';
+import type { Stream } from './output.ts';
 
 /** Standard input, as a terminal or a pipe. */
 export type Input = NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY' | 'setRawMode'>>;
@@ -15,98 +17,129 @@ export class PromptInterrupted extends Error {}
 /** How long it must be quiet after surplus lines, so that none of them is left for the shell to run. */
 const DRAIN_MS = 100;
 
+export interface Prompting {
+  /** A terminal. */
+  readonly input: Input;
+  readonly stderr: Pick<Stream, 'isTTY' | 'write'>;
+  /** `TERM`: a dumb terminal is told nothing. */
+  readonly term: string | undefined;
+  /** Ends the prompt: the terminal is restored at once, before anything else that the signal sets off. */
+  readonly interrupted: AbortSignal;
+}
+
 /**
- * Asks on a terminal without echo. `question` goes to `output`. Resolves to null at end of input (Ctrl-D);
- * rejects with PromptInterrupted at Ctrl-C and when the terminal is closed, and with a usage error when lines follow that nobody asked for.
+ * Asks on the terminal without echo. Resolves to null at end of input (Ctrl-D); rejects with PromptInterrupted at
+ * Ctrl-C and when the terminal is closed, and with a usage error when more than one line or NUL is entered, or where no
+ * terminal can show the question.
  */
-export async function askHidden(
-  input: Input,
-  output: { write(text: string): unknown },
-  question: string,
-): Promise<string | null> {
+export async function askHidden(prompting: Prompting, question: string): Promise<string | null> {
+  const { input, interrupted, term } = prompting;
+  const screen = openScreen(prompting.stderr);
+  const marks = term === 'dumb' ? { on: '', off: '' } : MARK_PASTES;
   const restore = once(() => {
     try {
       input.setRawMode?.(false);
+      screen.write(`${marks.off}\n`);
     } catch {
       return; // The terminal is gone.
     }
-    output.write(`${MARK_PASTES.off}\n`);
+    screen.close();
   });
-  // A signal ends the process without coming back here.
+  // An error elsewhere ends the process without coming back here.
   process.once('exit', restore);
   input.setRawMode?.(true);
-  output.write(`${MARK_PASTES.on}${question}`);
-  const ending = await readLine(input);
+  screen.write(`${marks.on}${question}`);
+  const ending = await readLine(input, interrupted);
   process.removeListener('exit', restore);
   restore();
   switch (ending.kind) {
     case 'line':
-      return ending.text;
+      return requireText(ending.text.replace(/^\ufeff/, ''), 'The value');
     case 'end':
       return null;
     case 'interrupt':
       throw new PromptInterrupted();
     case 'several':
       throw usageError(
-        'More than one line was given for the value.',
-        'Use --stdin < FILE for a value of several lines.',
+        'The value has more than one line.',
+        'For a value of several lines use --stdin < FILE.',
         'INVALID_VALUE',
       );
   }
 }
 
-function readLine(input: Input): Promise<Ending> {
+interface Screen {
+  write(text: string): void;
+  close(): void;
+}
+
+/** The terminal that the person looks at, also where stderr goes to a file. */
+function openScreen(stderr: Prompting['stderr']): Screen {
+  if (stderr.isTTY === true) return { write: (text) => void stderr.write(text), close: () => undefined };
+  try {
+    const terminal = openSync(process.platform === 'win32' ? '\\\\.\\CONOUT$' : '/dev/tty', 'w');
+    return { write: (text) => void writeSync(terminal, text), close: () => closeSync(terminal) };
+  } catch (cause) {
+    throw new UserError('VALUE_REQUIRED', 'There is no terminal to prompt on.', {
+      hint: 'Pipe the value in.',
+      exitCode: EXIT.usage,
+      cause,
+    });
+  }
+}
+
+function readLine(input: Input, interrupted: AbortSignal): Promise<Ending> {
   const line = openHiddenLine();
   const decoder = new StringDecoder('utf8');
   return new Promise((resolve) => {
     let surplus: NodeJS.Timeout | undefined;
     const end = (ending: Ending): void => {
       clearTimeout(surplus);
-      input.removeListener('data', take).removeListener('end', hangUp).removeListener('error', hangUp);
+      interrupted.removeEventListener('abort', interrupt);
+      input.removeListener('data', take).removeListener('end', interrupt).removeListener('error', interrupt);
       input.pause();
       resolve(ending);
     };
-    // The terminal has been closed: Ctrl-D is a character here, which `line` understands.
-    const hangUp = (): void => end({ kind: 'interrupt' });
+    // At the end of input the terminal has been closed: Ctrl-D is a character here, which `line` understands.
+    const interrupt = (): void => end({ kind: 'interrupt' });
     const take = (chunk: Buffer | string): void => {
       surplus?.refresh();
       const ending = surplus === undefined ? line.feed(decoder.write(chunk as Buffer)) : null;
       if (ending?.kind === 'several') surplus = setTimeout(() => end(ending), DRAIN_MS);
       else if (ending !== null) end(ending);
     };
-    input.on('data', take).once('end', hangUp).once('error', hangUp).resume();
+    interrupted.addEventListener('abort', interrupt);
+    input.on('data', take).once('end', interrupt).once('error', interrupt).resume();
   });
 }
 
 /**
- * Reads all of standard input as text and takes one final line end off: `echo` and most editors write it.
- * Rejects with a usage error when it cannot be read, is too large, or is not UTF-8.
+ * Reads all of standard input as text. The line end of a single line is dropped, which `echo` and most editors write; a
+ * text of several lines, such as a key file, stays as it is. Rejects with a usage error when it cannot be read, is too
+ * large, holds NUL, or is not text.
  */
 export async function readAll(input: Input): Promise<string> {
   const bytes = await readBytes(input, LIMITS.inputBytes).catch((cause: unknown) => {
-    throw new UserError('VALUE_REQUIRED', 'Standard input cannot be read.', { exitCode: EXIT.usage, cause });
+    throw new UserError('VALUE_REQUIRED', 'Cannot read standard input.', { exitCode: EXIT.usage, cause });
   });
   if (bytes === undefined) throw usageError('Standard input is too large.', undefined, 'INVALID_VALUE');
-  if (!isUtf8(bytes)) {
+  const text = decodeText(bytes);
+  if (text === undefined) {
     throw usageError(
-      'Standard input is not UTF-8 text.',
-      'Encode binary values first, for example with base64.',
+      'Standard input is UTF-16 without a byte-order mark.',
+      'Convert it to UTF-8.',
       'INVALID_VALUE',
     );
   }
-  return bytes.toString('utf8').replace(/\r?\n$/, '');
+  requireText(text, 'Standard input');
+  return /^[^\r\n]*\r?\n$/.test(text) ? text.replace(/\r?\n$/, '') : text;
 }
 
-/** Reads all there is; undefined when it is more than `limit` bytes. Rejects with what the system says. */
-export async function readBytes(input: Input, limit: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of input) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > limit) return undefined;
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
+function requireText(text: string, what: string): string {
+  const hint = 'Encode binary values first, for example with base64.';
+  if (isDamaged(text)) throw usageError(`${what} is not UTF-8 text.`, hint, 'INVALID_VALUE');
+  if (text.includes('\0')) throw usageError(`${what} contains a NUL character.`, hint, 'INVALID_VALUE');
+  return text;
 }
 
 function once(work: () => void): () => void {

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../../src/errors.ts';
-import { checkKey, parseAssignment, tailOf } from '../../src/secrets/assignment.ts';
+import { keyWithoutValue, parseAssignment, tailOf } from '../../src/secrets/assignment.ts';
 
 for (const [argument, key, value] of [
   ['A=1', 'A', '1'],
   ['A=b=c', 'A', 'b=c'],
-  ['A==', 'A', '='],
+  ['A==b', 'A', '=b'],
+  ['\ufeffA=\ufeffb', 'A', 'b'],
   [' A =  padded  ', 'A', '  padded  '],
   ['A=x\ny\n', 'A', 'x\ny\n'],
   ['A=-', 'A', '-'],
@@ -33,14 +34,18 @@ for (const [argument, code, message] of [
   [' =hidden', 'INVALID_PAIR', FORMAT],
   ['hidden=', 'INVALID_PAIR', FORMAT],
   ['hidden= \t\n', 'INVALID_PAIR', FORMAT],
+  ['hidden==', 'INVALID_PAIR', FORMAT],
+  ['hidden===', 'INVALID_PAIR', FORMAT],
   ['correct hidden battery', 'INVALID_PAIR', FORMAT],
   ['hidden\nlines', 'INVALID_PAIR', FORMAT],
   ['A B=hidden', 'INVALID_KEY', "Secret key 'A B' cannot contain spaces"],
   ['A\tB=hidden', 'INVALID_KEY', 'Secret key (argument 3) cannot contain spaces'],
-  ['-----BEGIN\nhidden==', 'INVALID_KEY', 'Secret key (argument 3) cannot contain spaces'],
+  ['-----BEGIN\nhidden==x', 'INVALID_KEY', 'Secret key (argument 3) cannot contain spaces'],
   [`${'long '.repeat(20)}=hidden`, 'INVALID_KEY', 'Secret key (argument 3) cannot contain spaces'],
-  ['.=hidden', 'INVALID_KEY', "Secret key '.' is not possible"],
-  ['..', 'INVALID_KEY', "Secret key '..' is not possible"],
+  ['A\u200b=hidden', 'INVALID_KEY', 'Secret key (argument 3) cannot contain invisible characters'],
+  ['A\0=hidden', 'INVALID_KEY', 'Secret key (argument 3) cannot contain invisible characters'],
+  ['.=hidden', 'INVALID_KEY', "Secret key '.' is not allowed"],
+  ['..', 'INVALID_KEY', "Secret key '..' is not allowed"],
   ['A=hid\ufffdden', 'INVALID_VALUE', 'Argument 3 is not UTF-8 text.'],
   ['hid\ufffdden=1', 'INVALID_VALUE', 'Argument 3 is not UTF-8 text.'],
 ] as const) {
@@ -57,10 +62,15 @@ for (const [argument, code, message] of [
   });
 }
 
-test('a key from a file is checked like any other', () => {
-  assert.throws(() => checkKey('..', 1), { code: 'INVALID_KEY' });
-  checkKey('export', 1);
-});
+for (const [key, value, hint] of [
+  ['A', 'B', 'Did you mean A=B?'],
+  ['DB_PASSWORD', 'sk-live-1', 'Did you mean DB_PASSWORD=VALUE?'],
+  ['sk-live-1', 'API_KEY', 'Did you mean KEY=API_KEY?'],
+  ['K', 'AKIA1234567890123456', 'Did you mean K=VALUE?'],
+] as const) {
+  test(`of ${key} ${value} only what looks like a name is repeated`, () =>
+    assert.equal(keyWithoutValue(key, value).hint, hint));
+}
 
 for (const [value, tail] of [
   ['', null],

@@ -5,11 +5,11 @@ import { listSecrets } from '../../secrets/api.ts';
 import { tableLines } from '../../terminal/table.ts';
 import { connectEngine } from './engine.ts';
 
-/** Shows keys and descriptions, never a value. */
+/** Shows keys and descriptions, sorted by key, never a value. The JSON has them in the server's order. */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
+  const { json, output } = invocation;
   const secrets = await listSecrets(await connectEngine(invocation));
-  if (options.json === true) {
+  if (json) {
     output.json({
       secrets: secrets.map(({ key, type, description, lastAccessedAt, createdAt }) => ({
         key,
@@ -26,7 +26,8 @@ export const run: Run = async (invocation) => {
     return;
   }
   const paint = await output.paint('stdout');
-  const rows = secrets.map(({ key, type, description, lastAccessedAt, createdAt }) => [
+  const sorted = secrets.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  const rows = sorted.map(({ key, type, description, lastAccessedAt, createdAt }) => [
     key,
     type ?? '-',
     description ?? '-',

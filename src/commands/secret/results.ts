@@ -1,4 +1,4 @@
-/** What became of each of several secrets. */
+/** The results of setting or deleting several secrets. */
 
 import { type FailureCode, UserError } from '../../errors.ts';
 import { type Output, visible } from '../../terminal/output.ts';
@@ -6,12 +6,12 @@ import { type Output, visible } from '../../terminal/output.ts';
 export interface Result {
   readonly key: string;
   readonly error: UserError | undefined;
-  /** False: there was no such secret to delete. */
+  /** False: the secret to delete does not exist. */
   readonly found?: boolean;
 }
 
-/** What the next secret would meet as well, after many seconds each. */
-const HOPELESS: ReadonlySet<FailureCode> = new Set([
+/** Failures that the next secret would meet as well, some after many seconds. */
+const FINAL: ReadonlySet<FailureCode> = new Set([
   'DNS_FAILED',
   'CONNECTION_REFUSED',
   'TLS_FAILED',
@@ -20,25 +20,25 @@ const HOPELESS: ReadonlySet<FailureCode> = new Set([
 ]);
 
 /**
- * Does one of several things; what it fails with is kept for its own line. Once the server cannot be reached,
- * the things not yet begun fail with the same. Rejects with what is no UserError.
+ * Runs one of several pieces of work and resolves to its UserError, for a line of its own. Once the server cannot be
+ * reached, work that has not begun fails with the same error. Rejects with any other error.
  */
 export function openAttempts(): (work: () => Promise<void>) => Promise<UserError | undefined> {
-  let hopeless: UserError | undefined;
+  let final: UserError | undefined;
   return async (work) => {
-    if (hopeless !== undefined) return hopeless;
+    if (final !== undefined) return final;
     try {
       await work();
       return undefined;
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      if (HOPELESS.has(error.code)) hopeless = error;
+      if (FINAL.has(error.code)) final = error;
       return error;
     }
   };
 }
 
-/** Why, and what to do next, in one line that is safe to print. */
+/** The message and its hint, in one line that is safe to print. */
 export function describeFailure({ message, hint }: UserError): string {
   return visible(hint === undefined ? message : `${message} ${hint}`);
 }
@@ -55,7 +55,7 @@ export function printResults(output: Output, results: readonly Result[]): void {
   });
 }
 
-/** The code under which failures are recorded: their own when they all have the same and nothing succeeded. */
+/** The code to record: that of all results when they share one, otherwise PARTIAL_FAILURE. */
 export function failureOfResults(results: readonly Result[]): FailureCode | undefined {
   const codes = new Set(results.map(({ error }) => error?.code));
   if (codes.size > 1) return 'PARTIAL_FAILURE';

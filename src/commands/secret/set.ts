@@ -1,29 +1,49 @@
 /** `arcade secret set` */
 import pLimit from 'p-limit';
 import type { Invocation, Run } from '../../invocation.ts';
-import { type Engine, setSecret } from '../../secrets/api.ts';
+import { type Engine, listSecrets, setSecret } from '../../secrets/api.ts';
 import { tailOf } from '../../secrets/assignment.ts';
 import { LIMITS } from '../../settings.ts';
 import { visible } from '../../terminal/output.ts';
 import { connectEngine } from './engine.ts';
 import { describeFailure, failureOfResults, openAttempts, printResults, type Result } from './results.ts';
-import { type Values, valuesOf } from './values.ts';
+import { type Given, type Values, valuesOf } from './values.ts';
 
 /** From this many secrets on, a terminal is shown how far they are. */
 const PROGRESS_FROM = 4;
 
-/** Sets all secrets that are given, several at a time. Nothing is sent unless every one of them is understood. */
+/** Sets all secrets that are given, several at a time. Nothing is sent unless every one of them can be. */
 export const run: Run = async (invocation) => {
-  const readValues = await valuesOf(invocation);
-  // Nobody is asked for a secret that then cannot be sent.
+  const given = await valuesOf(invocation);
+  // No prompt for a secret that then cannot be sent.
   const engine = await connectEngine(invocation);
-  const results = await setAll(invocation, engine, await readValues());
-  if (invocation.options.json === true) printResults(invocation.output, results);
+  if (invocation.options['dry-run'] === true) return dryRun(invocation, engine, given);
+  const results = await setAll(invocation, engine, await given.read());
+  if (invocation.json) printResults(invocation.output, results);
   return failureOfResults(results);
 };
 
-/** Tells of each in the order given, whatever the order of the answers. */
-async function setAll({ output, options }: Invocation, engine: Engine, values: Values): Promise<Result[]> {
+/** Shows what would become of each key. What standard input holds is checked too; no prompt asks for a value. */
+async function dryRun({ output, json }: Invocation, engine: Engine, given: Given): Promise<undefined> {
+  if (!given.prompts) await given.read();
+  const existing = new Set((await listSecrets(engine)).map(({ key }) => key));
+  const planned = [
+    ...given.keys.map((key) => ({ key, action: existing.has(key) ? 'replace' : 'create' }) as const),
+    ...given.skipped.map(({ key, reason }) => ({ key, action: 'skip', reason }) as const),
+  ];
+  if (json) {
+    output.json({ dry_run: true, results: planned.map((each) => ({ ...each, ok: true })) });
+    return;
+  }
+  for (const each of planned) {
+    const why = each.action === 'skip' ? ` (${each.reason})` : '';
+    output.line(`Would ${each.action} secret '${visible(each.key)}'${why}`);
+  }
+  output.note('Nothing was sent (--dry-run).');
+}
+
+/** Prints each result in the order given, whatever the order of the answers. */
+async function setAll({ output, json }: Invocation, engine: Engine, values: Values): Promise<Result[]> {
   let done = 0;
   const limit = pLimit(LIMITS.secretsInFlight);
   const attempt = openAttempts();
@@ -35,22 +55,22 @@ async function setAll({ output, options }: Invocation, engine: Engine, values: V
       return { result: { key, error }, value };
     }),
   );
-  // A bug that several meet is told once, by the first one awaited.
+  // A bug that several meet is thrown once, by the first one awaited.
   for (const each of pending) each.catch(() => undefined);
   const results: Result[] = [];
   for (const each of pending) {
     const { result, value } = await each;
     results.push(result);
-    if (options.json !== true) tell(output, result, value);
+    if (!json) printResult(output, result, value);
   }
   output.progress('');
   return results;
 }
 
-function tell(output: Invocation['output'], { key, error }: Result, value: string): void {
+function printResult(output: Invocation['output'], { key, error }: Result, value: string): void {
   const name = visible(key);
   const tail = tailOf(value);
-  if (error !== undefined) output.note(`Error setting secret '${name}': ${describeFailure(error)}`);
+  if (error !== undefined) output.warn(`Error setting secret '${name}': ${describeFailure(error)}`);
   else if (tail === null) output.line(`Secret '${name}' set successfully`);
   else output.line(`Secret '${name}' with value ending in ...${visible(tail)} set successfully`);
 }

@@ -6,9 +6,9 @@ import { visible } from '../../terminal/output.ts';
 import { connectEngine } from './engine.ts';
 import { describeFailure, failureOfResults, openAttempts, printResults, type Result } from './results.ts';
 
-/** Deletes the secrets in the order given. One that is not there is no failure. */
+/** Deletes the secrets in the order given. A secret that does not exist is not a failure. */
 export const run: Run = async (invocation) => {
-  const { output, options, positionals } = invocation;
+  const { json, output, positionals } = invocation;
   const engine = await connectEngine(invocation);
   const secrets = new Map((await listSecrets(engine)).map((secret) => [secret.key, secret]));
   const attempt = openAttempts();
@@ -18,17 +18,17 @@ export const run: Run = async (invocation) => {
     const error = secret && (await attempt(() => deleteSecret(engine, secret)));
     const result = { key, error, found: secret !== undefined };
     results.push(result);
-    if (options.json !== true) tell(output, result);
+    if (!json) printResult(output, result);
   }
-  if (options.json === true) printResults(output, results);
+  if (json) printResults(output, results);
   return failureOfResults(results);
 };
 
-function tell(output: Invocation['output'], { key, error, found }: Result): void {
+function printResult(output: Invocation['output'], { key, error, found }: Result): void {
   const name = visible(key);
-  if (found === false) output.note(`Warning: Secret with key '${name}' not found, skipping`);
+  if (found === false) output.warn(`Warning: Secret with key '${name}' not found, skipping`);
   else if (error === undefined) output.line(`Secret '${name}' deleted successfully`);
   else if (error.code === 'FORBIDDEN') {
-    output.note(`Failed to delete secret '${name}'. Do you have permission to delete this secret?`);
-  } else output.note(`Failed to delete secret '${name}': ${describeFailure(error)}`);
+    output.warn(`Failed to delete secret '${name}'. Do you have permission to delete this secret?`);
+  } else output.warn(`Failed to delete secret '${name}': ${describeFailure(error)}`);
 }

@@ -1,84 +1,180 @@
 /** The values to be set: from arguments, the terminal, standard input or an environment file. */
 
 import { UserError, usageError } from '../../errors.ts';
+import { readBytes } from '../../infra/text.ts';
 import type { Invocation } from '../../invocation.ts';
-import { type Assignment, checkKey, invalidAssignment, parseAssignment } from '../../secrets/assignment.ts';
-import { describeWarning, parseDotenv } from '../../secrets/dotenv.ts';
+import {
+  type Assignment,
+  invalidAssignment,
+  keyWithoutValue,
+  parseAssignment,
+} from '../../secrets/assignment.ts';
+import { parseContents } from '../../secrets/contents.ts';
 import { readEnvFile } from '../../secrets/env-file.ts';
+import { isSelected, parseSelection, unmatched } from '../../secrets/selection.ts';
+import { LIMITS } from '../../settings.ts';
 import { visible } from '../../terminal/output.ts';
 import { readAll } from '../../terminal/prompt.ts';
 
 /** In the order in which the keys first came; of a key given twice the last value. */
 export type Values = ReadonlyMap<string, string>;
 
-/**
- * Checks all that is given, and resolves to what reads the values that are still to be asked for. Rejects with
- * UserError for anything that cannot be set.
- */
-export async function valuesOf(invocation: Invocation): Promise<() => Promise<Values>> {
-  if (invocation.options['from-env'] !== true) return fromArguments(invocation);
-  const values = await fromFile(invocation);
-  return async () => values;
+export interface Given {
+  readonly keys: readonly string[];
+  /** Keys of the environment file that are not set, and why. */
+  readonly skipped: readonly { readonly key: string; readonly reason: 'reserved' | 'not selected' }[];
+  /** Whether `read` prompts on the terminal. */
+  readonly prompts: boolean;
+  /** Reads the values that are not known yet. Rejects with UserError for one that cannot be set. */
+  readonly read: () => Promise<Values>;
 }
 
-interface Given extends Assignment {
+/** After so long it is said what the command waits for, where it was not told to read standard input. */
+const SILENCE_MS = 3_000;
+
+/** Checks the command line, and reads the environment file. Rejects with UserError for anything that cannot be set. */
+export async function valuesOf(invocation: Invocation): Promise<Given> {
+  const { options, positionals } = invocation;
+  const fromFile =
+    options['from-env'] === true || (options['env-file'] !== undefined && positionals.length === 0);
+  return fromFile ? valuesOfFile(invocation) : valuesOfArguments(invocation);
+}
+
+interface Argument extends Assignment {
   readonly position: number;
-  /** Its value comes from standard input. */
-  readonly piped: boolean;
+  readonly source: 'argument' | 'terminal' | 'standard input';
 }
 
-function fromArguments(invocation: Invocation): () => Promise<Values> {
+function valuesOfArguments(invocation: Invocation): Given {
   const { positionals, options, output } = invocation;
   if (positionals.length === 0) {
     throw usageError('Either provide KEY=VALUE pairs or use --from-env to load from .env file.');
   }
-  if (options['env-file'] !== undefined) {
-    output.note('Warning: --env-file is only read with --from-env.');
+  if (options['env-file'] !== undefined) output.warn('Warning: --env-file is ignored without --from-env.');
+  for (const name of ['only', 'exclude']) {
+    if (options[name] !== undefined) throw usageError(`--${name} selects from an environment file.`);
   }
-  const given = positionals.map((argument, i): Given => {
-    const assignment = parseAssignment(argument, i + 1);
-    const piped = assignment.value === '-' || (options.stdin === true && assignment.value === null);
-    return { ...assignment, position: i + 1, piped };
-  });
-  const piped = given.filter((assignment) => assignment.piped);
-  if (options.stdin === true && (given.length !== 1 || piped.length !== 1)) {
+  const given = positionals.map((argument, i) => argumentOf(argument, i + 1, invocation));
+  if (options.stdin === true && (given.length !== 1 || isPair(given[0]))) {
     throw usageError('--stdin takes exactly one KEY, without a value.');
   }
-  if (piped.length > 1) throw usageError('Only one value can be read from standard input.');
-  const asked = given.find((assignment) => assignment.value === null && !assignment.piped);
-  // What is piped in leaves no terminal to ask on.
-  if (asked !== undefined && (piped.length > 0 || invocation.input.isTTY !== true)) {
-    throw invalidAssignment(asked.position);
+  const [first, second] = given;
+  if (given.length === 2 && first?.value === null && second?.value === null) {
+    throw keyWithoutValue(first.key, second.key);
   }
-  return async () => {
-    const values = new Map<string, string>();
-    for (const assignment of given) values.set(assignment.key, await read(assignment, invocation));
-    return values;
+  const piped = given.filter(({ source }) => source === 'standard input');
+  if (piped.filter(isPair).length > 1) throw usageError('Only one value can be read from standard input.');
+  const surplus = piped.find((argument) => piped.length > 1 && argument.value === null);
+  if (surplus !== undefined) throw invalidAssignment(surplus.position);
+  return {
+    keys: [...new Set(given.map(({ key }) => key))],
+    skipped: [],
+    prompts: given.some(({ source }) => source === 'terminal'),
+    read: async () => {
+      const values = new Map<string, string>();
+      for (const argument of given) values.set(argument.key, await read(argument, invocation));
+      return values;
+    },
   };
 }
 
-async function read({ key, value, position, piped }: Given, invocation: Invocation): Promise<string> {
-  if (!piped && value !== null) return value;
-  const answer = piped
-    ? await readAll(invocation.input)
-    : await invocation.askHidden(`Value of secret '${visible(key)}' (not shown): `);
-  if (answer !== null && answer.trim() !== '') return answer;
-  const message = piped ? 'Standard input holds no value.' : `No value was given for argument ${position}.`;
-  throw usageError(message, undefined, 'VALUE_REQUIRED');
+const isPair = (argument: Argument | undefined): boolean => argument?.value != null;
+
+/** A value that is not on the command line is prompted for where standard input is a terminal, so that nothing of it is shown. */
+function argumentOf(argument: string, position: number, { input }: Invocation): Argument {
+  const assignment = parseAssignment(argument, position);
+  const isGiven = assignment.value !== null && assignment.value !== '-';
+  const source = isGiven ? 'argument' : input.isTTY === true ? 'terminal' : 'standard input';
+  return { ...assignment, position, source };
 }
 
-async function fromFile({ options, positionals, output }: Invocation): Promise<Values> {
+function read(argument: Argument, invocation: Invocation): Promise<string> {
+  switch (argument.source) {
+    case 'argument':
+      return Promise.resolve(argument.value ?? '');
+    case 'terminal':
+      return readFromTerminal(argument, invocation);
+    case 'standard input':
+      return readFromPipe(argument, invocation);
+  }
+}
+
+async function readFromTerminal({ key }: Argument, { askHidden, output }: Invocation): Promise<string> {
+  const value = await askHidden(`Value of secret '${visible(key)}' (not shown): `);
+  if (value === null || value.trim() === '') {
+    throw usageError(`No value was given for '${visible(key)}'.`, undefined, 'VALUE_REQUIRED');
+  }
+  if (value !== value.trim()) output.note('Note: The value begins or ends with white space, which is kept.');
+  return value;
+}
+
+async function readFromPipe({ value, position }: Argument, invocation: Invocation): Promise<string> {
+  const { input, options, output } = invocation;
+  const isExplicit = value === '-' || options.stdin === true;
+  const note = (): void => output.note('Waiting for the value on standard input.');
+  const silence = isExplicit ? undefined : setTimeout(note, SILENCE_MS);
+  try {
+    const text = await readAll(input);
+    if (text.trim() !== '') return text;
+    throw usageError('No value on standard input.', undefined, 'VALUE_REQUIRED');
+  } catch (error) {
+    // In many a CI job standard input is empty or closed, and was not meant to be read: there the value is missing.
+    const isEmpty = error instanceof UserError && error.code === 'VALUE_REQUIRED';
+    throw isEmpty && !isExplicit ? invalidAssignment(position) : error;
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+async function valuesOfFile({ options, positionals, input, output }: Invocation): Promise<Given> {
   if (positionals.length > 0)
     throw usageError('Cannot use both KEY=VALUE pairs and --from-env at the same time.');
   if (options.stdin === true) throw usageError('Cannot use both --stdin and --from-env at the same time.');
-  const path = typeof options['env-file'] === 'string' ? options['env-file'] : '.env';
-  const { entries, warnings } = parseDotenv(await readEnvFile(path));
-  for (const warning of warnings) output.note(`Warning: ${describeWarning(warning)}`);
-  for (const [i, key] of [...entries.keys()].entries()) checkKey(key, i + 1);
-  if (entries.size === 0) {
-    throw new UserError('ENV_FILE_EMPTY', `No secrets were found in ${visible(path)}.`, {
-      hint: 'Write one KEY=VALUE a line.',
+  const text = (name: string): string | undefined => {
+    const value = options[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const selection = parseSelection(text('only'), text('exclude'));
+  const path = text('env-file') ?? '.env';
+  const { entries, reserved, warnings } = parseContents(
+    path === '-' ? await readPiped(input) : await readEnvFile(path),
+  );
+  for (const warning of warnings) output.warn(`Warning: ${warning}`);
+  for (const name of reserved) output.warn(`Warning: ${name} was skipped: it belongs to Arcade itself.`);
+  const file = path === '-' ? 'standard input' : path;
+  for (const pattern of unmatched(selection, [...entries.keys()])) {
+    output.warn(`Warning: No secret in ${visible(file)} matches '${visible(pattern)}'.`);
+  }
+  const selected = new Map([...entries].filter(([name]) => isSelected(selection, name)));
+  if (selected.size === 0) {
+    const isEmpty = entries.size === 0;
+    throw new UserError('ENV_FILE_EMPTY', `No secrets were ${isEmpty ? 'found' : 'selected'} in ${file}.`, {
+      hint: isEmpty ? 'Write one KEY=VALUE per line.' : 'Check --only and --exclude.',
     });
   }
-  return entries;
+  return {
+    keys: [...selected.keys()],
+    skipped: [
+      ...reserved.map((key) => ({ key, reason: 'reserved' }) as const),
+      ...[...entries.keys()]
+        .filter((key) => !selected.has(key))
+        .map((key) => ({ key, reason: 'not selected' }) as const),
+    ],
+    prompts: false,
+    read: async () => selected,
+  };
+}
+
+async function readPiped(input: Invocation['input']): Promise<Uint8Array> {
+  // What is typed there would be shown.
+  if (input.isTTY === true) {
+    throw usageError('Standard input is a terminal, and --env-file - reads a pipe or a file.');
+  }
+  const cannot = (why: string, cause?: unknown): UserError =>
+    new UserError('ENV_FILE_UNREADABLE', `Cannot read standard input: ${why}.`, { cause });
+  const bytes = await readBytes(input, LIMITS.inputBytes).catch((error: NodeJS.ErrnoException) => {
+    throw cannot(error.code ?? 'unknown error', error);
+  });
+  if (bytes === undefined) throw cannot('it is too large');
+  return bytes;
 }
