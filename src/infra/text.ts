@@ -46,6 +46,7 @@ function swapped(buffer: Buffer): Buffer {
 
 /** In UTF-16 every other byte of an ASCII character is 0; UTF-8 text has no such bytes at all. */
 function isUnmarkedUtf16(buffer: Buffer): boolean {
+  if (buffer.length % 2 !== 0) return false;
   const sample = buffer.subarray(0, 4096);
   const zeros = [0, 0];
   for (const [at, byte] of sample.entries()) if (byte === 0) zeros[at % 2] = (zeros[at % 2] ?? 0) + 1;

@@ -63,7 +63,7 @@ async function readFirst(pipe: number, waitMs: number): Promise<Buffer | undefin
 /** Whether the pipe has a place in the file system; a shell's, below /dev, has lost its writer for good. */
 function isNamed(path: string): boolean {
   try {
-    return !realpathSync(path).startsWith('/dev/');
+    return !realpathSync.native(path).startsWith('/dev/');
   } catch {
     return false; // On Linux such a pipe is a link to no file.
   }

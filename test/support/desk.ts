@@ -4,6 +4,7 @@ import type { User } from './arcade/accounts.ts';
 import { keyOf } from './arcade/client.ts';
 import { type Arcade, type ArcadeOptions, startArcade } from './arcade.ts';
 import { type Ran, type Running, arcade as runArcade } from './cli.ts';
+import { type Came, type Inside, inside } from './inside.ts';
 import { type Sandbox, sandbox } from './sandbox.ts';
 
 export interface Desk {
@@ -14,6 +15,8 @@ export interface Desk {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Runs `arcade`; `running.env` comes on top. */
   run(args: readonly string[], running?: Running): Promise<Ran>;
+  /** Runs it in this process. */
+  inside(args: readonly string[], on?: Omit<Inside, 'env'>): Promise<Came>;
   /** The secrets of the user, as `KEY=VALUE`. */
   stored(): string[];
   /** What came from the program, as `METHOD path`. */
@@ -33,6 +36,7 @@ export async function desk(t: TestContext, options?: ArcadeOptions): Promise<Des
     user,
     env,
     run: (args, running = {}) => runArcade(home, args, { ...running, env: { ...env, ...running.env } }),
+    inside: (args, on) => inside(home, args, { ...on, env }),
     stored: () => arcade.secretsOf(user).map(({ key, value }) => `${key}=${value}`),
     requests: () =>
       arcade.requests.map(({ method, path, query }) => `${method} ${path}${query && `?${query}`}`),
@@ -40,6 +44,10 @@ export async function desk(t: TestContext, options?: ArcadeOptions): Promise<Des
 }
 
 /** What a run is to look like: exit code, stdout, stderr. */
-export function outcome({ exitCode, stdout, stderr }: Ran): [number | undefined, string, string] {
+export function outcome({
+  exitCode,
+  stdout,
+  stderr,
+}: Omit<Ran, 'signal'>): [number | undefined, string, string] {
   return [exitCode, stdout, stderr];
 }

@@ -6,16 +6,19 @@ import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import manifest from '../../package.json' with { type: 'json' };
 import { main } from '../../src/main.ts';
+import type { Input } from '../../src/terminal/prompt.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Inside {
   readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
+  /** Standard input and error are a terminal, on which this is typed: one text for each prompt. */
+  readonly typed?: readonly string[];
   /** Standard output and error are a terminal of so many columns, which shows no colors. */
   readonly columns?: number;
 }
 
-interface Came {
+export interface Came {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -27,12 +30,11 @@ const ROOT = join(import.meta.dirname, '..', '..');
 export async function inside(
   home: Sandbox,
   args: readonly string[],
-  { env, input, columns }: Inside = {},
+  { env, input, typed, columns = typed && 80 }: Inside = {},
 ): Promise<Came> {
   const stdout = new Screen(columns);
   const stderr = new Screen(columns);
-  const stdin = new PassThrough();
-  stdin.end(input ?? '');
+  const stdin = typed === undefined ? new PassThrough().end(input ?? '') : terminal(typed);
   const exitCode = await main({
     argv: args,
     env: { HOME: home.home, ARCADE_USAGE_TRACKING: '0', LANG: 'C.UTF-8', NO_COLOR: '1', ...env },
@@ -52,6 +54,16 @@ export async function inside(
     startedAt: performance.now() / 1000,
   });
   return { exitCode, stdout: stdout.text, stderr: stderr.text };
+}
+
+function terminal(typed: readonly string[]): Input {
+  const left = [...typed];
+  const stream = new PassThrough();
+  const setRawMode = (isRaw: boolean): void => {
+    const next = isRaw ? left.shift() : undefined;
+    if (next !== undefined) stream.write(next);
+  };
+  return Object.assign(stream, { isTTY: true, setRawMode }) as unknown as Input;
 }
 
 class Screen extends Writable {

@@ -146,7 +146,8 @@ describe('connections', { concurrency: 4 }, () => {
   const LOG_IN = /^Error: Not logged in to Arcade CLI\.\nHint: .*\n$/;
   const UNREADABLE = /^Error: The credentials file \S+ cannot be read.*\nHint: .*\n$/;
   const MALFORMED = /^Error: The credentials file \S+ cannot be understood.*\nHint: .*\n$/;
-  const NO_CONTEXT = 'Error: No active organization/project.\nHint: Please run `arcade login` first.\n';
+  const NO_CONTEXT =
+    'Error: No active organization/project.\nHint: Choose one with `arcade org set`, or run `arcade login --force`.\n';
   const OAUTH = 'auth: {access_token: a.b.c, refresh_token: r, expires_at: "2999-01-01T00:00:00"}';
   for (const [title, content, stderr] of [
     ['none', undefined, LOG_IN],

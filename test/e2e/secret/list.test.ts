@@ -19,7 +19,7 @@ function filled({ arcade, user }: Desk): void {
 }
 
 describe('list and unset', { concurrency: 4 }, () => {
-  test('a list that is piped is whole, aligned, and shows what a terminal would obey', async (t) => {
+  test('secret list that is piped is whole, aligned, sorted by key, and shows what a terminal would obey', async (t) => {
     const at = await desk(t);
     filled(at);
     const { exitCode, stdout, stderr } = await at.run(['secret', 'list']);
@@ -29,11 +29,11 @@ describe('list and unset', { concurrency: 4 }, () => {
     assert.match(heading, /^Key +Type +Description +Last Accessed +Created At$/);
     assert.equal(rows.length, NASTY.length);
     for (const row of rows) assert.equal(stringWidth(row), stringWidth(rows[0] ?? ''), row);
-    assert.match(rows[0] ?? '', /^PLAIN +project +a +2026-11-22T07:00:00Z +2026-11-22T06:00:00Z$/);
-    assert.match(rows[1] ?? '', /^日本語🔑 +project +説明 wide +Never +2026/);
-    assert.match(rows[2] ?? '', /^\\e\[31mRED +project +line\\nbreak /);
+    assert.match(rows[0] ?? '', /^\\e\[31mRED +project +line\\nbreak /);
+    assert.match(rows[1] ?? '', /^PLAIN +project +a +2026-11-22T07:00:00Z +2026-11-22T06:00:00Z$/);
+    assert.match(rows[2] ?? '', /^(VERY_LONG_){30} +project +- +Never /);
     assert.match(rows[3] ?? '', /^مفتاح\\u\{202e\} +project +\[\/x\] \[bold\]b\[\/bold\] /);
-    assert.match(rows[4] ?? '', /^(VERY_LONG_){30} +project +- +Never /);
+    assert.match(rows[4] ?? '', /^日本語🔑 +project +説明 wide +Never +2026/);
     assert.doesNotMatch(stdout, /hidden/);
   });
 
@@ -50,7 +50,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     });
   }
 
-  test('a list as JSON has every field, and nothing else', async (t) => {
+  test('secret list --json has every field, and nothing else, in the order of the server', async (t) => {
     const at = await desk(t);
     filled(at);
     const { exitCode, stdout, stderr } = await at.run(['secret', 'list', '--json']);

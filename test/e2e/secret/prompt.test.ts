@@ -1,6 +1,10 @@
 /** The hidden prompt, on a real pseudo-terminal. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
+import { askHidden, type Input, PromptInterrupted } from '../../../src/terminal/prompt.ts';
 import { desk } from '../../support/desk.ts';
 import { recorded } from '../../support/recorded.ts';
 import { hasTerminals, onTerminal } from '../../support/terminal.ts';
@@ -14,32 +18,28 @@ const paste = (text: string): string => `\u001b[200~${text}\u001b[201~`;
 const PEM = '-----BEGIN KEY-----\nMIIB=\n-----END KEY-----';
 
 describe('prompt', { concurrency: 4 }, () => {
-  for (const [title, typed, value, told] of [
-    ['what is typed', 'secret\r', 'secret', "Secret 'K' set successfully\n"],
-    ['blanks too', ' se cret \r', ' se cret ', "Secret 'K' set successfully\n"],
-    ['a value that was corrected', 'sx\u007fecret\r', 'secret', "Secret 'K' set successfully\n"],
-    ['a value that was begun anew', 'wrong\u0015right\r', 'right', "Secret 'K' set successfully\n"],
-    ['a dash', '-\r', '-', "Secret 'K' set successfully\n"],
+  // What each key does is in test/terminal/hidden-line.test.ts.
+  for (const [title, args, typed, value, told] of [
+    ['what is typed', ['K'], 'pässwörd-🔑\r', 'pässwörd-🔑', "Secret 'K' set successfully\n"],
+    ['what is typed for KEY=-', ['K=-'], 'secret\r', 'secret', "Secret 'K' set successfully\n"],
+    ['what is typed for --stdin', ['K', '--stdin'], 'secret\r', 'secret', "Secret 'K' set successfully\n"],
     [
-      'what is not ASCII',
-      'pässwörd-🔑-long\r',
-      'pässwörd-🔑-long',
-      "Secret 'K' with value ending in ...long set successfully\n",
-    ],
-    [
-      'a paste',
-      `${paste('0123456789abcdef\n')}\r`,
-      '0123456789abcdef',
-      "Secret 'K' with value ending in ...cdef set successfully\n",
+      'blanks too, and says so',
+      ['K'],
+      'secret \r',
+      'secret ',
+      "Note: The value begins or ends with white space, which is kept.\nSecret 'K' set successfully\n",
     ],
     [
       'a paste of several lines',
-      `${paste(`${PEM}\n`)}\r`,
+      ['K'],
+      `${paste(`\ufeff${PEM}\n`)}\r`,
       PEM,
       "Secret 'K' with value ending in ...---- set successfully\n",
     ],
     [
       'a long paste',
+      ['K'],
       `${paste('v'.repeat(9_000))}\r`,
       'v'.repeat(9_000),
       "Secret 'K' with value ending in ...vvvv set successfully\n",
@@ -47,34 +47,52 @@ describe('prompt', { concurrency: 4 }, () => {
   ] as const) {
     test(`a prompt takes ${title}, and shows none of it`, options, async (t) => {
       const at = await desk(t);
-      const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'K'], { steps: [[ASK, typed]] });
+      const { exitCode, shown } = await onTerminal(at, ['secret', 'set', ...args], { steps: [[ASK, typed]] });
       assert.deepEqual([exitCode, shown, at.stored()], [0, `${ASKED}${told}`, [`K=${value}`]]);
     });
   }
 
-  const SEVERAL = 'Error: More than one line was given for the value.\n';
+  test('secret set K 2>log prompts on the terminal, not in the file', options, async (t) => {
+    const at = await desk(t);
+    const on = { shell: '"$0" "$@" 2>log', steps: [[ASK, 'secret\r']] } as const;
+    const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'K'], on);
+    const told = "Secret 'K' set successfully\n";
+    assert.deepEqual([exitCode, shown, at.stored()], [0, `${ASKED}${told}`, ['K=secret']]);
+    assert.equal(readFileSync(join(at.home.home, 'log'), 'utf8'), '');
+  });
+
+  test('a dumb terminal is told nothing about pastes', options, async (t) => {
+    const at = await desk(t);
+    const on = { env: { TERM: 'dumb' }, steps: [[ASK, 'secret\r']] } as const;
+    const { shown } = await onTerminal(at, ['secret', 'set', 'K'], on);
+    assert.equal(shown, `${ASK}\nSecret 'K' set successfully\n`);
+  });
+
   for (const [title, exitCode, typed, told] of [
     ['Ctrl-C', 130, 'hidden\u0003', ''],
-    ['Ctrl-C in a paste', 130, '\u001b[200~hidden\u0003', ''],
-    ['Ctrl-D', 2, '\u0004', 'Error: No value was given for argument 1.\n'],
-    ['Enter alone', 2, '\r', 'Error: No value was given for argument 1.\n'],
-    ['blanks', 2, '  \r', 'Error: No value was given for argument 1.\n'],
+    ['Ctrl-D', 2, '\u0004', "Error: No value was given for 'K'.\n"],
+    ['blanks', 2, '  \r', "Error: No value was given for 'K'.\n"],
     [
       'several lines at once',
       2,
       'hidden\nhidden2\nhidden3\n',
-      `${SEVERAL}Hint: Use --stdin < FILE for a value of several lines.\n`,
+      'Error: The value has more than one line.\nHint: For a value of several lines use --stdin < FILE.\n',
+    ],
+    [
+      'NUL',
+      2,
+      `${paste('hid\0den')}\r`,
+      'Error: The value contains a NUL character.\nHint: Encode binary values first, for example with base64.\n',
     ],
   ] as const) {
-    test(`${title} at a prompt sends nothing`, options, async (t) => {
+    test(`${title} at a prompt sends nothing`, async (t) => {
       const at = await desk(t);
-      const on = { steps: [[ASK, typed]], env: { NO_COLOR: '1' } } as const;
-      const ran = await onTerminal(at, ['secret', 'set', 'K'], on);
-      assert.deepEqual([ran.exitCode, ran.shown, at.requests()], [exitCode, `${ASKED}${told}`, []]);
+      const ran = await at.inside(['secret', 'set', 'K'], { typed: [typed] });
+      assert.deepEqual([ran.exitCode, ran.stderr, at.requests()], [exitCode, `${ASKED}${told}`, []]);
     });
   }
 
-  test('lines that nobody asked for do not reach the shell', options, async (t) => {
+  test('surplus lines do not reach the shell', options, async (t) => {
     const at = await desk(t);
     const shell =
       '"$0" "$@"; stty -a | grep -ow -e "-\\?echo" -e "-\\?icanon"; echo ready; read -r x; echo "[$x]"';
@@ -88,6 +106,20 @@ describe('prompt', { concurrency: 4 }, () => {
     assert.doesNotMatch(shown, /hidden/);
     assert.match(shown, /\nicanon\necho\nready\ntyped\n\[typed\]\n$/);
     assert.deepEqual(at.requests(), []);
+  });
+
+  test('a signal at a prompt restores the terminal at once, before anything else is done', async () => {
+    const modes: boolean[] = [];
+    const input = Object.assign(new PassThrough(), {
+      isTTY: true,
+      setRawMode: (isRaw: boolean) => void modes.push(isRaw),
+    }) as unknown as Input;
+    const [shown, stop] = [[] as string[], new AbortController()];
+    const stderr = { isTTY: true, write: (text: string) => void shown.push(text) };
+    const asked = askHidden({ input, stderr, term: 'xterm', interrupted: stop.signal }, ASK);
+    stop.abort();
+    await assert.rejects(asked, PromptInterrupted);
+    assert.deepEqual([modes, shown.join('')], [[true, false], ASKED]);
   });
 
   for (const signal of ['TERM', 'HUP'] as const) {
@@ -127,7 +159,7 @@ describe('prompt', { concurrency: 4 }, () => {
     assert.deepEqual((await recorded(at.home)).at(-1), ['secret.set', 'INTERRUPTED']);
   });
 
-  test('nobody is asked for a secret that then cannot be sent', options, async (t) => {
+  test('there is no prompt for a secret that then cannot be sent', options, async (t) => {
     const at = await desk(t);
     const env = { ARCADE_API_KEY: undefined, NO_COLOR: '1' };
     const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'K'], { env });

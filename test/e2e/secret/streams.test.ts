@@ -35,9 +35,9 @@ describe('streams', { concurrency: 4 }, () => {
       '"$@" secret set A <&-',
       2,
       '',
-      'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: A KEY alone asks for its value on a terminal; in a script use --stdin.\n',
+      'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.\n',
     ],
-    ['"$@" secret set A=- <&-', 2, '', 'Error: Standard input holds no value.\n'],
+    ['"$@" secret set A=- <&-', 2, '', 'Error: No value on standard input.\n'],
     [
       'NO_COLOR=1 FORCE_COLOR=1 "$@" secret unset',
       2,
