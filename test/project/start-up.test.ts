@@ -59,5 +59,5 @@ test('the executable takes --env-file for its own, not for Node', async (t) => {
   );
   assert.equal(exitCode, 1);
   assert.equal(stdout, '');
-  assert.match(stderr, /^Error: The environment file missing\.env cannot be read: it does not exist\.\n/);
+  assert.match(stderr, /^Error: Cannot read the environment file missing\.env: it does not exist\.\n/);
 });
