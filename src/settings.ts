@@ -7,10 +7,10 @@ import { join, resolve } from 'node:path';
 
 /** Limits that no one sets; those of the flusher's life are in `FLUSHER`. */
 export const LIMITS = {
-  /** How long a command may wait for the spool while somebody else writes; with all else it is half a second. */
-  lockWaitMs: 440,
-  /** How much longer while others come and go: only dozens of commands at the same moment take so long. */
-  crowdWaitMs: 1_000,
+  /** How long a command waits for the spool: opening, append and export together. What it cannot append by then it spills. */
+  patienceMs: 150,
+  /** The same for a login, a logout and the very first run, which say who all others are. */
+  identityPatienceMs: 5_000,
   connectMs: 5_000,
   /** All tries of one request to Arcade together. */
   requestMs: 30_000,

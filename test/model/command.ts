@@ -1,14 +1,14 @@
 /** A command of ours: a process that others may overtake and that may be killed. */
 
 import { append } from '../../src/usage/append/append.ts';
-import { resetIdentity } from '../../src/usage/spool/consent.ts';
+import { resetIdentity } from '../../src/usage/identity/reset.ts';
 import { sampleEvent } from '../support/queue.ts';
 import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
 import type { Change } from './oracle-events.ts';
-import { count, isRecorded, type Run, wrote } from './run.ts';
+import { committed, count, isRecorded, momentOf, type Run } from './run.ts';
 import type { Login, Step } from './steps.ts';
-import { accountId, accountOfLogin, glimpse, understood } from './world.ts';
+import { accountId, accountOfLogin, glimpse, identityIn } from './world.ts';
 
 const DESTINATION = { host: 'http://posthog.test', apiKey: undefined };
 
@@ -33,17 +33,35 @@ export function record(run: Run, recording: Recording): void {
   const others = [...(recording.meanwhile ?? [])];
   const life = lifeOf(recording.kill);
   const signedIn = change === 'login' && typeof account === 'string' && login;
-  let before = glimpse(world);
+  let before = momentOf(world);
+  let edge = '';
+  let isTold = false;
   const spool = mortal(world.commands, life, {
     between: () => void takeNow(run, others.shift()),
     begins: () => {
-      before = glimpse(world);
-      count(
-        run,
-        `edge ${seenBy(world.commands, account, signedIn && known ? accountId(signedIn.who) : null)}`,
-      );
+      before = momentOf(world);
+      if (isTold) return;
+      edge = seenBy(world.commands, {
+        account,
+        fromEnvironment: fromEnvironment && change !== 'login',
+        known: signedIn && known ? accountId(signedIn.who) : null,
+      });
     },
-    committed: () => undefined,
+    committed: () => {
+      if (!isTold && isRecorded(world, label)) {
+        isTold = true;
+        count(run, `edge ${edge}`);
+        oracle.recorded(label, login, {
+          text: before.text,
+          now,
+          change: change === 'login' && !known ? null : change,
+          resolvable,
+          fromEnvironment,
+          anonId: identityIn(world)?.anonId ?? null,
+        });
+      }
+      committed(run, before);
+    },
     hasWritten: () => glimpse(world).inode !== before.inode,
   });
   try {
@@ -65,30 +83,15 @@ export function record(run: Run, recording: Recording): void {
     if (!(error instanceof Killed)) throw error;
     count(run, 'a command killed');
   }
-  const after = glimpse(world);
-  if (isRecorded(world, label)) {
-    const told = change === 'login' && !known ? null : change;
-    oracle.recorded(label, login, {
-      text: before.text,
-      now,
-      change: told,
-      resolvable,
-      fromEnvironment,
-      anonId: understood(after.text)?.anonId ?? null,
-    });
-    if (after.inode !== before.inode) wrote(run, before.text, after.text, true);
-  } else {
-    oracle.killed(before.text, after.text);
-  }
 }
 
 /** `arcade usage reset`. */
 export function reset(run: Run): void {
   const { world, oracle } = run;
-  const before = glimpse(world);
+  const before = momentOf(world);
   resetIdentity(world.commands, world.now);
   oracle.reset(before.text);
-  wrote(run, before.text, glimpse(world).text, true);
+  committed(run, before);
 }
 
 /** Appends are not asynchronous; what others do meanwhile must not be, either. */

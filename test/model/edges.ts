@@ -1,14 +1,21 @@
 /** The edges of the state machine: from which state, on what news and credentials, by which steps. */
 import { randomUUID } from 'node:crypto';
-import { currentIdentity, observe } from '../../src/usage/identity/identities.ts';
+import { currentIdentity, observe, readNews } from '../../src/usage/identity/identities.ts';
 import { type Identity, type Observation, reconcile } from '../../src/usage/identity/rules.ts';
 import { fingerprintOf, installationOf, type Spool } from '../../src/usage/spool/spool.ts';
 
+interface Seen {
+  readonly account: string | null | undefined;
+  readonly fromEnvironment: boolean;
+  readonly known: string | null;
+}
+
 /** The edge that a command is about to take; nothing is changed. `known`: whose login this is. */
-export function seenBy(spool: Spool, account: string | null | undefined, known: string | null): string {
-  const installation = installationOf(spool);
-  const { seen } = observe(spool, installation, fingerprintOf(installation, account));
-  return edgeOf(currentIdentity(spool), known === null ? seen : { ...seen, principalId: known });
+export function seenBy(spool: Spool, { account, fromEnvironment, known }: Seen): string {
+  const fingerprint = fingerprintOf(installationOf(spool), account);
+  const current = currentIdentity(spool);
+  const seen = observe(spool, current, { fingerprint, fromEnvironment }, readNews(spool)?.ids);
+  return edgeOf(current, known === null ? seen : { ...seen, principalId: known });
 }
 
 /** All edges: each state with each observation that can be made of it. */
@@ -20,7 +27,8 @@ export function allEdges(): Set<string> {
         if (!isPossible(current, fingerprint, principalId)) continue;
         for (const earlierAnonId of earlierOnes(current, principalId)) {
           for (const shared of SHARED)
-            edges.add(edgeOf(current, { fingerprint, principalId, earlierAnonId, shared }));
+            for (const facts of factsOf(current, fingerprint, principalId))
+              edges.add(edgeOf(current, { fingerprint, principalId, earlierAnonId, shared, ...facts }));
         }
       }
     }
@@ -39,17 +47,35 @@ const STATES: readonly (Identity | null)[] = [
 
 const SHARED: readonly Observation['shared'][] = [
   null,
-  { anonId: 'X', principalId: 'P', spent: false, undone: false },
-  { anonId: 'X', principalId: 'Q', spent: false, undone: false },
-  { anonId: 'X', principalId: 'P', spent: false, undone: true },
-  { anonId: 'X', principalId: 'Q', spent: false, undone: true },
-  { anonId: 'Z', principalId: 'P', spent: false, undone: true },
-  { anonId: 'Z', principalId: 'Q', spent: false, undone: true },
-  { anonId: 'Z', principalId: null, spent: false, undone: false },
-  { anonId: 'Z', principalId: 'P', spent: false, undone: false },
-  { anonId: 'Z', principalId: 'Q', spent: false, undone: false },
-  { anonId: 'S', principalId: 'Q', spent: true, undone: false },
+  { anonId: 'X', principalId: 'P', spent: false },
+  { anonId: 'X', principalId: 'Q', spent: false },
+  { anonId: 'Z', principalId: null, spent: false },
+  { anonId: 'Z', principalId: 'P', spent: false },
+  { anonId: 'Z', principalId: 'Q', spent: false },
+  { anonId: 'S', principalId: 'Q', spent: true },
 ];
+
+/** Where the credentials stand, and what is known of the current anon_id. */
+const FACTS: readonly Pick<Observation, 'fromEnvironment' | 'copied' | 'unused'>[] = [
+  { fromEnvironment: false, copied: false, unused: false },
+  { fromEnvironment: true, copied: false, unused: false },
+  { fromEnvironment: true, copied: false, unused: true },
+  { fromEnvironment: false, copied: true, unused: false },
+];
+
+/** What is drawn at this moment is used by no event yet, and in no copy; and only a login knows whose its credentials are. */
+const AT_FIRST: typeof FACTS = [{ fromEnvironment: false, copied: false, unused: true }];
+
+/** Credentials whose account is known by now although it was not when they were seen are those of a login. */
+function factsOf(
+  current: Identity | null,
+  fingerprint: string | null | undefined,
+  principalId: string | null,
+): typeof FACTS {
+  if (current === null) return AT_FIRST;
+  const isLogin = principalId !== null && current.principalId === null && current.fingerprint === fingerprint;
+  return isLogin ? FACTS.filter(({ fromEnvironment }) => !fromEnvironment) : FACTS;
+}
 
 /** Nobody has an earlier identity before the first one, nor beside the one that is in force. */
 function earlierOnes(current: Identity | null, principalId: string | null): (string | null)[] {

@@ -2,8 +2,8 @@
 import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
 import { drain } from '../../src/usage/drain/drain.ts';
 import type { InForce, Whose } from '../../src/usage/drain/resolve.ts';
-import { Killed, type Life, lifeOf, mortal } from './mortal.ts';
-import { count, isRecorded, noteAliases, type Run, wrote } from './run.ts';
+import { Killed, lifeOf, mortal } from './mortal.ts';
+import { committed, count, isRecorded, momentOf, type Run } from './run.ts';
 import type { Login, Step } from './steps.ts';
 import { accountId, accountOfLogin, glimpse, loginIn, shellLogin, type World } from './world.ts';
 
@@ -14,7 +14,7 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
   const life = lifeOf(step.kill);
   const ending = oracle.drains(sink.moment(), step.shell !== 0);
   ending.reads(loginIn(world, step.shell), world.now);
-  let before = glimpse(world);
+  let before = momentOf(world);
   let asked: Login | null = null;
   const meanwhile = async (): Promise<void> => {
     const next = others.shift();
@@ -23,15 +23,11 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
     await run.act(next);
   };
   const spool = mortal(world.flusher, life, {
-    between: () => noteAliases(run, step),
+    between: () => undefined,
     begins: () => {
-      before = glimpse(world);
+      before = momentOf(world);
     },
-    committed: () => {
-      const after = glimpse(world);
-      if (after.inode !== before.inode) wrote(run, before.text, after.text, false);
-      before = after;
-    },
+    committed: () => void committed(run, before),
     hasWritten: () => glimpse(world).inode !== before.inode,
   });
   const credentials = async (): Promise<InForce> => {
@@ -84,7 +80,7 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
     if (!(error instanceof Killed)) throw error;
     count(run, 'a flusher killed');
   }
-  finish(run, { life, before: before.text, asked });
+  if (life.killed && asked !== null && oracle.isKnown(asked)) oracle.forgetsPerhaps(asked);
   ending.ends({
     killed: life.killed,
     asked: asked !== null,
@@ -97,12 +93,6 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
 /** The account of the key that stands in a shell's environment. */
 function environmentIn(shell: 0 | 1 | 2): string | null {
   return shell === 0 ? null : (accountOfLogin(shellLogin(shell)) ?? null);
-}
-
-function finish({ world, oracle }: Run, end: { life: Life; before: string; asked: Login | null }): void {
-  if (!end.life.killed) return;
-  oracle.killed(end.before, glimpse(world).text);
-  if (end.asked !== null && oracle.isKnown(end.asked)) oracle.forgetsPerhaps(end.asked);
 }
 
 function answerOf(world: World, login: Login): Whose {

@@ -25,6 +25,7 @@ const WEIGHTS: Readonly<Record<Step['do'], number>> = {
   clock: 3,
   reset: 1.5,
   'lose usage.db': 0.6,
+  'copy the machine': 1.5,
 };
 
 /** How many of the steps are whole scenes. */
@@ -39,7 +40,10 @@ export function historyOf(seed: number): Step[] {
 }
 
 function randomStep(random: Random, depth: number): Step {
-  const kind = weighted(random, depth === 0 ? WEIGHTS : { ...WEIGHTS, drain: 0, 'lose usage.db': 0 });
+  const kind = weighted(
+    random,
+    depth === 0 ? WEIGHTS : { ...WEIGHTS, drain: 0, 'lose usage.db': 0, 'copy the machine': 0 },
+  );
   const crowd = (chance: number): Interrupted & Mortal => {
     const kill = random() < 0.1 ? { kill: momentOf(random) } : {};
     if (depth > 0 || random() >= chance) return kill;

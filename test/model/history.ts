@@ -6,7 +6,7 @@ import { drainOnce } from './flusher.ts';
 import { createOracle } from './oracle.ts';
 import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
 import { randomFrom } from './random.ts';
-import { count, noteAliases, type Run } from './run.ts';
+import { count, type Run } from './run.ts';
 import { openSink, type Sink } from './sink.ts';
 import type { Step } from './steps.ts';
 import { accountId, glimpse, loginIn, openWorld, understood, type World, writeShared } from './world.ts';
@@ -137,8 +137,11 @@ async function take(run: Run, step: Step): Promise<void> {
       world.loseDatabase();
       run.oracle.lostDatabase();
       break;
+    case 'copy the machine':
+      world.copyMachine();
+      run.oracle.copied();
+      break;
   }
-  noteAliases(run, step);
   run.oracle.violations.push(...conserved(run, false));
 }
 

@@ -9,6 +9,12 @@ export interface Stretch {
   theirs: Who | null;
   /** What became of it cannot be told from here: a crash, a lost database or another program's alias. */
   vague: boolean;
+  /** An event has been recorded under its anon_id. */
+  anonymous: boolean;
+  /** Its anon_id was drawn before the machine was copied. */
+  copied: boolean;
+  /** It was linked without an alias. */
+  unjoined: boolean;
   /** Whose the anonymous part of it may turn out to be. */
   readonly mayBe: Set<Who>;
 }
@@ -61,5 +67,8 @@ export const newStretch = (): Stretch => ({
   account: null,
   theirs: null,
   vague: false,
+  anonymous: false,
+  copied: false,
+  unjoined: false,
   mayBe: new Set(),
 });

@@ -18,14 +18,19 @@ export function createOracle() {
   const linkedAs = new Map<string, Who>();
   const violations: string[] = [];
   let stretch = newStretch();
-  let ours: { text: string; shared: SharedFile | null } = { text: '', shared: null };
+  /** Who events are sent as by now. */
+  let ours: SharedFile | null = null;
+  /** The text of usage.json that was written or read last. */
+  let seenText = '';
   /** Which anon_ids are to be joined to whom, whatever was recorded under them. */
   const joins = new Map<string, Who>();
+  /** Linked without an alias; they may come back. */
+  const unjoinedIds = new Set<string>();
   /** Their aliases may have waited in a database that is gone; usage.json says that they are joined. */
   const orphaned = new Set<string>();
   let isLost = false;
-  /** What a killed process left in usage.json, and what had been there. */
-  const undone = new Map<string, string>();
+  /** The credentials that are looked at stand in the environment. */
+  let inEnvironment = false;
 
   function begin(account: Who | null, login: Login | null): void {
     const { vague } = stretch;
@@ -34,17 +39,19 @@ export function createOracle() {
     stretch.credentials = login === null ? null : nameOf(login);
     // After a fresh start without credentials all doubts are over.
     stretch.vague = vague && login !== null;
+    // A new anon_id has no history to join.
+    stretch.unjoined = inEnvironment;
     if (account !== null) stretch.mayBe.add(account);
   }
 
   /** What another program has written to usage.json since our last look. */
   function follow(text: string): { linked: Who } | 'rotated' | null {
-    const left = understood(text);
-    // A link that a killed process has left is as good as the other program's.
-    const shared = left?.linked ? left : understood(undone.get(text) ?? text);
-    if (text === ours.text || shared === null) return null;
-    if (shared.anonId === ours.shared?.anonId) {
-      return shared.linked === null || ours.shared.linked !== null ? null : { linked: shared.linked };
+    const shared = understood(text);
+    if (text === seenText) return null;
+    seenText = text;
+    if (shared === null) return null;
+    if (shared.anonId === ours?.anonId) {
+      return shared.linked === null || ours.linked !== null ? null : { linked: shared.linked };
     }
     if (retired.has(shared.anonId) || shared.anonId.startsWith('account-of-')) return null;
     retired.add(shared.anonId);
@@ -57,6 +64,12 @@ export function createOracle() {
     stretch.theirs = who;
     stretch.vague = true;
     stretch.mayBe.add(who);
+  }
+
+  /** usage.json has been read where no credentials were looked at. */
+  function readShared(text: string): void {
+    const news = follow(text);
+    if (news !== null && news !== 'rotated') theyLink(news.linked);
   }
 
   function isTheirs(login: Login): boolean {
@@ -97,9 +110,13 @@ export function createOracle() {
     if (stretch.account === who) return;
     if (stretch.account !== null || (stretch.theirs !== null && stretch.theirs !== who)) {
       begin(who, login);
+    } else if (stretch.copied && stretch.theirs === null) {
+      begin(who, login);
+      stretch.unjoined = true;
     } else {
       stretch.account = who;
       stretch.mayBe.add(who);
+      stretch.unjoined = inEnvironment && !stretch.anonymous;
     }
   }
 
@@ -110,11 +127,13 @@ export function createOracle() {
     /** An event was recorded while these credentials were in force. */
     recorded(label: number, login: Login | null | undefined, circumstances: Circumstances): void {
       const { text, now, change, resolvable, fromEnvironment, anonId } = circumstances;
+      inEnvironment = fromEnvironment && change !== 'login';
       if (change === 'login' && login) whose.set(nameOf(login), 'known');
       const before = { stretch, vague: stretch.vague };
       see(login, text);
       const blank = stretch.credentials === null && stretch.account === null && stretch.theirs === null;
       const certain = login !== null && login !== undefined && whose.get(nameOf(login)) === 'known';
+      if (blank) stretch.anonymous = true;
       events.push({
         label,
         owner: login?.who ?? null,
@@ -130,44 +149,40 @@ export function createOracle() {
         releasedAt: 0,
       });
       if (change === 'logout' && !blank) begin(null, null);
-      const doubtful = before.vague || stretch.vague || ours.shared === null || anonId === null;
-      if (!doubtful && (stretch === before.stretch) !== (anonId === ours.shared?.anonId)) {
+      const doubtful = before.vague || stretch.vague || ours === null || anonId === null;
+      if (!doubtful && (stretch === before.stretch) !== (anonId === ours?.anonId)) {
         violations.push(`event ${label}: the anon_id ${stretch === before.stretch ? 'changed' : 'stayed'}`);
       }
-      if (!stretch.vague && stretch.account !== null && anonId !== null && !orphaned.has(anonId))
-        joins.set(anonId, stretch.account);
+      if (anonId !== null && stretch.unjoined) unjoinedIds.add(anonId);
+      const { account, vague } = stretch;
+      const mayWait = anonId === null || unjoinedIds.has(anonId) || orphaned.has(anonId);
+      if (account !== null && !vague && !mayWait) joins.set(anonId, account);
     },
 
     /** The person began anew; usage.json said `text` right before. */
     reset(text: string): void {
-      const news = follow(text);
-      if (news !== null && news !== 'rotated') theyLink(news.linked);
+      readShared(text);
       begin(null, null);
     },
 
-    /** usage.json was written by us: what it said before has been taken in, what it says now is ours. */
-    wrote(before: string, after: string, byCommand: boolean): void {
-      if (!byCommand) {
-        const news = follow(before);
-        if (news !== null && news !== 'rotated') theyLink(news.linked);
-      }
-      const shared = understood(after);
-      const was = linkedAs.get(shared?.anonId ?? '');
-      if (was !== undefined && was !== shared?.linked)
-        violations.push(`usage.json gives ${was}'s anon_id to another`);
-      if (shared?.linked) linkedAs.set(shared.anonId, shared.linked);
-      if (ours.shared !== null && shared?.anonId !== ours.shared.anonId) retired.add(ours.shared.anonId);
-      if (shared !== null) retired.delete(shared.anonId);
-      ours = { text: after, shared };
+    /** usage.json was read; it said `text`. */
+    follows: readShared,
+
+    /** Who events are sent as from here on. */
+    became(ids: SharedFile | null): void {
+      if (ids === null) return;
+      const was = linkedAs.get(ids.anonId);
+      if (was !== undefined && was !== ids.linked) violations.push(`${was}'s anon_id is given to another`);
+      if (ids.linked !== null) linkedAs.set(ids.anonId, ids.linked);
+      if (ours !== null && ids.anonId !== ours.anonId) retired.add(ours.anonId);
+      retired.delete(ids.anonId);
+      if (stretch.unjoined) unjoinedIds.add(ids.anonId);
+      ours = ids;
     },
 
-    /** A process was killed that had written usage.json and not committed what it says. */
-    killed(before: string, after: string): void {
-      if (after !== before) undone.set(after, undone.get(before) ?? before);
-      const linked = understood(after)?.linked;
-      if (!linked) return;
-      stretch.vague = true;
-      stretch.mayBe.add(linked);
+    /** usage.json was written by us. */
+    exported(text: string): void {
+      seenText = text;
     },
 
     /** A drain begins, in a shell that has a key of its own or not. It is told when the credentials are read, and how it ends. */
@@ -190,9 +205,8 @@ export function createOracle() {
       }
       if (answer !== 'principal') return;
       whose.set(name, 'known');
-      const news = follow(text);
-      if (news !== null && news !== 'rotated') theyLink(news.linked);
-      if (news !== null) ours = { text, shared: understood(text) };
+      readShared(text);
+      inEnvironment = waiting.some((event) => event.fromEnvironment);
       if (stretch.credentials === name) take(login.who, login);
       for (const event of waiting) {
         event.certain = true;
@@ -213,6 +227,12 @@ export function createOracle() {
       }
     },
 
+    /** The machine goes on as a copy of itself. */
+    copied(): void {
+      // Without a database nothing remembers where its anon_id was drawn.
+      if (ours !== null && !isLost) stretch.copied = true;
+    },
+
     /** The database is gone, and what it alone knew. */
     lostDatabase(): void {
       isLost = true;
@@ -228,6 +248,7 @@ export function createOracle() {
         event.forgotten = true;
       }
       stretch.vague = true;
+      stretch.copied = false;
       stretch.credentials = null;
       if (stretch.account !== null) stretch.theirs = stretch.account;
       stretch.account = null;

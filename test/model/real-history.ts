@@ -1,5 +1,5 @@
 /** Runs a history with real processes, and asks the same oracle what came of it. */
-import { stampOf } from '../../src/usage/identity/usage-json.ts';
+import { stampOf } from '../../src/usage/spool/usage-json.ts';
 import { createOracle, type Oracle } from './oracle.ts';
 import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
 import { drainWith, type Ended, logInAs, run } from './real-processes.ts';
@@ -15,7 +15,7 @@ import {
   writeCredentials,
 } from './real-world.ts';
 import type { Login, Step } from './steps.ts';
-import { glimpse, loginIn, sharedPath, understood, writeShared } from './world.ts';
+import { type Glimpse, glimpse, loginIn, sharedPath, understood, writeShared } from './world.ts';
 
 interface Stage {
   readonly world: RealWorld;
@@ -176,10 +176,9 @@ async function recording(
       fromEnvironment,
       anonId,
     });
-    if (after.inode !== before.inode && text === before.text) oracle.wrote(text, after.text, true);
     text = after.text;
   }
-  if (events.length === 0) oracle.killed(before.text, after.text);
+  noteExport(stage, before, after);
 }
 
 const captures = (world: RealWorld) =>
@@ -207,10 +206,10 @@ async function drain(
     oracle.answered(login, world.arcade === 'up' ? 'principal' : 'refused', before.text, now);
   }
   const after = glimpse(world);
-  if (after.inode !== before.inode && isOurs(world)) oracle.wrote(before.text, after.text, false);
+  if (isOurs(world)) oracle.follows(before.text);
+  noteExport(stage, before, after);
   if (killed) {
     stage.deaths += 1;
-    oracle.killed(isOurs(world) ? after.text : before.text, after.text);
     if (asked && login && oracle.isKnown(login)) oracle.forgetsPerhaps(login);
   }
   const there = new Set(captures(world).map(({ uuid }) => uuid));
@@ -222,6 +221,15 @@ async function drain(
     now,
     isThere: (label) => there.has(stage.labels[label] ?? ''),
   });
+}
+
+/** Tells the oracle who events are sent as now, and of a usage.json that says so. */
+function noteExport({ world, oracle }: Stage, before: Glimpse, after: Glimpse): void {
+  const [row] = world.rows(
+    'SELECT anon_id, principal_id AS linked_principal_id FROM identity WHERE retired_at IS NULL',
+  );
+  oracle.became(understood(JSON.stringify(row ?? null)));
+  if (after.inode !== before.inode && isOurs(world)) oracle.exported(after.text);
 }
 
 /** Whether usage.json is as a transaction of ours has left it. */

@@ -11,7 +11,7 @@ export interface RealStep {
   readonly many: number;
 }
 
-const EXPORT = ['rename', 'after rename', 'UPDATE installation SET export_stamp', 'export_intent'];
+const EXPORT = ['rename', 'after rename', 'UPDATE installation SET export_stamp'];
 const IN_COMMANDS = [
   ...EXPORT,
   'INSERT INTO identity',

@@ -1,8 +1,9 @@
 /** One run of a history, and what its processes have in common. */
+import { stampOf } from '../../src/usage/spool/usage-json.ts';
 import type { Oracle } from './oracle.ts';
 import type { Sink } from './sink.ts';
 import type { Step } from './steps.ts';
-import type { World } from './world.ts';
+import { glimpse, identityIn, sharedPath, type World } from './world.ts';
 
 export interface Run {
   readonly world: World;
@@ -20,19 +21,36 @@ export function count({ counts }: Run, what: string): void {
   counts.set(what, (counts.get(what) ?? 0) + 1);
 }
 
-/** Notes the aliases that there are by now. After a crash, or with others about, nobody can tell what was known. */
-export function noteAliases({ world, sink, counts }: Run, step: Step): void {
-  const disturbed = 'meanwhile' in step || counts.has('a command killed') || counts.has('a flusher killed');
-  const sql = `SELECT uuid FROM record WHERE kind = 'alias' AND state = 'pending'`;
-  for (const { uuid } of world.commands.statement(sql).all() as { uuid: string }[]) {
-    sink.aliasRecorded(uuid, disturbed);
+/** A transaction has been committed: tells what it has read and written of usage.json, and who events are sent as now. */
+export function committed({ world, oracle, sink }: Run, before: Moment): Moment {
+  const after = momentOf(world);
+  const hasWritten = after.inode !== before.inode && after.stamp === after.sharedStamp;
+  if (!hasWritten && after.stamp !== before.stamp) oracle.follows(before.text);
+  oracle.became(identityIn(world));
+  const aliases = `SELECT uuid FROM record WHERE kind = 'alias' AND state = 'pending'`;
+  for (const { uuid } of world.commands.statement(aliases).all() as { uuid: string }[])
+    sink.aliasRecorded(uuid);
+  if (hasWritten && after.text !== '') {
+    oracle.exported(after.text);
+    world.texts.push(after.text);
   }
+  return after;
 }
 
-/** usage.json was written by us. */
-export function wrote({ world, oracle }: Run, before: string, after: string, byCommand: boolean): void {
-  oracle.wrote(before, after, byCommand);
-  world.texts.push(after);
+/** usage.json, and what the spool says of it. */
+export interface Moment {
+  readonly text: string;
+  readonly inode: bigint;
+  readonly sharedStamp: string | null;
+  /** What it was when we read or wrote it last. */
+  readonly stamp: string | null;
+}
+
+/** As things stand. */
+export function momentOf(world: World): Moment {
+  const sql = 'SELECT export_stamp FROM installation';
+  const { export_stamp: stamp } = world.commands.statement(sql).get() as { export_stamp: string | null };
+  return { ...glimpse(world), sharedStamp: stampOf(sharedPath(world)), stamp };
 }
 
 /** Whether the spool has an event. */

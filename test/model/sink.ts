@@ -20,8 +20,8 @@ export interface Sink {
   linksByOther(anonId: string): readonly Link[];
   /** Numbers what happens, so that it can be told what came first. */
   moment(): number;
-  /** An alias has been recorded by now; disturbed: nobody can tell what its recorder could know. */
-  aliasRecorded(uuid: string, disturbed: boolean): void;
+  /** An alias has been recorded by now. */
+  aliasRecorded(uuid: string): void;
   /** The accounts in the person that this id belongs to. */
   accountsWith(distinctId: string): Who[];
   stored(): StoredEvent[];
@@ -110,8 +110,8 @@ export function openSink(world: World, seed: number): Sink {
     },
     linksByOther: (anonId) => links.get(anonId) ?? [],
     moment,
-    aliasRecorded: (uuid, disturbed) => {
-      if (!recorded.has(uuid)) recorded.set(uuid, disturbed ? 0 : moment());
+    aliasRecorded: (uuid) => {
+      if (!recorded.has(uuid)) recorded.set(uuid, moment());
     },
     accountsWith(distinctId) {
       const person = project.persons().find((each) => each.distinct_ids.includes(distinctId));

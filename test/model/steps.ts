@@ -48,4 +48,6 @@ export type Step =
   | { readonly do: 'arcade'; readonly is: 'up' | 'down' | 'refusing' }
   | ({ readonly do: 'drain'; readonly shell: 0 | 1 | 2; readonly impatient: boolean } & Mortal & Interrupted)
   | { readonly do: 'clock'; readonly byMs: number }
-  | { readonly do: 'lose usage.db' };
+  | { readonly do: 'lose usage.db' }
+  /** The machine is an image that was cloned, or the folder a copy. */
+  | { readonly do: 'copy the machine' };

@@ -1,5 +1,14 @@
 /** One machine: its files, its clock, who is signed in where, and which servers answer. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { accountOf, type Credentials } from '../../src/auth/credentials.ts';
@@ -25,6 +34,8 @@ export interface World {
   readonly texts: string[];
   /** Deletes the database, and with it the record of what usage.json was. */
   loseDatabase(): void;
+  /** Makes the database another file with the same content. */
+  copyMachine(): void;
   close(): void;
 }
 
@@ -51,6 +62,14 @@ export function openWorld(now: number): World {
       close();
       for (const end of ['', '-wal', '-shm']) rmSync(join(directory, `usage.db${end}`), { force: true });
       world.texts.length = 0;
+      world.commands = open();
+      world.flusher = open();
+    },
+    copyMachine() {
+      close();
+      const file = join(directory, 'usage.db');
+      copyFileSync(file, `${file}.copy`);
+      renameSync(`${file}.copy`, file);
       world.commands = open();
       world.flusher = open();
     },
@@ -108,8 +127,13 @@ export interface SharedFile {
 
 export const sharedPath = (world: Pick<World, 'directory'>): string => join(world.directory, 'usage.json');
 
+export interface Glimpse {
+  readonly text: string;
+  readonly inode: bigint;
+}
+
 /** The text of usage.json, and which file it is; '' when there is none. */
-export function glimpse(world: Pick<World, 'directory'>): { text: string; inode: bigint } {
+export function glimpse(world: Pick<World, 'directory'>): Glimpse {
   try {
     return {
       text: readFileSync(sharedPath(world), 'utf8'),
@@ -120,10 +144,16 @@ export function glimpse(world: Pick<World, 'directory'>): { text: string; inode:
   }
 }
 
+/** Who events are sent as; null before the first event. */
+export function identityIn({ commands }: World): SharedFile | null {
+  const sql = 'SELECT anon_id, principal_id AS linked_principal_id FROM identity WHERE retired_at IS NULL';
+  return understood(JSON.stringify(commands.statement(sql).get() ?? null));
+}
+
 /** What a text of usage.json says; null when nobody can tell. */
 export function understood(text: string): SharedFile | null {
   try {
-    const { anon_id, linked_principal_id } = JSON.parse(text) as Record<string, string | null>;
+    const { anon_id, linked_principal_id } = (JSON.parse(text) ?? {}) as Record<string, string | null>;
     if (typeof anon_id !== 'string') return null;
     const linked = (['A', 'B', 'C'] as const).find((who) => accountId(who) === linked_principal_id);
     return { anonId: anon_id, linked: linked ?? null };

@@ -37,12 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Still the wrong way round. */
 const YET: readonly string[] = [
-  'src/usage/drain/drain.ts (usage/drain) imports src/usage/append/append.ts (usage/append)',
   'src/usage/inspect/preview.ts (usage/inspect) imports src/usage/append/append.ts (usage/append)',
-  'src/usage/recovery/set-aside.ts (usage/recovery) imports src/usage/identity/usage-json.ts (usage/identity)',
-  'src/usage/spool/consent.ts (usage/spool) imports src/usage/identity/identities.ts (usage/identity)',
-  'src/usage/spool/consent.ts (usage/spool) imports src/usage/identity/shared-identity.ts (usage/identity)',
-  'src/usage/spool/consent.ts (usage/spool) imports src/usage/identity/usage-json.ts (usage/identity)',
   'src/usage/spool/consent.ts (usage/spool) imports src/usage/recovery/set-aside.ts (usage/recovery)',
 ];
 

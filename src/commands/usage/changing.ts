@@ -42,12 +42,11 @@ function change<T>({ settings, output }: Invocation, store: StoreState, work: Wo
     });
   }
   try {
-    const spool = openSoundSpool(directory, program.migrations);
+    const spool = openSoundSpool(directory, program.migrations, { leftMs: PATIENCE_MS });
     let isNew = store.state === 'damaged';
     try {
       const changed = inSoundSpool(spool, program.migrations, (sound) => {
         isNew ||= sound !== spool;
-        sound.waitForLock(PATIENCE_MS);
         return work(sound, isNew);
       });
       if (isNew) output.note(REPLACED);

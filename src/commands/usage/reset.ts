@@ -2,7 +2,7 @@
 
 import { type Run, respond } from '../../invocation.ts';
 import { confirm } from '../../terminal/confirm.ts';
-import { resetIdentity } from '../../usage/spool/consent.ts';
+import { resetIdentity } from '../../usage/identity/reset.ts';
 import { changeSpool } from './changing.ts';
 
 /** Starts a new anonymous identity; earlier events stay with the old one. */

@@ -39,16 +39,6 @@ export function replaceAtomically(target: string, text: string): void {
   replace(prepareAtomically(target, text));
 }
 
-/** The same at once: until `syncFile` is called for it, a power cut may leave nothing of the file's content. */
-export function replaceUnsynced(target: string, text: string): void {
-  replace(draftOf(target, text, () => undefined));
-}
-
-/** Throws the system's error where no file of so many bytes can be written beside `target`: by a full disk, or a limit. */
-export function refuseNoRoom(target: string, bytes: number): void {
-  draftOf(target, ' '.repeat(bytes), () => undefined).discard();
-}
-
 function replace(draft: Draft): void {
   try {
     draft.publish();

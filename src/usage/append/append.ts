@@ -1,12 +1,21 @@
 /** The hot path: one command's event, in one short transaction, without network. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { isBusy } from '../../infra/sqlite/errors.ts';
 import { type Destination, SPOOL } from '../../settings.ts';
 import { isDistinctId, type UsageEvent } from '../event/event.ts';
-import { currentIdentity, follow, logOut, rememberAccount } from '../identity/identities.ts';
+import { exportIdentity } from '../identity/export.ts';
+import { ANY_CREDENTIALS, follow, logOut, readNews, rememberAccount } from '../identity/identities.ts';
 import type { Binding, Identity } from '../identity/rules.ts';
-import { withIdentity } from '../identity/shared-identity.ts';
 import { insertCapture, trim } from '../spool/records.ts';
-import { fingerprintOf, installationOf, isRefused, type Spool } from '../spool/spool.ts';
+import {
+  fingerprintOf,
+  installationOf,
+  isRefused,
+  refuseReplaced,
+  type Spool,
+  sharedFile,
+} from '../spool/spool.ts';
 import { askForFlusher } from './wake.ts';
 
 /** The credentials that the command itself used, as far as the spool may know them. */
@@ -38,21 +47,32 @@ export interface Entry {
   readonly online: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Tells the person, once, that usage is recorded. When it throws, nothing is recorded. */
+  /** Tells the person, once, that usage is recorded: right after the commit of the first event. */
   readonly showNotice: () => void;
 }
 
 export type Appended = 'refused' | { readonly wake: boolean };
 
 /**
- * Appends one event. 'refused' when the person has said `usage disable`. Throws when the spool cannot take
- * it within the lock's time; nothing is then recorded.
+ * Appends one event, and then exports the identity if it has changed. 'refused' when the person has said
+ * `usage disable`. Throws when the spool cannot take it within its patience; nothing is then recorded.
  */
 export function append(spool: Spool, entry: Entry): Appended {
-  return withIdentity(spool, {
-    change: (newAnonId) => (isRecording(spool) ? whose(spool, entry, newAnonId) : null),
-    rest: (owner) => (owner === null ? 'refused' : { wake: insert(spool, entry, owner) }),
+  if (entry.change?.kind === 'logout') spool.transaction(() => followShared(spool, entry.now));
+  const appended = spool.transaction(() => {
+    // A command may have had it open for as long as its network took.
+    refuseReplaced(spool);
+    return isRecording(spool) ? appendIn(spool, entry) : 'refused';
   });
+  if (appended === 'refused') return appended;
+  if (appended.isFirst) entry.showNotice();
+  try {
+    exportIdentity(spool, entry.now);
+  } catch (error) {
+    // It stays due: the next command exports it.
+    if (!isBusy(error)) throw error;
+  }
+  return appended;
 }
 
 /** The file is there, too, where the person has said no but the database could not be opened. */
@@ -60,20 +80,42 @@ function isRecording(spool: Spool): boolean {
   return installationOf(spool).consent === 1 && !isRefused(spool.directory);
 }
 
-/** The same to a copy of the spool, inside a transaction of its caller's: nothing reaches the disk. */
-export function appendToCopy(copy: Spool, entry: Entry): void {
-  insert(copy, entry, whose(copy, entry, randomUUID));
+/** The transaction itself. `isFirst`: no event has been recorded here before. */
+function appendIn(spool: Spool, entry: Entry): { readonly wake: boolean; readonly isFirst: boolean } {
+  const leaves = entry.change?.kind === 'logout' && readNews(spool) === undefined;
+  const owner = whose(spool, entry);
+  // Before the commit: other programs begin anew then, and none sends as the account that has left.
+  if (leaves) removeSharedFile(spool);
+  const wake = insert(spool, entry, owner);
+  const { changes } = spool
+    .statement('UPDATE installation SET notice_shown_at = ? WHERE notice_shown_at IS NULL')
+    .run(entry.now);
+  return { wake, isFirst: changes > 0 };
 }
 
-/** Brings usage.json up to date if that is due, once what the other program wrote there has been followed. */
-export function exportIfDue(spool: Spool, now: number): void {
-  if (installationOf(spool).export_due === 0) return;
-  withIdentity(spool, {
-    change: (newAnonId) => {
-      if (currentIdentity(spool) !== null) follow(spool, undefined, { now, newAnonId });
-    },
-    rest: () => undefined,
-  });
+/** What usage.json says must be committed before it is removed: a link of the Python CLI stands nowhere else. */
+function followShared(spool: Spool, now: number): void {
+  refuseReplaced(spool);
+  if (isRecording(spool) && readNews(spool) !== undefined) follow(spool, ANY_CREDENTIALS, now);
+}
+
+function removeSharedFile(spool: Spool): void {
+  try {
+    rmSync(sharedFile(spool.directory), { force: true });
+    spool.statement('UPDATE installation SET export_stamp = NULL').run();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    // A folder in its place, which no program reads.
+  }
+}
+
+function isSystemError(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
+}
+
+/** The same to a copy of the spool, inside a transaction of its caller's: nothing reaches the disk. */
+export function appendToCopy(copy: Spool, entry: Entry): void {
+  insert(copy, entry, whose(copy, entry));
 }
 
 interface Owner {
@@ -84,14 +126,15 @@ interface Owner {
 }
 
 /** Settles who the event is sent as, and who the next one will be. */
-function whose(spool: Spool, { change, credentials, now }: Entry, newAnonId: () => string): Owner {
+function whose(spool: Spool, { change, credentials, now }: Entry): Owner {
   const account = change?.kind === 'login' ? change.account : credentials.account;
   const fingerprint = fingerprintOf(installationOf(spool), account);
   if (change?.kind === 'login' && isDistinctId(change.principalId) && fingerprint != null) {
     rememberAccount(spool, fingerprint, change.principalId, now);
   }
-  const { identity, binding } = follow(spool, fingerprint, { now, newAnonId });
-  if (change?.kind === 'logout') logOut(spool, identity, { now, newAnonId });
+  const fromEnvironment = credentials.fromEnvironment === true && change?.kind !== 'login';
+  const { identity, binding } = follow(spool, { fingerprint, fromEnvironment }, now);
+  if (change?.kind === 'logout') logOut(spool, identity, now);
   return {
     identityId: identity.id,
     distinctId: distinctIdOf(identity, binding),
@@ -120,11 +163,5 @@ function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
   insertCapture(spool, { event, ...owner, resolvable, fromEnvironment }, now);
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
   const environment = fromEnvironment ? owner.fingerprint : null;
-  const wake = askForFlusher(spool, installationOf(spool), { ...entry, environment });
-  if (installationOf(spool).notice_shown_at === null) {
-    spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);
-    // Last of all: whatever could have failed before it would have made it say what is not true.
-    entry.showNotice();
-  }
-  return wake;
+  return askForFlusher(spool, installationOf(spool), { ...entry, environment });
 }

@@ -4,12 +4,11 @@
  */
 
 import { writeSync } from 'node:fs';
-import { refuseNoRoom } from '../../infra/os/files.ts';
 import type { Settings } from '../../settings.ts';
 import { type Execution, UsageEvent } from '../event/event.ts';
 import { machineOf } from '../event/machine.ts';
 import { inSoundSpool, openSoundSpool } from '../recovery/set-aside.ts';
-import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
+import { installationOf, isRefused, type Spool } from '../spool/spool.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { isWakeLikely } from './wake.ts';
 
@@ -59,9 +58,7 @@ function open(settings: Settings, debug: Debug): Spool | undefined {
   // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
   if (settings.directory === undefined || isRefused(settings.directory)) return undefined;
   try {
-    const spool = openSoundSpool(settings.directory, settings.program.migrations);
-    spool.limitWaiting();
-    return spool;
+    return openSoundSpool(settings.directory, settings.program.migrations);
   } catch (error) {
     debug('the spool cannot be opened', error);
     return undefined;
@@ -75,18 +72,11 @@ function record(spool: Spool, execution: Execution, who: Recording, settings: Se
     destination: settings.destination,
     maxRecords: settings.maxRecords,
     now: Date.now(),
-    showNotice: () => {
-      // A full disk, or a limit, fails the commit, when the notice has been shown already.
-      refuseNoRoom(sharedFile(spool.directory), ROOM_BYTES);
-      // Straight to the file: what is only queued for writing may never be seen.
-      writeSync(2, NOTICE);
-    },
+    // Straight to the file: what is only queued for writing may never be seen.
+    showNotice: () => void writeSync(2, NOTICE),
   });
   return appended !== 'refused' && appended.wake;
 }
-
-/** More than what the first commit still has to write. */
-const ROOM_BYTES = 256 * 1024;
 
 function attempt(debug: Debug, work: () => boolean): boolean {
   try {

@@ -3,7 +3,7 @@
  * nothing is due or the time is up.
  */
 import { type Destination, FLUSHER } from '../../settings.ts';
-import { exportIfDue } from '../append/append.ts';
+import { exportIdentity } from '../identity/export.ts';
 import { backoffInForce, postHogAt } from '../spool/backoff.ts';
 import { installationOf } from '../spool/spool.ts';
 import { claimsOf, type PendingRecord } from './claim.ts';
@@ -29,7 +29,7 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
   const early = await persist(() => reasonToStop(spool, draining.leftMs));
   if (early !== undefined) return early;
   const askAboutTheRest = await bindUnbound(draining);
-  await persist(() => exportIfDue(spool, draining.now()));
+  await persist(() => exportIdentity(spool, draining.now()));
   const [asked, sent] = await Promise.allSettled([askAboutTheRest(), sendDue(draining)]);
   for (const each of [sent, asked]) if (each.status === 'rejected') throw each.reason;
   const [{ value: hasBound }, { value: outcome }] = [asked, sent] as [
@@ -37,7 +37,7 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
     PromiseFulfilledResult<DrainOutcome>,
   ];
   if (!hasBound) return outcome;
-  await persist(() => exportIfDue(spool, draining.now()));
+  await persist(() => exportIdentity(spool, draining.now()));
   return outcome === 'drained' ? await sendDue(draining) : outcome;
 }
 

@@ -43,7 +43,7 @@ export async function runFlusher(run: Run): Promise<RunOutcome> {
   if (lock === undefined) return 'locked';
   try {
     // It waits in `persist`: SQLite would block answers and timers meanwhile.
-    run.spool.waitForLock(0);
+    run.spool.patience.leftMs = 0;
     const persist = <T>(work: () => T): Promise<T> => whileBusy(run.leftMs, work);
     const id = await persist(() => begin(run));
     try {

@@ -5,8 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { FLUSHER } from '../../settings.ts';
 import { isDistinctId } from '../event/event.ts';
-import { accountOf, currentIdentity, follow, isLinked, rememberAccount } from '../identity/identities.ts';
-import { withIdentity } from '../identity/shared-identity.ts';
+import {
+  ANY_CREDENTIALS,
+  accountOf,
+  currentIdentity,
+  follow,
+  isLinked,
+  rememberAccount,
+} from '../identity/identities.ts';
 import { backOff, COORDINATOR, endBackoff } from '../spool/backoff.ts';
 import { mayResolve } from '../spool/due.ts';
 import { fingerprintOf, installationOf, isRefused, type Spool } from '../spool/spool.ts';
@@ -64,7 +70,7 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
   for (const group of groups) {
     const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
     if (group.fingerprint !== null && known !== null) {
-      const of = group.fingerprint;
+      const of = { ...group, fingerprint: group.fingerprint };
       await persist(() => bindTo(spool, of, known, resolving.now()));
     } else if (unknown.some(({ fingerprint: asked }) => asked === group.fingerprint)) {
       unknown.push({ ...group, fingerprint: group.fingerprint as string });
@@ -96,8 +102,7 @@ async function bindByAnswer(
   const { now, random } = resolving;
   if (whose.kind === 'no answer' && leftMs() <= 0) return false;
   if (whose.kind === 'principal' && isDistinctId(whose.principalId)) {
-    for (const { fingerprint } of groups)
-      await persist(() => bindTo(spool, fingerprint, whose.principalId, now()));
+    for (const group of groups) await persist(() => bindTo(spool, group, whose.principalId, now()));
     return true;
   }
   for (const group of groups) {
@@ -138,23 +143,21 @@ function unboundGroups(spool: Spool): Unbound[] {
 }
 
 /** The captures of these credentials are the principal's, and so is the identity, if it is still theirs. */
-function bindTo(spool: Spool, fingerprint: string, principalId: string, now: number): void {
-  withIdentity(spool, {
-    change: (newAnonId) => {
-      if (isConsentGone(spool)) return;
-      // Without the credentials: an identity that the other program has begun since is not these ones' to take.
-      follow(spool, undefined, { now, newAnonId });
-      rememberAccount(spool, fingerprint, principalId, now);
-      if (currentIdentity(spool)?.fingerprint === fingerprint) follow(spool, fingerprint, { now, newAnonId });
-    },
-    rest: () => {
-      spool
-        .statement(
-          `UPDATE record SET distinct_id = ?, personless = 0 WHERE state = 'pending' AND distinct_id IS NULL AND fingerprint = ?`,
-        )
-        .run(principalId, fingerprint);
-      endBackoff(spool, COORDINATOR);
-    },
+function bindTo(spool: Spool, group: Group, principalId: string, now: number): void {
+  const { fingerprint, from_environment } = group;
+  spool.transaction(() => {
+    if (isConsentGone(spool)) return;
+    // Without the credentials: an identity that the other program has begun since is not these ones' to take.
+    follow(spool, ANY_CREDENTIALS, now);
+    rememberAccount(spool, fingerprint, principalId, now);
+    if (currentIdentity(spool)?.fingerprint === fingerprint)
+      follow(spool, { fingerprint, fromEnvironment: from_environment === 1 }, now);
+    spool
+      .statement(
+        `UPDATE record SET distinct_id = ?, personless = 0 WHERE state = 'pending' AND distinct_id IS NULL AND fingerprint = ?`,
+      )
+      .run(principalId, fingerprint);
+    endBackoff(spool, COORDINATOR);
   });
 }
 
@@ -167,26 +170,23 @@ function release(spool: Spool, group: Unbound, recordedUntil: number, now: numbe
   const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
     AND resolvable = @resolvable AND from_environment = @from_environment AND id <= @lastId AND recorded_at <= @recordedUntil`;
   const which = { ...group, recordedUntil };
-  withIdentity(spool, {
+  spool.transaction(() => {
+    if (isConsentGone(spool)) return;
     // The other program may have linked that anon_id by now.
-    change: (newAnonId) => {
-      if (!isConsentGone(spool)) follow(spool, undefined, { now, newAnonId });
-    },
-    rest: () => {
-      const identities = spool
+    follow(spool, ANY_CREDENTIALS, now);
+    const identities = spool
+      .statement(
+        `SELECT id, anon_id FROM identity WHERE id IN (SELECT identity_id FROM record WHERE ${where})`,
+      )
+      .all(which) as { id: number; anon_id: string }[];
+    for (const { id, anon_id } of identities) {
+      const distinctId = isLinked(spool, anon_id) ? randomUUID() : anon_id;
+      spool
         .statement(
-          `SELECT id, anon_id FROM identity WHERE id IN (SELECT identity_id FROM record WHERE ${where})`,
+          `UPDATE record SET distinct_id = @distinctId, personless = 1 WHERE ${where} AND identity_id = @id`,
         )
-        .all(which) as { id: number; anon_id: string }[];
-      for (const { id, anon_id } of identities) {
-        const distinctId = isLinked(spool, anon_id) ? randomUUID() : anon_id;
-        spool
-          .statement(
-            `UPDATE record SET distinct_id = @distinctId, personless = 1 WHERE ${where} AND identity_id = @id`,
-          )
-          .run({ ...which, id, distinctId });
-      }
-    },
+        .run({ ...which, id, distinctId });
+    }
   });
 }
 

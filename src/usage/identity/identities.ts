@@ -1,14 +1,18 @@
-/** The identity's rows: what the rules of `identity.ts` decide, written down. */
-
+/** The identity's rows: what usage.json and the credentials say is observed, and what the rules decide is written down. */
+import { randomUUID } from 'node:crypto';
 import { insertAlias } from '../spool/records.ts';
-import { type Installation, installationOf, type Spool } from '../spool/spool.ts';
-import { insertIdentity, isSpent, resumeIdentity, retire, updateIdentity } from './identity-rows.ts';
+import { installationOf, type Spool, sharedFile } from '../spool/spool.ts';
+import { parseUsageJson, readText, type SharedIds, stampOf } from '../spool/usage-json.ts';
 import { type Binding, type Identity, type Observation, reconcile, rotate, type Step } from './rules.ts';
-import { type News, readNews, requestExport } from './shared-identity.ts';
-import type { SharedFile } from './usage-json.ts';
 
 export interface StoredIdentity extends Identity {
   readonly id: number;
+}
+
+interface CurrentIdentity extends StoredIdentity {
+  readonly unused: boolean;
+  /** The birth time of the database in which its anon_id was drawn or imported; null where that is not known. */
+  readonly birth: string | null;
 }
 
 interface IdentityRow {
@@ -17,13 +21,25 @@ interface IdentityRow {
   readonly principal_id: string | null;
   readonly verified: number;
   readonly fingerprint: string | null;
+  readonly unused: number;
+  readonly birth: string | null;
 }
 
+/** The credentials that a command used, or that a flusher asked about. */
+export interface CredentialsInForce {
+  /** Null for none, undefined where that cannot be told. */
+  readonly fingerprint: string | null | undefined;
+  readonly fromEnvironment: boolean;
+}
+
+/** Where nobody knows which credentials are in force, or it is not to be considered. */
+export const ANY_CREDENTIALS: CredentialsInForce = { fingerprint: undefined, fromEnvironment: false };
+
 /** The identity that holds now; null before the first event. */
-export function currentIdentity(spool: Spool): StoredIdentity | null {
+export function currentIdentity(spool: Spool): CurrentIdentity | null {
   const row = spool
     .statement(
-      'SELECT id, anon_id, principal_id, verified, fingerprint FROM identity WHERE retired_at IS NULL',
+      `SELECT id, anon_id, principal_id, verified, fingerprint, unused, birth FROM identity WHERE retired_at IS NULL`,
     )
     .get() as IdentityRow | undefined;
   if (row === undefined) return null;
@@ -33,51 +49,84 @@ export function currentIdentity(spool: Spool): StoredIdentity | null {
     principalId: row.principal_id,
     verified: row.verified === 1,
     fingerprint: row.fingerprint,
+    unused: row.unused === 1,
+    birth: row.birth,
   };
 }
 
-/** What the rules need to know beside the credentials: whose those are, and what usage.json says by now. */
+/** What the rules need to know beside the current identity. */
 export function observe(
   spool: Spool,
-  installation: Installation,
-  fingerprint: string | null | undefined,
-): { seen: Observation; news: News | null } {
+  current: CurrentIdentity | null,
+  { fingerprint, fromEnvironment }: CredentialsInForce,
+  news: SharedIds | null | undefined,
+): Observation {
   const principalId = typeof fingerprint === 'string' ? accountOf(spool, fingerprint) : null;
   const earlierAnonId = principalId === null ? null : earlierOf(spool, principalId);
-  const news = readNews(spool, installation);
-  const told = news?.shared;
-  const shared = told === undefined ? null : { ...told, spent: isSpent(spool, told.anonId) };
-  return { seen: { fingerprint, principalId, earlierAnonId, shared }, news };
+  const shared = news ? { ...news, spent: isSpent(spool, news.anonId) } : null;
+  const copied =
+    current !== null && current.birth !== null && current.birth !== (spool.birth ?? current.birth);
+  const unused = current === null || current.unused;
+  return { fingerprint, principalId, fromEnvironment, earlierAnonId, shared, copied, unused };
 }
 
-/** Observes, applies the rules, and writes down what they decide. */
+interface News {
+  /** What usage.json says; null where it is missing or says nothing. */
+  readonly ids: SharedIds | null;
+  /** Taken before it was read: what is written meanwhile is news again. */
+  readonly stamp: string | null;
+}
+
+/** Reads usage.json if it has changed since we last wrote or read it. */
+export function readNews(spool: Spool): News | undefined {
+  const path = sharedFile(spool.directory);
+  const stamp = stampOf(path);
+  if (stamp === installationOf(spool).export_stamp) return undefined;
+  return { ids: parseUsageJson(readText(path) ?? '') ?? null, stamp };
+}
+
+/** Observes, applies the rules, and writes down what they decide. Inside a transaction. */
 export function follow(
   spool: Spool,
-  fingerprint: string | null | undefined,
-  { now, newAnonId }: { now: number; newAnonId: () => string },
+  credentials: CredentialsInForce,
+  now: number,
 ): { identity: StoredIdentity; binding: Binding } {
   const current = currentIdentity(spool);
-  const { seen, news } = observe(spool, installationOf(spool), fingerprint);
+  const news = readNews(spool);
   // Whatever becomes of it, a changed file is followed once: our next export makes it ours again.
-  if (news !== null) requestExport(spool);
-  if (news?.literal !== undefined) noteLink(spool, news.literal, now);
-  const { steps, identity, binding } = reconcile(current, seen, newAnonId);
+  if (news !== undefined) noteNews(spool, news, now);
+  const { steps, identity, binding } = reconcile(
+    current,
+    observe(spool, current, credentials, news?.ids),
+    randomUUID,
+  );
   let id = current?.id ?? 0;
-  for (const step of steps) id = take(spool, id, step, now);
+  for (const step of steps) id = apply(spool, id, step, now);
   return { identity: { ...identity, id }, binding };
 }
 
 /** Starts afresh after a logout: the old identity is never taken up again. */
-export function logOut(
-  spool: Spool,
-  identity: StoredIdentity,
-  { now, newAnonId }: { now: number; newAnonId: () => string },
-): void {
-  const next = rotate(identity, newAnonId);
+export function logOut(spool: Spool, identity: StoredIdentity, now: number): void {
+  const next = rotate(identity, randomUUID);
   if (next === null) return;
   retire(spool, identity.id, 'logged out', now);
-  insertIdentity(spool, next, now);
+  insertIdentity(spool, next, 'drawn', now);
   requestExport(spool);
+}
+
+/** Retires the current identity for good and begins a new, anonymous one. Returns its anon_id. Inside a transaction. */
+export function startAfresh(spool: Spool, now: number): string {
+  // usage.json is written over: a link that the Python CLI has made must be known of what is retired here.
+  retire(spool, follow(spool, ANY_CREDENTIALS, now).identity.id, 'logged out', now);
+  const anonId = randomUUID();
+  insertIdentity(spool, { anonId, principalId: null, verified: false, fingerprint: null }, 'drawn', now);
+  requestExport(spool);
+  return anonId;
+}
+
+/** Notes that usage.json is to be written, whatever has kept it from being written before. */
+function requestExport(spool: Spool): void {
+  spool.statement('UPDATE installation SET export_due = 1, export_failed_at = NULL').run();
 }
 
 /** Remembers whose credentials these are. */
@@ -90,14 +139,43 @@ export function rememberAccount(spool: Spool, fingerprint: string, principalId: 
     .run(fingerprint, principalId, now);
 }
 
+/** Whose credentials these are, as far as that has been found out. */
+export function accountOf(spool: Spool, fingerprint: string): string | null {
+  const row = spool.statement('SELECT principal_id FROM account WHERE fingerprint = ?').get(fingerprint) as
+    | { principal_id: string }
+    | undefined;
+  return row?.principal_id ?? null;
+}
+
+/** Whether an anon_id has been linked to any account, by us or by another program, now or earlier, or may have been. */
+export function isLinked(spool: Spool, anonId: string): boolean {
+  const sql = 'SELECT 1 FROM identity WHERE anon_id = ? AND linked_at IS NOT NULL LIMIT 1';
+  return spool.statement(sql).get(anonId) !== undefined;
+}
+
+/** Whether an id is an account's, and no anon_id. */
+function isAccount(spool: Spool, id: string): boolean {
+  const sql = `SELECT 1 FROM identity WHERE principal_id = @id UNION ALL SELECT 1 FROM account WHERE principal_id = @id LIMIT 1`;
+  return spool.statement(sql).get({ id }) !== undefined;
+}
+
+/** Whether an anon_id has had its time, or is an account's. */
+function isSpent(spool: Spool, anonId: string): boolean {
+  const sql = `SELECT 1 FROM identity WHERE anon_id = ? AND (retired_at IS NOT NULL OR principal_id IS NOT NULL) LIMIT 1`;
+  return spool.statement(sql).get(anonId) !== undefined || isAccount(spool, anonId);
+}
+
 /** Writes one step down, with its alias. Returns the row that is then the current one. */
-function take(spool: Spool, currentId: number, { kind, identity, alias }: Step, now: number): number {
+function apply(spool: Spool, currentId: number, { kind, identity, alias }: Step, now: number): number {
   let id = currentId;
   if (kind === 'change') {
     updateIdentity(spool, id, identity, now);
   } else {
     retire(spool, id, kind === 'adopt' ? 'rotated' : 'left', now);
-    id = kind === 'resume' ? resumeIdentity(spool, identity, now) : insertIdentity(spool, identity, now);
+    id =
+      kind === 'resume'
+        ? resumeIdentity(spool, identity, now)
+        : insertIdentity(spool, identity, kind === 'adopt' ? 'imported' : 'drawn', now);
   }
   const { anonId, principalId } = identity;
   if (alias && principalId !== null) insertAlias(spool, { identityId: id, anonId, principalId }, now);
@@ -105,28 +183,83 @@ function take(spool: Spool, currentId: number, { kind, identity, alias }: Step, 
   return id;
 }
 
-/** Whether an anon_id has been linked to anybody, by us or by another program, now or earlier, or may have been. */
-export function isLinked(spool: Spool, anonId: string): boolean {
-  const sql = 'SELECT 1 FROM identity WHERE anon_id = ? AND linked_at IS NOT NULL LIMIT 1';
-  return spool.statement(sql).get(anonId) !== undefined;
+/** A new current identity; the one before it must be retired. Returns its id. */
+function insertIdentity(spool: Spool, identity: Identity, origin: 'drawn' | 'imported', now: number): number {
+  const { lastInsertRowid } = spool
+    .statement(
+      `INSERT INTO identity (anon_id, principal_id, verified, fingerprint, created_at, linked_at, unused, birth)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(
+      identity.anonId,
+      identity.principalId,
+      identity.verified ? 1 : 0,
+      identity.fingerprint,
+      now,
+      identity.principalId === null ? null : now,
+      origin === 'drawn' ? 1 : 0,
+      spool.birth,
+    );
+  return Number(lastInsertRowid);
 }
 
-/** The other program has linked, from an old usage.json, what is retired here: nothing may be sent as that any more. */
-function noteLink(spool: Spool, { anonId, principalId }: SharedFile, now: number): void {
-  if (principalId === null) return;
+/** What is known of an identity by now. */
+function updateIdentity(spool: Spool, id: number, identity: Identity, now: number): void {
+  spool
+    .statement(
+      `UPDATE identity SET principal_id = @principal, verified = @verified, fingerprint = @fingerprint,
+         linked_at = CASE WHEN @principal IS NULL THEN NULL ELSE coalesce(linked_at, @now) END WHERE id = @id`,
+    )
+    .run({
+      id,
+      now,
+      principal: identity.principalId,
+      verified: identity.verified ? 1 : 0,
+      fingerprint: identity.fingerprint,
+    });
+}
+
+/** Makes an earlier identity the current one again. Returns its id. */
+function resumeIdentity(spool: Spool, identity: Identity, now: number): number {
+  const row = spool
+    .statement('UPDATE identity SET retired_at = NULL WHERE anon_id = ? RETURNING id')
+    .get(identity.anonId) as { id: number };
+  updateIdentity(spool, row.id, identity, now);
+  return row.id;
+}
+
+type Ending =
+  /** Other credentials, or none any more: when they come back, so may the identity. */
+  | 'left'
+  /** It forgets its credentials, and with them that it could be resumed. */
+  | 'logged out'
+  /** The Python CLI has begun another. It does so when it had linked this one, to an account that we do not know. */
+  | 'rotated';
+
+/** Ends an identity. */
+function retire(spool: Spool, id: number, ending: Ending, now: number): void {
+  spool
+    .statement(
+      `UPDATE identity SET retired_at = @now,
+         fingerprint = CASE WHEN @ending = 'left' THEN fingerprint END,
+         linked_at = CASE WHEN @ending = 'rotated' THEN coalesce(linked_at, @now) ELSE linked_at END WHERE id = @id`,
+    )
+    .run({ id, ending, now });
+}
+
+/**
+ * Notes that usage.json has been read. Where the Python CLI has linked, from an old one, what is retired here, no event
+ * may be sent as that any more.
+ */
+function noteNews(spool: Spool, { ids, stamp }: News, now: number): void {
+  requestExport(spool);
+  spool.statement('UPDATE installation SET export_stamp = ?').run(stamp);
+  if (ids === null || ids.principalId === null) return;
   spool
     .statement(
       'UPDATE identity SET principal_id = ?, linked_at = ? WHERE anon_id = ? AND principal_id IS NULL AND retired_at IS NOT NULL',
     )
-    .run(principalId, now, anonId);
-}
-
-/** Whose credentials these are, as far as anybody has found out. */
-export function accountOf(spool: Spool, fingerprint: string): string | null {
-  const row = spool.statement('SELECT principal_id FROM account WHERE fingerprint = ?').get(fingerprint) as
-    | { principal_id: string }
-    | undefined;
-  return row?.principal_id ?? null;
+    .run(ids.principalId, now, ids.anonId);
 }
 
 /** That principal's latest identity that was retired without a logout: those keep their fingerprint. */

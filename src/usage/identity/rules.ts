@@ -20,11 +20,6 @@ interface SharedIdentity {
   readonly principalId: string | null;
   /** The anon_id belongs to a retired identity of ours, or to an account: it must not be taken up again. */
   readonly spent: boolean;
-  /**
-   * A transaction of ours had decided so and was undone by a crash, or the other program came to the same at that
-   * moment. The alias is then due in either case: to the same account it may be sent twice.
-   */
-  readonly undone: boolean;
 }
 
 export interface Observation {
@@ -32,6 +27,12 @@ export interface Observation {
   readonly fingerprint: string | null | undefined;
   /** Whose they are, where that is known. */
   readonly principalId: string | null;
+  /** They stand in the environment, and no `login` is what is being recorded. */
+  readonly fromEnvironment: boolean;
+  /** The current anon_id was drawn or imported in another copy of this database: an image, a copied folder. */
+  readonly copied: boolean;
+  /** The current anon_id was drawn here, and no capture was ever bound to it. */
+  readonly unused: boolean;
   /** The anon_id of an earlier identity of that principal's which nobody has logged out, or null. */
   readonly earlierAnonId: string | null;
   readonly shared: SharedIdentity | null;
@@ -64,7 +65,8 @@ export interface Transition {
 type NewAnonId = () => string;
 
 /** Applies what was seen to the current identity (null: there is none yet). */
-export function reconcile(current: Identity | null, seen: Observation, newAnonId: NewAnonId): Transition {
+export function reconcile(current: Identity | null, observed: Observation, newAnonId: NewAnonId): Transition {
+  let seen = observed;
   const steps: Step[] = [];
   let identity = current ?? blank(newAnonId);
   const take = (step: Step | null): void => {
@@ -76,6 +78,8 @@ export function reconcile(current: Identity | null, seen: Observation, newAnonId
   if (current === null && news === null) take({ kind: 'begin', identity, alias: false });
   const before = identity;
   take(news);
+  // What is known of the current anon_id says nothing of the one that takes its place.
+  if (news?.kind === 'adopt') seen = { ...seen, copied: false, unused: false };
   // The fingerprint comes first: to an account that is not the credentials' the other program may link what it
   // likes, and even a link to the right one says nothing about events that other credentials recorded.
   const parted = news?.kind === 'change' ? partWith(before, seen, newAnonId) : null;
@@ -95,23 +99,23 @@ function isBlank(identity: Identity): boolean {
 
 function followShared(current: Identity | null, shared: SharedIdentity | null): Step | null {
   if (shared === null) return null;
-  const { anonId, principalId, spent, undone } = shared;
+  const { anonId, principalId, spent } = shared;
   if (anonId === current?.anonId) {
     if (current.principalId !== null || principalId === null) return null;
     // The other program has linked and aliased; ours would be a second alias.
-    return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: undone };
+    return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: false };
   }
   if (spent) return null;
   return {
     kind: 'adopt',
     identity: { anonId, principalId, verified: false, fingerprint: null },
-    alias: undone && principalId !== null,
+    alias: false,
   };
 }
 
 /** The step that the credentials demand if they are not those of this identity. */
 function partWith(identity: Identity, seen: Observation, newAnonId: NewAnonId): Step | null {
-  const step = followCredentials(identity, seen, newAnonId);
+  const step = followCredentials(identity, { ...seen, copied: false }, newAnonId);
   return step === null || step.kind === 'change' ? null : step;
 }
 
@@ -129,10 +133,15 @@ function followCredentials(identity: Identity, seen: Observation, newAnonId: New
   }
   const linked = { principalId, verified: true, fingerprint };
   if (identity.principalId === principalId) return change(identity, linked, false);
-  if (identity.principalId === null && sameCredentials) return change(identity, linked, true);
+  if (identity.principalId === null && sameCredentials) {
+    // Other clones have the same anon_id: each would join its own account to the one person.
+    if (seen.copied) return { kind: 'begin', identity: { anonId: newAnonId(), ...linked }, alias: false };
+    // A CI job in a fresh container has no history to join, and 20,000 of them a day would be one person's ids.
+    return change(identity, linked, !(seen.fromEnvironment && seen.unused));
+  }
   const { earlierAnonId } = seen;
   return earlierAnonId === null
-    ? { kind: 'begin', identity: { anonId: newAnonId(), ...linked }, alias: true }
+    ? { kind: 'begin', identity: { anonId: newAnonId(), ...linked }, alias: !seen.fromEnvironment }
     : { kind: 'resume', identity: { anonId: earlierAnonId, ...linked }, alias: false };
 }
 

@@ -2,10 +2,10 @@
 import type { Settings } from '../../settings.ts';
 import { LAST_TIME } from '../event/wire.ts';
 import { currentIdentity } from '../identity/identities.ts';
-import { readText, understand } from '../identity/usage-json.ts';
 import { backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
+import { parseUsageJson, readText } from '../spool/usage-json.ts';
 import { checkFiles, checkHome, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { advised } from './obstacles.ts';
@@ -161,7 +161,7 @@ function checkClock(spool: Spool, now: number): Checked {
 
 function checkIdentity(spool: Spool): Checked {
   const current = currentIdentity(spool);
-  const shared = understand(readText(sharedFile(spool.directory)) ?? '');
+  const shared = parseUsageJson(readText(sharedFile(spool.directory)) ?? '');
   if (current === null) return passed('identity', 'There is no identity yet; the first command makes one.');
   if (shared === undefined) {
     return {

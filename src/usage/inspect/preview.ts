@@ -8,8 +8,8 @@ import type { Settings } from '../../settings.ts';
 import { appendToCopy, type CredentialsSeen } from '../append/append.ts';
 import { type CommandName, type Execution, UsageEvent } from '../event/event.ts';
 import { machineOf } from '../event/machine.ts';
-import { readNews } from '../identity/shared-identity.ts';
-import { installationOf, type Spool } from '../spool/spool.ts';
+import { readNews } from '../identity/identities.ts';
+import type { Spool } from '../spool/spool.ts';
 import { findRecord } from './status.ts';
 
 /** What stands for the values that only a run can have. */
@@ -116,8 +116,8 @@ function knownIds(copy: Spool): Set<string> {
     )
     .all() as { id: string | null }[];
   const known = new Set(rows.map((row) => row.id ?? ''));
-  const shared = readNews(copy, installationOf(copy))?.shared;
-  if (shared !== undefined) {
+  const shared = readNews(copy)?.ids;
+  if (shared) {
     known.add(shared.anonId);
     if (shared.principalId !== null) known.add(shared.principalId);
   }

@@ -6,8 +6,8 @@ import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCopy, refuseNewerFile, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
 import { DamagedError, isConstraint, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
+import type { Patience } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
-import { readText, understand } from '../identity/usage-json.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
 import {
   inodeOf,
@@ -18,6 +18,7 @@ import {
   sharedFile,
   spoolFile,
 } from '../spool/spool.ts';
+import { parseUsageJson, readText } from '../spool/usage-json.ts';
 import { attachDamaged, copyTable, detachDamaged } from './open-corrupt.ts';
 
 /** How many are kept for a person who wants to look into them. */
@@ -26,16 +27,20 @@ const KEPT = 3;
 const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged|recovered)-(\d+))(?:-wal|-journal|-shm)?$/;
 
 /** Opens the spool; a damaged one is set aside first. Throws what `openSpool` throws. */
-export function openSoundSpool(directory: string, migrations: string): Spool {
+export function openSoundSpool(
+  directory: string,
+  migrations: string,
+  patience: Patience = { leftMs: LIMITS.patienceMs },
+): Spool {
   const inode = inodeOf(directory);
   try {
-    return openHeir(directory, migrations);
+    return openHeir(directory, migrations, patience);
   } catch (error) {
-    if (isDamage(error)) return replaceDamaged(directory, migrations, inode);
+    if (isDamage(error)) return replaceDamaged({ directory, patience, inode }, migrations);
     if (!isOtherSchema(error)) throw error;
     // A migration that does not fit the database's own version; or its version is a newer one by now.
     refuseNewerFile(spoolFile(directory), migrations);
-    return replaceDamaged(directory, migrations, inode);
+    return replaceDamaged({ directory, patience, inode }, migrations);
   }
 }
 
@@ -46,7 +51,7 @@ export function openSoundSpool(directory: string, migrations: string): Spool {
 export function reopenIfDamaged(spool: Spool, migrations: string, error: unknown): Spool {
   if (!isDamage(error) && !(isOtherSchema(error) && hasOtherSchema(spool, migrations))) throw error;
   closeQuietly(spool);
-  return replaceDamaged(spool.directory, migrations, spool.inode);
+  return replaceDamaged(spool, migrations);
 }
 
 /** Does `work` with an open spool; where that turns out to be damaged, with a new one. Throws what `work` throws. */
@@ -118,12 +123,15 @@ export function markRecovered(directory: string, file: string): void {
  * One process moves the damaged file, under a lock; another that met the same damage finds a new file in its
  * place, by the inode, and uses that.
  */
-function replaceDamaged(directory: string, migrations: string, damaged: bigint | undefined): Spool {
-  return withFileLock(join(directory, 'usage.repair.lock'), LIMITS.lockWaitMs, () => {
-    if (damaged === undefined || inodeOf(directory) !== damaged) return openHeir(directory, migrations);
+function replaceDamaged(
+  { directory, patience, inode }: Pick<Spool, 'directory' | 'patience' | 'inode'>,
+  migrations: string,
+): Spool {
+  return withFileLock(join(directory, 'usage.repair.lock'), Math.max(0, Math.round(patience.leftMs)), () => {
+    if (inode === undefined || inodeOf(directory) !== inode) return openHeir(directory, migrations, patience);
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
-    const spool = openHeir(directory, migrations);
+    const spool = openHeir(directory, migrations, patience);
     if (isRefused(directory)) removeDatabase(join(directory, aside));
     prune(spool);
     return spool;
@@ -146,8 +154,8 @@ function prune(spool: Spool): void {
  * Opens the spool; a new one takes over from the database that was set aside for it. The process that set that aside may
  * not have come so far, the disk being full; before the new one has an event of its own it is not too late.
  */
-function openHeir(directory: string, migrations: string): Spool {
-  const spool = openSpool(directory, migrations);
+function openHeir(directory: string, migrations: string, patience: Patience): Spool {
+  const spool = openSpool(directory, migrations, patience);
   try {
     if (installationOf(spool).notice_shown_at !== null) return spool;
     const last = unrecoveredFiles(directory).at(-1);
@@ -212,7 +220,7 @@ function attempt(spool: Spool, sql: string): boolean {
 
 /** A person who has a usage.json beside a damaged database has been told that usage is recorded. */
 function keepNotice(spool: Spool): void {
-  if (understand(readText(sharedFile(spool.directory)) ?? '') === undefined) return;
+  if (parseUsageJson(readText(sharedFile(spool.directory)) ?? '') === undefined) return;
   spool.statement('UPDATE installation SET notice_shown_at = ?').run(Date.now());
 }
 

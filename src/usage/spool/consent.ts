@@ -8,13 +8,11 @@ import {
   removeDrafts,
   replaceAtomically,
 } from '../../infra/os/files.ts';
-import { currentIdentity, follow } from '../identity/identities.ts';
-import { requestExport, withIdentity } from '../identity/shared-identity.ts';
-import { readText, understand } from '../identity/usage-json.ts';
 import { removeDatabase, setAsideFiles } from '../recovery/set-aside.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
 import { ownerOfBorrowedHome } from './place.ts';
 import { installationOf, isRefused, refusalFile, type Spool, sharedFile } from './spool.ts';
+import { parseUsageJson, readText } from './usage-json.ts';
 
 /** What was done to how many records. */
 export interface Changed {
@@ -60,24 +58,6 @@ function values(id: string | null): string[] {
 function stateOf(spool: Spool, id: string): string | null {
   const row = spool.statement(`SELECT state FROM record WHERE ${column(id)} = ?`).get(id.toLowerCase());
   return (row as { state: string } | undefined)?.state ?? null;
-}
-
-/** Retires the current identity for good and begins a new, anonymous one. Returns its anon_id. */
-export function resetIdentity(spool: Spool, now: number): string {
-  return withIdentity(spool, {
-    change: (newAnonId) => {
-      // usage.json is written over: what the other program has linked must be known of what is retired here.
-      if (currentIdentity(spool) !== null) follow(spool, undefined, { now, newAnonId });
-      const anonId = newAnonId();
-      spool
-        .statement('UPDATE identity SET retired_at = ?, fingerprint = NULL WHERE retired_at IS NULL')
-        .run(now);
-      spool.statement('INSERT INTO identity (anon_id, created_at) VALUES (?, ?)').run(anonId, now);
-      requestExport(spool);
-      return anonId;
-    },
-    rest: (anonId) => anonId,
-  });
 }
 
 /** Records again from now on. Returns whether that is a change. */
@@ -154,15 +134,7 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
 function purge(spool: Spool, now: number, isNew: boolean): number {
   const { pending, quarantined } = readLedger(spool);
   const previous = ids(spool);
-  for (const table of [
-    'attempt',
-    'record',
-    'activity',
-    'account',
-    'backoff',
-    'flusher_run',
-    'export_intent',
-  ]) {
+  for (const table of ['attempt', 'record', 'activity', 'account', 'backoff', 'flusher_run']) {
     spool.statement(`DELETE FROM ${table}`).run();
   }
   count(spool, 'purged', pending + quarantined);
@@ -170,14 +142,14 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
   // Last, for the triggers of the records fill it.
   spool.statement('DELETE FROM queue_length').run();
   spool.statement(`UPDATE ledger SET value = 0 WHERE name = 'unreported'`).run();
-  const known = currentIdentity(spool) !== null;
+  const known = spool.statement('SELECT 1 FROM identity WHERE retired_at IS NULL').get() !== undefined;
   spool.statement('DELETE FROM identity').run();
   const anonId = randomUUID();
   if (known) spool.statement('INSERT INTO identity (anon_id, created_at) VALUES (?, ?)').run(anonId, now);
   spool
     .statement(
       `UPDATE installation SET consent = 0, fingerprint_key = randomblob(32), export_stamp = NULL, export_due = 1,
-         flusher_asked_at = NULL`,
+         export_failed_at = NULL, flusher_asked_at = NULL`,
     )
     .run();
   if (installationOf(spool).consent === 0) forgetShared(spool, isNew ? null : previous, anonId);
@@ -197,7 +169,7 @@ function forgetShared(spool: Spool, previous: ReadonlySet<string> | null, anonId
   const path = sharedFile(spool.directory);
   const text = readText(path) ?? '';
   const isOurs =
-    previous === null ? understand(text) !== undefined : [...previous].some((id) => text.includes(id));
+    previous === null ? parseUsageJson(text) !== undefined : [...previous].some((id) => text.includes(id));
   if (!isOurs) return;
   replaceAtomically(path, JSON.stringify({ anon_id: anonId, linked_principal_id: null }, null, 2));
 }

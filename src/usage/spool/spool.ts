@@ -1,25 +1,22 @@
 /** The spool as the rest of this folder sees it: one open database, its statements, its transactions. */
 import { createHmac } from 'node:crypto';
-import { existsSync, lstatSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePrivateDirectory, syncFile, syncFileMeanwhile } from '../../infra/os/files.ts';
 import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
 import { DamagedError } from '../../infra/sqlite/errors.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
-import { pause } from '../../infra/sqlite/pause.ts';
 import { LIMITS } from '../../settings.ts';
 import { trust } from './place.ts';
-
-/**
- * A process that has just slept, were it for a moment, has its whole share of the processor before it. One that
- * has used it up may be put aside right after it has got the lock, and with it everybody who waits for that.
- */
-const REST_MS = 0.05;
 
 export interface Spool {
   readonly directory: string;
   /** Of the database file, which may be replaced while it is open. */
   readonly inode: bigint | undefined;
+  /** What is left of the time for which it may wait for other processes. */
+  readonly patience: Patience;
+  /** When the database file was made, in ns since the epoch: a copy of it was made later. Null where that cannot be told. */
+  readonly birth: string | null;
   /** The prepared statement of an SQL text, made at its first use. */
   statement(sql: string): Sqlite.Statement;
   /** Runs `work` in one transaction, beside which nobody writes; whatever it throws undoes all of it. */
@@ -32,14 +29,7 @@ export interface Spool {
   sync(): void;
   /** The same, while this process goes on with something else. */
   syncMeanwhile(): Promise<void>;
-  /** How long a statement may wait for another process from here on. */
-  waitForLock(ms: number): void;
-  /**
-   * From here on all transactions together, and what opening took, wait 500 ms at most for another process, and a
-   * second longer for a crowd of them.
-   */
-  limitWaiting(): void;
-  /** Rows changed by others since the last call (`PRAGMA data_version`). */
+  /** A number that changes when another connection has committed (`PRAGMA data_version`). */
   dataVersion(): number;
   /** Runs a statement that no transaction may hold, such as a checkpoint. */
   pragma(text: string): unknown;
@@ -57,6 +47,7 @@ export interface Installation {
   readonly notice_shown_at: number | null;
   readonly export_stamp: string | null;
   readonly export_due: number;
+  readonly export_failed_at: number | null;
   readonly flusher_asked_at: number | null;
 }
 
@@ -67,16 +58,19 @@ export const lockFile = (directory: string): string => join(directory, 'usage.lo
 export const refusalFile = (directory: string): string => join(directory, 'usage.off');
 
 /**
- * Opens the spool of `.arcade`, making both when they are not there. Throws whatever keeps it from being
- * opened or trusted; the caller decides what that is worth.
+ * Opens the spool of `.arcade`, making both when they are not there. Opening and all transactions together wait as long
+ * as `patience` says. Throws whatever keeps it from being opened or trusted; the caller decides what that is worth.
  */
-export function openSpool(directory: string, migrations: string): Spool {
+export function openSpool(
+  directory: string,
+  migrations: string,
+  patience: Patience = { leftMs: LIMITS.patienceMs },
+): Spool {
   trust(directory);
   makePrivateDirectory(directory);
   const path = spoolFile(directory);
   // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
-  const patience = { leftMs: LIMITS.lockWaitMs, crowdMs: LIMITS.crowdWaitMs };
   const db = openDatabase(path, { patience, migrations });
   const spool = spoolOf(directory, db, { patience, inode: inode ?? inodeOf(directory) });
   if (inode === undefined && isRefused(directory))
@@ -87,6 +81,11 @@ export function openSpool(directory: string, migrations: string): Spool {
 /** Tells the database that is there now from one that was there before; undefined when there is none. */
 export function inodeOf(directory: string): bigint | undefined {
   return lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+function birthOf(directory: string): string | null {
+  const { birthtimeNs = 0n } = statSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false }) ?? {};
+  return birthtimeNs === 0n ? null : String(birthtimeNs);
 }
 
 /**
@@ -107,13 +106,14 @@ interface Opened {
 export function spoolOf(
   directory: string,
   db: Sqlite.Database,
-  { patience, inode }: Opened = { patience: { leftMs: LIMITS.lockWaitMs }, inode: undefined },
+  { patience, inode }: Opened = { patience: { leftMs: LIMITS.patienceMs }, inode: undefined },
 ): Spool {
   const statements = new Map<string, Sqlite.Statement>();
-  let isLimited = false;
   return {
     directory,
     inode,
+    patience,
+    birth: birthOf(directory),
     statement(sql) {
       const known = statements.get(sql);
       if (known !== undefined) return known;
@@ -121,20 +121,12 @@ export function spoolOf(
       statements.set(sql, made);
       return made;
     },
-    transaction(work) {
-      if (!isLimited) return db.transaction(work).exclusive();
-      pause(REST_MS);
-      return transact(db, patience, work);
-    },
+    transaction: (work) => transact(db, patience, work),
     // A transaction within one is a savepoint.
     tentatively: (work) => db.transaction(work)(),
-    limitWaiting: () => {
-      isLimited = true;
-    },
     makeDurable: () => void db.pragma('synchronous = FULL'),
     sync: () => syncFile(`${spoolFile(directory)}-wal`),
     syncMeanwhile: () => syncFileMeanwhile(`${spoolFile(directory)}-wal`),
-    waitForLock: (ms) => void db.pragma(`busy_timeout = ${Math.max(0, Math.round(ms))}`),
     dataVersion: () => db.pragma('data_version', { simple: true }) as number,
     pragma: (text) => db.pragma(text),
     close: () => void db.close(),

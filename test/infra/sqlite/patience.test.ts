@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { patiently, transact } from '../../../src/infra/sqlite/patience.ts';
+import { transact } from '../../../src/infra/sqlite/patience.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
 const HOLDER = `
@@ -76,68 +76,4 @@ test('what its work throws undoes the work, and is not tried again', (t) => {
   };
   assert.throws(() => transact(db, { leftMs: 500 }, work), busy);
   assert.deepEqual([runs, db.prepare('SELECT count(*) FROM t').pluck().get()], [1, 0]);
-});
-
-/** Lets go again and again, and never for long enough that anybody else would get in. */
-const CROWD = `
-  import Database from 'better-sqlite3';
-  const [path, ms] = process.argv.slice(-2);
-  const db = new Database(path);
-  const until = Date.now() + Number(ms);
-  db.exec('BEGIN IMMEDIATE; INSERT INTO t VALUES (2)');
-  console.log('held');
-  while (Date.now() < until) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 40);
-    db.exec('COMMIT; BEGIN IMMEDIATE; INSERT INTO t VALUES (2)');
-  }
-  db.exec('COMMIT');
-`;
-
-test('a crowd that comes and goes is waited for longer than one that does not let go', async (t) => {
-  const { path, db } = open(t, 'WAL');
-  const child = spawn(process.execPath, ['--input-type=module', '-e', CROWD, path, '1000'], {
-    cwd: join(import.meta.dirname, '..', '..', '..'),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout as NodeJS.ReadableStream, 'data');
-  const patience = { leftMs: 150, crowdMs: 5_000 };
-  assert.equal(
-    transact(db, patience, () => db.prepare('INSERT INTO t VALUES (1)').run().changes),
-    1,
-  );
-});
-
-test('patience is made up only while others get on, and only as long as there is some for a crowd', () => {
-  const busy = new Database.SqliteError('database is locked', 'SQLITE_BUSY');
-  const looks = (
-    patience: { leftMs: number; crowdMs?: number },
-    isMoving: (look: number) => boolean,
-  ): number => {
-    let look = 0;
-    const work = (): never => {
-      look += 1;
-      throw busy;
-    };
-    assert.throws(() => patiently(patience, work, { isMoving: () => isMoving(look) }), busy);
-    return look;
-  };
-  assert.equal(
-    looks({ leftMs: 20 }, () => true),
-    5,
-    'one look more than there are pauses of 5 ms',
-  );
-  assert.equal(
-    looks({ leftMs: 20, crowdMs: 40 }, () => false),
-    5,
-  );
-  assert.equal(
-    looks({ leftMs: 20, crowdMs: 40 }, () => true),
-    13,
-  );
-  assert.equal(
-    looks({ leftMs: 20, crowdMs: 40 }, (look) => look === 3),
-    8,
-    'whole again, and then no more',
-  );
 });

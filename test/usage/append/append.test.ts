@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { append, type Entry } from '../../../src/usage/append/append.ts';
@@ -62,8 +53,6 @@ test('a first event makes an identity, and usage.json says the same', (t) => {
   assert.deepEqual(shared(home), { anon_id: anonId, linked_principal_id: null });
   assert.deepEqual(ids(spool), [anonId]);
   assert.equal(statSync(join(home.directory, 'usage.json')).mode & 0o777, 0o600);
-  const notes = spool.statement('SELECT * FROM export_intent').all();
-  assert.deepEqual(notes, [], 'what was noted before is what was written');
 });
 
 test('a valid usage.json is imported, and its fields that nobody knows are no obstacle', (t) => {
@@ -146,7 +135,7 @@ test('a usage.json that is deleted or spoilt comes back at the next event', (t) 
   assert.deepEqual(shared(home), before);
 });
 
-test('a login links, aliases and exports in the transaction of its event', (t) => {
+test('a login links and aliases in the transaction of its event, and is then exported', (t) => {
   const { home, spool } = opened(t);
   append(spool, entry());
   append(spool, entry(login('a', 'account-a')));
@@ -214,16 +203,6 @@ test('neither e-mail nor key nor address is in the database that tells credentia
   spool.pragma('wal_checkpoint(TRUNCATE)');
   const bytes = readFileSync(join(home.directory, 'usage.db'), 'latin1');
   assert.ok(!bytes.includes('ana@example') && !bytes.includes('coordinator.example'));
-});
-
-test('the notice that cannot be shown leaves nothing recorded', (t) => {
-  const { home, spool } = opened(t);
-  const showNotice = (): void => {
-    throw new Error('closed');
-  };
-  assert.throws(() => append(spool, entry({ showNotice })));
-  assert.equal(readLedger(spool).recorded, 0);
-  assert.equal(existsSync(join(home.directory, 'usage.json')), false);
 });
 
 test('an event that cannot be recorded shows no notice', (t) => {

@@ -199,7 +199,6 @@ test('an accepted batch is settled although another process has the write lock f
   const { MIGRATIONS } = await import('../../support/queue.ts');
   const other = openSpool(queue.spool.directory, MIGRATIONS);
   t.after(() => other.close());
-  queue.spool.waitForLock(1);
   const outcome = await queue.flush(() => {
     other.statement('BEGIN IMMEDIATE').run();
     setTimeout(() => other.statement('COMMIT').run(), 100);

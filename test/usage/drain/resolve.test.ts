@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { append } from '../../../src/usage/append/append.ts';
 import { bindUnbound, type Whose } from '../../../src/usage/drain/resolve.ts';
+import { exportIdentity } from '../../../src/usage/identity/export.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { listIdentities } from '../../../src/usage/inspect/identities.ts';
 import { disable } from '../../../src/usage/spool/consent.ts';
@@ -88,6 +89,7 @@ function machine(t: TestContext): Machine {
         leftMs: () => leftMs,
       });
       await askAboutTheRest();
+      exportIdentity(spool, made.now);
     },
     ids: () =>
       (

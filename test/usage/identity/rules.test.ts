@@ -8,7 +8,15 @@ const linked: Identity = { ...blank, principalId: 'P', verified: true, fingerpri
 const theirs: Identity = { ...blank, principalId: 'P' };
 const theirsUnresolved: Identity = { ...theirs, fingerprint: 'F' };
 
-const nothing: Observation = { fingerprint: null, principalId: null, earlierAnonId: null, shared: null };
+const nothing: Observation = {
+  fingerprint: null,
+  principalId: null,
+  fromEnvironment: false,
+  copied: false,
+  unused: false,
+  earlierAnonId: null,
+  shared: null,
+};
 const unknown = (fingerprint: string): Observation => ({ ...nothing, fingerprint });
 const known = (fingerprint: string, principalId: string): Observation => ({
   ...nothing,
@@ -17,7 +25,7 @@ const known = (fingerprint: string, principalId: string): Observation => ({
 });
 const unreadable: Observation = { ...nothing, fingerprint: undefined };
 const file = (anonId: string, principalId: string | null, spent = false): Partial<Observation> => ({
-  shared: { anonId, principalId, spent, undone: false },
+  shared: { anonId, principalId, spent },
 });
 
 /** What is seen, and the steps, the anon_id and the binding that come of it. */
@@ -143,23 +151,54 @@ const rows: readonly Row[] = [
     { ...known('G', 'Q'), ...file('X', 'Q') },
     'change, begin+alias | new1 Q G | principal',
   ],
+  // Copies of a machine, and machines that live for one job
   [
-    'a link that a crash of ours has undone is made good',
+    'a login in a copy of the machine links a new identity, and aliases nothing',
     blank,
-    { ...unknown('F'), shared: { anonId: 'X', principalId: 'P', spent: false, undone: true } },
-    'change+alias, change | X P? F | unbound',
+    { ...known('F', 'P'), copied: true },
+    'begin | new1 P F | principal',
   ],
   [
-    'a link that a crash of ours has undone, and another account logs in',
+    'a link that the other program has made in a copy stays',
     blank,
-    { ...known('F', 'Q'), shared: { anonId: 'X', principalId: 'P', spent: false, undone: true } },
-    'change+alias, begin+alias | new1 Q F | principal',
+    { ...known('F', 'P'), copied: true, ...file('X', 'P') },
+    'change, change | X P F | principal',
   ],
   [
-    'a switch that a crash of ours has undone is taken up with its alias',
+    'an anon_id that the other program begins in a copy is aliased',
+    blank,
+    { ...known('F', 'P'), copied: true, ...file('Z', null) },
+    'adopt, change+alias | Z P F | principal',
+  ],
+  [
+    'credentials of the environment link an anon_id without events without an alias',
+    unresolved,
+    { ...known('F', 'P'), fromEnvironment: true, unused: true },
+    'change | X P F | principal',
+  ],
+  [
+    'credentials of the environment alias an anon_id that has events',
+    blank,
+    { ...known('F', 'P'), fromEnvironment: true },
+    'change+alias | X P F | principal',
+  ],
+  [
+    'credentials of the file alias an anon_id without events',
+    blank,
+    { ...known('F', 'P'), unused: true },
+    'change+alias | X P F | principal',
+  ],
+  [
+    'credentials of the environment alias what the other program begins',
+    blank,
+    { ...known('F', 'P'), fromEnvironment: true, unused: true, ...file('Z', null) },
+    'adopt, change+alias | Z P F | principal',
+  ],
+  [
+    'a switch to other credentials of the environment has no history to alias',
     linked,
-    { ...known('G', 'Q'), shared: { anonId: 'Z', principalId: 'Q', spent: false, undone: true } },
-    'adopt+alias, change | Z Q G | principal',
+    { ...known('G', 'Q'), fromEnvironment: true },
+    'begin | new1 Q G | principal',
   ],
   [
     'the other program contradicts us',

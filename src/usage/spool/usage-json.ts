@@ -1,4 +1,7 @@
-/** The file usage.json itself, without the spool: read with care, for anybody may have put anything there. */
+/**
+ * The file usage.json, which the Python CLI and Arcade's MCP servers read and write too:
+ * `{"anon_id", "linked_principal_id"}`. Read with care: any program may have put anything there.
+ */
 import {
   type BigIntStats,
   closeSync,
@@ -10,7 +13,8 @@ import {
 } from 'node:fs';
 import { isDistinctId } from '../event/event.ts';
 
-export interface SharedFile {
+/** What usage.json says. */
+export interface SharedIds {
   readonly anonId: string;
   readonly principalId: string | null;
 }
@@ -18,8 +22,8 @@ export interface SharedFile {
 /** Largest usage.json that is read: ours has about a hundred bytes. */
 const MAX_BYTES = 64n * 1024n;
 
-/** What a text says; undefined when it cannot be understood. */
-export function understand(text: string): SharedFile | undefined {
+/** Parses the text of usage.json; undefined when it names no anon_id that PostHog would take. */
+export function parseUsageJson(text: string): SharedIds | undefined {
   try {
     const content = JSON.parse(text) as Record<string, unknown> | null;
     const { anon_id: anonId, linked_principal_id: principalId } = content ?? {};
@@ -30,18 +34,7 @@ export function understand(text: string): SharedFile | undefined {
   }
 }
 
-const KEYS = new Set(['anon_id', 'linked_principal_id']);
-
-/** What of a text may be kept: the text itself, without what else somebody has put there. Null where it says nothing. */
-export function keepable(text: string): string | null {
-  const shared = understand(text);
-  if (shared === undefined) return null;
-  const isBare = Object.keys(JSON.parse(text)).every((key) => KEYS.has(key));
-  if (isBare) return text;
-  return JSON.stringify({ anon_id: shared.anonId, linked_principal_id: shared.principalId });
-}
-
-/** The text of a plain file; null for anything else, also a link to one. Does not wait for the other end of a pipe. */
+/** Reads a plain file of at most 64 KiB; null for anything else, also a link to one. Never waits for the other end of a pipe. */
 export function readText(path: string): string | null {
   try {
     const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);

@@ -1,0 +1,11 @@
+/** Beginning anew because the person says so. */
+import type { Spool } from '../spool/spool.ts';
+import { exportIdentity } from './export.ts';
+import { startAfresh } from './identities.ts';
+
+/** Retires the current identity for good and begins a new, anonymous one. Returns its anon_id. Throws what the database throws. */
+export function resetIdentity(spool: Spool, now: number): string {
+  const anonId = spool.transaction(() => startAfresh(spool, now));
+  exportIdentity(spool, now);
+  return anonId;
+}
