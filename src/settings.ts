@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 /** Limits that no one sets; those of the flusher's life are in `FLUSHER`. */
 export const LIMITS = {
   /** How long a command waits for the spool: opening, append and export together. What it cannot append by then it spills. */
-  patienceMs: 150,
+  patienceMs: 1_500,
   /** The same for a login, a logout and the very first run, which say who all others are. */
   identityPatienceMs: 5_000,
   connectMs: 5_000,
