@@ -2,9 +2,11 @@
  * Sends a batch to PostHog and says what came of it. The only place that knows posthog-node, and the only one
  * that knows how to tell PostHog's answer from anybody else's.
  */
+import { gunzipSync } from 'node:zlib';
 import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
 import type { Dispatcher } from 'undici';
 import { type Network, openNetwork } from './network.ts';
+import { UnusableProxy } from './proxy.ts';
 
 export interface WireRecord {
   readonly uuid: string;
@@ -39,8 +41,9 @@ export interface Deliverer {
 /** Connects to PostHog at `host` with a project's key. */
 export function openDeliverer(host: string, apiKey: string): Deliverer {
   const network = openNetwork();
+  const endpoint = openEndpoint(network);
   return {
-    deliver: (records, limitMs) => deliver(records, { host, apiKey, network, limitMs }),
+    deliver: (records, limitMs) => deliver(records, { host, apiKey, endpoint, limitMs }),
     close: network.close,
   };
 }
@@ -75,7 +78,7 @@ export async function postHogEvents(records: readonly WireRecord[]): Promise<Rec
 interface Sending {
   readonly host: string;
   readonly apiKey: string;
-  readonly network: Network;
+  readonly endpoint: Endpoint;
   readonly limitMs: number;
 }
 
@@ -86,14 +89,14 @@ interface Sending {
  */
 async function deliver(
   records: readonly WireRecord[],
-  { host, apiKey, network, limitMs }: Sending,
+  { host, apiKey, endpoint, limitMs }: Sending,
 ): Promise<Answer> {
   let answer: Answer = { kind: 'offline', status: null };
   const client = openClient(apiKey, records.length, {
     host,
     requestTimeout: limitMs,
     fetch: async (url, options) => {
-      answer = await ask(url, options, network, limitMs);
+      answer = await ask(url, options, endpoint, limitMs);
       if (answer.kind !== 'accepted') throw new Error(answer.kind);
       return { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
     },
@@ -126,33 +129,88 @@ interface FetchOptions {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly body?: unknown;
-  readonly signal?: AbortSignal;
 }
 
-async function ask(url: string, options: FetchOptions, { send }: Network, limitMs: number): Promise<Answer> {
+async function ask(
+  url: string,
+  { headers, body }: FetchOptions,
+  endpoint: Endpoint,
+  limitMs: number,
+): Promise<Answer> {
   const limit = new AbortController();
   // Not AbortSignal.timeout(), which would keep the body in memory until its time is up.
   const timer = setTimeout(() => limit.abort(), Math.max(1, limitMs));
   try {
-    const body = options.body instanceof Blob ? Buffer.from(await options.body.arrayBuffer()) : options.body;
-    const response = await send(url, {
-      method: options.method as Dispatcher.HttpMethod,
-      headers: options.headers,
-      body: body as string | Buffer,
-      signal: limit.signal,
-    });
-    const text = await readShort(response.body);
-    const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
-    return judge(response.statusCode, header('content-type') ?? '', text, header('retry-after'));
-  } catch {
-    return { kind: 'offline', status: null };
+    const bytes =
+      body instanceof Blob ? Buffer.from(await body.arrayBuffer()) : Buffer.from(body as string | Uint8Array);
+    return (await endpoint.post(url, { headers, body: bytes, signal: limit.signal })).answer;
+  } catch (error) {
+    return { kind: error instanceof UnusableProxy ? 'proxy' : 'offline', status: null };
   } finally {
     clearTimeout(timer);
   }
 }
 
+interface Post {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Compressed, if the headers say so. */
+  readonly body: Buffer;
+  readonly signal: AbortSignal;
+}
+
+/** What answers at PostHog's address, and what its answers have taught about how it wants to be asked. */
+export interface Endpoint {
+  /** Sends one request, again where the address has only lost its trailing slash, or where gzip is not taken. */
+  post(url: string, request: Post): Promise<{ answer: Answer; date: string | undefined }>;
+}
+
+export function openEndpoint({ send }: Pick<Network, 'send'>): Endpoint {
+  let isMoved = false;
+  let isPlain = false;
+  return {
+    async post(url, { headers, body, signal }) {
+      for (;;) {
+        const isGzip = headers['Content-Encoding'] === 'gzip' && !isPlain;
+        const { 'Content-Encoding': _, ...plain } = headers;
+        const response = await send(isMoved ? otherSlash(url) : url, {
+          method: 'POST',
+          headers: isPlain ? plain : { ...headers },
+          body: isPlain && 'Content-Encoding' in headers ? gunzipSync(body) : body,
+          signal,
+        });
+        const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
+        const { statusCode: status } = response;
+        const text = await readShort(response.body);
+        if (status === 415 && isGzip) isPlain = true;
+        else if (isRedirect(status) && !isMoved && movesSlash(url, header('location'))) isMoved = true;
+        else
+          return {
+            answer: judge(status, header('content-type') ?? '', text, header('retry-after')),
+            date: header('date'),
+          };
+      }
+    },
+  };
+}
+
+/** Statuses that keep method and body (RFC 9110, 15.4). Proxies of web frameworks answer so to `/batch/`. */
+const isRedirect = (status: number): boolean => status === 307 || status === 308;
+
+function movesSlash(url: string, location: string | undefined): boolean {
+  return (
+    location !== undefined && URL.canParse(location, url) && new URL(location, url).href === otherSlash(url)
+  );
+}
+
+/** The same address with a trailing slash if it had none, and the other way round. */
+function otherSlash(url: string): string {
+  const other = new URL(url);
+  other.pathname = other.pathname.endsWith('/') ? other.pathname.slice(0, -1) : `${other.pathname}/`;
+  return other.href;
+}
+
 /** The beginning of a body: PostHog's answers are a few bytes, and of a portal's page no more is needed. */
-export async function readShort(body: Dispatcher.ResponseData['body']): Promise<string> {
+async function readShort(body: Dispatcher.ResponseData['body']): Promise<string> {
   let text = '';
   for await (const chunk of body) {
     text += (chunk as Buffer).toString('latin1');
@@ -165,12 +223,7 @@ export async function readShort(body: Dispatcher.ResponseData['body']): Promise<
  * What an answer says, and whether it is PostHog's. Source of the statuses: PostHog's rust/capture,
  * v0_endpoint.rs and api.rs.
  */
-export function judge(
-  status: number,
-  contentType: string,
-  text: string,
-  retryAfter: string | undefined,
-): Answer {
+function judge(status: number, contentType: string, text: string, retryAfter: string | undefined): Answer {
   if (status === 200) return isPostHogs(text) ? { kind: 'accepted', status } : { kind: 'portal', status };
   if (status === 413) return { kind: 'too-large', status };
   // What a network says that wants a login first (RFC 6585).
@@ -187,7 +240,8 @@ export function judge(
 function isPostHogs(text: string): boolean {
   try {
     const { status } = JSON.parse(text) as { status?: unknown };
-    return status === 'Ok';
+    // 1: PostHog before its capture service was written in Rust (posthog/api/capture.py).
+    return status === 'Ok' || status === 1;
   } catch {
     return false;
   }

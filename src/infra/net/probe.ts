@@ -2,8 +2,9 @@
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { gzipSync } from 'node:zlib';
 import { failureOf, openNetwork } from './network.ts';
-import { type Answer, judge, readShort } from './posthog.ts';
+import { type Answer, openEndpoint } from './posthog.ts';
 
 interface Step {
   readonly name: 'DNS' | 'TCP' | 'TLS' | 'HTTP';
@@ -104,19 +105,13 @@ async function ask(
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), limitMs);
   try {
-    const response = await network.send(`${url.href.replace(/\/+$/, '')}/batch/`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ api_key: apiKey, batch: [] }),
+    const { answer, date } = await openEndpoint(network).post(`${url.href.replace(/\/+$/, '')}/batch/`, {
+      headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' },
+      body: gzipSync(JSON.stringify({ api_key: apiKey, batch: [] })),
       signal: limit.signal,
     });
-    const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
-    const text = await readShort(response.body);
-    const at = Date.parse(header('date') ?? '');
-    return {
-      answer: judge(response.statusCode, header('content-type') ?? '', text, header('retry-after')),
-      clockAheadMs: Number.isNaN(at) ? null : Date.now() - at,
-    };
+    const at = Date.parse(date ?? '');
+    return { answer, clockAheadMs: Number.isNaN(at) ? null : Date.now() - at };
   } finally {
     clearTimeout(timer);
     network.close();

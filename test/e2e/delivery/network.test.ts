@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
-import type { Fault } from '../../support/posthog/faults.ts';
+import type { Fault, FaultChoice } from '../../support/posthog/faults.ts';
 import { type PostHog, startPostHog } from '../../support/posthog.ts';
 import { fillSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -71,6 +71,56 @@ describe('only PostHog saying yes settles an event', { concurrency: 3 }, () => {
       assert.equal(posthog.stored().length, EVENTS, 'and a later try counts each once');
     });
   }
+});
+
+describe('PostHog behind what stands before it', { concurrency: 3 }, () => {
+  const accepted: [string, FaultChoice][] = [
+    [
+      'a 308 that only takes the trailing slash away is followed',
+      ({ path }) =>
+        path === '/batch/' ? { kind: 'status', status: 308, headers: { location: '/batch' } } : undefined,
+    ],
+    [
+      'a 415 to gzip is tried once without',
+      ({ headers }) => (headers['content-encoding'] === 'gzip' ? { kind: 'status', status: 415 } : undefined),
+    ],
+    [
+      '{"status": 1} is the answer of an older PostHog',
+      () => ({ kind: 'wrong-json', body: '{"status": 1}', stores: true }),
+    ],
+  ];
+  for (const [what, choose] of accepted)
+    test(what, async (t) => {
+      const { home, posthog, env } = await prepare(t);
+      posthog.faultWhen(choose);
+      assert.equal((await startFlusher(home, env).ended).code, 0);
+      assert.equal(accountOf(home).delivered, EVENTS);
+      assert.equal(posthog.stored().length, EVENTS);
+    });
+
+  test('a 308 to another place, or a 415 to what is not compressed, keeps every event', async (t) => {
+    for (const fault of [
+      { kind: 'status', status: 308, headers: { location: '/elsewhere/' } },
+      { kind: 'status', status: 308, headers: { location: 'http://127.0.0.1:1/batch' } },
+      { kind: 'status', status: 415 },
+    ] as const) {
+      const { home, posthog, env } = await prepare(t);
+      posthog.fault(fault, Number.POSITIVE_INFINITY);
+      await startFlusher(home, env).ended;
+      const { pending, backoff } = accountOf(home);
+      assert.deepEqual([pending, backoff], [EVENTS, 'portal']);
+      assert.ok(posthog.requests.length <= 2, `${posthog.requests.length} requests`);
+    }
+  });
+
+  test('a proxy variable that cannot be used is a failure with a back-off and a reason', async (t) => {
+    const { home, env } = await prepare(t);
+    const broken = { ...env, ARCADE_POSTHOG_HOST: 'http://posthog.test', HTTP_PROXY: 'socks4://127.0.0.1:9' };
+    assert.equal((await startFlusher(home, broken).ended).code, 0);
+    assert.equal(accountOf(home).backoff, 'proxy');
+    const { stdout } = await arcade(home, ['usage', 'status'], { env: broken });
+    assert.match(stdout, /The address of the proxy \(HTTPS_PROXY, HTTP_PROXY\) cannot be used/);
+  });
 });
 
 describe('proxies and certificates', { concurrency: 3 }, () => {

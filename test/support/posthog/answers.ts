@@ -77,7 +77,7 @@ function forged(fault: Fault | undefined, genuine: Reply): Reply {
     case 'portal-json':
       return reply(200, '{"ok":true}', 'application/json');
     case 'wrong-json':
-      return reply(200, fault.body ?? '{"status":1}', 'application/json');
+      return reply(200, fault.body ?? '{"status":0}', 'application/json');
     case 'empty-200':
       return reply(200, '');
     case 'billing-limit':
