@@ -1,3 +1,4 @@
+import './detach.ts';
 import './compile-cache.ts';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';

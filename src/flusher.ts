@@ -1,9 +1,10 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
+import { existsSync } from 'node:fs';
 import { useNetworkVariables } from './infra/net/proxy.ts';
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
-import { isRefused, type Spool } from './usage/spool/spool.ts';
+import { isRefused, type Spool, spoolFile } from './usage/spool/spool.ts';
 
 export interface FlusherSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -26,6 +27,9 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
   const { directory, destination, maxRecords } = settings;
   if (!settings.consent.enabled || directory === undefined || destination.apiKey === undefined) return;
   if (isRefused(directory)) return;
+  // Only a command makes folder and database: what was deleted stays deleted.
+  const isDeleted = (): boolean => !existsSync(spoolFile(directory));
+  if (isDeleted()) return;
   const leftMs = (): number => FLUSHER.stopAtMs - uptimeMs();
   const run = async (spool: Spool): Promise<unknown> =>
     runFlusher({
@@ -46,6 +50,7 @@ export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Pr
   try {
     await run(spool);
   } catch (error) {
+    if (isDeleted()) throw error;
     // What was set aside is recovered and sent by a second run; there is no third.
     await run(reopenIfDamaged(spool, program.migrations, error));
   }

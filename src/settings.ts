@@ -3,7 +3,7 @@
  * Only the programs in `bin` read the process; they hand what they read to `readSettings`.
  */
 import { userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 /** Limits that no one sets; those of the flusher's life are in `FLUSHER`. */
 export const LIMITS = {
@@ -134,7 +134,7 @@ export function readSettings(env: Environment, program: Program): Settings {
     loginTimeoutSeconds: positiveInteger(env.ARCADE_LOGIN_TIMEOUT_SECONDS) ?? 600,
     maxRecords: positiveInteger(env.ARCADE_USAGE_MAX_RECORDS) ?? 10_000,
     debug: isOn(env.ARCADE_DEBUG),
-    flusherEnvironment: Object.freeze(flusherEnvironment(env, parent)),
+    flusherEnvironment: Object.freeze(flusherEnvironment(env, parent, process.platform)),
   });
 }
 
@@ -187,21 +187,60 @@ function homeOfUser(): string | undefined {
   }
 }
 
-/** In these cases only; Windows writes some names in its own way, and proxies are named both ways. */
+/** Windows takes no notice of upper and lower case; elsewhere `Home` is another variable than `HOME`. */
 const PASSED_ON =
-  /^(HOME|USERPROFILE|HOMEDRIVE|HOMEPATH|PATH|Path|SystemRoot|SYSTEMROOT|WINDIR|windir|TEMP|TMP|TMPDIR|LANG|LC_(?:ALL|COLLATE|CTYPE|MESSAGES|MONETARY|NUMERIC|TIME)|TZ|(?:HTTPS?|ALL|NO)_PROXY|(?:https?|all|no)_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|DO_NOT_TRACK|ARCADE_(?:WORK_DIR|USAGE_TRACKING|USAGE_MAX_RECORDS|POSTHOG_HOST|POSTHOG_API_KEY|API_KEY|URL))$/;
+  /^(HOME|USERPROFILE|HOMEDRIVE|HOMEPATH|PATH|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|LANG|LC_(?:ALL|COLLATE|CTYPE|MESSAGES|MONETARY|NUMERIC|TIME)|TZ|(?:HTTPS?|ALL|NO)_PROXY|(?:https?|all|no)_proxy|NODE_EXTRA_CA_CERTS|NODE_USE_(?:SYSTEM_CA|ENV_PROXY)|OPENSSL_CONF|SSL_CERT_(?:FILE|DIR)|LD_LIBRARY_PATH|DYLD_\w+_PATH|DO_NOT_TRACK|ARCADE_(?:WORK_DIR|USAGE_TRACKING|USAGE_MAX_RECORDS|POSTHOG_HOST|POSTHOG_API_KEY|API_KEY|URL))$/;
+
+/** Files and lists of folders: the flusher runs in another directory, where a relative one would not be found. */
+const PATHS = /^(NODE_EXTRA_CA_CERTS|OPENSSL_CONF|SSL_CERT_FILE)$/;
+const PATH_LISTS = /^(SSL_CERT_DIR|LD_LIBRARY_PATH|DYLD_\w+_PATH)$/;
 
 /**
- * What the flusher may know of the user's environment. Not NODE_OPTIONS (it would run code), not POSTHOG_*
- * (it would change the protocol), and ARCADE_API_KEY as the only secret: without it the flusher could not
- * find out whose events it binds.
+ * What the flusher may know of the user's environment: what the command needed to start, to find its home and to reach
+ * a server, and so what makes its TLS work. Of NODE_OPTIONS only that (the rest would run code), not POSTHOG_* (it
+ * would change the protocol), and ARCADE_API_KEY as the only secret: without it the flusher could not find out whose
+ * events it binds. `parent` is what ARCADE_WORK_DIR names, absolute.
  */
-function flusherEnvironment(env: Environment, parent: string | undefined): Record<string, string> {
-  const passed = Object.entries(env).filter(([name, value]) => value !== undefined && PASSED_ON.test(name));
-  const environment = Object.fromEntries(passed) as Record<string, string>;
-  // The flusher runs in another directory: a relative work directory or certificate would not be found there.
+export function flusherEnvironment(
+  env: Environment,
+  parent: string | undefined,
+  platform: NodeJS.Platform,
+): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [given, value] of Object.entries(env)) {
+    const name = platform === 'win32' ? given.toUpperCase() : given;
+    if (value === undefined || !PASSED_ON.test(name)) continue;
+    const isList = PATH_LISTS.test(name);
+    const paths = isList ? value.split(delimiter) : PATHS.test(name) && value !== '' ? [value] : [];
+    environment[name] =
+      paths.length === 0 ? value : paths.map((path) => absolute(path) ?? path).join(delimiter);
+  }
   if (parent !== undefined) environment.ARCADE_WORK_DIR = parent;
-  const certificates = given(environment.NODE_EXTRA_CA_CERTS);
-  if (certificates !== undefined) environment.NODE_EXTRA_CA_CERTS = absolute(certificates) ?? certificates;
+  const options = tlsFlags(wordsOf(env.NODE_OPTIONS ?? '')).map(
+    (flag) => `"${flag.replace(/["\\]/g, '\\$&')}"`,
+  );
+  if (options.length > 0) environment.NODE_OPTIONS = options.join(' ');
   return environment;
+}
+
+/** NODE_OPTIONS taken apart as Node does: at spaces, but not within double quotes, where a backslash quotes. */
+function wordsOf(options: string): string[] {
+  const words = options.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/g) ?? [];
+  return words.map((word) =>
+    word.replace(/"((?:\\.|[^"\\])*)"/g, (_, text: string) => text.replace(/\\(.)/g, '$1')),
+  );
+}
+
+const TLS_FLAG =
+  /^--(?:no-)?(?:use-(?:system|openssl|bundled)-ca|tls-(?:min|max)-v1\.[0-3]|openssl-(?:legacy-provider|shared-config))$/;
+const TLS_FLAG_WITH_VALUE = /^--(tls-cipher-list|openssl-config)(?:=(.*))?$/s;
+
+/** Of Node's own flags those about certificate authorities and TLS; a file that one names is made absolute. */
+export function tlsFlags(flags: readonly string[]): string[] {
+  return flags.flatMap((flag, i) => {
+    if (TLS_FLAG.test(flag)) return [flag];
+    const [, name, value = flags[i + 1] ?? ''] = TLS_FLAG_WITH_VALUE.exec(flag) ?? [];
+    if (name === undefined) return [];
+    return [`--${name}=${name === 'openssl-config' ? (absolute(value) ?? value) : value}`];
+  });
 }

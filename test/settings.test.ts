@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
-import { type Program, readSettings } from '../src/settings.ts';
+import { flusherEnvironment, type Program, readSettings } from '../src/settings.ts';
 import { arcade, baseEnvironment, PROGRAM } from './support/cli.ts';
 import { sandbox } from './support/sandbox.ts';
 
@@ -40,6 +40,59 @@ test('the flusher is given the variables that it reads, and no secret of anybody
     Home: 'x',
   };
   assert.deepEqual(readSettings({ ...own, ...foreign }, program).flusherEnvironment, own);
+});
+
+test('what makes the TLS of a command work makes that of the flusher work', () => {
+  const own = {
+    NODE_EXTRA_CA_CERTS: '/ca.pem',
+    NODE_USE_SYSTEM_CA: '1',
+    NODE_USE_ENV_PROXY: '1',
+    OPENSSL_CONF: '/openssl.cnf',
+    SSL_CERT_FILE: '/ca.pem',
+    SSL_CERT_DIR: '/certs',
+    LD_LIBRARY_PATH: '/opt/lib:/usr/lib',
+    DYLD_FALLBACK_LIBRARY_PATH: '/opt/lib',
+  };
+  assert.deepEqual(flusherEnvironment(own, undefined, 'linux'), own);
+  const relative = { OPENSSL_CONF: 'o.cnf', LD_LIBRARY_PATH: 'lib::/usr/lib', SSL_CERT_FILE: '' };
+  assert.deepEqual(flusherEnvironment(relative, undefined, 'linux'), {
+    OPENSSL_CONF: resolve('o.cnf'),
+    LD_LIBRARY_PATH: `${resolve('lib')}:${resolve('')}:/usr/lib`,
+    SSL_CERT_FILE: '',
+  });
+});
+
+test('of NODE_OPTIONS the flusher is given the words about certificate authorities and TLS alone', () => {
+  const cases: [string, string | undefined][] = [
+    ['--use-openssl-ca', '"--use-openssl-ca"'],
+    ['--require ./evil.js --use-system-ca --inspect', '"--use-system-ca"'],
+    ['--no-use-system-ca  --tls-min-v1.2', '"--no-use-system-ca" "--tls-min-v1.2"'],
+    ['"--tls-cipher-list=A B" --import=x', '"--tls-cipher-list=A B"'],
+    ['--tls-cipher-list HIGH --require tls', '"--tls-cipher-list=HIGH"'],
+    ['--openssl-config=o.cnf', `"--openssl-config=${resolve('o.cnf')}"`],
+    ['--openssl-config="with \\"quotes\\".cnf"', `"--openssl-config=${resolve('with \\"quotes\\".cnf')}"`],
+    ['--require "--use-system-ca.js"', undefined],
+    ['--tls-keylog=/tmp/keys --max-old-space-size=20', undefined],
+    ['', undefined],
+  ];
+  for (const [given, passed] of cases)
+    assert.equal(flusherEnvironment({ NODE_OPTIONS: given }, undefined, 'linux').NODE_OPTIONS, passed, given);
+});
+
+test('on Windows the names of variables have no case', () => {
+  const given = {
+    Path: 'C:\\',
+    SystemRoot: 'C:\\Windows',
+    https_Proxy: 'http://p',
+    Arcade_Url: 'http://a',
+    My_Token: 'x',
+  };
+  assert.deepEqual(flusherEnvironment(given, undefined, 'win32'), {
+    PATH: 'C:\\',
+    SYSTEMROOT: 'C:\\Windows',
+    HTTPS_PROXY: 'http://p',
+    ARCADE_URL: 'http://a',
+  });
 });
 
 test('a relative folder in a working directory that is gone is no reason to crash', async (t) => {

@@ -31,11 +31,10 @@ export async function record(execution: Omit<Execution, 'context'>, recordable: 
     const { seen, context } = await credentialsSeen(inForce, recordable.connection, settings);
     const recorder = await (recordable.recorder ?? loadRecorder(settings));
     const wake = recorder.record({ ...execution, context }, { credentials: seen, change, online });
-    if (wake && settings.directory !== undefined) {
+    if (wake) {
       await startDetached({
         program: settings.program,
         script: settings.program.flusher,
-        directory: settings.directory,
         environment: flusherEnvironment(settings, await credentials().catch(() => undefined)),
       });
     }

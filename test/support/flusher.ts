@@ -1,7 +1,7 @@
 /** Flushers as processes: started by the test, or found running, and timed to their end. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { openReadOnly } from '../../src/infra/sqlite/database.ts';
@@ -121,11 +121,17 @@ function isFlusherOf(home: Sandbox, pid: number): boolean {
   try {
     return (
       readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(FLUSHER_PROGRAM) &&
-      readlinkSync(`/proc/${pid}/cwd`) === home.directory
+      environmentOf(pid).some(
+        (entry) => entry === `ARCADE_WORK_DIR=${home.home}` || entry === `HOME=${home.home}`,
+      )
     );
   } catch {
     return false; // It ended while we looked.
   }
+}
+
+function environmentOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
 }
 
 export interface Account {

@@ -39,7 +39,7 @@ for (;;) {
   if (done >= Number(events)) break;
   // Commands come one after another, and give the killer something to aim at.
   await pause(Math.random() * PACE_MS);
-  if (recordQuietly()) await startDetached({ program, script: flusher, directory, environment });
+  if (recordQuietly()) await startDetached({ program, script: flusher, environment });
 }
 spool.close();
 

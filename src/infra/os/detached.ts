@@ -1,10 +1,10 @@
 /** Starts another Node program and lets go of it. */
-import type { Program } from '../../settings.ts';
+import { parse } from 'node:path';
+import { type Program, tlsFlags } from '../../settings.ts';
 
 interface Detached {
   readonly program: Program;
   readonly script: string;
-  readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -14,15 +14,24 @@ export async function prepareToStart(): Promise<void> {
 }
 
 /**
- * Starts `script` in a session of its own: it shares no terminal, no pipe, no working directory and none of
- * the caller's environment, and goes on when the caller ends. Resolves once it is started. A program that
+ * One thread of V8's own in place of four, and none that waits for a debugger: a container may allow few, and a process
+ * that cannot start one is aborted.
+ */
+const FEW_THREADS = ['--v8-pool-size=0', '--disable-sigusr1'];
+/** One look-up of a name may be stuck while a file is synced. */
+const POOL = { UV_THREADPOOL_SIZE: '2' };
+
+/**
+ * Starts `script` in a session of its own: it shares no terminal, no pipe, no folder and none of the caller's
+ * environment, and goes on when the caller ends. Resolves once it is started. A program that
  * cannot be started is no error here: the next command tries again.
  */
-export async function startDetached({ program, script, directory, environment }: Detached): Promise<void> {
+export async function startDetached({ program, script, environment }: Detached): Promise<void> {
   const { execa } = await import('execa');
-  const child = execa(program.execPath, [...inherited(program.execArgv), '--', script], {
-    cwd: directory,
-    env: { ...environment },
+  const child = execa(program.execPath, [...inherited(program.execArgv), ...FEW_THREADS, '--', script], {
+    // A working directory keeps a folder from being deleted, or its file system from being unmounted.
+    cwd: parse(script).root,
+    env: { ...environment, ...POOL },
     extendEnv: false,
     detached: true,
     cleanup: false,
@@ -34,9 +43,10 @@ export async function startDetached({ program, script, directory, environment }:
   child.nodeChildProcess.unref();
 }
 
-/** Of the caller's own flags only those that let Node run this project from source. */
+/** Of the caller's own flags those that let Node run this project from source, and those that make its TLS work. */
 function inherited(execArgv: readonly string[]): string[] {
-  return execArgv.filter(
+  const imports = execArgv.filter(
     (flag, i) => flag === '--import' || execArgv[i - 1] === '--import' || flag.startsWith('--import='),
   );
+  return [...imports, ...tlsFlags(execArgv)];
 }

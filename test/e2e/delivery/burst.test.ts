@@ -7,11 +7,11 @@ import { arcade } from '../../support/cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf, watchFlushers } from '../../support/flusher.ts';
 import { startPostHog } from '../../support/posthog.ts';
 import { appendFor } from '../../support/queue.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
 
 /** Starts a flusher as `main.ts` does. */
-function start(home: Sandbox, environment: Record<string, string>): Promise<void> {
+function start(environment: Record<string, string>): Promise<void> {
   const program = {
     version: '0',
     execPath: process.execPath,
@@ -20,7 +20,7 @@ function start(home: Sandbox, environment: Record<string, string>): Promise<void
     migrations: '',
     postHogApiKey: undefined,
   };
-  return startDetached({ program, script: FLUSHER_PROGRAM, directory: home.directory, environment });
+  return startDetached({ program, script: FLUSHER_PROGRAM, environment });
 }
 
 /** How many tries the back-off allows in that time at most: the first, and one in each shortest wait. */
@@ -44,7 +44,7 @@ describe('many commands', { concurrency: true }, () => {
     for (let command = 0; command < 500; command += 1) {
       if (appendFor(home.directory, destination)) {
         started += 1;
-        await start(home, env);
+        await start(env);
       }
       // The pace of the commands; what follows is waited for by condition.
       await pause(Math.max(0, begun + command * 20 - performance.now()));
@@ -70,7 +70,7 @@ describe('many commands', { concurrency: true }, () => {
     for (let command = 0; command < 990; command += 1) {
       if (!appendFor(home.directory, destination)) continue;
       started += 1;
-      await start(home, env);
+      await start(env);
       await until(() => accountOf(home).backoff !== null, { what: 'the back-off' });
       await until(() => flushersOf(home).length === 0, { what: 'its end' });
     }

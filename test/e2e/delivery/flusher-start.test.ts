@@ -1,9 +1,10 @@
 /** How a command starts a flusher, and what that process knows and is. */
 import assert from 'node:assert/strict';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
-import { arcade } from '../../support/cli.ts';
-import { accountOf, FLUSHER_PROGRAM, flushersOf } from '../../support/flusher.ts';
+import { execa } from 'execa';
+import { arcade, baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { accountOf, FLUSHER_PROGRAM, flushersOf, startFlusher } from '../../support/flusher.ts';
 import { type PostHog, startPostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
@@ -28,7 +29,7 @@ async function wake(home: Sandbox, env: Record<string, string>): Promise<number>
 
 /** What a flusher may find in its environment, beside ARCADE_*. */
 const ALLOWED =
-  /^(HOME|PATH|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|ARCADE_[A-Z_]+)$/i;
+  /^(HOME|PATH|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|UV_THREADPOOL_SIZE|ARCADE_[A-Z_]+)$/i;
 
 describe('a flusher', { concurrency: true }, () => {
   test('has nothing of the command but an allow-list of its environment', async (t) => {
@@ -56,20 +57,73 @@ describe('a flusher', { concurrency: true }, () => {
     assert.ok(!variables.some((variable) => variable.includes('planted')));
     for (const name of Object.keys(kept)) assert.ok(names.includes(name), name);
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
-    assert.deepEqual(words, [process.execPath, '--', FLUSHER_PROGRAM]);
+    assert.deepEqual(words, [
+      process.execPath,
+      '--v8-pool-size=0',
+      '--disable-sigusr1',
+      '--',
+      FLUSHER_PROGRAM,
+    ]);
   });
 
   test('shares neither terminal, session, pipe nor working directory with the command', async (t) => {
     const { home, posthog, env } = await prepare(t);
     posthog.fault({ kind: 'hang' });
     const pid = await wake(home, env);
-    assert.equal(readlinkSync(`/proc/${pid}/cwd`), home.directory);
+    assert.equal(readlinkSync(`/proc/${pid}/cwd`), '/');
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
     assert.equal(Number(fields[3]), pid, 'it leads a session of its own');
     assert.equal(fields[4], '0', 'which has no terminal');
     for (const stream of [0, 1, 2]) assert.equal(readlinkSync(`/proc/${pid}/fd/${stream}`), '/dev/null');
+  });
+
+  test('has six threads at most', async (t) => {
+    const { home, posthog, env } = await prepare(t);
+    posthog.fault({ kind: 'hang' });
+    const pid = await wake(home, {
+      ...env,
+      ARCADE_POSTHOG_HOST: posthog.url.replace('127.0.0.1', 'localhost'),
+    });
+    await until(() => posthog.requests.length > 0, { what: 'its request' });
+    const threads = Number(/^Threads:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+    assert.ok(threads <= 6, `${threads} threads`);
+  });
+
+  test('holds no lock and no pipe of the script that ran the command', async (t) => {
+    const { home, posthog, env } = await prepare(t);
+    posthog.fault({ kind: 'hang' });
+    const script = `
+      exec 20> >(cat; echo ended > "$HOME/pipe")
+      exec 200> "$HOME/lock"
+      flock -n 200
+      "$@"
+      exec 200>&- 20>&-
+      for i in $(seq 100); do flock -n "$HOME/lock" true && [ -e "$HOME/pipe" ] && exit 0; sleep 0.02; done
+      exit 9`;
+    const run = ['-c', script, 'bash', process.execPath, '--', PROGRAM, 'secret', 'list'];
+    const ran = await execa('bash', run, {
+      env: { ...baseEnvironment(home), ...env },
+      extendEnv: false,
+      reject: false,
+      cwd: home.home,
+    });
+    assert.equal(ran.exitCode, 0, 'both are free within moments');
+    assert.equal(flushersOf(home).length, 1, 'while the flusher lives');
+  });
+
+  test('makes no folder and no file where they have been deleted', async (t) => {
+    const { home, posthog, env } = await prepare(t);
+    rmSync(home.directory, { recursive: true, force: true });
+    await startFlusher(home, env).ended;
+    assert.equal(existsSync(home.directory), false, 'before it starts');
+    posthog.fault({ kind: 'reset', when: 'after-reading' });
+    await wake(home, env);
+    await until(() => posthog.requests.length > 0, { what: 'its request' });
+    rmSync(home.home, { recursive: true });
+    await until(() => flushersOf(home).length === 0, { what: 'its end' });
+    assert.equal(existsSync(home.home), false, 'while it lives');
   });
 
   test('takes along ARCADE_API_KEY only where that is the credential in force', async (t) => {
