@@ -36,15 +36,16 @@ async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
     const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
     return [{ code: 'native-module', severity: 'ok', message }, ...(await checkStore(settings, Date.now()))];
   } catch (error) {
+    const { adviceForAddon } = await import('../../infra/sqlite/errors.ts');
+    const advice = adviceForAddon(error);
+    if (advice === undefined) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND' && code !== 'ERR_DLOPEN_FAILED')
-      throw error;
     return [
       {
         code: 'native-module',
         severity: 'error',
         message: `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${code}): nothing is recorded.`,
-        advice: 'Run `npm rebuild better-sqlite3` where this program is installed, or install it again.',
+        advice,
       },
     ];
   }

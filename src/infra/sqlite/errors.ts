@@ -31,3 +31,21 @@ export function isBusy(error: unknown): boolean {
 export function isConstraint(error: unknown): boolean {
   return isSqlite(error) && error.code.startsWith('SQLITE_CONSTRAINT');
 }
+
+const WITHOUT_ADDON = new Set([
+  'ERR_DLOPEN_FAILED',
+  // By `--no-addons`, or `--permission` without `--allow-addons`.
+  'ERR_DLOPEN_DISABLED',
+  'ERR_ACCESS_DENIED',
+  'MODULE_NOT_FOUND',
+  'ERR_MODULE_NOT_FOUND',
+]);
+
+/** What to do about an error of SQLite's native module, which could not be loaded; undefined for any other error. */
+export function adviceForAddon(error: unknown): string | undefined {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (!WITHOUT_ADDON.has(code)) return undefined;
+  return code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED'
+    ? 'Run Node without `--no-addons`, and beside `--permission` with `--allow-addons`.'
+    : 'Reinstall arcade; if that does not help, see docs/systems.md for systems without a prebuilt module.';
+}

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { NewerSchemaError, openCopy } from '../../infra/sqlite/database.ts';
-import { isBusy, isDamage } from '../../infra/sqlite/errors.ts';
+import { adviceForAddon, isBusy, isDamage } from '../../infra/sqlite/errors.ts';
 import { NeverStillError, readDatabaseImage } from '../../infra/sqlite/image.ts';
 import type { Settings } from '../../settings.ts';
 import { checkPlace, NotOurs } from '../spool/place.ts';
@@ -127,11 +127,12 @@ function stateOf(error: unknown): Exclude<StoreState, { state: 'ok' | 'absent' }
 
 function systemState(error: unknown): { state: Unreadable; message: string; advice: string } | undefined {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_DLOPEN_FAILED' || code === 'MODULE_NOT_FOUND') {
+  const advice = adviceForAddon(error);
+  if (advice !== undefined) {
     return {
       state: 'no sqlite',
       message: 'The native module of better-sqlite3 cannot be loaded: usage is not recorded.',
-      advice: 'Run `npm rebuild better-sqlite3` where this program is installed, or install it again.',
+      advice,
     };
   }
   if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EIO' && code !== 'ENOTDIR' && code !== 'ELOOP')

@@ -1,0 +1,112 @@
+/** SQLite's native module cannot be loaded: commands work as ever, and every view says why nothing is recorded. */
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { execa } from 'execa';
+import { baseEnvironment, PROGRAM } from '../support/cli.ts';
+import { type Desk, desk } from '../support/desk.ts';
+import { until } from '../support/until.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** The built program on a system for which better-sqlite3 has no module. */
+function withoutModule(at: Desk): string {
+  const folder = join(at.home.home, 'installed');
+  for (const name of ['dist', 'migrations', 'package.json'])
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  for (const name of ['lib', 'package.json'])
+    cpSync(
+      join(ROOT, 'node_modules', 'better-sqlite3', name),
+      join(folder, 'node_modules', 'better-sqlite3', name),
+      { recursive: true },
+    );
+  return join(folder, 'dist', 'arcade.js');
+}
+
+interface Case {
+  readonly name: string;
+  readonly flags: readonly string[];
+  readonly program: (at: Desk) => string;
+  readonly advice: RegExp;
+}
+
+/** Node 26 asks for a permission for the network as well. */
+const NET = process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : [];
+const built = (): string => PROGRAM;
+const CASES: readonly Case[] = [
+  {
+    name: 'without the module',
+    flags: [],
+    program: withoutModule,
+    advice: /Reinstall arcade/,
+  },
+  {
+    name: 'with --no-addons',
+    flags: ['--no-addons'],
+    program: built,
+    advice: /without `--no-addons`/,
+  },
+  {
+    name: 'under the permission model',
+    flags: ['--permission', '--allow-fs-read=*', '--allow-fs-write=*', ...NET],
+    program: built,
+    advice: /with `--allow-addons`/,
+  },
+];
+
+for (const { name, flags, program, advice } of CASES) {
+  const open = async (t: TestContext) => {
+    const at = await desk(t);
+    const script = program(at);
+    const env = {
+      ...baseEnvironment(at.home),
+      ...at.env,
+      ARCADE_USAGE_TRACKING: undefined,
+      ARCADE_POSTHOG_HOST: 'http://127.0.0.1:9',
+      ARCADE_POSTHOG_API_KEY: 'phc_test',
+      // Node warns that its permission model does not bind native code.
+      NODE_NO_WARNINGS: '1',
+    };
+    const start = (...words: string[]) =>
+      execa(process.execPath, [...flags, '--', script, ...words], {
+        env,
+        extendEnv: false,
+        reject: false,
+        cwd: at.home.home,
+      });
+    return { start };
+  };
+
+  test(`${name} a command does what it does`, async (t) => {
+    const { start } = await open(t);
+    const { exitCode, stdout, stderr } = await start('secret', 'list', '--json');
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    assert.deepEqual(JSON.parse(stdout), { secrets: [] });
+  });
+
+  test(`${name} usage status, list and doctor say why nothing is recorded, and what to do`, async (t) => {
+    const { start } = await open(t);
+    for (const view of ['status', 'list', 'doctor']) {
+      const { exitCode, stdout, stderr } = await start('usage', view);
+      const said = `${stdout}\n${stderr}`;
+      assert.match(said, /better-sqlite3 cannot be loaded/, view);
+      assert.match(said, advice, view);
+      assert.equal(exitCode, 1, view);
+    }
+  });
+
+  test(`${name} usage watch says it too`, async (t) => {
+    const { start } = await open(t);
+    const watching = start('usage', 'watch');
+    let said = '';
+    watching.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await until(() => said.includes('\n'), { what: 'the first line of usage watch' });
+    watching.kill('SIGINT');
+    await watching;
+    assert.match(said, /"store":"no sqlite"/);
+    assert.match(said, /"obstacle":"better-sqlite3 cannot be loaded"/);
+  });
+}
