@@ -4,6 +4,7 @@ import { type Parsed, parseLine } from './program/parse.ts';
 import type { Process } from './run.ts';
 import { openOutput } from './terminal/output.ts';
 import { flushed, watchPipes } from './terminal/pipes.ts';
+import { say, visible } from './terminal/visible.ts';
 
 /** Runs one command line. Resolves to the exit code when there is nothing more to wait for. Never rejects. */
 export async function main(around: Process): Promise<number> {
@@ -17,7 +18,7 @@ type Shown = Extract<Parsed, { kind: 'version' | 'help' }>;
 async function show(parsed: Shown, { env, program, stdout, stderr }: Process): Promise<number> {
   const output = openOutput(stdout, stderr, env);
   const written = watchPipes(stdout, stderr);
-  if (parsed.kind === 'version') output.line(`arcade ${program.version}`);
+  if (parsed.kind === 'version') output.line(say`arcade ${visible(program.version)}`);
   else await (await import('./program/help.ts')).printHelp(parsed.words, output);
   const error = await written();
   if (error !== undefined) await (await import('./terminal/failure.ts')).printError(output, error, false);

@@ -19,6 +19,7 @@ import { type Output, openOutput, type Stream } from './terminal/output.ts';
 import { flushed, watchPipes } from './terminal/pipes.ts';
 import { askHidden, type Input, PromptInterrupted } from './terminal/prompt.ts';
 import { Interrupted, type Signals, settled, type UntilSignal, watchSignals } from './terminal/signals.ts';
+import { say } from './terminal/visible.ts';
 import type { Recorder } from './usage/append/recorder.ts';
 
 /** What the process gives. */
@@ -96,7 +97,7 @@ export async function runLine(parsed: Runnable, around: Process): Promise<number
   );
   const unwritten = await written();
   const outcome = ran.failure === null && unwritten !== undefined ? failed(unwritten) : ran;
-  output.progress('');
+  output.progress(say``);
   if (outcome.error !== undefined) {
     await printError(output, outcome.error, settings.debug);
     if (options.json === true) output.json(errorDocument(outcome.error));

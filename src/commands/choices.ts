@@ -2,6 +2,7 @@
 import type { Choice } from '../auth/coordinator.ts';
 import type { Output } from '../terminal/output.ts';
 import { tableLines } from '../terminal/table.ts';
+import type { Safe } from '../terminal/visible.ts';
 
 /** What scripts are shown of a choice. */
 export function choiceFields({ id, name, isDefault }: Choice, active: string | null) {
@@ -11,7 +12,7 @@ export function choiceFields({ id, name, isDefault }: Choice, active: string | n
 /** Prints the choices as a table. */
 export async function printChoices(
   output: Output,
-  title: string,
+  title: Safe,
   choices: readonly Choice[],
   active: string | null,
 ): Promise<void> {

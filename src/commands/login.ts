@@ -11,8 +11,8 @@ import { type NewLogin, storeLogin } from '../auth/store.ts';
 import { UserError, usageError } from '../errors.ts';
 import { openBrowser } from '../infra/os/browser.ts';
 import type { Invocation, Run } from '../invocation.ts';
-import { visible } from '../terminal/output.ts';
 import { readAll } from '../terminal/prompt.ts';
+import { type Safe, say, visible } from '../terminal/visible.ts';
 
 /** Node's timers reach no further. */
 const MAX_SECONDS = 2_147_483;
@@ -24,7 +24,7 @@ export const run: Run = async (invocation) => {
   const { connection, identityChanged, interrupted, options, output, settings } = invocation;
   const timeoutSeconds = timeoutOf(invocation);
   const directory = directoryOf(invocation);
-  interrupted.addEventListener('abort', () => output.note('Login cancelled.'));
+  interrupted.addEventListener('abort', () => output.note(say`Login cancelled.`));
   const stored = await storedBefore(invocation);
   const coordinator = chosenCoordinatorUrl(connection, settings, stored);
   requireWritable(credentialsFile(directory));
@@ -63,7 +63,7 @@ function throughBrowser(
   const login = { coordinator, timeoutSeconds, interrupted, show, debug: debugOf(invocation) };
   return logInWithBrowser(login, async (proof) => {
     const warning = proof.kind === 'api_key' ? proof.warning : null;
-    if (warning !== null) output.note(`Warning: ${visible(warning)}`);
+    if (warning !== null) output.note(say`Warning: ${visible(warning)}`);
     return store(await newLoginOf(proof, coordinator));
   });
 }
@@ -113,12 +113,12 @@ async function isSignedIn(
 
 function tellSignedIn({ output }: Invocation, stored: Credentials): void {
   if (stored.kind === 'none') return;
-  output.line(`You're already logged in as ${nameOf(stored)}.`);
-  output.line('To log out and delete your locally-stored credentials, use `arcade logout`.');
-  output.note('To log in anew, use `arcade login --force`.');
+  output.line(say`You're already logged in as ${nameOf(stored)}.`);
+  output.line(say`To log out and delete your locally-stored credentials, use \`arcade logout\`.`);
+  output.note(say`To log in anew, use \`arcade login --force\`.`);
 }
 
-function nameOf({ email, accountId }: Exclude<Credentials, { kind: 'none' }>): string {
+function nameOf({ email, accountId }: Exclude<Credentials, { kind: 'none' }>): Safe {
   return visible(email ?? accountId ?? 'the owner of an API key');
 }
 
@@ -132,20 +132,20 @@ async function readKey({ askHidden, input }: Invocation): Promise<string> {
 
 function showPage({ options, output }: Invocation, url: string, port: string): void {
   if (options['no-browser'] === true) {
-    output.note(`Open this URL in your browser to log in: ${visible(url)}`);
+    output.note(say`Open this URL in your browser to log in: ${visible(url)}`);
     output.note(
-      `It comes back to port ${port} of this machine: from another one, forward that port (ssh -L).`,
+      say`It comes back to port ${visible(port)} of this machine: from another one, forward that port (ssh -L).`,
     );
     return;
   }
-  output.note('Opening a browser to log you in...');
+  output.note(say`Opening a browser to log you in...`);
   output.note(
-    `If a browser doesn't open automatically, copy this URL and paste it into your browser: ${visible(url)}`,
+    say`If a browser doesn't open automatically, copy this URL and paste it into your browser: ${visible(url)}`,
   );
   void openBrowser(url).then((opened) => {
     if (!opened) {
       output.note(
-        'No browser could be opened. Where there is none, `arcade login --api-key` signs in without.',
+        say`No browser could be opened. Where there is none, \`arcade login --api-key\` signs in without.`,
       );
     }
   });
@@ -153,18 +153,18 @@ function showPage({ options, output }: Invocation, url: string, port: string): v
 
 function debugOf({ options, output, settings }: Invocation): (what: string) => void {
   return (what) => {
-    if (settings.debug || options.debug === true) output.note(`login: ${visible(what)}`);
+    if (settings.debug || options.debug === true) output.note(say`login: ${visible(what)}`);
   };
 }
 
 function tellLogin({ output, settings }: Invocation, login: NewLogin): void {
-  output.line(`✅ Logged in as ${nameOf(login)}.`);
+  output.line(say`✅ Logged in as ${nameOf(login)}.`);
   if (login.kind === 'oauth') {
     const { orgName, projectName } = login.context;
-    output.line(`Active project: ${visible(orgName ?? '')} / ${visible(projectName ?? '')}`);
-    output.note('Switch with `arcade org set` and `arcade project set`.');
+    output.line(say`Active project: ${visible(orgName ?? '')} / ${visible(projectName ?? '')}`);
+    output.note(say`Switch with \`arcade org set\` and \`arcade project set\`.`);
   }
   if (settings.apiKey !== undefined) {
-    output.note('Note: ARCADE_API_KEY is set and comes before this login. Unset it to use the login.');
+    output.note(say`Note: ARCADE_API_KEY is set and comes before this login. Unset it to use the login.`);
   }
 }

@@ -9,6 +9,7 @@ import { revokeLogin } from '../auth/revoke.ts';
 import { UserError } from '../errors.ts';
 import type { Run } from '../invocation.ts';
 import { LIMITS, type Settings } from '../settings.ts';
+import { say } from '../terminal/visible.ts';
 
 /** Deletes the credentials, readable or not, and then has the server forget them. */
 export const run: Run = async (invocation) => {
@@ -18,12 +19,12 @@ export const run: Run = async (invocation) => {
   const removed = await removeAll(settings);
   if (removed.own && settings.apiKey === undefined) identityChanged({ kind: 'logout' }, before);
   const revoked = await Promise.all(removed.logins.map((login) => revoke(settings, login)));
-  output.line(removed.own || removed.other ? "You're now logged out." : "You're not logged in.");
+  output.line(removed.own || removed.other ? say`You're now logged out.` : say`You're not logged in.`);
   if (revoked.includes(false)) {
-    output.note('Note: the server could not be asked to revoke the login; there it ends when it expires.');
+    output.note(say`Note: the server could not be asked to revoke the login; there it ends when it expires.`);
   }
   if (settings.apiKey !== undefined) {
-    output.note('Note: ARCADE_API_KEY is set and still signs you in. Unset it to be logged out.');
+    output.note(say`Note: ARCADE_API_KEY is set and still signs you in. Unset it to be logged out.`);
   }
 };
 

@@ -5,7 +5,7 @@ import { askKeyOwner, askWhoami, type Owner } from '../auth/coordinator.ts';
 import type { Context, Credentials } from '../auth/credentials.ts';
 import { UserError } from '../errors.ts';
 import type { Invocation, Run } from '../invocation.ts';
-import { visible } from '../terminal/output.ts';
+import { say, visible } from '../terminal/visible.ts';
 import { notLoggedIn } from './signed-in.ts';
 
 type SomeCredentials = Exclude<Credentials, { kind: 'none' }>;
@@ -30,7 +30,7 @@ export const run: Run = async (invocation) => {
     });
     return;
   }
-  output.line(`Logged in as: ${visible(owner.email ?? owner.accountId ?? 'an account without a name')}`);
+  output.line(say`Logged in as: ${visible(owner.email ?? owner.accountId ?? 'an account without a name')}`);
   tellContext(output, context);
   tellExpiry(output, credentials);
 };
@@ -56,17 +56,17 @@ async function askOwner({ protect, settings }: Invocation, credentials: SomeCred
 
 function tellContext(output: Invocation['output'], context: Context | null): void {
   if (context === null) {
-    output.line('No active organization/project set.');
+    output.line(say`No active organization/project set.`);
     return;
   }
-  output.line(`Active organization: ${visible(context.orgName ?? context.orgId)}`);
-  output.line(`   ID: ${visible(context.orgId)}`);
-  output.line(`Active project: ${visible(context.projectName ?? context.projectId)}`);
-  output.line(`   ID: ${visible(context.projectId)}`);
+  output.line(say`Active organization: ${visible(context.orgName ?? context.orgId)}`);
+  output.line(say`   ID: ${visible(context.orgId)}`);
+  output.line(say`Active project: ${visible(context.projectName ?? context.projectId)}`);
+  output.line(say`   ID: ${visible(context.projectId)}`);
 }
 
 function tellExpiry(output: Invocation['output'], credentials: SomeCredentials): void {
   if (credentials.kind !== 'oauth' || credentials.refreshToken !== null) return;
   if (credentials.expiresAt === null || credentials.expiresAt > Date.now()) return;
-  output.note('Note: this login has expired. Run `arcade login` to log in again.');
+  output.note(say`Note: this login has expired. Run \`arcade login\` to log in again.`);
 }

@@ -1,5 +1,6 @@
 /** Help, laid out from the table of commands for the width of the terminal. No word is broken. */
 import type { Output } from '../terminal/output.ts';
+import { type Safe, say } from '../terminal/visible.ts';
 import { wrapped } from '../terminal/wrap.ts';
 import { COMMANDS, GLOBAL_OPTIONS, GROUPS, optionsOf, subcommandsOf } from './commands.ts';
 import type { Command, Group, Option } from './spec.ts';
@@ -27,8 +28,8 @@ export async function printHelp(words: string, output: Output): Promise<void> {
 
 interface Page {
   readonly width: number;
-  readonly bold: (text: string) => string;
-  readonly lines: string[];
+  readonly bold: (text: Safe) => Safe;
+  readonly lines: Safe[];
 }
 
 type Row = readonly [name: string, text: string];
@@ -41,7 +42,7 @@ async function rootHelp(page: Page): Promise<void> {
   await usage(page, '<command> [options]');
   await section(page, 'Everyday commands', everyday.map(summaryRow));
   await section(page, 'More', [...groups, ...single].map(summaryRow));
-  page.lines.push('');
+  page.lines.push(say``);
   await paragraph(page, [
     `Every command takes ${GLOBAL_OPTIONS.map(({ name }) => `--${name}`).join(', ')} and --help.`,
     'Run `arcade help <command>` for its options and examples.',
@@ -58,7 +59,7 @@ async function groupHelp(page: Page, words: string, group: Group): Promise<void>
   );
   await options(page, group.options, words);
   await examples(page, group.examples);
-  page.lines.push('');
+  page.lines.push(say``);
   await paragraph(page, [`Run \`arcade help ${words} <command>\` for the options of a command.`]);
 }
 
@@ -88,11 +89,14 @@ function summaryOf(words: string): string {
 }
 
 async function paragraph({ lines, width }: Page, sentences: readonly string[]): Promise<void> {
-  for (const sentence of sentences) lines.push(...(await wrapped(sentence, width)));
+  for (const sentence of sentences) lines.push(...(await wrapped(sentence as Safe, width)));
 }
 
 async function usage({ lines, width, bold }: Page, line: string): Promise<void> {
-  lines.push('', ...indented(await wrapped(`${bold('Usage:')} arcade ${line}`, width - 4), '', '    '));
+  lines.push(
+    say``,
+    ...indented(await wrapped(say`${bold(say`Usage:`)} arcade ${line as Safe}`, width - 4), '', '    '),
+  );
 }
 
 async function options(page: Page, own: readonly Option[], words: string): Promise<void> {
@@ -111,25 +115,25 @@ function optionRow(option: Option): Row {
 }
 
 async function examples({ lines, width, bold }: Page, list: readonly string[]): Promise<void> {
-  lines.push('', bold('Examples'));
+  lines.push(say``, bold(say`Examples`));
   for (const example of list)
-    lines.push(...indented(await wrapped(`arcade ${example}`, width - 6), '  ', '      '));
+    lines.push(...indented(await wrapped(say`arcade ${example as Safe}`, width - 6), '  ', '      '));
 }
 
 /** Names with what they are: beside them, or below them where that would be too narrow. */
 async function section({ lines, width, bold }: Page, title: string, rows: readonly Row[]): Promise<void> {
   if (rows.length === 0) return;
-  lines.push('', bold(title));
+  lines.push(say``, bold(title as Safe));
   const beside = Math.max(...rows.map(([name]) => name.length)) + 4;
   for (const [name, text] of rows) {
     const isBeside = width - beside >= MIN_BESIDE;
     const indent = ' '.repeat(isBeside ? beside : 8);
-    const broken = await wrapped(text, width - indent.length);
+    const broken = await wrapped(text as Safe, width - indent.length);
     if (isBeside) lines.push(...indented(broken, `  ${name}`.padEnd(beside), indent));
-    else lines.push(`  ${name}`, ...indented(broken, indent, indent));
+    else lines.push(say`  ${name as Safe}`, ...indented(broken, indent, indent));
   }
 }
 
-function indented(lines: readonly string[], first: string, rest: string): string[] {
-  return lines.map((line, i) => (i === 0 ? first : rest) + line);
+function indented(lines: readonly Safe[], first: string, rest: string): Safe[] {
+  return lines.map((line, i) => say`${(i === 0 ? first : rest) as Safe}${line}`);
 }

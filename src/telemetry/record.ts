@@ -4,7 +4,7 @@ import type { Credentials } from '../auth/credentials.ts';
 import { prepareToStart, startDetached } from '../infra/os/detached.ts';
 import type { Settings } from '../settings.ts';
 import { describeStack } from '../terminal/failure.ts';
-import { visible } from '../terminal/output.ts';
+import { visible } from '../terminal/visible.ts';
 import type { IdentityChange } from '../usage/append/append.ts';
 import type { Recorder } from '../usage/append/recorder.ts';
 import type { Execution } from '../usage/event/event.ts';

@@ -1,13 +1,14 @@
 /** Cells of a row: brought to the widths of their columns, and made safe to print. */
-import { visible } from './output.ts';
+
 import { isPlain, type Measure, PLAIN_MEASURE } from './text-width.ts';
+import { repeated, type Safe, say, visible } from './visible.ts';
 
 /** The simplest measure that is right for all of these texts. */
 export async function measureOf(texts: readonly string[]): Promise<Measure> {
   return texts.every(isPlain) ? PLAIN_MEASURE : (await import('./any-text.ts')).MEASURE;
 }
 
-const GAP = '  ';
+const GAP = say`  `;
 
 export interface RowLayout {
   /** Of each column; a column of no width is left out. */
@@ -21,32 +22,33 @@ export interface RowLayout {
 
 /** One line of a table. `style` colours a cell that has its width already. */
 export function rowLine(
-  cells: readonly string[],
+  cells: readonly Safe[],
   { widths, measure, right, unicode }: RowLayout,
-  style?: (cell: string, column: number) => string,
-): string {
+  style?: (cell: Safe, column: number) => Safe,
+): Safe {
   const last = cells.findLastIndex((cell, i) => cell !== '' && widths[i] !== 0);
-  let line = '';
+  let line = say``;
   for (let i = 0; i <= last; i += 1) {
     const width = widths[i] ?? 0;
     if (width === 0) continue;
-    const text = cut(cells[i] ?? '', width, unicode, measure);
-    const blank = ' '.repeat(Math.max(0, width - measure.widthOf(text)));
-    const fitted = right?.has(i) === true ? blank + text : i === last ? text : text + blank;
-    line += (line === '' ? '' : GAP) + (style?.(fitted, i) ?? fitted);
+    const text = cut(cells[i] ?? say``, width, unicode, measure);
+    const blank = repeated(say` `, width - measure.widthOf(text));
+    const fitted = right?.has(i) === true ? say`${blank}${text}` : i === last ? text : say`${text}${blank}`;
+    line = say`${line}${line === '' ? say`` : GAP}${style?.(fitted, i) ?? fitted}`;
   }
   return line;
 }
 
 /** A cell that shows what a terminal would obey, or nobody could see. */
-export function safeCell(cell: string): string {
-  return isPlain(cell) ? cell : visible(cell);
+export function safeCell(cell: string): Safe {
+  return isPlain(cell) ? (cell as Safe) : visible(cell);
 }
 
-function cut(text: string, width: number, unicode: boolean, measure: Measure): string {
+function cut(text: Safe, width: number, unicode: boolean, measure: Measure): Safe {
   if (measure.widthOf(text) <= width) return text;
-  const mark = unicode ? '…' : '..';
-  return measure.head(text, Math.max(0, width - mark.length)) + mark.slice(0, width);
+  const mark = unicode ? say`…` : say`..`;
+  // The beginning of safe text is safe.
+  return (measure.head(text, Math.max(0, width - mark.length)) + mark.slice(0, width)) as Safe;
 }
 
 /** A column's natural width, and how a narrow terminal may treat it. */

@@ -1,14 +1,15 @@
 /** Pictures of numbers for a terminal: pure functions from values to text, with and without Unicode. */
+import { repeated, type Safe, say } from './visible.ts';
 
-const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'] as const;
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'] as readonly string[] as readonly Safe[];
 const RISING = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
 
 /** A bar of at most `width` cells for `value` of `most`; anything above 0 can be seen. */
-export function barOf(value: number, most: number, width: number, unicode: boolean): string {
-  if (value <= 0 || most <= 0 || width <= 0) return '';
+export function barOf(value: number, most: number, width: number, unicode: boolean): Safe {
+  if (value <= 0 || most <= 0 || width <= 0) return say``;
   const eighths = Math.max(1, Math.round((Math.min(value, most) / most) * width * 8));
-  if (!unicode) return '#'.repeat(Math.max(1, Math.round(eighths / 8)));
-  return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '');
+  if (!unicode) return repeated(say`#`, Math.max(1, Math.round(eighths / 8)));
+  return say`${repeated(say`█`, Math.floor(eighths / 8))}${EIGHTHS[eighths % 8] ?? say``}`;
 }
 
 /**
@@ -20,25 +21,28 @@ export function splitBar(
   most: number,
   width: number,
   unicode: boolean,
-): readonly [string, string] {
+): readonly [Safe, Safe] {
   const cells = (value: number): number =>
     value <= 0 || most <= 0 ? 0 : Math.max(1, Math.round((value / most) * width));
   const right = Math.min(cells(second), width);
   const left = Math.min(cells(first), width - right);
-  return unicode ? ['█'.repeat(left), '▒'.repeat(right)] : ['#'.repeat(left), 'x'.repeat(right)];
+  const marks = splitMarks(unicode);
+  return [repeated(marks[0], left), repeated(marks[1], right)];
 }
 
 /** The two marks of `splitBar`, for a legend. */
-export function splitMarks(unicode: boolean): readonly [string, string] {
-  return unicode ? ['█', '▒'] : ['#', 'x'];
+export function splitMarks(unicode: boolean): readonly [Safe, Safe] {
+  return unicode ? [say`█`, say`▒`] : [say`#`, say`x`];
 }
 
 /** A curve over time as `height` lines, the highest first; one value a cell. */
-export function areaLines(values: readonly number[], height: number, unicode: boolean): string[] {
+export function areaLines(values: readonly number[], height: number, unicode: boolean): Safe[] {
   const most = Math.max(...values, 1);
   return Array.from({ length: height }, (_, i) => {
     const floor = height - 1 - i;
-    return values.map((value) => areaCell((value / most) * height - floor, floor, value, unicode)).join('');
+    return values
+      .map((value) => areaCell((value / most) * height - floor, floor, value, unicode))
+      .join('') as Safe;
   });
 }
 

@@ -1,13 +1,14 @@
 /** How a failure is shown: on stderr, and as JSON. */
 import { UserError } from '../errors.ts';
-import { type Output, visible } from './output.ts';
+import type { Output } from './output.ts';
+import { joined, type Safe, say, visible } from './visible.ts';
 
 /** Prints a failure on stderr: what went wrong in one line, what to do next in another; the stack with `debug`. */
 export async function printError(output: Output, error: unknown, debug: boolean): Promise<void> {
   const paint = await output.paint('stderr');
   const { message, hint } = describe(error);
-  output.warn(`${paint.red('Error:')} ${visible(message)}`);
-  if (hint !== undefined) output.warn(`${paint.dim('Hint:')} ${visible(hint)}`);
+  output.warn(say`${paint.red(say`Error:`)} ${visible(message)}`);
+  if (hint !== undefined) output.warn(say`${paint.dim(say`Hint:`)} ${visible(hint)}`);
   if (debug && error instanceof Error) output.warn(describeStack(error));
 }
 
@@ -27,8 +28,8 @@ function describe(error: unknown): Pick<UserError, 'code' | 'message' | 'hint'> 
 }
 
 /** An error's stack, with those of its causes, safe to print. */
-export function describeStack(error: Error): string {
-  const cause = error.cause instanceof Error ? `\nCaused by: ${describeStack(error.cause)}` : '';
-  const stack = error.stack ?? error.message;
-  return `${stack.split('\n').map(visible).join('\n')}${cause}`;
+export function describeStack(error: Error): Safe {
+  const lines = (error.stack ?? error.message).split('\n').map(visible);
+  const causes = error.cause instanceof Error ? [say`Caused by: ${describeStack(error.cause)}`] : [];
+  return joined([...lines, ...causes], say`\n`);
 }

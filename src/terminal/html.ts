@@ -1,6 +1,6 @@
 /** Markup as text: everything that is put into it is escaped, unless it is markup already. */
 import { createHash } from 'node:crypto';
-import { visible } from './output.ts';
+import { visible } from './visible.ts';
 
 /** Text that is safe to stand in a page as it is. */
 export interface Markup {

@@ -1,7 +1,10 @@
 /** The only writer to the terminal: results on stdout, everything else on stderr. */
-import type { Kleur } from 'kleur';
+import { escapeJson, harmless, type Safe } from './visible.ts';
 
-export type Paint = Pick<Kleur, 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'>;
+/** Colors text, or leaves it as it is. */
+export type Paint = Readonly<
+  Record<'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan', (text: Safe) => Safe>
+>;
 
 export interface Stream {
   readonly isTTY?: boolean;
@@ -16,17 +19,19 @@ export interface Stream {
 
 export interface Output {
   /** A line of the result. */
-  line(text?: string): void;
+  line(text?: Safe): void;
   /** The result as one JSON document. */
   json(value: unknown): void;
   /** A line of the result in the place of the last `lines` on the terminal, or of all that it shows. */
-  redraw(lines: number | 'all', text: string): void;
+  redraw(lines: number | 'all', text: Safe): void;
   /** A line beside the result, which --quiet hides. */
-  note(text: string): void;
+  note(text: Safe): void;
   /** A line about something that is wrong, on stderr. */
-  warn(text: string): void;
+  warn(text: Safe): void;
   /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty, or any other output: removes it. */
-  progress(text: string): void;
+  progress(text: Safe): void;
+  /** A question, which --quiet does not hide; the answer is typed behind it. */
+  ask(text: Safe): void;
   /** Columns to keep to; null when the result goes to a file or a pipe and is to be whole. */
   readonly width: number | null;
   /** Rows of the terminal; null where there is none. */
@@ -69,7 +74,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment, qui
     stream.write(`${first}${harmless(text)}\n`);
   };
   return {
-    line: (text = '') => write(stdout, text),
+    line: (text) => write(stdout, text ?? ''),
     json: (value) => write(stdout, escapeJson(JSON.stringify(value, null, 2))),
     redraw: (lines, text) => write(stdout, text, lines === 0 ? '' : upTo(lines)),
     note: (text) => {
@@ -77,6 +82,10 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment, qui
     },
     warn: (text) => write(stderr, text),
     progress,
+    ask: (text) => {
+      progress('');
+      if (!isMute) stderr.write(harmless(text));
+    },
     mute() {
       progress('');
       isMute = true;
@@ -126,81 +135,13 @@ function drained(stream: Stream): Promise<void> {
   });
 }
 
-/** Controls, marks that reorder a line, characters that cannot be seen, and halves of surrogate pairs. */
-const UNSAFE =
-  /[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
-const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' };
-
-/** Text from outside, safe to print: what a terminal would obey, or nobody could see, is shown instead. */
-export function visible(text: string): string {
-  return text.replace(UNSAFE, (character, at: number) => {
-    if (isOfItsNeighbours(text, at)) return character;
-    return SHORT[character] ?? `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
-}
-
-/** Whether an invisible character says how those beside it are drawn, as they are in common writing. */
-function isOfItsNeighbours(text: string, at: number): boolean {
-  return isStyleOfEmoji(text, at) || isJoiner(text, at);
-}
-
-/** Scripts that are not written well without joiners. */
-const JOINING =
-  '\\p{sc=Arab}\\p{sc=Syrc}\\p{sc=Deva}\\p{sc=Beng}\\p{sc=Guru}\\p{sc=Gujr}\\p{sc=Orya}\\p{sc=Taml}\\p{sc=Telu}\\p{sc=Knda}\\p{sc=Mlym}\\p{sc=Sinh}\\p{sc=Khmr}';
-const EMOJI = '\\p{Extended_Pictographic}';
-
-/** Between letters of such a script, or the parts of one emoji. Between other letters it only tells two names apart that look alike. */
-function isJoiner(text: string, at: number): boolean {
-  if (text[at] !== '\u200c' && text[at] !== '\u200d') return false;
-  const [before, after] = [text.slice(Math.max(0, at - 3), at), text.slice(at + 1, at + 3)];
-  const isBetween = (first: string, second: string): boolean =>
-    new RegExp(`${first}$`, 'u').test(before) && new RegExp(`^${second}`, 'u').test(after);
-  return (
-    isBetween(`[${JOINING}]`, `[${JOINING}]`) ||
-    (text[at] === '\u200d' && isBetween(`(?:${EMOJI}|\\p{Emoji_Modifier}|${EMOJI}\\ufe0f)`, `${EMOJI}`))
-  );
-}
-
-/** Of the variation selectors, which spell out a hidden text, the two that say how the emoji before them looks. */
-function isStyleOfEmoji(text: string, at: number): boolean {
-  if (text[at] !== '\ufe0e' && text[at] !== '\ufe0f') return false;
-  const before = text.slice(Math.max(0, at - 2), at);
-  // Digits count as emoji; they are part of one only on a key.
-  return /[\d#*]$/.test(before) ? text[at + 1] === '\u20e3' : /\p{Emoji}$/u.test(before);
-}
-
-/**
- * The net below `visible`: of all that is written, a terminal obeys nothing but our own colours and line ends,
- * also where a text from outside was not made visible.
- */
-function harmless(text: string): string {
-  return text
-    .split(/(\n|\u001b\[\d{1,3}m)/)
-    .map((part, i) => (i % 2 === 1 ? part : visible(part)))
-    .join('');
-}
-
-/** A value as JSON on one line, safe to print. */
-export function compactJson(value: unknown): string {
-  return escapeJson(JSON.stringify(value));
-}
-
-/** JSON leaves much as it is that some terminals obey. It says the same with it escaped. */
-export function escapeJson(json: string): string {
-  return json.replace(UNSAFE, (character, at: number) => {
-    if (character === '\n' || isOfItsNeighbours(json, at)) return character;
-    const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
-    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
-  });
-}
-
-const same = (text: string | number): string => String(text);
-const PLAIN = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same } as unknown as Paint;
+const same = (text: Safe): Safe => text;
+const PLAIN: Paint = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
 
 async function colours(): Promise<Paint> {
   const { default: kleur } = await import('kleur');
   kleur.enabled = true;
-  return kleur;
+  return kleur as unknown as Paint;
 }
 
 /** https://no-color.org and https://force-color.org */

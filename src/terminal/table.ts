@@ -2,6 +2,7 @@
 import { fitColumns, measureOf, rowLine, safeCell } from './cells.ts';
 import type { Paint } from './output.ts';
 import type { Measure } from './text-width.ts';
+import { repeated, type Safe, say } from './visible.ts';
 
 interface TableOptions {
   /** Columns of the terminal; null: nothing is cut. */
@@ -22,14 +23,14 @@ export async function tableLines(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
   { width, paint, unicode = true, right }: TableOptions,
-): Promise<string[]> {
+): Promise<Safe[]> {
   const cells = rows.map((row) => row.map(safeCell));
   const measure = await measureOf(cells.flat());
   const natural = headings.map((heading, i) =>
     cells.reduce((widest, row) => Math.max(widest, measure.widthOf(row[i] ?? '')), heading.length),
   );
   if (width !== null && width < headings.length * LEGIBLE)
-    return stacked(headings, cells, { width, paint, unicode, measure });
+    return stacked(headings.map(safeCell), cells, { width, paint, unicode, measure });
   const widths =
     width === null
       ? natural
@@ -38,26 +39,26 @@ export async function tableLines(
           width,
         );
   const layout = { widths, measure, unicode, ...(right === undefined ? {} : { right }) };
-  return [paint.bold(rowLine(headings, layout)), ...cells.map((row) => rowLine(row, layout))];
+  return [paint.bold(rowLine(headings.map(safeCell), layout)), ...cells.map((row) => rowLine(row, layout))];
 }
 
 /** A column with less room than this, its gap included, says nothing any more. */
 const LEGIBLE = 8;
 
 function stacked(
-  headings: readonly string[],
-  rows: readonly (readonly string[])[],
+  headings: readonly Safe[],
+  rows: readonly (readonly Safe[])[],
   { width, paint, unicode, measure }: { width: number; paint: Paint; unicode: boolean; measure: Measure },
-): string[] {
+): Safe[] {
   const wide = Math.min(Math.max(...headings.map(({ length }) => length)), Math.floor(width / 2) - 2);
   const label = { widths: [wide], measure, unicode };
   const value = { widths: [width - wide - 2], measure, unicode };
   const lines = rows.map((row) =>
     row.flatMap((cell, i) => {
       if (cell === '') return [];
-      const name = rowLine([headings[i] ?? ''], label);
-      return [`${paint.bold(name)}${' '.repeat(wide + 2 - name.length)}${rowLine([cell], value)}`];
+      const name = rowLine([headings[i] ?? say``], label);
+      return [say`${paint.bold(name)}${repeated(say` `, wide + 2 - name.length)}${rowLine([cell], value)}`];
     }),
   );
-  return lines.flatMap((part, i) => (i === 0 ? part : ['', ...part]));
+  return lines.flatMap((part, i) => (i === 0 ? part : [say``, ...part]));
 }

@@ -1,20 +1,21 @@
 /** Text broken into lines, between words. */
 import { isPlain } from './text-width.ts';
+import { type Safe, say } from './visible.ts';
 
 const COLORS = /\u001b\[\d+m/g;
 
 /** Lines of at most `width` columns, broken within a word only where it is longer than a line; null: one line. */
-export async function wrapped(text: string, width: number | null): Promise<string[]> {
+export async function wrapped(text: Safe, width: number | null): Promise<Safe[]> {
   if (width === null || columnsOf(text) <= width) return [text];
-  const words = text.split(' ');
+  const words = text.split(' ') as Safe[];
   if (words.some((word) => columnsOf(word) > width)) {
     // Loaded only where it is needed: what it knows about characters takes 15 ms to read.
     const { default: wrapAnsi } = await import('wrap-ansi');
-    return wrapAnsi(text, width, { hard: true }).split('\n');
+    return wrapAnsi(text, width, { hard: true }).split('\n') as Safe[];
   }
-  const lines: string[] = [];
+  const lines: Safe[] = [];
   for (const word of words) {
-    const line = `${lines.at(-1)} ${word}`;
+    const line = say`${lines.at(-1) ?? say``} ${word}`;
     if (lines.length > 0 && columnsOf(line) <= width) lines[lines.length - 1] = line;
     else lines.push(word);
   }

@@ -1,7 +1,8 @@
 /** What is written where, and in which colours. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compactJson, openOutput, visible } from '../../src/terminal/output.ts';
+import { openOutput } from '../../src/terminal/output.ts';
+import { compactJson, say, visible } from '../../src/terminal/visible.ts';
 
 function opened(terminal: boolean, env: Record<string, string> = {}, columns = 100) {
   const written = { stdout: '', stderr: '' };
@@ -17,23 +18,23 @@ function opened(terminal: boolean, env: Record<string, string> = {}, columns = 1
 
 test('results go to stdout, notes to stderr', () => {
   const { written, output } = opened(false);
-  output.line('a');
+  output.line(say`a`);
   output.line();
   output.json({ b: 1 });
-  output.note('c');
-  output.progress('d');
+  output.note(say`c`);
+  output.progress(say`d`);
   assert.deepEqual(written, { stdout: 'a\n\n{\n  "b": 1\n}\n', stderr: 'c\n' });
 });
 
 test('progress is shown on a terminal, and gone before anything else is written', () => {
   const { written, output } = opened(true);
-  output.note('before');
-  output.progress('1 of 2');
-  output.line('result');
-  output.progress('2 of 2');
-  output.progress('2 of 2');
-  output.progress('');
-  output.progress('');
+  output.note(say`before`);
+  output.progress(say`1 of 2`);
+  output.line(say`result`);
+  output.progress(say`2 of 2`);
+  output.progress(say`2 of 2`);
+  output.progress(say``);
+  output.progress(say``);
   assert.equal(written.stderr, 'before\n\r\u001b[2K1 of 2\r\u001b[2K\r\u001b[2K2 of 2\r\u001b[2K');
   assert.equal(written.stdout, 'result\n');
 });
@@ -50,7 +51,7 @@ for (const [title, expected, terminal, env] of [
 ] as const) {
   test(`${title} is ${expected ? '' : 'not '}coloured`, async () => {
     const paint = await opened(terminal, env).output.paint('stderr');
-    assert.equal(paint.red('x'), expected ? '\u001b[31mx\u001b[39m' : 'x');
+    assert.equal(paint.red(say`x`), expected ? '\u001b[31mx\u001b[39m' : 'x');
   });
 }
 
@@ -69,8 +70,8 @@ test('JSON holds no byte that a terminal obeys', () => {
 
 test('what nobody made visible is escaped by the writer; our colours and line ends stay', () => {
   const { written, output } = opened(true);
-  output.line('\u001b[31mred\u001b[39m\n\u001b[2J\u202e');
-  output.note('\u009b2J\u0007');
+  output.line(say`\u001b[31mred\u001b[39m\n\u001b[2J\u202e`);
+  output.note(say`\u009b2J\u0007`);
   assert.equal(written.stdout, '\u001b[31mred\u001b[39m\n\\e[2J\\u{202e}\n');
   assert.equal(written.stderr, '\\u{9b}2J\\u{7}\n');
 });

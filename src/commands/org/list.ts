@@ -1,6 +1,7 @@
 /** `arcade org list` */
 import { listOrganizations } from '../../auth/coordinator.ts';
 import type { Run } from '../../invocation.ts';
+import { say } from '../../terminal/visible.ts';
 import { choiceFields, printChoices } from '../choices.ts';
 import { requireLogin } from '../signed-in.ts';
 
@@ -13,8 +14,10 @@ export const run: Run = async (invocation) => {
   if (options.json === true) {
     output.json({ organizations: organizations.map((choice) => choiceFields(choice, active)) });
   } else if (organizations.length === 0) {
-    output.line('No organizations found for your account. Please contact support@arcade.dev for assistance.');
+    output.line(
+      say`No organizations found for your account. Please contact support@arcade.dev for assistance.`,
+    );
   } else {
-    await printChoices(output, 'Organizations', organizations, active);
+    await printChoices(output, say`Organizations`, organizations, active);
   }
 };

@@ -4,7 +4,7 @@ import { contextOf } from '../../auth/new-login.ts';
 import { storeContext } from '../../auth/store.ts';
 import { UserError } from '../../errors.ts';
 import type { Run } from '../../invocation.ts';
-import { visible } from '../../terminal/output.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { requireLogin } from '../signed-in.ts';
 
 /** Makes another organization the active one, with its default project. */
@@ -30,6 +30,6 @@ export const run: Run = async (invocation) => {
     });
     return;
   }
-  output.line(`✓ Switched to organization: ${visible(organization.name)}`);
-  output.line(`  Active project: ${visible(context.projectName ?? context.projectId)}`);
+  output.line(say`✓ Switched to organization: ${visible(organization.name)}`);
+  output.line(say`  Active project: ${visible(context.projectName ?? context.projectId)}`);
 };

@@ -1,7 +1,7 @@
 /** `arcade project list` */
 import { listProjects } from '../../auth/coordinator.ts';
 import type { Run } from '../../invocation.ts';
-import { visible } from '../../terminal/output.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { choiceFields, printChoices } from '../choices.ts';
 import { requireContext, requireLogin } from '../signed-in.ts';
 
@@ -14,8 +14,8 @@ export const run: Run = async (invocation) => {
   if (options.json === true) {
     output.json({ projects: projects.map((choice) => choiceFields(choice, projectId)) });
   } else if (projects.length === 0) {
-    output.line(`No projects found in organization '${visible(orgName ?? orgId)}'.`);
+    output.line(say`No projects found in organization '${visible(orgName ?? orgId)}'.`);
   } else {
-    await printChoices(output, `Projects of ${visible(orgName ?? orgId)}`, projects, projectId);
+    await printChoices(output, say`Projects of ${visible(orgName ?? orgId)}`, projects, projectId);
   }
 };

@@ -3,7 +3,7 @@ import { listProjects } from '../../auth/coordinator.ts';
 import { storeContext } from '../../auth/store.ts';
 import { UserError } from '../../errors.ts';
 import type { Run } from '../../invocation.ts';
-import { visible } from '../../terminal/output.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { requireContext, requireLogin } from '../signed-in.ts';
 
 /** Makes another project of the active organization the active one. */
@@ -32,5 +32,5 @@ export const run: Run = async (invocation) => {
     });
     return;
   }
-  output.line(`✓ Switched to project: ${visible(project.name)}`);
+  output.line(say`✓ Switched to project: ${visible(project.name)}`);
 };

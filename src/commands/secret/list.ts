@@ -3,6 +3,7 @@
 import type { Run } from '../../invocation.ts';
 import { listSecrets } from '../../secrets/api.ts';
 import { tableLines } from '../../terminal/table.ts';
+import { say } from '../../terminal/visible.ts';
 import { connectEngine } from './engine.ts';
 
 /** Shows keys and descriptions, sorted by key, never a value. The JSON has them in the server's order. */
@@ -22,7 +23,7 @@ export const run: Run = async (invocation) => {
     return;
   }
   if (secrets.length === 0) {
-    output.line('No secrets are set. Set one with `arcade secret set KEY`.');
+    output.line(say`No secrets are set. Set one with \`arcade secret set KEY\`.`);
     return;
   }
   const paint = await output.paint('stdout');
@@ -34,7 +35,7 @@ export const run: Run = async (invocation) => {
     lastAccessedAt ?? 'Never',
     createdAt ?? '-',
   ]);
-  output.line(paint.bold('Tool Secrets'));
+  output.line(paint.bold(say`Tool Secrets`));
   const headings = ['Key', 'Type', 'Description', 'Last Accessed', 'Created At'];
   for (const line of await tableLines(headings, rows, {
     width: output.width,

@@ -1,7 +1,8 @@
 /** The results of setting or deleting several secrets. */
 
 import { type FailureCode, UserError } from '../../errors.ts';
-import { type Output, visible } from '../../terminal/output.ts';
+import type { Output } from '../../terminal/output.ts';
+import { type Safe, visible } from '../../terminal/visible.ts';
 
 export interface Result {
   readonly key: string;
@@ -39,7 +40,7 @@ export function openAttempts(): (work: () => Promise<void>) => Promise<UserError
 }
 
 /** The message and its hint, in one line that is safe to print. */
-export function describeFailure({ message, hint }: UserError): string {
+export function describeFailure({ message, hint }: UserError): Safe {
   return visible(hint === undefined ? message : `${message} ${hint}`);
 }
 

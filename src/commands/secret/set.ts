@@ -4,7 +4,7 @@ import type { Invocation, Run } from '../../invocation.ts';
 import { type Engine, listSecrets, setSecret } from '../../secrets/api.ts';
 import { tailOf } from '../../secrets/assignment.ts';
 import { LIMITS } from '../../settings.ts';
-import { visible } from '../../terminal/output.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { connectEngine } from './engine.ts';
 import { describeFailure, failureOfResults, openAttempts, printResults, type Result } from './results.ts';
 import { type Given, type Values, valuesOf } from './values.ts';
@@ -36,10 +36,10 @@ async function dryRun({ output, json }: Invocation, engine: Engine, given: Given
     return;
   }
   for (const each of planned) {
-    const why = each.action === 'skip' ? ` (${each.reason})` : '';
-    output.line(`Would ${each.action} secret '${visible(each.key)}'${why}`);
+    const why = each.action === 'skip' ? say` (${visible(each.reason)})` : '';
+    output.line(say`Would ${visible(each.action)} secret '${visible(each.key)}'${why}`);
   }
-  output.note('Nothing was sent (--dry-run).');
+  output.note(say`Nothing was sent (--dry-run).`);
 }
 
 /** Prints each result in the order given, whatever the order of the answers. */
@@ -51,7 +51,7 @@ async function setAll({ output, json }: Invocation, engine: Engine, values: Valu
     limit(async () => {
       const error = await attempt(() => setSecret(engine, key, value));
       done += 1;
-      if (values.size >= PROGRESS_FROM) output.progress(`Setting secrets: ${done} of ${values.size}`);
+      if (values.size >= PROGRESS_FROM) output.progress(say`Setting secrets: ${done} of ${values.size}`);
       return { result: { key, error }, value };
     }),
   );
@@ -63,14 +63,14 @@ async function setAll({ output, json }: Invocation, engine: Engine, values: Valu
     results.push(result);
     if (!json) printResult(output, result, value);
   }
-  output.progress('');
+  output.progress(say``);
   return results;
 }
 
 function printResult(output: Invocation['output'], { key, error }: Result, value: string): void {
   const name = visible(key);
   const tail = tailOf(value);
-  if (error !== undefined) output.warn(`Error setting secret '${name}': ${describeFailure(error)}`);
-  else if (tail === null) output.line(`Secret '${name}' set successfully`);
-  else output.line(`Secret '${name}' with value ending in ...${visible(tail)} set successfully`);
+  if (error !== undefined) output.warn(say`Error setting secret '${name}': ${describeFailure(error)}`);
+  else if (tail === null) output.line(say`Secret '${name}' set successfully`);
+  else output.line(say`Secret '${name}' with value ending in ...${visible(tail)} set successfully`);
 }

@@ -2,7 +2,7 @@
 
 import type { Invocation, Run } from '../../invocation.ts';
 import { deleteSecret, listSecrets } from '../../secrets/api.ts';
-import { visible } from '../../terminal/output.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { connectEngine } from './engine.ts';
 import { describeFailure, failureOfResults, openAttempts, printResults, type Result } from './results.ts';
 
@@ -26,9 +26,9 @@ export const run: Run = async (invocation) => {
 
 function printResult(output: Invocation['output'], { key, error, found }: Result): void {
   const name = visible(key);
-  if (found === false) output.warn(`Warning: Secret with key '${name}' not found, skipping`);
-  else if (error === undefined) output.line(`Secret '${name}' deleted successfully`);
+  if (found === false) output.warn(say`Warning: Secret with key '${name}' not found, skipping`);
+  else if (error === undefined) output.line(say`Secret '${name}' deleted successfully`);
   else if (error.code === 'FORBIDDEN') {
-    output.warn(`Failed to delete secret '${name}'. Do you have permission to delete this secret?`);
-  } else output.warn(`Failed to delete secret '${name}': ${describeFailure(error)}`);
+    output.warn(say`Failed to delete secret '${name}'. Do you have permission to delete this secret?`);
+  } else output.warn(say`Failed to delete secret '${name}': ${describeFailure(error)}`);
 }

@@ -13,8 +13,8 @@ import { parseContents } from '../../secrets/contents.ts';
 import { readEnvFile } from '../../secrets/env-file.ts';
 import { isSelected, parseSelection, unmatched } from '../../secrets/selection.ts';
 import { LIMITS } from '../../settings.ts';
-import { visible } from '../../terminal/output.ts';
 import { readAll } from '../../terminal/prompt.ts';
+import { say, visible } from '../../terminal/visible.ts';
 
 /** In the order in which the keys first came; of a key given twice the last value. */
 export type Values = ReadonlyMap<string, string>;
@@ -50,7 +50,7 @@ function valuesOfArguments(invocation: Invocation): Given {
   if (positionals.length === 0) {
     throw usageError('Either provide KEY=VALUE pairs or use --from-env to load from .env file.');
   }
-  if (options['env-file'] !== undefined) output.warn('Warning: --env-file is ignored without --from-env.');
+  if (options['env-file'] !== undefined) output.warn(say`Warning: --env-file is ignored without --from-env.`);
   for (const name of ['only', 'exclude']) {
     if (options[name] !== undefined) throw usageError(`--${name} selects from an environment file.`);
   }
@@ -104,14 +104,15 @@ async function readFromTerminal({ key }: Argument, { askHidden, output }: Invoca
   if (value === null || value.trim() === '') {
     throw usageError(`No value was given for '${visible(key)}'.`, undefined, 'VALUE_REQUIRED');
   }
-  if (value !== value.trim()) output.note('Note: The value begins or ends with white space, which is kept.');
+  if (value !== value.trim())
+    output.note(say`Note: The value begins or ends with white space, which is kept.`);
   return value;
 }
 
 async function readFromPipe({ value, position }: Argument, invocation: Invocation): Promise<string> {
   const { input, options, output } = invocation;
   const isExplicit = value === '-' || options.stdin === true;
-  const note = (): void => output.note('Waiting for the value on standard input.');
+  const note = (): void => output.note(say`Waiting for the value on standard input.`);
   const silence = isExplicit ? undefined : setTimeout(note, SILENCE_MS);
   try {
     const text = await readAll(input);
@@ -139,11 +140,12 @@ async function valuesOfFile({ options, positionals, input, output }: Invocation)
   const { entries, reserved, warnings } = parseContents(
     path === '-' ? await readPiped(input) : await readEnvFile(path),
   );
-  for (const warning of warnings) output.warn(`Warning: ${warning}`);
-  for (const name of reserved) output.warn(`Warning: ${name} was skipped: it belongs to Arcade itself.`);
+  for (const warning of warnings) output.warn(say`Warning: ${visible(warning)}`);
+  for (const name of reserved)
+    output.warn(say`Warning: ${visible(name)} was skipped: it belongs to Arcade itself.`);
   const file = path === '-' ? 'standard input' : path;
   for (const pattern of unmatched(selection, [...entries.keys()])) {
-    output.warn(`Warning: No secret in ${visible(file)} matches '${visible(pattern)}'.`);
+    output.warn(say`Warning: No secret in ${visible(file)} matches '${visible(pattern)}'.`);
   }
   const selected = new Map([...entries].filter(([name]) => isSelected(selection, name)));
   if (selected.size === 0) {

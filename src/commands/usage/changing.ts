@@ -1,6 +1,7 @@
 /** Changing the spool for a person. */
 import { UserError, usageError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
+import { say } from '../../terminal/visible.ts';
 import { withoutSudo } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState, storeError } from '../../usage/inspect/snapshot.ts';
 import { inSoundSpool, openSoundSpool } from '../../usage/recovery/set-aside.ts';
@@ -20,7 +21,7 @@ export async function changeSpool<T>(invocation: Invocation, work: Work<T>): Pro
 }
 
 /** What is said once a damaged spool has been replaced. */
-export const REPLACED = 'The usage spool was damaged: a new one has taken its place.';
+export const REPLACED = say`The usage spool was damaged and has been replaced.`;
 
 /**
  * Looks at the store, and throws UserError when it is one that is not to be touched. A damaged one is: it is set

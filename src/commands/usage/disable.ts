@@ -1,6 +1,7 @@
 /** `arcade usage disable` */
 import { UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
+import { say } from '../../terminal/visible.ts';
 import { disable, type Purged, refuse } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 import { counted } from './words.ts';
@@ -15,13 +16,13 @@ export const run: Run = async (invocation) => {
     invocation,
     { consent: { enabled: false, decided_by: 'usage disable' }, purged, erased },
     () => {
-      output.line('Recording is off. Nothing will be sent, and stored events have been erased.');
-      if (purged > 0) output.line(`${counted(purged, 'event')} will never be sent.`);
+      output.line(say`Recording is off. Nothing will be sent, and stored events have been erased.`);
+      if (purged > 0) output.line(say`${counted(purged, 'event')} will never be sent.`);
     },
   );
   if (erased) return undefined;
   output.warn(
-    'Another process still has the spool open; run this again once it exits, to erase its copy too.',
+    say`Another process still has the spool open; run this again once it exits, to erase its copy too.`,
   );
   return 'PARTIAL_FAILURE';
 };

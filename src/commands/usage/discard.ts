@@ -2,6 +2,7 @@
 
 import { type Run, respond } from '../../invocation.ts';
 import { canAsk, confirm } from '../../terminal/confirm.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { discard } from '../../usage/spool/consent.ts';
 import { readLedger } from '../../usage/spool/ledger.ts';
 import { changeExisting, chosenRecord, notPossible } from './changing.ts';
@@ -11,15 +12,16 @@ import { counted } from './words.ts';
 /** Permanently drops records, after a confirmation where a person can be asked. */
 export const run: Run = async (invocation) => {
   const id = chosenRecord(invocation);
-  if (id !== null && canAsk(invocation)) await confirm(invocation, `Permanently drop record ${id}?`);
+  if (id !== null && canAsk(invocation))
+    await confirm(invocation, say`Permanently drop record ${visible(id)}?`);
   if (id === null) {
     const { value: ledger } = await readSpool(invocation, readLedger);
     const records = ledger.pending + ledger.quarantined;
-    if (records > 0) await confirm(invocation, `Permanently drop ${counted(records, 'record')}?`);
+    if (records > 0) await confirm(invocation, say`Permanently drop ${counted(records, 'record')}?`);
   }
   const { records, state } = (await changeExisting(invocation, (spool) => discard(spool, id))) ?? NOTHING;
   if (id !== null && records === 0) throw notPossible(id, state, 'it has already been delivered');
-  const done = records === 0 ? 'Nothing to discard.' : `Discarded ${counted(records, 'record')}.`;
+  const done = records === 0 ? say`Nothing to discard.` : say`Discarded ${counted(records, 'record')}.`;
   await respond(invocation, { discarded: records }, () => invocation.output.line(done));
   return undefined;
 };

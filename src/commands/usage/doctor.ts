@@ -2,7 +2,8 @@
 
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
-import { type Paint, visible } from '../../terminal/output.ts';
+import type { Paint } from '../../terminal/output.ts';
+import { type Safe, say, visible } from '../../terminal/visible.ts';
 import type { Checked, Finding } from '../../usage/inspect/finding.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
@@ -53,23 +54,28 @@ async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
 
 function print({ output }: Invocation, checked: readonly Checked[], paint: Paint): void {
   const marks = output.unicode
-    ? { ok: paint.green('✓'), info: paint.cyan('•'), warning: paint.yellow('!'), error: paint.red('✗') }
+    ? {
+        ok: paint.green(say`✓`),
+        info: paint.cyan(say`•`),
+        warning: paint.yellow(say`!`),
+        error: paint.red(say`✗`),
+      }
     : {
-        ok: paint.green('ok  '),
-        info: paint.cyan('note'),
-        warning: paint.yellow('warn'),
-        error: paint.red('BAD '),
+        ok: paint.green(say`ok  `),
+        info: paint.cyan(say`note`),
+        warning: paint.yellow(say`warn`),
+        error: paint.red(say`FAIL`),
       };
-  const indent = output.unicode ? '  ' : '     ';
+  const indent = output.unicode ? say`  ` : say`     `;
   const room = output.width === null ? null : output.width - indent.length;
   for (const check of checked) {
     const { severity, message } = check;
-    const [first = '', ...rest] = wrapped(visible(message), room);
-    const strong = severity === 'error' ? paint.bold : String;
-    output.line(`${marks[severity]} ${strong(first)}`);
-    for (const line of rest) output.line(indent + strong(line));
+    const [first = say``, ...rest] = wrapped(visible(message), room);
+    const strong = severity === 'error' ? paint.bold : (text: Safe): Safe => text;
+    output.line(say`${marks[severity]} ${strong(first)}`);
+    for (const line of rest) output.line(say`${indent}${strong(line)}`);
     if (severity === 'ok') continue;
-    for (const line of wrapped(visible(check.advice), room)) output.line(indent + paint.dim(line));
+    for (const line of wrapped(visible(check.advice), room)) output.line(say`${indent}${paint.dim(line)}`);
   }
   output.line();
   for (const line of wrapped(summary(checked), output.width)) {
@@ -81,9 +87,9 @@ function isWrong(checked: readonly Checked[]): boolean {
   return checked.some(({ severity }) => severity === 'error' || severity === 'warning');
 }
 
-function summary(checked: readonly Checked[]): string {
+function summary(checked: readonly Checked[]): Safe {
   const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
-  if (wrong > 0) return `${wrong} thing${wrong === 1 ? ' is' : 's are'} wrong.`;
+  if (wrong > 0) return say`${counted(wrong, 'problem')} found.`;
   const remarks = checked.filter(({ severity }) => severity === 'info').length;
-  return remarks === 0 ? 'All is well.' : `Nothing is broken; ${counted(remarks, 'remark')}.`;
+  return remarks === 0 ? say`No problems found.` : say`No problems found, ${counted(remarks, 'note')}.`;
 }

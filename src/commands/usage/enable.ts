@@ -1,6 +1,7 @@
 /** `arcade usage enable` */
 import { UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { enable, withdrawRefusal } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 
@@ -10,8 +11,9 @@ export const run: Run = async (invocation) => {
   const changed = await takeBack(invocation);
   const { enabled, decidedBy } = settings.consent;
   await respond(invocation, { changed, consent: { enabled, decided_by: decidedBy } }, () => {
-    output.line(changed ? 'Recording is on.' : 'Recording was not disabled.');
-    if (!enabled) output.warn(`${decidedBy} is still set, so nothing is recorded until you unset it.`);
+    output.line(changed ? say`Recording is on.` : say`Recording was not disabled.`);
+    if (!enabled)
+      output.warn(say`${visible(decidedBy)} is still set, so nothing is recorded until you unset it.`);
   });
   return undefined;
 };

@@ -3,7 +3,7 @@
 import { usageError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
-import { compactJson, visible } from '../../terminal/output.ts';
+import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { type Frame, streamSpool } from './reading.ts';
@@ -22,28 +22,33 @@ export const run: Run = async (invocation) => {
   return await streamSpool(invocation, FRAMES[format], (spool) => parts(spool, format));
 };
 
-async function* parts(spool: Spool, format: Format): AsyncGenerator<string> {
+async function* parts(spool: Spool, format: Format): AsyncGenerator<Safe> {
   let group: RecordInFull[] = [];
-  let lead = '';
+  let lead = say``;
   let wanted = AT_FIRST;
   for (const found of eachRecordInFull(spool)) {
     group.push(found);
     if (group.length < wanted) continue;
-    yield lead + (await textOf(group, format));
-    lead = format === 'json' ? ',' : '';
+    yield say`${lead}${await textOf(group, format)}`;
+    lead = format === 'json' ? say`,` : say``;
     group = [];
     wanted = AT_ONCE;
   }
-  if (group.length > 0) yield lead + (await textOf(group, format));
+  if (group.length > 0) yield say`${lead}${await textOf(group, format)}`;
 }
 
-async function textOf(group: readonly RecordInFull[], format: Format): Promise<string> {
+async function textOf(group: readonly RecordInFull[], format: Format): Promise<Safe> {
   const events = await postHogEvents(group.map(({ wire }) => wire));
   const lines = group.map((found, i) => {
     const row = rowOf(found, events[i]);
-    return format === 'csv' ? COLUMNS.map((column) => csvCell(row[column])).join(',') : compactJson(row);
+    return format === 'csv'
+      ? joined(
+          COLUMNS.map((column) => csvCell(row[column])),
+          say`,`,
+        )
+      : compactJson(row);
   });
-  return lines.join(format === 'json' ? '\n,' : '\n');
+  return joined(lines, format === 'json' ? say`\n,` : say`\n`);
 }
 
 const COLUMNS = [
@@ -63,8 +68,8 @@ const COLUMNS = [
 
 const FRAMES: Readonly<Record<Format, Frame>> = {
   ndjson: { isJson: false },
-  csv: { begin: COLUMNS.join(','), isJson: false },
-  json: { begin: '{"records":[', end: ']}', isJson: true },
+  csv: { begin: COLUMNS.join(',') as Safe, isJson: false },
+  json: { begin: say`{"records":[`, end: say`]}`, isJson: true },
 };
 
 function rowOf(
@@ -83,12 +88,12 @@ function rowOf(
  * Quoted by RFC 4180, without what a terminal would obey; a cell that a spreadsheet would take for a formula is
  * no formula in it.
  */
-function csvCell(value: unknown): string {
-  if (value === null || value === undefined) return '';
+function csvCell(value: unknown): Safe {
+  if (value === null || value === undefined) return say``;
   const text =
-    typeof value === 'object' ? compactJson(value) : String(value).split('\n').map(visible).join('\n');
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+    typeof value === 'object' ? compactJson(value) : joined(String(value).split('\n').map(visible), say`\n`);
+  const inert = /^[=+\-@\t\r]/.test(text) ? say`'${text}` : text;
+  return /[",\r\n]/.test(inert) ? say`"${inert.replaceAll('"', '""') as Safe}"` : inert;
 }
 
 function readFormat(option: string | true | undefined, json: boolean): Format {

@@ -1,6 +1,7 @@
 /** `arcade usage flush` */
 import { type FailureCode, UserError, usageError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
+import { type Safe, say } from '../../terminal/visible.ts';
 import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { storeError } from '../../usage/inspect/snapshot.ts';
@@ -9,6 +10,7 @@ import { readLedger } from '../../usage/spool/ledger.ts';
 import { isRefused, type Spool } from '../../usage/spool/spool.ts';
 import { REPLACED, refuseUnusable } from './changing.ts';
 import { progressLine } from './flush-progress.ts';
+import { digits } from './words.ts';
 
 const DEFAULT_SECONDS = 10;
 
@@ -73,7 +75,7 @@ async function drainNow(
       lockWaitMs: leftMs(),
       lingerMs: 0,
     });
-    output.progress('');
+    output.progress(say``);
     const after = readLedger(spool);
     const refused = countQuarantinedSince(spool, startedAt);
     spool.close();
@@ -81,7 +83,7 @@ async function drainNow(
     const all = after.delivered - before.delivered;
     return { mine: delivered, told: { delivered: all, refused, pending, quarantined, outcome } };
   } catch (error) {
-    output.progress('');
+    output.progress(say``);
     try {
       if (spool === undefined) throw error;
       reopenIfDamaged(spool, migrations, error).close();
@@ -119,31 +121,27 @@ async function report(invocation: Invocation, { told, mine }: Flushed): Promise<
   return told.pending > 0 ? 'EVENTS_PENDING' : undefined;
 }
 
-function inWords(result: Report, mine: number): string {
+function inWords(result: Report, mine: number): Safe {
   const { delivered, refused, pending } = result;
-  if (delivered + refused + pending === 0) return 'Nothing to send.';
-  const counts = `Delivered ${number(delivered)}, quarantined ${number(refused)}, pending ${number(pending)}`;
+  if (delivered + refused + pending === 0) return say`Nothing to send.`;
+  const counts = say`Delivered ${digits(delivered)}, quarantined ${digits(refused)}, pending ${digits(pending)}`;
   const others =
-    delivered > mine ? ` A background flusher delivered ${number(delivered - mine)} of them.` : '';
+    delivered > mine ? say` A background flusher delivered ${digits(delivered - mine)} of them.` : '';
   const more =
-    refused > 0 ? ' Run `arcade usage list --state quarantined` to see what PostHog rejected.' : '';
-  return `${counts}${whyLeft(result)}.${others}${more}`;
+    refused > 0 ? say` Run \`arcade usage list --state quarantined\` to see what PostHog rejected.` : '';
+  return say`${counts}${whyLeft(result)}.${others}${more}`;
 }
 
-function number(value: number): string {
-  return value.toLocaleString('en');
-}
-
-function whyLeft({ pending, outcome }: Report): string {
-  if (pending === 0) return '';
-  const reasons: Record<RunOutcome, string> = {
-    drained: 'their account is not known yet',
-    'backing off': 'see `arcade usage status`',
-    'out of time': 'timed out',
-    'consent withdrawn': 'recording is off',
-    locked: 'another flusher is running',
+function whyLeft({ pending, outcome }: Report): Safe {
+  if (pending === 0) return say``;
+  const reasons: Record<RunOutcome, Safe> = {
+    drained: say`their account is not known yet`,
+    'backing off': say`see \`arcade usage status\``,
+    'out of time': say`timed out`,
+    'consent withdrawn': say`recording is off`,
+    locked: say`another flusher is running`,
   };
-  return `: ${reasons[outcome]}`;
+  return say`: ${reasons[outcome]}`;
 }
 
 function off(decidedBy: string): UserError {

@@ -2,6 +2,7 @@
 
 import type { Run } from '../../invocation.ts';
 import { tableLines } from '../../terminal/table.ts';
+import { say } from '../../terminal/visible.ts';
 import { type IdentitySummary, listIdentities } from '../../usage/inspect/identities.ts';
 import { readSpool } from './reading.ts';
 import { isoTime, relativeTime } from './words.ts';
@@ -16,7 +17,7 @@ export const run: Run = async (invocation) => {
     return undefined;
   }
   if (identities.length === 0) {
-    output.line('This machine has no identity yet.');
+    output.line(say`This machine has no identity yet.`);
     return undefined;
   }
   const now = Date.now();

@@ -10,7 +10,8 @@ import {
   rowLine,
   safeCell,
 } from '../../terminal/cells.ts';
-import { escapeJson, type Paint } from '../../terminal/output.ts';
+import type { Paint } from '../../terminal/output.ts';
+import { escapeJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import {
   type Alike,
   alikeRecords,
@@ -39,7 +40,7 @@ export const run: Run = async (invocation) => {
     limit: readPositive(options.limit, '--limit') ?? (isJson || output.width === null ? null : ON_A_SCREEN),
   };
   if (isJson) {
-    return await streamSpool(invocation, { begin: '{"records":[', end: ']}', isJson }, (spool) =>
+    return await streamSpool(invocation, { begin: say`{"records":[`, end: say`]}`, isJson }, (spool) =>
       jsonOf(spool, filter),
     );
   }
@@ -47,11 +48,11 @@ export const run: Run = async (invocation) => {
   return await streamSpool(invocation, { isJson }, (spool) => table(spool, filter, { output, paint, now }));
 };
 
-function* jsonOf(spool: Spool, filter: Filter): Generator<string> {
-  let lead = '  ';
+function* jsonOf(spool: Spool, filter: Filter): Generator<Safe> {
+  let lead = say`  `;
   for (const page of pagesOfJson(spool, filter)) {
-    yield lead + escapeJson(page);
-    lead = ' ,';
+    yield say`${lead}${escapeJson(page)}`;
+    lead = say` ,`;
   }
 }
 
@@ -63,33 +64,42 @@ interface Showing {
 
 const AT_ONCE = 250;
 
-async function* table(spool: Spool, filter: Filter, showing: Showing): AsyncGenerator<string> {
+async function* table(spool: Spool, filter: Filter, showing: Showing): AsyncGenerator<Safe> {
   const { output, paint, now } = showing;
   const alike = alikeRecords(spool, filter);
   const listed = alike.reduce((sum, { records }) => sum + records, 0);
   if (listed === 0) {
-    yield 'There are no such records.';
+    yield say`No matching records.`;
     return;
   }
   const layout = await layoutOf(alike, showing);
   let lines = [paint.bold(rowLine(HEADINGS, layout))];
   for (const record of eachRecord(spool, filter)) {
-    const style = (cell: string, column: number): string =>
+    const style = (cell: Safe, column: number): Safe =>
       column === STATE ? inColour(cell, record.state, paint) : column === SENT_AS ? paint.dim(cell) : cell;
     lines.push(rowLine(cellsOf(record, now, output.unicode), layout, style));
     if (lines.length < AT_ONCE) continue;
-    yield lines.join('\n');
+    yield joined(lines, say`\n`);
     lines = [];
   }
-  if (lines.length > 0) yield lines.join('\n');
+  if (lines.length > 0) yield joined(lines, say`\n`);
   if (output.width === null || filter.limit === null) return;
   const found = countRecords(spool, filter);
   if (found === listed) return;
-  const note = `The last ${listed} of ${counted(found, 'record')}; --limit N shows more.`;
+  const note = say`Showing the last ${listed} of ${counted(found, 'record')}; use --limit for more.`;
   for (const line of wrapped(note, output.width)) output.note(paint.dim(line));
 }
 
-const HEADINGS = ['ID', 'State', 'What', 'Outcome', 'Recorded', 'Sent as', 'Reason', 'Tries'];
+const HEADINGS = [
+  'ID',
+  'State',
+  'What',
+  'Outcome',
+  'Recorded',
+  'Sent as',
+  'Reason',
+  'Attempts',
+] as readonly string[] as readonly Safe[];
 const STATE = 1;
 const SENT_AS = 5;
 const RIGHT: ReadonlySet<number> = new Set([0, 7]);
@@ -124,22 +134,22 @@ type Row = Pick<
   'id' | 'kind' | 'state' | 'command_name' | 'event' | 'distinct_id' | 'recorded_at' | 'attempts' | 'reason'
 >;
 
-function cellsOf(record: Row, now: number, unicode: boolean): string[] {
+function cellsOf(record: Row, now: number, unicode: boolean): Safe[] {
   const { id, kind, state, command_name, event, distinct_id, recorded_at, attempts, reason } = record;
-  const mark = unicode ? { pending: '○ ', quarantined: '✗ ', delivered: '● ' }[state] : '';
+  const mark = unicode ? { pending: say`○ `, quarantined: say`✗ `, delivered: say`● ` }[state] : say``;
   return [
-    String(id),
-    mark + state,
+    say`${id}`,
+    say`${mark}${visible(state)}`,
     safeCell(kind === 'alias' ? 'alias' : (command_name ?? event)),
-    kind === 'alias' ? '' : event === 'CLI execution failed' ? 'failed' : 'succeeded',
+    kind === 'alias' ? say`` : event === 'CLI execution failed' ? say`failed` : say`succeeded`,
     relativeTime(recorded_at, now),
     safeCell(distinct_id ?? '(not known yet)'),
     safeCell(reason ?? ''),
-    String(attempts),
+    say`${attempts}`,
   ];
 }
 
-function inColour(cell: string, state: RecordState, paint: Paint): string {
+function inColour(cell: Safe, state: RecordState, paint: Paint): Safe {
   if (state === 'delivered') return paint.green(cell);
   return state === 'quarantined' ? paint.red(cell) : paint.yellow(cell);
 }

@@ -13,27 +13,28 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 export function readPositive(
   option: string | true | undefined,
   name: string,
-  most = Number.MAX_SAFE_INTEGER,
+  max = Number.MAX_SAFE_INTEGER,
 ): number | undefined {
   if (option === undefined) return undefined;
   const number = /^\d+$/.test(String(option)) ? Number(option) : Number.NaN;
-  if (number >= 1 && number <= most) return number;
-  const range = most === Number.MAX_SAFE_INTEGER ? 'from 1' : `from 1 to ${most}`;
-  throw usageError(`${name} is a whole number ${range}.`);
+  if (number >= 1 && number <= max) return number;
+  const range = max === Number.MAX_SAFE_INTEGER ? 'at least 1' : `from 1 to ${max}`;
+  throw usageError(`${name} must be a whole number, ${range}.`);
 }
 
-/** The moment that `--since` names, ms since the epoch: so long ago, or a date. */
+/** The moment that `--since` names, ms since the epoch: so long ago, or a date of the local calendar, as in `stats`. */
 export function readSince(option: string | true | undefined, now: number): number | undefined {
   if (option === undefined) return undefined;
   const text = String(option).trim();
   const ago = /^(\d+(?:\.\d+)?)\s*([smhdw])$/i.exec(text);
   if (ago !== null) return now - Number(ago[1]) * (UNITS_MS[(ago[2] ?? '').toLowerCase()] ?? 0);
-  const at = isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
+  // JavaScript reads a date without a time as UTC, and one with a time as local.
+  const at = isDay(text.slice(0, 10)) ? Date.parse(text.length === 10 ? `${text}T00:00` : text) : Number.NaN;
   if (!Number.isNaN(at)) return at;
-  throw usageError('--since is a time ago such as 30m, 12h, 2d or 1w, or a date such as 2026-01-31.');
+  throw usageError('--since must be a duration such as 30m, 12h, 2d or 1w, or a date such as 2026-01-31.');
 }
 
-/** JavaScript takes the 30th of February for the 2nd of March. */
+/** JavaScript reads the 30th of February as the 2nd of March. */
 function isDay(text: string): boolean {
   const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : Number.NaN;
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);

@@ -5,6 +5,7 @@ import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Invocation, LineReading, Run } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/seen.ts';
 import { closest } from '../../terminal/closest.ts';
+import { type Safe, say, visible } from '../../terminal/visible.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
 import { printEvent } from './event-lines.ts';
@@ -15,12 +16,12 @@ import { wrapped } from './words.ts';
 type Event = Readonly<Record<string, unknown>>;
 
 /** Values that only a run can have, by the name of their field. */
-const RUN_SPECIFIC: ReadonlyMap<string, string> = new Map([
-  ['uuid', 'drawn when it is recorded'],
-  ['timestamp', 'when it is recorded'],
-  ['duration_ms', 'how long the command took'],
-  ['device_start_timestamp', 'when it began, by a clock without a date'],
-  ['device_end_timestamp', 'when it ended'],
+const RUN_SPECIFIC: ReadonlyMap<string, Safe> = new Map([
+  ['uuid', say`generated when recorded`],
+  ['timestamp', say`when it is recorded`],
+  ['duration_ms', say`how long the command took`],
+  ['device_start_timestamp', say`start time (monotonic clock)`],
+  ['device_end_timestamp', say`end time`],
 ]);
 
 interface Preview {
@@ -30,8 +31,8 @@ interface Preview {
   readonly failed: Event;
   /** Recorded beside a success, for an account that has not logged in here yet. */
   readonly alias: Event | null;
-  readonly sentAs: string;
-  readonly remarks: ReadonlyMap<string, string>;
+  readonly sentAs: Safe;
+  readonly remarks: ReadonlyMap<string, Safe>;
 }
 
 /** Shows what a command would record. Runs nothing of it. */
@@ -50,7 +51,7 @@ export const run: Run = async (invocation) => {
       stand_ins: preview === null ? [] : standIns(preview),
     });
   } else if (preview === null) {
-    output.line(`\`arcade ${line.words ?? ''}\` records nothing.`.replace(' `', '`'));
+    output.line(say`\`${nameOf(line.words ?? '')}\` records nothing.`);
   } else {
     await print(invocation, preview, line.words ?? '');
   }
@@ -79,8 +80,10 @@ async function previewOf(
     succeeded: wrong === undefined ? await eventOf(login ? toBeLoggedIn(succeeded) : succeeded) : null,
     failed: await eventOf(failed),
     alias: wrong === undefined && alias !== null ? await aliasEventOf(alias) : null,
-    sentAs: login ? 'the account that logs in; a failure as before' : senderOf(failed).words,
-    remarks: failed.newcomer ? new Map([...RUN_SPECIFIC, ['distinct_id', 'drawn at random']]) : RUN_SPECIFIC,
+    sentAs: login ? say`the account that logs in (a failure: as before login)` : senderOf(failed).words,
+    remarks: failed.newcomer
+      ? new Map([...RUN_SPECIFIC, ['distinct_id', say`generated at random`]])
+      : RUN_SPECIFIC,
   };
 }
 
@@ -108,43 +111,47 @@ function standIns({ remarks, succeeded, failed }: Preview): string[] {
   return [...remarks.keys()].map((name) => (properties.has(name) ? `properties.${name}` : name));
 }
 
+function nameOf(words: string): Safe {
+  return words === '' ? say`arcade` : say`arcade ${visible(words)}`;
+}
+
 /** Says which command it is by its words alone: its arguments may hold a secret. */
 async function print({ output, options }: Invocation, preview: Preview, words: string): Promise<void> {
   const paint = await output.paint('stdout');
   const { succeeded, failed, alias, sentAs, remarks, command } = preview;
-  const would = `\`arcade ${words}\` would record one event, as ${sentAs}.`;
+  const would = say`\`${nameOf(words)}\` would record one event, as ${sentAs}.`;
   for (const line of wrapped(would, output.width)) output.line(line);
-  const note = 'Nothing was run, sent or written. What an arrow points at differs from run to run.';
+  const note = say`Nothing was run, sent or written. Fields marked with an arrow differ between runs.`;
   for (const line of wrapped(note, output.width)) output.line(paint.dim(line));
   output.line();
   if (succeeded === null) {
-    output.line(paint.bold('It cannot succeed with these arguments.'));
+    output.line(paint.bold(say`It cannot succeed with these arguments.`));
   } else {
-    output.line(paint.bold(paint.green('If it succeeds')));
+    output.line(paint.bold(paint.green(say`If it succeeds`)));
     printEvent(output, succeeded, paint, command === 'login' ? loginRemarks(remarks) : remarks);
   }
   if (alias !== null) {
     output.line();
-    output.line(paint.bold('Beside it, if that account is not the one of this machine already'));
+    output.line(paint.bold(say`Also recorded if this account is new on this machine`));
     printEvent(output, alias, paint, aliasRemarks(alias));
   }
   output.line();
-  const chosen = options.error === undefined ? ' (--error CODE chooses how)' : '';
-  output.line(paint.bold(paint.red(`If it fails${chosen}`)));
+  const chosen = options.error === undefined ? say` (--error CODE chooses how)` : '';
+  output.line(paint.bold(paint.red(say`If it fails${chosen}`)));
   printEvent(output, failed, paint, remarks);
 }
 
-function loginRemarks(remarks: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  return new Map([...remarks, ['distinct_id', 'the account, with its org_id and project_id']]);
+function loginRemarks(remarks: ReadonlyMap<string, Safe>): ReadonlyMap<string, Safe> {
+  return new Map([...remarks, ['distinct_id', say`the account, with its org_id and project_id`]]);
 }
 
-function aliasRemarks(alias: Event): ReadonlyMap<string, string> {
+function aliasRemarks(alias: Event): ReadonlyMap<string, Safe> {
   const drawn = (alias.properties as Event).alias === STAND_IN_ID;
   return new Map([
-    ['uuid', 'drawn when it is recorded'],
-    ['timestamp', 'when it is recorded'],
-    ['distinct_id', 'the account'],
-    ['alias', drawn ? 'the anonymous id, drawn at random' : 'the anonymous id of this machine'],
+    ['uuid', say`generated when recorded`],
+    ['timestamp', say`when it is recorded`],
+    ['distinct_id', say`the account`],
+    ['alias', drawn ? say`the anonymous id, generated at random` : say`the anonymous id of this machine`],
   ]);
 }
 

@@ -3,7 +3,7 @@
 import { type FailureCode, UserError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
 import { errorDocument, printError } from '../../terminal/failure.ts';
-import { compactJson } from '../../terminal/output.ts';
+import { compactJson, type Safe, say } from '../../terminal/visible.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
@@ -15,7 +15,7 @@ import type { Spool } from '../../usage/spool/spool.ts';
 export async function readSpool<T>(
   invocation: Invocation,
   look: (spool: Spool) => T | Promise<T>,
-): Promise<{ value: T; absence: string | null }> {
+): Promise<{ value: T; absence: Safe | null }> {
   const { settings } = invocation;
   const { store, value } = await readSnapshot(settings, look);
   if (isBroken(store)) throw unreadable(invocation, store);
@@ -24,8 +24,8 @@ export async function readSpool<T>(
 
 /** What stands before and after the parts of a result that is written as it is read. */
 export interface Frame {
-  readonly begin?: string;
-  readonly end?: string;
+  readonly begin?: Safe;
+  readonly end?: Safe;
   /** It is a JSON document, which stays one when the spool turns out to be damaged halfway. */
   readonly isJson: boolean;
 }
@@ -37,7 +37,7 @@ export interface Frame {
 export async function streamSpool(
   invocation: Invocation,
   { begin, end, isJson }: Frame,
-  look: (spool: Spool) => Iterable<string> | AsyncIterable<string>,
+  look: (spool: Spool) => Iterable<Safe> | AsyncIterable<Safe>,
 ): Promise<FailureCode | undefined> {
   const { output, settings } = invocation;
   let begun = false;
@@ -57,7 +57,7 @@ export async function streamSpool(
     const error = unreadable(invocation, store);
     if (!begun || !isJson) throw error;
     await printError(output, error, settings.debug);
-    output.line(`],${compactJson(errorDocument(error)).slice(1)}`);
+    output.line(say`],${compactJson(errorDocument(error)).slice(1) as Safe}`);
     return error.code;
   }
   if (store.state === 'absent') output.note(absenceOf(settings));
@@ -79,8 +79,8 @@ export function unreadable({ settings }: Invocation, store: Unreadable): UserErr
 }
 
 /** Why there is no store. */
-function absenceOf({ directory }: Invocation['settings']): string {
+function absenceOf({ directory }: Invocation['settings']): Safe {
   return directory === undefined
-    ? 'Nothing is recorded: there is no home directory.'
-    : 'Nothing has been recorded yet.';
+    ? say`Nothing is recorded: there is no home directory.`
+    : say`Nothing has been recorded yet.`;
 }

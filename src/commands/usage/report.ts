@@ -6,7 +6,7 @@ import { UserError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/net/posthog.ts';
 import { writeAtomically } from '../../infra/os/files.ts';
 import type { Invocation, Run } from '../../invocation.ts';
-import { visible } from '../../terminal/output.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
 import { eachRecordInFull, readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
@@ -35,9 +35,9 @@ export const run: Run = async (invocation) => {
   write(path, reportPage(told));
   const url = pathToFileURL(path).href;
   if (options.json === true) output.json({ path, url, records: told.events.length });
-  else output.line(`Wrote ${counted(told.events.length, 'record')} to ${visible(path)}`);
+  else output.line(say`Wrote ${counted(told.events.length, 'record')} to ${visible(path)}`);
   if (options.open !== true) return undefined;
-  if (!(await opened(url))) output.note(`No browser could be started; open ${visible(url)} yourself.`);
+  if (!(await opened(url))) output.note(say`No browser could be started; open ${visible(url)} yourself.`);
   return undefined;
 };
 

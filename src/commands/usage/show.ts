@@ -3,7 +3,8 @@
 import { UserError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
-import { compactJson, type Paint, visible } from '../../terminal/output.ts';
+import type { Paint } from '../../terminal/output.ts';
+import { compactJson, type Safe, say, visible } from '../../terminal/visible.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/status.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
@@ -31,14 +32,14 @@ export const run: Run = async (invocation) => {
   }
   const now = Date.now();
   const paint = await output.paint('stdout');
-  for (const line of head(found, now, paint)) output.line(line);
+  for (const line of head(found, now, paint)) output.line(line as Safe);
   output.line();
   printEvent(output, payload, paint);
   output.line();
-  output.line(paint.dim(`On the wire: ${Buffer.byteLength(JSON.stringify(payload))} bytes`));
+  output.line(paint.dim(say`On the wire: ${Buffer.byteLength(JSON.stringify(payload))} bytes`));
   output.line(paint.dim(compactJson(payload)));
   output.line();
-  for (const line of describeAttempts(found, now, paint)) output.line(line);
+  for (const line of describeAttempts(found, now, paint)) output.line(line as Safe);
   return undefined;
 };
 
@@ -47,7 +48,7 @@ function head(found: RecordDetails, now: number, paint: Paint): string[] {
   const colour = { delivered: paint.green, quarantined: paint.red, pending: paint.yellow }[state];
   const why = reason === null ? '' : ` (${visible(reason)})`;
   return [
-    `${paint.bold(`Record ${id}`)}  ${kind}, ${colour(state)}${why}`,
+    `${paint.bold(say`Record ${id}`)}  ${kind}, ${colour(visible(state))}${why}`,
     `Recorded  ${isoTime(at)}, ${relativeTime(at, now)}`,
     `Sent as   ${identityInWords(found)}`,
   ];
@@ -71,7 +72,7 @@ function describeAttempts({ attempts, record }: RecordDetails, now: number, pain
   const line = ({ at, outcome, status, duration_ms }: Attempt): string => {
     const colour = outcome === 'accepted' ? paint.green : paint.red;
     const answer = status === null ? 'no answer' : `status ${status}`;
-    return `  ${isoTime(at)}  ${colour(visible(outcome).padEnd(12))}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
+    return `  ${isoTime(at)}  ${colour(visible(outcome).padEnd(12) as Safe)}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
   };
-  return [paint.bold('Tries'), ...attempts.map(line)];
+  return [paint.bold(say`Tries`), ...attempts.map(line)];
 }

@@ -1,6 +1,6 @@
 /** The pictures of `arcade usage stats`, as lines of text. */
 import { areaLines, barOf, condense, splitBar, splitMarks } from '../../terminal/chart.ts';
-import { visible } from '../../terminal/output.ts';
+import { say, visible } from '../../terminal/visible.ts';
 import type { DayOfEvents, Stats } from '../../usage/inspect/stats.ts';
 import type { ChartStyle } from './stats.ts';
 import { counted, limitInWords, shortly, wrapped } from './words.ts';
@@ -16,7 +16,7 @@ export function eventsADay({ perDay }: Stats, style: ChartStyle): string[] {
   const total = perDay.reduce((sum, day) => sum + day.succeeded + day.failed, 0);
   const failed = perDay.reduce((sum, day) => sum + day.failed, 0);
   const told = `${counted(total, 'event')} in ${counted(perDay.length, 'day')}, ${failed.toLocaleString('en')} failed`;
-  if (total === 0) return [paint.bold('Events a day'), '  none'];
+  if (total === 0) return [paint.bold(say`Events a day`), '  none'];
   const title = heading('Events a day', told, style);
   if (perDay.length > DAYS_AS_LINES) return [...title, ...overTime(perDay.map(sumOf), style, endsOf(perDay))];
   const [good, bad] = splitMarks(unicode);
@@ -28,7 +28,7 @@ export function eventsADay({ perDay }: Stats, style: ChartStyle): string[] {
     const [left, right] = splitBar([day.succeeded, day.failed], most, room, unicode);
     const blank = ' '.repeat(Math.max(0, room - left.length - right.length));
     const number = String(sumOf(day)).padStart(String(most).length);
-    const aside = day.failed === 0 || !roomy ? '' : paint.red(`  ${day.failed} failed`);
+    const aside = day.failed === 0 || !roomy ? '' : paint.red(say`  ${day.failed} failed`);
     return `${dayName(day.day)}  ${paint.green(left)}${paint.red(right)}${blank}  ${number}${aside}`.trimEnd();
   });
   return [...title, ...lines, ...legendLines(legend, 12, style)];
@@ -38,8 +38,9 @@ export function eventsADay({ perDay }: Stats, style: ChartStyle): string[] {
 const ROOMY = 50;
 
 function heading(name: string, told: string, { paint, width }: ChartStyle): string[] {
-  if (name.length + 2 + told.length <= width) return [`${paint.bold(name)}  ${paint.dim(told)}`];
-  return [paint.bold(name), ...wrapped(told, width).map((line) => paint.dim(line))];
+  if (name.length + 2 + told.length <= width)
+    return [`${paint.bold(visible(name))}  ${paint.dim(visible(told))}`];
+  return [paint.bold(visible(name)), ...wrapped(visible(told), width).map((line) => paint.dim(line))];
 }
 
 function legendLines(parts: readonly string[], indent: number, { width }: ChartStyle): string[] {
@@ -50,7 +51,7 @@ function legendLines(parts: readonly string[], indent: number, { width }: ChartS
 export function slowest({ commands }: Stats, style: ChartStyle): string[] {
   const { paint, unicode, width } = style;
   const timed = commands.filter((command) => command.p95_ms !== null);
-  if (timed.length === 0) return [paint.bold('Slowest commands'), '  none has been timed'];
+  if (timed.length === 0) return [paint.bold(say`Slowest commands`), '  none has been timed'];
   const most = Math.max(...timed.map((command) => command.p95_ms ?? 0));
   const names = timed.map((command) => visible(command.command_name));
   const wide = Math.max(...names.map((name) => name.length));
@@ -64,16 +65,16 @@ export function slowest({ commands }: Stats, style: ChartStyle): string[] {
     const p50 = p50_ms ?? 0;
     const [left, right] = splitBar([p50, (p95_ms ?? 0) - p50], most, room, unicode);
     const bar = paint.cyan(left) + paint.yellow(right);
-    if (!roomy) return [...wrapped(`${name}  ${times[i]}`, width), bar];
+    if (!roomy) return [...wrapped(say`${visible(name)}  ${visible(times[i] ?? '')}`, width), bar];
     const blank = ' '.repeat(Math.max(0, room - left.length - right.length));
-    return `${name.padEnd(wide)}  ${bar}${blank}  ${(times[i] ?? '').padStart(wideTimes)}  ${paint.dim(counts[i] ?? '')}`;
+    return `${name.padEnd(wide)}  ${bar}${blank}  ${(times[i] ?? '').padStart(wideTimes)}  ${paint.dim(visible(counts[i] ?? ''))}`;
   });
   const [median, rare] = splitMarks(unicode);
   const legend = [
     `${paint.cyan(median)} ${roomy ? 'half of the runs (p50)' : 'half (p50)'}`,
     `${paint.yellow(rare)} 95 of 100 (p95)`,
   ];
-  return [paint.bold('Slowest commands'), ...lines, ...legendLines(legend, wide + 2, style)];
+  return [paint.bold(say`Slowest commands`), ...lines, ...legendLines(legend, wide + 2, style)];
 }
 
 /** How many records waited, hour by hour. */
@@ -81,7 +82,7 @@ export function queue({ queue: hours, waiting }: Stats, style: ChartStyle): stri
   const lengths = hours.map((hour) => hour.most);
   const most = Math.max(0, ...lengths);
   const told = `at most ${most.toLocaleString('en')}, now ${waiting.toLocaleString('en')}`;
-  if (most === 0) return [style.paint.bold('Records waiting'), '  never any'];
+  if (most === 0) return [style.paint.bold(say`Records waiting`), '  never any'];
   const ends = [hours[0]?.at ?? 0, hours.at(-1)?.at ?? 0].map((at) => shortDate(new Date(at)));
   return [
     ...heading('Records waiting', told, style),
@@ -94,7 +95,7 @@ export function delivery({ delivery: figures }: Stats, style: ChartStyle): strin
   const { paint, unicode, width } = style;
   const { measured, within, p50_ms: p50, p95_ms: p95, longest_ms: longest } = figures;
   if (measured === 0 || p50 === null || p95 === null || longest === null)
-    return [paint.bold('Delay of delivery'), '  nothing has been delivered'];
+    return [paint.bold(say`Delay of delivery`), '  nothing has been delivered'];
   const told = `half within ${shortly(p50)}, 95 of 100 within ${shortly(p95)}, the longest ${shortly(longest)}`;
   const most = Math.max(...within.map((range) => range.records));
   const names = within.map(({ limit_ms }) => limitInWords(limit_ms));
@@ -108,7 +109,9 @@ export function delivery({ delivery: figures }: Stats, style: ChartStyle): strin
     ([outcome, number]) => `${number.toLocaleString('en')} ${visible(outcome)}`,
   );
   const tries =
-    answers.length === 0 ? [] : wrapped(`tries: ${answers.join(', ')}`, width).map((line) => paint.dim(line));
+    answers.length === 0
+      ? []
+      : wrapped(say`attempts: ${visible(answers.join(', '))}`, width).map((line) => paint.dim(line));
   return [...heading('Delay of delivery', told, style), ...lines, ...tries];
 }
 
@@ -133,7 +136,7 @@ function overTime(
   return [
     ...lines,
     `${'0'.padStart(scale)} ${corner}${floor.repeat(cells.length)}`,
-    `${' '.repeat(scale + 2)}${paint.dim(from + gap + until)}`,
+    `${' '.repeat(scale + 2)}${paint.dim(visible(from + gap + until))}`,
   ];
 }
 

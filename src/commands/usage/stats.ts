@@ -2,6 +2,7 @@
 
 import type { Run } from '../../invocation.ts';
 import type { Paint } from '../../terminal/output.ts';
+import type { Safe } from '../../terminal/visible.ts';
 import { readStats, type Stats } from '../../usage/inspect/stats.ts';
 import { printLines } from './lines.ts';
 import { readPositive } from './options.ts';
@@ -28,7 +29,7 @@ export const run: Run = async (invocation) => {
   } else if (absence === null) {
     const width = Math.min(output.width ?? 80, WIDEST);
     const style = { width, unicode: output.unicode, paint: await output.paint('stdout') };
-    printLines(output, charts(stats, style));
+    printLines(output, charts(stats, style) as Safe[]);
   }
   return undefined;
 };

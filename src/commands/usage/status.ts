@@ -2,7 +2,8 @@
 
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
-import { type Paint, visible } from '../../terminal/output.ts';
+import type { Paint } from '../../terminal/output.ts';
+import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
@@ -10,7 +11,7 @@ import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, fieldLines, isoTime, relativeTime, wrapped } from './words.ts';
+import { counted, digits, fieldLines, isoTime, relativeTime, wrapped } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
@@ -47,26 +48,28 @@ async function look(invocation: Invocation, now: number): Promise<Seen> {
   return { store, status: store.state === 'ok' ? value?.status : undefined, sender: value?.sender ?? null };
 }
 
-function lines({ settings, output }: Invocation, seen: Seen & { now: number }, paint: Paint): string[] {
+function lines({ settings, output }: Invocation, seen: Seen & { now: number }, paint: Paint): Safe[] {
   const { status, sender, now } = seen;
   const { apiKey } = settings.destination;
   const host = visible(settings.destination.host);
   const rows: [string, string][] = [
     ['Recording', recordingInWords(settings, seen, paint)],
-    ['Destination', apiKey === undefined ? `${host} ${paint.yellow('(no project key)')}` : host],
+    ['Destination', apiKey === undefined ? `${host} ${paint.yellow(say`(no project key)`)}` : host],
     ['Next event as', sender?.words ?? 'nobody: nothing is recorded'],
   ];
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
-  return rows.flatMap(([name, value]) => fieldLines(paint.bold(name), value, 15, output.width));
+  return rows.flatMap(([name, value]) =>
+    fieldLines(paint.bold(name as Safe), value as Safe, 15, output.width),
+  );
 }
 
 function recordingInWords(settings: Settings, { store, status }: Seen, paint: Paint): string {
   const { enabled, decided_by: decidedBy } = consentOf(settings, status);
   const { obstacle } = recordingOf(settings, store, status);
-  if (!enabled) return `${paint.yellow('off')} (${decidedBy})`;
+  if (!enabled) return `${paint.yellow(say`off`)} (${decidedBy})`;
   return obstacle === null
-    ? `${paint.green('on')} (${decidedBy})`
-    : `${paint.red('not possible')}: ${visible(obstacle)}`;
+    ? `${paint.green(say`on`)} (${decidedBy})`
+    : `${paint.red(say`not possible`)}: ${visible(obstacle)}`;
 }
 
 function counters(
@@ -83,7 +86,7 @@ function counters(
     ['Recorded', counted(ledger.recorded, 'record')],
     ['  delivered', ledger.delivered.toLocaleString('en')],
     ['  pending', [ledger.pending.toLocaleString('en'), ...aside].join(', ')],
-    ['  quarantined', ledger.quarantined === 0 ? '0' : paint.red(ledger.quarantined.toLocaleString('en'))],
+    ['  quarantined', ledger.quarantined === 0 ? '0' : paint.red(digits(ledger.quarantined))],
     ['  dropped', dropped === 0 ? '0' : paint.yellow(visible(inReasons(ledger.dropped)))],
     ...(ledger.purged === 0
       ? []
@@ -100,11 +103,11 @@ function sendingRows(
     backoff === null
       ? 'none'
       : paint.yellow(
-          `until ${isoTime(backoff.until)}, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
+          say`until ${visible(isoTime(backoff.until))}, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
         );
   return [
     ['Back-off', waits],
-    ['Flusher', flusherIsRunning ? paint.green('running') : lastRunInWords(lastRun, now)],
+    ['Flusher', flusherIsRunning ? paint.green(say`running`) : lastRunInWords(lastRun, now)],
   ];
 }
 

@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isPipe } from '../../infra/os/pipe.ts';
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
-import { compactJson, type Paint, visible } from '../../terminal/output.ts';
+import type { Paint } from '../../terminal/output.ts';
+import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { spoolFile } from '../../usage/spool/spool.ts';
 import { consentOf, recordingOf } from './status-document.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, fieldLines, isoTime, relativeTime, shortly, wrapped } from './words.ts';
+import { counted, digits, fieldLines, isoTime, relativeTime, shortly, wrapped } from './words.ts';
 
 const EVERY_MS = 250;
 const STDOUT = 1;
@@ -39,7 +40,7 @@ export const run: Run = async (invocation) => {
     const seen = await look();
     if (live) {
       const lines = fitRows(screen(invocation, seen, paint), output.height);
-      const text = lines.join('\n');
+      const text = joined(lines, say`\n`);
       // A terminal of another size has broken the lines of the last picture anew.
       if (drawn !== 0 && sizeOf(output) !== size) drawn = 'all';
       if (text !== shown || drawn === 'all') {
@@ -66,7 +67,7 @@ function sizeOf({ width, height }: Invocation['output']): string {
 }
 
 /** A picture that is higher than the terminal could not be drawn over: the blank lines go first, then the last ones. */
-function fitRows(lines: readonly string[], height: number | null): readonly string[] {
+function fitRows(lines: readonly Safe[], height: number | null): readonly Safe[] {
   const room = (height ?? Number.POSITIVE_INFINITY) - 1;
   return lines.length <= room ? lines : lines.filter((line) => line !== '').slice(0, room);
 }
@@ -133,51 +134,61 @@ function documentOf({ settings }: Invocation, { store, status, answers }: Seen):
 }
 
 /** No line is longer than the terminal is wide: what is drawn next begins as many lines higher as this has. */
-function screen(invocation: Invocation, { store, status, answers }: Seen, paint: Paint): string[] {
+function screen(invocation: Invocation, { store, status, answers }: Seen, paint: Paint): Safe[] {
   const now = Date.now();
   const { settings, output } = invocation;
   const width = (output.width ?? 80) - 1;
   const why = wrapped(visible(whyNothingIsSent(settings, store, status, now)), width);
-  const head = [...wrapped('arcade usage, until Ctrl-C', width).map((line) => paint.dim(line)), ''];
+  const head = [
+    ...wrapped(say`arcade usage watch (Ctrl-C to quit)`, width).map((line) => paint.dim(line)),
+    say``,
+  ];
   if (status === undefined) return [...head, ...why];
   const { ledger } = status;
-  const field = (name: string, value: string): string[] => fieldLines(paint.bold(name), value, 13, width);
-  const number = (value: number, colour: (text: string) => string): string =>
-    value === 0 ? '0' : colour(value.toLocaleString('en'));
+  const field = (name: Safe, value: Safe): Safe[] => fieldLines(paint.bold(name), value, 13, width);
+  const number = (value: number, color: (text: Safe) => Safe): Safe =>
+    value === 0 ? say`0` : color(digits(value));
   return [
     ...head,
-    ...field('Pending', number(ledger.pending, paint.yellow)),
-    ...field('Delivered', number(ledger.delivered, paint.green)),
-    ...field('Quarantined', number(ledger.quarantined, paint.red)),
-    ...field('Flusher', flusherInWords(status, now, paint)),
-    '',
-    paint.bold('Last answers'),
-    ...(answers.length === 0 ? ['  none'] : answers.flatMap((answer) => answerLines(answer, now, width))),
-    '',
+    ...field(say`Pending`, number(ledger.pending, paint.yellow)),
+    ...field(say`Delivered`, number(ledger.delivered, paint.green)),
+    ...field(say`Quarantined`, number(ledger.quarantined, paint.red)),
+    ...field(say`Flusher`, flusherInWords(status, now, paint)),
+    say``,
+    paint.bold(say`Latest responses`),
+    ...(answers.length === 0 ? [say`  none`] : answers.flatMap((answer) => answerLines(answer, now, width))),
+    say``,
     ...why,
   ];
 }
 
-function flusherInWords({ flusherIsRunning, lastRun }: Status, now: number, paint: Paint): string {
-  if (flusherIsRunning) return paint.green('running');
-  if (lastRun === null) return 'has never run';
-  return `last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${visible(lastRun.outcome ?? 'was killed')}`;
+function flusherInWords({ flusherIsRunning, lastRun }: Status, now: number, paint: Paint): Safe {
+  if (flusherIsRunning) return paint.green(say`running`);
+  if (lastRun === null) return say`never`;
+  return say`last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${visible(lastRun.outcome ?? 'killed')}`;
 }
 
 function answerLines(
   { at, outcome, status, duration_ms, records }: LatestAnswer,
   now: number,
   width: number,
-): string[] {
+): Safe[] {
   const cells = [
-    relativeTime(at, now).padEnd(12),
-    visible(outcome).padEnd(13),
-    (status === null ? 'no answer' : `status ${status}`).padEnd(12),
-    `after ${shortly(duration_ms)}`.padEnd(14),
+    padded(relativeTime(at, now), 12),
+    padded(visible(outcome), 13),
+    padded(status === null ? say`no response` : say`status ${status}`, 13),
+    padded(say`after ${shortly(duration_ms)}`, 14),
     counted(records, 'record'),
   ];
-  const line = `  ${cells.join('')}`;
+  const line = say`  ${joined(cells, say``)}`;
   if (line.length <= width) return [line];
-  const words = cells.map((cell) => cell.trim()).join(', ');
-  return wrapped(words, width - 4).map((part, i) => (i === 0 ? `  ${part}` : `    ${part}`));
+  const words = joined(
+    cells.map((cell) => cell.trim() as Safe),
+    say`, `,
+  );
+  return wrapped(words, width - 4).map((part, i) => (i === 0 ? say`  ${part}` : say`    ${part}`));
+}
+
+function padded(text: Safe, width: number): Safe {
+  return text.padEnd(width) as Safe;
 }

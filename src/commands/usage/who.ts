@@ -2,7 +2,7 @@
 
 import type { Invocation } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/seen.ts';
-import { visible } from '../../terminal/output.ts';
+import { type Safe, say, visible } from '../../terminal/visible.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
@@ -10,7 +10,7 @@ import type { Spool } from '../../usage/spool/spool.ts';
 export interface Sender {
   /** Null: it is not known before Arcade has said it, or the id is still to be drawn. */
   readonly distinct_id: string | null;
-  readonly words: string;
+  readonly words: Safe;
 }
 
 /** Who the next event would go out as, found out by recording one on a copy. */
@@ -26,14 +26,14 @@ export async function nextSender({
     const sender = senderOf(
       previewCapture(copy, settings, { command, failure: null, credentials: seen, context }),
     );
-    return { ...sender, words: `${sender.words}${reasonOf(seen.account)}` };
+    return { ...sender, words: say`${sender.words}${reasonOf(seen.account)}` };
   };
 }
 
 /** Why it is not an account, where that is so. */
-function reasonOf(account: string | null | undefined): string {
-  if (account === null) return ', since nobody is logged in';
-  return account === undefined ? ', since the login cannot be read' : '';
+function reasonOf(account: string | null | undefined): Safe {
+  if (account === null) return say` (not logged in)`;
+  return account === undefined ? say` (the login cannot be read)` : say``;
 }
 
 /** The sender of a previewed or stored event. */
@@ -43,11 +43,11 @@ export function senderOf({ wire, newcomer }: Omit<Previewed, 'alias'>): Sender {
   if (wire.distinctId === '') {
     return {
       distinct_id: null,
-      words: 'the account that is logged in if Arcade says which it is, else an anonymous id',
+      words: say`your account once Arcade confirms it, otherwise an anonymous id`,
     };
   }
-  if (newcomer) return { distinct_id: null, words: 'nobody in particular: a new random id' };
+  if (newcomer) return { distinct_id: null, words: say`a new random id` };
   return anonymous
-    ? { distinct_id: wire.distinctId, words: `an anonymous id, ${shown}` }
-    : { distinct_id: wire.distinctId, words: `the account that is logged in, ${shown}` };
+    ? { distinct_id: wire.distinctId, words: say`an anonymous id, ${shown}` }
+    : { distinct_id: wire.distinctId, words: say`your account, ${shown}` };
 }

@@ -1,4 +1,5 @@
 /** Every property of an event in the words of its documentation; `docs/telemetry.md` is made from this. */
+import { RECORDED_MESSAGES } from '../../errors.ts';
 import type { EventProperties } from './event.ts';
 
 interface Documented {
@@ -72,6 +73,6 @@ export const PROPERTIES: Readonly<Record<keyof EventProperties, Documented>> = {
   error_message: {
     what: 'The sentence that belongs to that code, from the same list. What was shown on the terminal is not it.',
     why: 'To read the above without a manual.',
-    example: 'The server did not accept the credentials',
+    example: RECORDED_MESSAGES.UNAUTHORIZED,
   },
 };

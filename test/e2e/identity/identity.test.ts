@@ -191,10 +191,7 @@ test('`usage identity` lists what was, and `usage status` says who is next', asy
   const account = arcade.user('A').account_id;
   assert.deepEqual(JSON.parse((await go(['usage', 'identity', '--json'])).stdout), { identities: [] });
   await go(['secret', 'list']);
-  assert.match(
-    (await go(['usage', 'status'])).stdout,
-    /an anonymous id, [-0-9a-f]{36}, since nobody is logged in/,
-  );
+  assert.match((await go(['usage', 'status'])).stdout, /an anonymous id, [-0-9a-f]{36} \(not logged in\)/);
   await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
   assert.ok((await go(['usage', 'status'])).stdout.includes(`the account that is logged in, ${account}`));
   await go(['logout']);

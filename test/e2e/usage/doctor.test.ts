@@ -50,7 +50,7 @@ test('a sound store has nothing wrong, an absent one neither, and both say so', 
   for (const home of [seeded(t), sandbox(t)]) {
     const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'doctor']);
     assert.equal(exitCode, 0, stdout);
-    assert.match(stdout, /\nNothing is broken; (?:1 remark|2 remarks)\.\n$/);
+    assert.match(stdout, /\nNo problems found, (?:1 note|2 notes)\.\n$/);
     assert.equal(stderr, '');
   }
 });

@@ -141,7 +141,7 @@ for (const [columns, rows] of [
 
 test('watch ends with 130 at Ctrl-C', { skip }, async (t) => {
   const { exitCode, echoes } = await onTerminal(seeded(t), ['watch'], {
-    steps: [['Last answers', '\u0003']],
+    steps: [['Latest responses', '\u0003']],
   });
   assert.deepEqual([exitCode, echoes], [130, true]);
 });

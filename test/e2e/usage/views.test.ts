@@ -158,14 +158,14 @@ for (const args of [['list'], ['list', '--json'], ['export'], ['export', '--form
 }
 
 const WRONG: readonly [readonly string[], number, RegExp][] = [
-  [['list', '--state', 'sent'], 2, /--state is one of/],
-  [['list', '--limit', '0'], 2, /--limit is a whole number from 1/],
-  [['list', '--limit', '1e3'], 2, /--limit is a whole number/],
-  [['list', '--since', 'yesterday'], 2, /--since is a time ago/],
-  [['list', '--since', '2026-99-99'], 2, /--since is a time ago/],
-  [['list', '--since', '2026-02-30'], 2, /--since is a time ago/],
-  [['list', '--command', 'nope'], 2, /--command is a command that records usage/],
-  [['list', '--command', `x' OR '1'='1`], 2, /--command is a command that records usage/],
+  [['list', '--state', 'sent'], 2, /--state must be/],
+  [['list', '--limit', '0'], 2, /--limit must be a whole number, at least 1/],
+  [['list', '--limit', '1e3'], 2, /--limit must be a whole number/],
+  [['list', '--since', 'yesterday'], 2, /--since must be/],
+  [['list', '--since', '2026-99-99'], 2, /--since must be/],
+  [['list', '--since', '2026-02-30'], 2, /--since must be/],
+  [['list', '--command', 'nope'], 2, /--command must be a command that records usage/],
+  [['list', '--command', `x' OR '1'='1`], 2, /--command must be a command that records usage/],
   [['stats', '--days', '91'], 2, /from 1 to 90/],
   [['stats', '--days', '-1'], 2, /from 1 to 90/],
   [['export', '--format', 'xml'], 2, /ndjson or csv/],
