@@ -36,11 +36,18 @@ async function ask(
 ): Promise<Whose> {
   if (credentials === undefined || limitMs <= 0) return { kind: 'no answer' };
   try {
-    return await askPrincipal(credentials, coordinatorUrl(settings, credentials), {
+    return await askPrincipal(credentials, ownCoordinator(settings, credentials), {
       limitMs,
       now: Date.now(),
     });
   } catch {
     return { kind: 'no answer' }; // An address that cannot be used answers nothing.
   }
+}
+
+/** A stored login is shown to its own coordinator alone, whatever ARCADE_URL says. Throws UserError. */
+function ownCoordinator(settings: Settings, credentials: Credentials): string {
+  const isStored =
+    credentials.kind === 'oauth' || (credentials.kind === 'api_key' && credentials.source === 'file');
+  return coordinatorUrl(isStored ? { ...settings, url: undefined } : settings, credentials);
 }

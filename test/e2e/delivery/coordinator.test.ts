@@ -1,0 +1,122 @@
+/** A flusher and `usage flush` asking whose events these are: whom they ask, and a proxy on the way that does not work. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { accountOf as accountOfCredentials } from '../../../src/auth/credentials.ts';
+import { openReadOnly } from '../../../src/infra/sqlite/database.ts';
+import { append } from '../../../src/usage/append/append.ts';
+import { openSpool } from '../../../src/usage/spool/spool.ts';
+import { BAD_PROXIES, startBadProxy } from '../../support/bad-proxies.ts';
+import { arcade } from '../../support/cli.ts';
+import { accountOf, startFlusher } from '../../support/flusher.ts';
+import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import { fillSpool, MIGRATIONS, sampleEvent } from '../../support/queue.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const BOUND = 3;
+const KEY = 'arc_key';
+const COORDINATOR = 'https://coordinator.test';
+const KINDS = ['FIN after the request', 'FIN at once', 'RST after the request', 'silence', 'half an answer'];
+
+/** Three events that are bound, and one of a key whose account only the coordinator knows. */
+async function prepare(
+  t: TestContext,
+  coordinatorUrl = COORDINATOR,
+): Promise<{ home: Sandbox; posthog: PostHog }> {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const home = sandbox(t);
+  home.signInWithKey(KEY, coordinatorUrl);
+  fillSpool(home.directory, BOUND);
+  const account = accountOfCredentials({
+    kind: 'api_key',
+    source: 'file',
+    apiKey: KEY,
+    email: null,
+    accountId: null,
+    coordinatorUrl,
+  });
+  const spool = openSpool(home.directory, MIGRATIONS);
+  append(spool, {
+    event: sampleEvent(),
+    credentials: { account, resolvable: true },
+    change: null,
+    destination: { host: posthog.url, apiKey: undefined },
+    maxRecords: 1_000,
+    online: false,
+    now: Date.now(),
+    showNotice: () => undefined,
+  });
+  spool.close();
+  return { home, posthog };
+}
+
+function backoffs(home: Sandbox): string[] {
+  const db = openReadOnly(join(home.directory, 'usage.db'), 5_000);
+  try {
+    return db.prepare('SELECT target FROM backoff ORDER BY target').pluck().all() as string[];
+  } finally {
+    db.close();
+  }
+}
+
+test('a stored login is shown to its own coordinator alone, whatever ARCADE_URL says', async (t) => {
+  const [own, other] = [await startCoordinator(t), await startCoordinator(t)];
+  const { home, posthog } = await prepare(t, own.url);
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', ARCADE_URL: other.url };
+  await startFlusher(home, env).ended;
+  assert.equal(accountOf(home).pending, 0);
+  assert.deepEqual([own.bearers, other.bearers], [[`Bearer ${KEY}`], []]);
+});
+
+/** A coordinator that knows every key as the same account, and notes what it is shown. */
+async function startCoordinator(t: TestContext): Promise<{ url: string; bearers: string[] }> {
+  const bearers: string[] = [];
+  const server = createServer((request, response) => {
+    bearers.push(String(request.headers.authorization));
+    response.setHeader('content-type', 'application/json').end('{"data":{"account_id":"account-a"}}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => void server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bearers };
+}
+
+for (const kind of KINDS) {
+  describe(`a proxy that gives ${kind}`, { concurrency: true }, () => {
+    const behave = BAD_PROXIES[kind];
+    assert.ok(behave !== undefined);
+
+    test('a coordinator behind it does not keep bound events from being sent', async (t) => {
+      const { home, posthog } = await prepare(t);
+      const { url, connections } = await startBadProxy(t, behave);
+      const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', HTTPS_PROXY: url };
+      const { code, ms } = await startFlusher(home, env).ended;
+      assert.equal(code, 0);
+      assert.ok(ms <= 10_000, `${ms} ms`);
+      const { delivered, pending } = accountOf(home);
+      assert.deepEqual([delivered, pending], [BOUND, 1]);
+      assert.deepEqual(backoffs(home), ['coordinator'], 'which is then left alone');
+      assert.ok(connections() <= 3, `${connections()} connections`);
+    });
+
+    test('`usage flush --timeout 2` ends in time, with everything behind it and with the coordinator alone', async (t) => {
+      const { home, posthog } = await prepare(t);
+      const { url } = await startBadProxy(t, behave);
+      const env = { ARCADE_POSTHOG_API_KEY: 'phc_test', HTTPS_PROXY: url };
+      for (const [host, delivered] of [
+        ['https://posthog.test', 0],
+        [posthog.url, BOUND],
+      ] as const) {
+        const started = performance.now();
+        const words = ['usage', 'flush', '--timeout', '2', '--json'];
+        const { stdout } = await arcade(home, words, { env: { ...env, ARCADE_POSTHOG_HOST: host } });
+        const ranMs = performance.now() - started;
+        assert.ok(ranMs < 2_000 + 4_000, `${ranMs} ms`);
+        assert.equal((JSON.parse(stdout) as { delivered: number }).delivered, delivered);
+      }
+    });
+  });
+}
