@@ -118,8 +118,12 @@ export interface Settings {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the environment. Throws nothing: what cannot be understood counts as not given. */
-export function readSettings(env: Environment, program: Program): Settings {
-  const parent = workDirectory(env);
+export function readSettings(
+  env: Environment,
+  program: Program,
+  platform: NodeJS.Platform = process.platform,
+): Settings {
+  const parent = workDirectory(env, platform);
   return Object.freeze({
     program,
     workDirectory: given(env.ARCADE_WORK_DIR) === undefined ? undefined : parent,
@@ -134,7 +138,7 @@ export function readSettings(env: Environment, program: Program): Settings {
     loginTimeoutSeconds: positiveInteger(env.ARCADE_LOGIN_TIMEOUT_SECONDS) ?? 600,
     maxRecords: positiveInteger(env.ARCADE_USAGE_MAX_RECORDS) ?? 10_000,
     debug: isOn(env.ARCADE_DEBUG),
-    flusherEnvironment: Object.freeze(flusherEnvironment(env, parent, process.platform)),
+    flusherEnvironment: Object.freeze(flusherEnvironment(env, parent, platform)),
   });
 }
 
@@ -162,11 +166,14 @@ function readConsent(env: Environment): Settings['consent'] {
   return { enabled: true, decidedBy: 'default' };
 }
 
-function workDirectory(env: Environment): string | undefined {
-  const home = given(env.HOME) ?? given(env.USERPROFILE) ?? homeOfUser();
+/** Where Python's `Path.home()` looks, for the Python CLI has its `.arcade` there: on Windows that is not HOME. */
+function workDirectory(env: Environment, platform: NodeJS.Platform): string | undefined {
+  const isWindows = platform === 'win32';
+  const home = given(isWindows ? env.USERPROFILE : env.HOME) ?? homeOfUser();
   const chosen = given(env.ARCADE_WORK_DIR);
   if (chosen === undefined) return home === undefined ? undefined : absolute(home);
-  if (chosen !== '~' && !chosen.startsWith('~/')) return absolute(chosen);
+  const isBelowHome = chosen === '~' || chosen.startsWith('~/') || (isWindows && chosen.startsWith('~\\'));
+  if (!isBelowHome) return absolute(chosen);
   return home === undefined ? undefined : absolute(join(home, chosen.slice(2)));
 }
 

@@ -127,3 +127,14 @@ test('a folder is made with the parents that it lacks', async (t) => {
   const { stdout } = await arcade(home, ['usage', 'status', '--json'], { env: { ARCADE_WORK_DIR: deep } });
   assert.equal((JSON.parse(stdout) as { ledger: { recorded: number } }).ledger.recorded, 1);
 });
+
+test('the home is where Python looks for it: on Windows in USERPROFILE, elsewhere in HOME', () => {
+  const both = { HOME: '/home/ana', USERPROFILE: '/users/ana' };
+  const at = (env: object, platform: NodeJS.Platform) =>
+    readSettings({ ...both, ...env }, program, platform).directory;
+  assert.equal(at({}, 'linux'), resolve('/home/ana/.arcade'));
+  assert.equal(at({}, 'win32'), resolve('/users/ana/.arcade'));
+  assert.equal(at({ ARCADE_WORK_DIR: '~\\work' }, 'win32'), resolve('/users/ana/work/.arcade'));
+  assert.equal(at({ ARCADE_WORK_DIR: '~/work' }, 'win32'), resolve('/users/ana/work/.arcade'));
+  assert.equal(at({ ARCADE_WORK_DIR: '~\\work' }, 'linux'), resolve('~\\work/.arcade'));
+});

@@ -47,7 +47,8 @@ type Emitter = Pick<NodeJS.EventEmitter, 'on'>;
 export function watchPipes(stdout: Emitter, stderr: Emitter): () => Promise<UserError | undefined> {
   let failed: NodeJS.ErrnoException | undefined;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') failed ??= error;
+    // Windows calls it the end of the file.
+    if (error.code !== 'EPIPE' && error.code !== 'EOF') failed ??= error;
   });
   stderr.on('error', () => undefined);
   return async () => {

@@ -22,6 +22,7 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
+import { pause } from '../sqlite/pause.ts';
 
 const LEFT_AFTER_MS = 60_000;
 
@@ -41,10 +42,32 @@ export function replaceAtomically(target: string, text: string): void {
 
 function replace(draft: Draft): void {
   try {
-    draft.publish();
+    whileHeldOpen(draft.publish);
   } catch (error) {
     draft.discard();
     throw error;
+  }
+}
+
+/** How long a scanner or an indexer may keep a file open on Windows, where it can then not be replaced. */
+const HELD_OPEN_MS = 2_000;
+
+/**
+ * Does `work`, and on Windows again while the system refuses it as it does for a file that another program has open.
+ * Without it a login is lost that has just been renewed. Throws what `work` throws at last.
+ */
+export function whileHeldOpen(work: () => void, platform: NodeJS.Platform = process.platform): void {
+  const deadline = performance.now() + HELD_OPEN_MS;
+  for (;;) {
+    try {
+      work();
+      return;
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      const isHeld = platform === 'win32' && /^(?:EPERM|EACCES|EBUSY)$/.test(code);
+      if (!isHeld || performance.now() > deadline) throw error;
+      pause(20);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Whether a folder lies on a file system that other machines may write to as well. */
-import { statfsSync } from 'node:fs';
+import { realpathSync, statfsSync } from 'node:fs';
 
 /** `f_type` as Linux tells it. Source: statfs(2) and the kernel's include/uapi/linux/magic.h and fs/. */
 const NETWORK_TYPES: ReadonlySet<number> = new Set([
@@ -21,12 +21,24 @@ const NETWORK_TYPES: ReadonlySet<number> = new Set([
   0x19830326, // fhgfs, BeeGFS
 ]);
 
-/** False also where the system does not tell, which is everywhere but on Linux. */
-export function isNetworkFileSystem(directory: string): boolean {
-  if (process.platform !== 'linux') return false;
+/**
+ * False also where the system does not tell. On macOS SQLite itself knows such
+ * file systems. `realpath` resolves a drive letter of Windows to the share that it stands for.
+ */
+export function isNetworkFileSystem(
+  directory: string,
+  platform: NodeJS.Platform = process.platform,
+  realpath: (path: string) => string = realpathSync.native,
+): boolean {
   try {
-    return NETWORK_TYPES.has(statfsSync(directory).type);
+    if (platform === 'linux') return NETWORK_TYPES.has(statfsSync(directory).type);
+    return platform === 'win32' && isShare(realpath(directory));
   } catch {
     return false;
   }
+}
+
+/** `\\server\share` and `\\?\UNC\server\share`, not `\\?\C:\` or `\\.\pipe`. */
+function isShare(path: string): boolean {
+  return /^\\\\(?:\?\\UNC\\|[^?.\\])/i.test(path);
 }

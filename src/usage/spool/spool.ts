@@ -124,7 +124,11 @@ export function spoolOf(
     transaction: (work) => transact(db, patience, work),
     // A transaction within one is a savepoint.
     tentatively: (work) => db.transaction(work)(),
-    makeDurable: () => void db.pragma('synchronous = FULL'),
+    makeDurable: () => {
+      db.pragma('synchronous = FULL');
+      // What that takes on macOS.
+      db.pragma('fullfsync = ON');
+    },
     sync: () => syncFile(`${spoolFile(directory)}-wal`),
     syncMeanwhile: () => syncFileMeanwhile(`${spoolFile(directory)}-wal`),
     dataVersion: () => db.pragma('data_version', { simple: true }) as number,

@@ -24,3 +24,12 @@ if (reason) console.log(`Not tried: ${reason}`);
 test('one that other machines may write to is told', { skip: reason }, () => {
   assert.equal(isNetworkFileSystem(network ?? ''), true);
 });
+
+test('on Windows a share is one, by its name and by a drive letter that stands for it', () => {
+  const shares: Record<string, string> = { 'Z:\\me': '\\\\server\\homes\\me' };
+  const is = (path: string) => isNetworkFileSystem(path, 'win32', (asked) => shares[asked] ?? asked);
+  for (const path of ['Z:\\me', '\\\\server\\homes\\me', '\\\\?\\UNC\\server\\homes'])
+    assert.equal(is(path), true, path);
+  for (const path of ['C:\\Users\\me', '\\\\?\\C:\\Users\\me', '\\\\.\\pipe\\x', ''])
+    assert.equal(is(path), false, path);
+});
