@@ -18,6 +18,8 @@ const [folder, accept] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: node .ci/pack.mjs FOLDER [--accept]');
 mkdirSync(folder, { recursive: true });
 
+class PackageDiffers extends Error {}
+
 const staged = mkdtempSync(join(tmpdir(), 'arcade-package-'));
 try {
   const manifest = publicManifest(json('package.json'));
@@ -35,6 +37,10 @@ try {
   const archive = `${manifest.name}-${manifest.version}.tgz`;
   cpSync(join(staged, archive), join(folder, archive));
   process.stdout.write(`${resolve(folder, archive)}\n`);
+} catch (error) {
+  if (!(error instanceof PackageDiffers)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
 } finally {
   rmSync(staged, { recursive: true, force: true });
 }
@@ -78,9 +84,7 @@ function compareFiles() {
     ...wanted.filter((path) => !found.includes(path)).map((path) => `- ${path}`),
   ];
   if (differences.length === 0) return;
-  process.stderr.write(
-    `The package does not hold what .ci/package-files.txt lists:\n${differences.join('\n')}\nRun \`npm run package -- --accept\` if that is right.\n`,
+  throw new PackageDiffers(
+    `The package does not hold what .ci/package-files.txt lists:\n${differences.join('\n')}\nRun \`npm run package -- --accept\` if that is right.`,
   );
-  process.exitCode = 1;
-  throw new Error('the package differs from its list');
 }

@@ -112,11 +112,26 @@ for (const installer of INSTALLERS) {
   online(`installed by ${installer.name}, it records, sends and lists`, async (t) => {
     const folder = join(workshop.folder, installer.name.replace(/\W+/g, '-'));
     const command = await installer.install(workshop, folder);
-    await recordsSendsAndLists(command, await machine(t));
+    const at = await machine(t);
+    await recordsSendsAndLists(command, at);
+    const ran = await run(command, ['secret', 'set', '--from-env', '--env-file', 'missing.env'], at);
+    assert.equal(ran.exitCode, 1, 'Node takes --env-file for its own, and ends with 9');
+    assert.match(ran.stderr, /missing\.env/);
     for (const place of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
       assert.doesNotMatch(place, /better-sqlite3.build$/, 'nothing was compiled');
   });
 }
+
+online('the shims that npm writes on Windows hand --env-file to the program too', async () => {
+  const { default: cmdShim } = await import(
+    join(workshop.folder, 'node_modules', 'cmd-shim', 'lib', 'index.js')
+  );
+  const shim = join(workshop.folder, 'shims', 'arcade');
+  await cmdShim(join(ROOT, 'dist', 'arcade.js'), shim);
+  assert.match(readFileSync(`${shim}.cmd`, 'utf8'), /"%_prog%" +-- +"[^"]*arcade\.js" %\*/);
+  assert.match(readFileSync(`${shim}.ps1`, 'utf8'), /node\$exe" +-- +"[^"]*arcade\.js" \$args/);
+  assert.match(readFileSync(shim, 'utf8'), /exec node +-- +"[^"]*arcade\.js" "\$@"/);
+});
 
 online('it works in a folder with blanks, and through a symbolic link', async (t) => {
   const at = await machine(t);

@@ -16,7 +16,13 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const IS_WINDOWS = process.platform === 'win32';
 
 /** Exact, from the registry; what the tests hold of them is true of these. */
-const MANAGERS = ['npm-10@npm:npm@10.9.9', 'npm-12@npm:npm@12.2.2', 'pnpm@10.34.9', 'yarn@1.22.22'];
+const MANAGERS = [
+  'npm-10@npm:npm@10.9.9',
+  'npm-12@npm:npm@12.2.2',
+  'pnpm@10.34.9',
+  'yarn@1.22.22',
+  'cmd-shim@8.0.0',
+];
 
 export interface Workshop {
   /** Where the tests may put what they install. */
