@@ -24,6 +24,8 @@ export interface Invocation {
   readonly askHidden: (question: string) => Promise<string | null>;
   /** Reads another command line without running it. */
   readonly readLine: (argv: readonly string[]) => LineReading;
+  /** What may stand next on a command line, of which the last word is being typed. */
+  readonly complete: (typed: readonly string[]) => Completion;
   /** The credentials in force, read once. Rejects with UserError when they cannot be read. */
   readonly credentials: () => Promise<Credentials>;
   /** To be called by a command that has changed who is signed in, with what it signed in with. */
@@ -44,6 +46,20 @@ export interface LineReading {
   /** Why it cannot be run. */
   readonly error: UserError | undefined;
 }
+
+/** What a shell may offer. */
+export interface Completion {
+  readonly candidates: readonly Candidate[];
+  /** What the candidates are that the table of commands does not know. */
+  readonly values: Completed | null;
+  /** What stands before such a value in its word: `--env-file=`. */
+  readonly prefix: string;
+}
+
+export type Candidate = readonly [value: string, description: string];
+
+/** Values that a shell can offer. */
+export type Completed = 'secret keys' | 'organizations' | 'projects' | 'records' | 'files' | 'a command line';
 
 /** What a command did to who is signed in. */
 export type SignInChange =

@@ -11,6 +11,7 @@ import {
   type SignInChange,
 } from './invocation.ts';
 import { eventNameOf } from './program/commands.ts';
+import { complete } from './program/complete.ts';
 import { type Parsed, parseLine } from './program/parse.ts';
 import { type Program, readSettings, type Settings } from './settings.ts';
 import { loadRecorder, record } from './telemetry/record.ts';
@@ -207,6 +208,7 @@ function invocationOf(
       return await askHidden({ input, stderr, term: env.TERM, interrupted: learned.stop.signal }, question);
     },
     readLine,
+    complete,
     credentials,
     identityChanged: (change, signedIn) => {
       learned.change = change;

@@ -436,6 +436,36 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       load: async () => (await import('../commands/usage/disable.ts')).run,
     },
   ],
+  [
+    'completion',
+    {
+      usage: '<SHELL>',
+      describe: [
+        'Print the completion script for bash, zsh or fish.',
+        'It completes commands, options, keys of secrets, and ids of organizations, projects and records.',
+      ],
+      examples: [
+        'completion bash >> ~/.bashrc',
+        'completion zsh >> ~/.zshrc',
+        'completion fish > ~/.config/fish/completions/arcade.fish',
+      ],
+      json: false,
+      choices: ['bash', 'zsh', 'fish'],
+      load: async () => (await import('../commands/completion.ts')).run,
+    },
+  ],
+  [
+    '__complete',
+    {
+      usage: '<SHELL>',
+      describe: ['What a shell asks at Tab; the words of the line come by standard input.'],
+      examples: ['__complete bash'],
+      json: false,
+      hidden: true,
+      choices: ['bash', 'zsh', 'fish'],
+      load: async () => (await import('../commands/complete.ts')).run,
+    },
+  ],
 ]);
 
 function connection(what: string, host: string, localPort: number): Option[] {
@@ -483,4 +513,11 @@ export function subcommandsOf(words: string): string[] {
     (key) => key.startsWith(prefix) && key !== words && COMMANDS.get(key)?.hidden !== true,
   );
   return below.map((key) => key.slice(prefix.length)).filter((key) => !key.includes(' '));
+}
+
+/** The command or group that `token` names below `words`, also by the other name of a group. */
+export function wordsBelow(words: string, token: string): string | undefined {
+  const key = words === '' ? token : `${words} ${token}`;
+  if (key !== '' && (GROUPS.has(key) || COMMANDS.has(key))) return key;
+  return [...GROUPS].find(([, { alias }]) => alias !== undefined && alias === key)?.[0];
 }

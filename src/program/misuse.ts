@@ -70,16 +70,24 @@ function guessIn(token: string, words: string): string | undefined {
   return guess === undefined ? undefined : `${words} ${guess}`.trim();
 }
 
-/** Positional arguments that are too few or too many. */
-export function wrongCount(
+/** Positional arguments that are too few, too many or none of the choices. */
+export function wrongPositionals(
   words: string,
-  { usage = '' }: Command,
-  { length }: readonly string[],
+  { usage = '', choices }: Command,
+  positionals: readonly string[],
 ): UserError | undefined {
+  const { length } = positionals;
   const [min, max] = countsOf(usage);
-  if (length < min) return usageError(`Missing argument '${usage.replace(/[<>]/g, '')}'.`, helpHint(words));
+  const name = usage.replace(/[<>]/g, '');
+  if (length < min) return usageError(`Missing argument '${name}'.`, helpHint(words));
   if (length > max) return usageError(`Got ${length - max} unexpected extra argument(s).`, helpHint(words));
-  return undefined;
+  if (choices === undefined || positionals.every((value) => choices.includes(value))) return undefined;
+  return usageError(`${name} must be ${oneOf(choices)}.`, helpHint(words));
+}
+
+/** `a, b or c`. */
+export function oneOf(choices: readonly string[]): string {
+  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
 }
 
 /** How many positional arguments a usage such as `<KEY>...` allows: at least, at most. */

@@ -4,8 +4,8 @@
  */
 import { type UserError, usageError } from '../errors.ts';
 import type { Options } from '../invocation.ts';
-import { COMMANDS, GROUPS, optionsOf } from './commands.ts';
-import { helpHint, unknownCommand, unknownOption, wrongCount } from './misuse.ts';
+import { COMMANDS, GROUPS, optionsOf, wordsBelow } from './commands.ts';
+import { helpHint, oneOf, unknownCommand, unknownOption, wrongPositionals } from './misuse.ts';
 
 export type Parsed =
   | {
@@ -37,7 +37,7 @@ export function parseLine(argv: readonly string[]): Parsed {
   const words = GROUPS.get(line.words)?.runs ?? line.words;
   const command = COMMANDS.get(words);
   if (command === undefined) return { kind: 'help', words };
-  const error = wrongOptions(options, words) ?? wrongCount(words, command, positionals);
+  const error = wrongOptions(options, words) ?? wrongPositionals(words, command, positionals);
   return error === undefined ? { kind: 'run', words, options, positionals } : wrong(line, error);
 }
 
@@ -78,13 +78,6 @@ function readArgument(line: Line, at: number): number | Parsed {
   const taken = command.verbatim ? argv.slice(at) : [token];
   positionals.push(...taken);
   return at + taken.length;
-}
-
-/** The command or group that `token` names below `words`, also by the other name of a group. */
-function wordsBelow(words: string, token: string): string | undefined {
-  const key = words === '' ? token : `${words} ${token}`;
-  if (key !== '' && (GROUPS.has(key) || COMMANDS.has(key))) return key;
-  return [...GROUPS].find(([, { alias }]) => alias !== undefined && alias === key)?.[0];
 }
 
 function readOption(line: Line, at: number): number | Parsed {
@@ -154,8 +147,4 @@ function wrongOptions(options: Options, words: string): UserError | undefined {
   const known = optionsOf(words);
   const stray = Object.keys(options).find((name) => !known.some((option) => option.name === name));
   return stray === undefined ? undefined : unknownOption(`--${stray}`, 0, words);
-}
-
-function oneOf(choices: readonly string[]): string {
-  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
 }

@@ -1,8 +1,5 @@
 /** How the table of commands describes what can be typed. */
-import type { Run } from '../invocation.ts';
-
-/** What a shell offers when a value is completed. */
-type Completed = 'secret keys' | 'organizations' | 'projects' | 'records' | 'files' | 'a command line';
+import type { Completed, Run } from '../invocation.ts';
 
 export interface Option {
   readonly name: string;
