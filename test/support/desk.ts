@@ -15,8 +15,8 @@ export interface Desk {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Runs `arcade`; `running.env` comes on top. */
   run(args: readonly string[], running?: Running): Promise<Ran>;
-  /** Runs it in this process. */
-  inside(args: readonly string[], on?: Omit<Inside, 'env'>): Promise<Came>;
+  /** Runs it in this process; `on.env` comes on top. */
+  inside(args: readonly string[], on?: Inside): Promise<Came>;
   /** The secrets of the user, as `KEY=VALUE`. */
   stored(): string[];
   /** What came from the program, as `METHOD path`. */
@@ -36,7 +36,7 @@ export async function desk(t: TestContext, options?: ArcadeOptions): Promise<Des
     user,
     env,
     run: (args, running = {}) => runArcade(home, args, { ...running, env: { ...env, ...running.env } }),
-    inside: (args, on) => inside(home, args, { ...on, env }),
+    inside: (args, on) => inside(home, args, { ...on, env: { ...env, ...on?.env } }),
     stored: () => arcade.secretsOf(user).map(({ key, value }) => `${key}=${value}`),
     requests: () =>
       arcade.requests.map(({ method, path, query }) => `${method} ${path}${query && `?${query}`}`),

@@ -85,8 +85,8 @@ describe('connections', { concurrency: 4 }, () => {
     [[], { ARCADE_URL: 'file:///etc' }, 'ARCADE_URL has a scheme other than http:// and https://.'],
   ] as const) {
     test(`${JSON.stringify(args)} ${JSON.stringify(env)}: ${message}`, async (t) => {
-      const { run, requests } = await desk(t);
-      const ran = await run(['secret', ...args, 'list'], { env });
+      const { inside, requests } = await desk(t);
+      const ran = await inside(['secret', ...args, 'list'], { env });
       assert.deepEqual([ran.exitCode, ran.stdout, requests()], [2, '', []]);
       assert.match(ran.stderr, /^Error: .*\nHint: .*\n$/);
       assert.equal(ran.stderr.split('\n')[0], `Error: ${message}`);
@@ -178,9 +178,9 @@ describe('connections', { concurrency: 4 }, () => {
     ['far too much', `# ${'x'.repeat(2_000_000)}`, UNREADABLE],
   ] as const) {
     test(`credentials.yaml with ${title}`, async (t) => {
-      const { home, run, requests } = await desk(t);
+      const { home, inside, requests } = await desk(t);
       if (content !== undefined) home.write('credentials.yaml', content);
-      const ran = await run(['secret', 'list'], { env: BY_FILE });
+      const ran = await inside(['secret', 'list'], { env: BY_FILE });
       assert.deepEqual([ran.exitCode, ran.stdout, requests()], [1, '', []], ran.stderr);
       if (typeof stderr === 'string') assert.equal(ran.stderr, stderr);
       else assert.match(ran.stderr, stderr ?? /^Error: .*\nHint: .*\n$/);
@@ -192,31 +192,31 @@ describe('connections', { concurrency: 4 }, () => {
     ['a pipe', makePipe],
   ] as const) {
     test(`credentials.yaml that is ${title}`, async (t) => {
-      const { home, run, requests } = await desk(t);
+      const { home, inside, requests } = await desk(t);
       mkdirSync(home.directory);
       make(join(home.directory, 'credentials.yaml'));
-      const ran = await run(['secret', 'list'], { env: BY_FILE });
+      const ran = await inside(['secret', 'list'], { env: BY_FILE });
       assert.deepEqual([ran.exitCode, ran.stdout, requests()], [1, '', []]);
       assert.match(ran.stderr, UNREADABLE);
     });
   }
 
   test('a key of digits is a key', async (t) => {
-    const { home, run, arcade } = await desk(t);
+    const { arcade, home, inside } = await desk(t);
     home.write('credentials.yaml', 'cloud: {api: {key: 12345678}, user: 5, coordinator_url: 7}');
-    const ran = await run(['secret', 'list'], { env: BY_FILE });
+    const ran = await inside(['secret', 'list'], { env: BY_FILE });
     assert.equal(ran.exitCode, 1);
     assert.equal(arcade.requests[0]?.headers.authorization, 'Bearer 12345678');
   });
 
   for (const coordinator of ['not a url/', 'ftp://x', 'http://user:hidden@h']) {
     test(`a coordinator_url such as ${coordinator} is named`, async (t) => {
-      const { home, run, requests } = await desk(t);
+      const { home, inside, requests } = await desk(t);
       home.write(
         'credentials.yaml',
         JSON.stringify({ cloud: { api: { key: 'k' }, coordinator_url: coordinator } }),
       );
-      const ran = await run(['secret', 'list'], { env: { ...BY_FILE, ARCADE_URL: undefined } });
+      const ran = await inside(['secret', 'list'], { env: { ...BY_FILE, ARCADE_URL: undefined } });
       assert.deepEqual([ran.stdout, requests()], ['', []]);
       assert.match(ran.stderr, /^Error: coordinator_url .*\nHint: .*\n$/);
       assert.doesNotMatch(ran.stderr, /hidden/);

@@ -14,6 +14,8 @@ const NASTY = [
   { key: 'VERY_LONG_'.repeat(30), value: 'hidden', description: '', created_at },
 ];
 
+const NO_TERMINALS = !hasTerminals && 'python3 with its pty module is needed';
+
 function filled({ arcade, user }: Desk): void {
   for (const secret of NASTY) arcade.store(user, secret);
 }
@@ -38,22 +40,29 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   for (const columns of [40, 60, 80, 200]) {
-    test(`a list fits a terminal of ${columns} columns`, { skip: !hasTerminals }, async (t) => {
+    test(`secret list fits a terminal of ${columns} columns`, async (t) => {
       const at = await desk(t);
       filled(at);
-      const { exitCode, shown } = await onTerminal(at, ['secret', 'list'], { columns });
+      const { exitCode, stdout } = await at.inside(['secret', 'list'], { columns });
       assert.equal(exitCode, 0);
-      const lines = shown.trimEnd().split('\n');
+      const lines = stdout.trimEnd().split('\n');
       assert.equal(lines.length, NASTY.length + 2);
       for (const line of lines) assert.ok(stringWidth(line) <= columns, line);
-      assert.ok(shown.includes('\u001b[1mTool Secrets\u001b[22m') && shown.includes('…'));
+      assert.ok(stdout.includes('…'));
     });
   }
+
+  test('secret list on a terminal has its title in bold', { skip: NO_TERMINALS }, async (t) => {
+    const at = await desk(t);
+    filled(at);
+    const { shown } = await onTerminal(at, ['secret', 'list']);
+    assert.ok(shown.startsWith('\u001b[1mTool Secrets\u001b[22m\n'), shown);
+  });
 
   test('secret list --json has every field, and nothing else, in the order of the server', async (t) => {
     const at = await desk(t);
     filled(at);
-    const { exitCode, stdout, stderr } = await at.run(['secret', 'list', '--json']);
+    const { exitCode, stdout, stderr } = await at.inside(['secret', 'list', '--json']);
     assert.deepEqual([exitCode, stderr], [0, '']);
     assert.deepEqual(JSON.parse(stdout), {
       secrets: NASTY.map(({ key, description, last_accessed_at }) => ({
@@ -67,26 +76,26 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('no secrets, missing fields and several pages', async (t) => {
-    const { arcade, run, user } = await desk(t);
+    const { arcade, inside, user } = await desk(t);
     const none = 'No secrets are set. Set one with `arcade secret set KEY`.\n';
-    assert.deepEqual(outcome(await run(['secret', 'list'])), [0, none, '']);
-    assert.deepEqual(outcome(await run(['secret', 'list', '--json'])), [0, '{\n  "secrets": []\n}\n', '']);
+    assert.deepEqual(outcome(await inside(['secret', 'list'])), [0, none, '']);
+    assert.deepEqual(outcome(await inside(['secret', 'list', '--json'])), [0, '{\n  "secrets": []\n}\n', '']);
     arcade.fault({}, { kind: 'wrong-json', body: { items: [{ key: 'BARE' }] } });
-    const bare = await run(['secret', 'list']);
+    const bare = await inside(['secret', 'list']);
     assert.deepEqual([bare.exitCode, bare.stderr], [0, '']);
     assert.match(bare.stdout, /\nBARE {2}- +- +Never +-\n$/);
     for (let i = 0; i < 7; i += 1) arcade.store(user, { key: `K${i}`, value: 'v' });
     arcade.settings.pageSize = 3;
-    const { stdout } = await run(['secret', 'list', '--json']);
+    const { stdout } = await inside(['secret', 'list', '--json']);
     assert.equal(JSON.parse(stdout).secrets.length, 7);
   });
 
   test('secrets are deleted in the order given, each once; one that is not there is no failure', async (t) => {
-    const { arcade, run, stored, requests, user } = await desk(t, { pageSize: 2 });
+    const { arcade, inside, stored, requests, user } = await desk(t, { pageSize: 2 });
     const ids = Object.fromEntries(
       ['A', 'B', 'a/b', 'C', 'D'].map((key) => [key, arcade.store(user, { key, value: 'v' }).id]),
     );
-    const ran = await run(['secret', 'unset', 'C', 'no\u001bne', 'a/b', 'C', 'A', ' B ']);
+    const ran = await inside(['secret', 'unset', 'C', 'no\u001bne', 'a/b', 'C', 'A', ' B ']);
     assert.deepEqual(outcome(ran), [
       0,
       "Secret 'C' deleted successfully\nSecret 'a/b' deleted successfully\nSecret 'A' deleted successfully\n",
@@ -100,11 +109,11 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('a deletion that fails is told of, the others go on, and the exit code is 1', async (t) => {
-    const { arcade, run, stored, user } = await desk(t);
+    const { arcade, inside, stored, user } = await desk(t);
     const [a, b] = ['A', 'B', 'C'].map((key) => arcade.store(user, { key, value: 'v' }).id);
     arcade.fault({ path: new RegExp(`${a}`) }, { kind: 'status', status: 403 });
     arcade.fault({ path: new RegExp(`${b}`) }, { kind: 'status', status: 500 });
-    assert.deepEqual(outcome(await run(['secret', 'unset', 'A', 'B', 'C'])), [
+    assert.deepEqual(outcome(await inside(['secret', 'unset', 'A', 'B', 'C'])), [
       1,
       "Secret 'C' deleted successfully\n",
       "Failed to delete secret 'A'. Do you have permission to delete this secret?\n" +
@@ -114,10 +123,10 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('a deletion as JSON', async (t) => {
-    const { arcade, run, user } = await desk(t);
+    const { arcade, inside, user } = await desk(t);
     const [a] = ['A', 'B'].map((key) => arcade.store(user, { key, value: 'v' }).id);
     arcade.fault({ path: new RegExp(`${a}`) }, { kind: 'status', status: 403 });
-    const { exitCode, stdout, stderr } = await run(['secret', 'unset', '--json', 'A', 'none', 'B']);
+    const { exitCode, stdout, stderr } = await inside(['secret', 'unset', '--json', 'A', 'none', 'B']);
     assert.deepEqual([exitCode, stderr], [1, '']);
     const error = `localhost:${arcade.engine.port} does not permit you to do this (403).`;
     assert.deepEqual(JSON.parse(stdout), {
@@ -130,9 +139,9 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('a secret without an id is there, and cannot be deleted', async (t) => {
-    const { arcade, run } = await desk(t);
+    const { arcade, inside } = await desk(t);
     arcade.fault({}, { kind: 'wrong-json', body: { items: [{ key: 'K' }] } });
-    const { exitCode, stdout, stderr } = await run(['secret', 'unset', 'K']);
+    const { exitCode, stdout, stderr } = await inside(['secret', 'unset', 'K']);
     assert.deepEqual([exitCode, stdout], [1, '']);
     assert.match(stderr, /^Failed to delete secret 'K': The server answered with a secret that has no id /);
   });
@@ -150,8 +159,8 @@ describe('list and unset', { concurrency: 4 }, () => {
     [['lst'], "Error: No such command 'lst'.\nHint: Did you mean `arcade secret list`?\n"],
   ] as const) {
     test(`"secret ${args.join(' ')}" is a usage error`, async (t) => {
-      const { run, requests } = await desk(t);
-      assert.deepEqual(outcome(await run(['secret', ...args])), [2, '', stderr]);
+      const { inside, requests } = await desk(t);
+      assert.deepEqual(outcome(await inside(['secret', ...args])), [2, '', stderr]);
       assert.deepEqual(requests(), []);
     });
   }

@@ -1,5 +1,6 @@
 /** The hidden prompt, on a real pseudo-terminal. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -10,6 +11,7 @@ import { recorded } from '../../support/recorded.ts';
 import { hasTerminals, onTerminal } from '../../support/terminal.ts';
 
 const options = { skip: !hasTerminals && 'python3 with its pty module is needed' };
+const hasSetsid = spawnSync('setsid', ['true']).status === 0;
 const ON = '\u001b[?2004h';
 const OFF = '\u001b[?2004l\n';
 const ASK = "Value of secret 'K' (not shown): ";
@@ -59,6 +61,18 @@ describe('prompt', { concurrency: 4 }, () => {
     const told = "Secret 'K' set successfully\n";
     assert.deepEqual([exitCode, shown, at.stored()], [0, `${ASKED}${told}`, ['K=secret']]);
     assert.equal(readFileSync(join(at.home.home, 'log'), 'utf8'), '');
+  });
+
+  test('without a terminal to show the question on there is no prompt', {
+    skip: options.skip || (!hasSetsid && 'setsid is needed'),
+  }, async (t) => {
+    const at = await desk(t);
+    // A session of its own has no controlling terminal.
+    const on = { shell: 'setsid -w "$0" "$@" 2>log' };
+    const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'K'], on);
+    assert.deepEqual([exitCode, shown, at.requests()], [2, '', []]);
+    const told = 'Error: There is no terminal to prompt on.\nHint: Pipe the value in.\n';
+    assert.equal(readFileSync(join(at.home.home, 'log'), 'utf8'), told);
   });
 
   test('a dumb terminal is told nothing about pastes', options, async (t) => {

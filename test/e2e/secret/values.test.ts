@@ -99,6 +99,23 @@ describe('values', { concurrency: 4 }, () => {
     });
   }
 
+  test('secret set K says what it waits for when nothing is piped in for long', async (t) => {
+    const { env, home, stored } = await desk(t);
+    const running = execa(process.execPath, ['--', PROGRAM, 'secret', 'set', 'K'], {
+      env: { ...baseEnvironment(home), ...env },
+      extendEnv: false,
+      stdin: 'pipe',
+    });
+    let told = '';
+    running.stderr.on('data', (chunk) => {
+      told += chunk;
+    });
+    await until(() => told === 'Waiting for the value on standard input.\n', { what: 'the note' });
+    running.stdin.end('v\n');
+    assert.equal((await running).exitCode, 0);
+    assert.deepEqual(stored(), ['K=v']);
+  });
+
   test('standard input that is a directory holds no value', async (t) => {
     const { env, home, requests } = await desk(t);
     const ran = await shell({ env, home }, '"$@" secret set K --stdin < /');
