@@ -11,7 +11,7 @@ interface JsonSecrets {
 }
 
 /**
- * Reads one object of texts, numbers and booleans; a number stays as it is written. Throws `ENV_FILE_MALFORMED` for
+ * Reads one object of strings, numbers and booleans; a number stays as it is written. Throws `ENV_FILE_MALFORMED` for
  * anything else, without repeating what it says.
  */
 export function parseJson(text: string): JsonSecrets {
@@ -21,7 +21,7 @@ export function parseJson(text: string): JsonSecrets {
   for (const [i, [name, value]] of Object.entries(object).entries()) {
     const at = i + 1;
     if (typeof value !== 'string')
-      throw malformed(`has a value in entry ${at} that is not text, a number or a boolean`);
+      throw malformed(`has a value in entry ${at} that is not a string, a number or a boolean`);
     const content = value.replace(/^\ufeff/, '');
     if (content.includes('\0')) throw malformed(`has a NUL character in entry ${at}`);
     if (isDamaged(name) || isDamaged(content)) throw malformed(`is not valid text in entry ${at}`);
@@ -54,6 +54,6 @@ function read(text: string): object {
 
 function malformed(what: string): UserError {
   return new UserError('ENV_FILE_MALFORMED', `The environment file begins with "{", but ${what}.`, {
-    hint: 'Give one JSON object of texts, numbers and booleans, or KEY=VALUE lines.',
+    hint: 'Write one JSON object of strings, numbers and booleans, or one KEY=VALUE per line.',
   });
 }

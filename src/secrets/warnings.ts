@@ -11,7 +11,7 @@ const REASONS = {
   'invalid-name':
     'invalid name (skipped); a name has letters, digits, "_", "." and "-", and begins with a letter or "_"',
   'empty-value': 'empty value (skipped)',
-  'only-equals': 'nothing but "=" as value, as base64 ends (skipped)',
+  'only-equals': 'the value is only "=", like the end of base64 (skipped)',
   'inner-quotes': 'nested quotes; the outermost pair was used',
   'text-after-quote': '"#" right after the closing quote; treated as a comment',
   'not-expanded': `\${...} is not expanded; the value is sent as written`,

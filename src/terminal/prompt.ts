@@ -14,6 +14,9 @@ export type Input = NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY' | '
 /** Thrown when the person presses Ctrl-C at a prompt, or closes the terminal. */
 export class PromptInterrupted extends Error {}
 
+/** What a decoder puts for bytes that are not UTF-8, and what `isDamaged` looks for. */
+const [REPLACEMENT, INVALID] = ['\ufffd', '\ud800'];
+
 /** How long it must be quiet after surplus lines, so that none of them is left for the shell to run. */
 const DRAIN_MS = 100;
 
@@ -54,7 +57,7 @@ export async function askHidden(prompting: Prompting, question: string): Promise
   restore();
   switch (ending.kind) {
     case 'line':
-      return requireText(ending.text.replace(/^\ufeff/, ''), 'The value');
+      return requireText(ending.text.replace(/^\ufeff/, '').replaceAll(REPLACEMENT, INVALID), 'The value');
     case 'end':
       return null;
     case 'interrupt':

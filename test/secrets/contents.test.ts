@@ -46,7 +46,7 @@ for (const [title, file, entries, ...warnings] of READ) {
 }
 
 const PEM = '-----BEGIN KEY-----\nhidden==\n-----END KEY-----\n';
-const NOT_SECRETS = 'Give one JSON object of texts, numbers and booleans, or KEY=VALUE lines.';
+const NOT_SECRETS = 'Write one JSON object of strings, numbers and booleans, or one KEY=VALUE per line.';
 const BEGINS = 'The environment file begins with "{", but';
 
 /** Title, the file, the message, the hint. */
@@ -84,13 +84,13 @@ const REFUSED: readonly (readonly [string, string | Buffer, string, string])[] =
   [
     'JSON with a list',
     '{"A": "1", "B": ["hidden"]}',
-    `${BEGINS} has a value in entry 2 that is not text, a number or a boolean.`,
+    `${BEGINS} has a value in entry 2 that is not a string, a number or a boolean.`,
     NOT_SECRETS,
   ],
   [
     'JSON with null',
     '{"A": null}',
-    `${BEGINS} has a value in entry 1 that is not text, a number or a boolean.`,
+    `${BEGINS} has a value in entry 1 that is not a string, a number or a boolean.`,
     NOT_SECRETS,
   ],
   ['JSON with NUL', '{"A": "hid\\u0000den"}', `${BEGINS} has a NUL character in entry 1.`, NOT_SECRETS],

@@ -246,7 +246,7 @@ test('warnings are one line a reason, with ten numbers at most and nothing of th
     'Line 1: no "=" (skipped).',
     'Lines 2 and 8: invalid name (skipped); a name has letters, digits, "_", "." and "-", and begins with a letter or "_".',
     'Lines 3, 9, 10, 11, 12, 13, 14, 15, 16, 17 and 1,001 more: empty value (skipped).',
-    'Line 4: nothing but "=" as value, as base64 ends (skipped).',
+    'Line 4: the value is only "=", like the end of base64 (skipped).',
     'Line 5: nested quotes; the outermost pair was used.',
     'Line 6: "#" right after the closing quote; treated as a comment.',
     'Line 7: ${...} is not expanded; the value is sent as written.',

@@ -13,7 +13,7 @@ export interface Inside {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly input?: string | Uint8Array;
   /** Standard input and error are a terminal, on which this is typed: one text for each prompt. */
-  readonly typed?: readonly string[];
+  readonly typed?: readonly (string | Uint8Array)[];
   /** Standard output and error are a terminal of so many columns, which shows no colors. */
   readonly columns?: number;
 }
@@ -56,7 +56,7 @@ export async function inside(
   return { exitCode, stdout: stdout.text, stderr: stderr.text };
 }
 
-function terminal(typed: readonly string[]): Input {
+function terminal(typed: NonNullable<Inside['typed']>): Input {
   const left = [...typed];
   const stream = new PassThrough();
   const setRawMode = (isRaw: boolean): void => {

@@ -52,7 +52,7 @@ function valuesOfArguments(invocation: Invocation): Given {
   }
   if (options['env-file'] !== undefined) output.warn(say`Warning: --env-file is ignored without --from-env.`);
   for (const name of ['only', 'exclude']) {
-    if (options[name] !== undefined) throw usageError(`--${name} selects from an environment file.`);
+    if (options[name] !== undefined) throw usageError(`--${name} needs --env-file or --from-env.`);
   }
   const given = positionals.map((argument, i) => argumentOf(argument, i + 1, invocation));
   if (options.stdin === true && (given.length !== 1 || isPair(given[0]))) {
@@ -142,7 +142,9 @@ async function valuesOfFile({ options, positionals, input, output }: Invocation)
   );
   for (const warning of warnings) output.warn(say`Warning: ${visible(warning)}`);
   for (const name of reserved)
-    output.warn(say`Warning: ${visible(name)} was skipped: it belongs to Arcade itself.`);
+    output.warn(
+      say`Warning: Skipped ${visible(name)}, a credential of Arcade itself. To set it anyway, name it on the command line.`,
+    );
   const file = path === '-' ? 'standard input' : path;
   for (const pattern of unmatched(selection, [...entries.keys()])) {
     output.warn(say`Warning: No secret in ${visible(file)} matches '${visible(pattern)}'.`);
@@ -170,7 +172,7 @@ async function valuesOfFile({ options, positionals, input, output }: Invocation)
 async function readPiped(input: Invocation['input']): Promise<Uint8Array> {
   // What is typed there would be shown.
   if (input.isTTY === true) {
-    throw usageError('Standard input is a terminal, and --env-file - reads a pipe or a file.');
+    throw usageError('--env-file - reads a pipe or a file, but standard input is a terminal.');
   }
   const cannot = (why: string, cause?: unknown): UserError =>
     new UserError('ENV_FILE_UNREADABLE', `Cannot read standard input: ${why}.`, { cause });

@@ -98,6 +98,12 @@ describe('prompt', { concurrency: 4 }, () => {
       `${paste('hid\0den')}\r`,
       'Error: The value contains a NUL character.\nHint: Encode binary values first, for example with base64.\n',
     ],
+    [
+      'a character that is not UTF-8',
+      2,
+      Buffer.from('hidden\xe9\r', 'latin1'),
+      'Error: The value is not UTF-8 text.\nHint: Encode binary values first, for example with base64.\n',
+    ],
   ] as const) {
     test(`${title} at a prompt sends nothing`, async (t) => {
       const at = await desk(t);

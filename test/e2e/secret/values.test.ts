@@ -140,7 +140,7 @@ describe('values', { concurrency: 4 }, () => {
     'Warning: Line 5: empty value (skipped).',
     'Warning: Line 9: invalid name (skipped); a name has letters, digits, "_", "." and "-", and begins with a letter or "_".',
     'Warning: Line 12: ${...} is not expanded; the value is sent as written.',
-    'Warning: ARCADE_API_KEY was skipped: it belongs to Arcade itself.',
+    'Warning: Skipped ARCADE_API_KEY, a credential of Arcade itself. To set it anyway, name it on the command line.',
     '',
   ].join('\n');
 
@@ -174,7 +174,10 @@ describe('values', { concurrency: 4 }, () => {
     assert.equal(empty.stderr.split('\n')[0], 'Error: No secrets were found in standard input.');
     const typed = await inside(line, { typed: [] });
     assert.deepEqual([typed.exitCode, requests().length], [2, 2]);
-    assert.match(typed.stderr, /^Error: Standard input is a terminal, /);
+    assert.match(
+      typed.stderr,
+      /^Error: --env-file - reads a pipe or a file, but standard input is a terminal\./,
+    );
   });
 
   test('secret set --only and --exclude select from the file, and name what matches nothing', async (t) => {
@@ -183,7 +186,7 @@ describe('values', { concurrency: 4 }, () => {
     const input = 'DB_HOST=h\nDB_PASS=hidden\nAPI=hidden\nARCADE_WORKER_SECRET=hidden';
     const line = ['secret', 'set', '-f', '-', '--only', 'DB_*', '--exclude', 'DB_PASS,DB_PAS'];
     const warnings = [
-      'Warning: ARCADE_WORKER_SECRET was skipped: it belongs to Arcade itself.\n',
+      'Warning: Skipped ARCADE_WORKER_SECRET, a credential of Arcade itself. To set it anyway, name it on the command line.\n',
       "Warning: No secret in standard input matches 'DB_PAS'.\n",
     ].join('');
     const plan = [
