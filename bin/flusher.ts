@@ -1,7 +1,6 @@
 import './detach.ts';
 import './compile-cache.ts';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import manifest from '../package.json' with { type: 'json' };
 import { flush } from '../src/flusher.ts';
 import { killAfter, leave } from '../src/infra/os/last-resort.ts';
@@ -9,8 +8,6 @@ import { FLUSHER } from '../src/settings.ts';
 
 const uptimeMs = (): number => process.uptime() * 1000;
 
-// undici parses HTTP in WebAssembly; compiling that for speed takes 30 MB and saves nothing in ten seconds.
-setFlagsFromString('--liftoff-only');
 killAfter(FLUSHER.killAtMs - uptimeMs());
 void flush({
   env: process.env,

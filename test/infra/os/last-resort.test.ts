@@ -20,7 +20,10 @@ const run = (code: string) =>
 
 describe('the last resort', { concurrency: true }, () => {
   test('ends a process whose main thread does not come to rest', async () => {
-    const [code, signal] = await once(run('killAfter(300); for (;;);'), 'exit');
+    const [code, signal] = await once(
+      run('killAfter(600, 0); setTimeout(() => { for (;;); }, 300);'),
+      'exit',
+    );
     assert.deepEqual([code, signal], [null, 'SIGKILL']);
   });
 
