@@ -1,0 +1,89 @@
+/**
+ * `npm run release [FOLDER]`: makes the package of a release, in a fresh clone of the commit that is checked out.
+ *
+ * Refuses a tree that is not clean, a version that CHANGELOG.md does not date or that has a tag already, and a missing
+ * key. The clone is checked and tested; only then is the key built in, and only there. Publishes nothing.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const isWindows = process.platform === 'win32';
+const say = (line) => process.stderr.write(`${line}\n`);
+// The tests and the check get no key: they are of a source checkout, which sends nothing.
+const { ARCADE_RELEASE_POSTHOG_API_KEY: key = '', ARCADE_POSTHOG_API_KEY: _other, ...env } = process.env;
+
+class Refused extends Error {}
+
+try {
+  release(resolve(process.argv[2] ?? root));
+} catch (error) {
+  if (!(error instanceof Refused)) throw error;
+  say(`No release: ${error.message}`);
+  process.exitCode = 1;
+}
+
+function release(folder) {
+  const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  refuseUnless(git(root, 'status', '--porcelain') === '', 'the tree is not clean.');
+  refuseUnless(
+    isDated(version),
+    `CHANGELOG.md does not begin with \`## ${version} (YYYY-MM-DD)\`, the date of this release.`,
+  );
+  refuseUnless(git(root, 'tag', '--list', `v${version}`) === '', `the tag v${version} exists already.`);
+  refuseUnless(
+    /^phc_\w+$/.test(key),
+    'ARCADE_RELEASE_POSTHOG_API_KEY is not the key of a PostHog project (phc_...).',
+  );
+  const clone = mkdtempSync(join(tmpdir(), 'arcade-release-'));
+  try {
+    git(root, 'clone', '--quiet', '--no-local', root, clone);
+    step(clone, 'npm', ['run', 'check']);
+    step(clone, 'npm', ['test']);
+    step(clone, 'npm', ['run', 'build'], { ARCADE_POSTHOG_API_KEY: key });
+    refuseUnless(hasKey(clone), 'the key is not in the program that was built.');
+    step(clone, process.execPath, [join(clone, '.ci', 'pack.mjs'), folder]);
+  } finally {
+    rmSync(clone, { recursive: true, force: true });
+  }
+  const archive = join(folder, `${name}-${version}.tgz`);
+  say(`Made ${archive}. To publish it:\n  git tag v${version} && git push --tags\n  npm publish ${archive}`);
+}
+
+function refuseUnless(holds, why) {
+  if (!holds) throw new Refused(why);
+}
+
+function isDated(version) {
+  const first = /^## (.*)$/m.exec(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'))?.[1] ?? '';
+  const [, named, date] = /^(\S+) \((\d{4}-\d{2}-\d{2})\)$/.exec(first) ?? [];
+  return named === version && !Number.isNaN(Date.parse(date));
+}
+
+function hasKey(clone) {
+  return ['command.js', 'flusher.js'].every((file) =>
+    readFileSync(join(clone, 'dist', file), 'utf8').includes(key),
+  );
+}
+
+function git(cwd, ...words) {
+  return execFileSync('git', words, { cwd, encoding: 'utf8' }).trim();
+}
+
+function step(cwd, program, words, more = {}) {
+  const line = `${program === process.execPath ? 'node' : program} ${words.join(' ')}`;
+  say(line);
+  try {
+    // npm is a script for a shell on Windows; these words need no quotes there.
+    execFileSync(program, words, {
+      cwd,
+      env: { ...env, ...more },
+      stdio: ['ignore', 2, 2],
+      shell: isWindows && program === 'npm',
+    });
+  } catch {
+    throw new Refused(`\`${line}\` failed.`);
+  }
+}
