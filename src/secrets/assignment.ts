@@ -15,9 +15,9 @@ export function parseAssignment(argument: string, position: number): Assignment 
   const equals = argument.indexOf('=');
   const key = withoutMark((equals < 0 ? argument : argument.slice(0, equals)).trim());
   const value = equals < 0 ? null : withoutMark(argument.slice(equals + 1));
-  const isBlank = key === '' || value?.trim() === '';
   // White space and no value: more likely a passphrase than a key. And nothing but "=" is how base64 ends.
-  if (isBlank || (value === null && /\s/.test(key)) || /^=+$/.test(value ?? ''))
+  if (key !== '' && value?.trim() === '') throw invalidAssignment(position, EMPTY_HINT);
+  if (key === '' || (value === null && /\s/.test(key)) || /^=+$/.test(value ?? ''))
     throw invalidAssignment(position);
   // Node puts U+FFFD for bytes that are not UTF-8: the secret would be another one.
   if (argument.includes('\ufffd')) {
@@ -48,13 +48,14 @@ function invalidKey(message: string): UserError {
   return usageError(message, undefined, 'INVALID_KEY');
 }
 
+const EMPTY_HINT = 'The value is empty. To delete a secret, run `arcade secret unset KEY`.';
+
 /** The error of an argument that is not KEY=VALUE. */
-export function invalidAssignment(position: number): UserError {
-  return usageError(
-    `Invalid format (argument ${position}). Expected KEY=VALUE`,
-    'KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.',
-    'INVALID_PAIR',
-  );
+export function invalidAssignment(
+  position: number,
+  hint = 'KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.',
+): UserError {
+  return usageError(`Invalid format (argument ${position}). Expected KEY=VALUE`, hint, 'INVALID_PAIR');
 }
 
 /** The error of a value that stands behind its key, as an argument of its own. Only what looks like a name is repeated. */

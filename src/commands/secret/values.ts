@@ -34,10 +34,10 @@ const SILENCE_MS = 3_000;
 
 /** Checks the command line, and reads the environment file. Rejects with UserError for anything that cannot be set. */
 export async function valuesOf(invocation: Invocation): Promise<Given> {
-  const { options, positionals } = invocation;
-  const fromFile =
-    options['from-env'] === true || (options['env-file'] !== undefined && positionals.length === 0);
-  return fromFile ? valuesOfFile(invocation) : valuesOfArguments(invocation);
+  const { options } = invocation;
+  return options['from-env'] === true || options['env-file'] !== undefined
+    ? valuesOfFile(invocation)
+    : valuesOfArguments(invocation);
 }
 
 interface Argument extends Assignment {
@@ -46,11 +46,10 @@ interface Argument extends Assignment {
 }
 
 function valuesOfArguments(invocation: Invocation): Given {
-  const { positionals, options, output } = invocation;
+  const { positionals, options } = invocation;
   if (positionals.length === 0) {
     throw usageError('Either provide KEY=VALUE pairs or use --from-env to load from .env file.');
   }
-  if (options['env-file'] !== undefined) output.warn(say`Warning: --env-file is ignored without --from-env.`);
   for (const name of ['only', 'exclude']) {
     if (options[name] !== undefined) throw usageError(`--${name} needs --env-file or --from-env.`);
   }
@@ -109,6 +108,9 @@ async function readFromTerminal({ key }: Argument, { askHidden, output }: Invoca
   return value;
 }
 
+const NOTHING_PIPED =
+  'Standard input, from which KEY alone reads the value, is empty; on a terminal it prompts for the value.';
+
 async function readFromPipe({ value, position }: Argument, invocation: Invocation): Promise<string> {
   const { input, options, output } = invocation;
   const isExplicit = value === '-' || options.stdin === true;
@@ -121,16 +123,17 @@ async function readFromPipe({ value, position }: Argument, invocation: Invocatio
   } catch (error) {
     // In many a CI job standard input is empty or closed, and was not meant to be read: there the value is missing.
     const isEmpty = error instanceof UserError && error.code === 'VALUE_REQUIRED';
-    throw isEmpty && !isExplicit ? invalidAssignment(position) : error;
+    throw isEmpty && !isExplicit ? invalidAssignment(position, NOTHING_PIPED) : error;
   } finally {
     clearTimeout(silence);
   }
 }
 
 async function valuesOfFile({ options, positionals, input, output }: Invocation): Promise<Given> {
+  const source = options['from-env'] === true ? '--from-env' : '--env-file';
   if (positionals.length > 0)
-    throw usageError('Cannot use both KEY=VALUE pairs and --from-env at the same time.');
-  if (options.stdin === true) throw usageError('Cannot use both --stdin and --from-env at the same time.');
+    throw usageError(`Cannot use both KEY=VALUE pairs and ${source} at the same time.`);
+  if (options.stdin === true) throw usageError(`Cannot use both --stdin and ${source} at the same time.`);
   const text = (name: string): string | undefined => {
     const value = options[name];
     return typeof value === 'string' ? value : undefined;

@@ -7,10 +7,13 @@ import { until } from '../../support/until.ts';
 
 const EITHER = 'Either provide KEY=VALUE pairs or use --from-env to load from .env file.';
 const BOTH = 'Cannot use both KEY=VALUE pairs and --from-env at the same time.';
-const FORMAT_HINT =
-  'Hint: KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.\n';
-const format = (position: number): string =>
-  `Error: Invalid format (argument ${position}). Expected KEY=VALUE\n${FORMAT_HINT}`;
+const EITHER_WAY =
+  'KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.';
+const NOTHING =
+  'Standard input, from which KEY alone reads the value, is empty; on a terminal it prompts for the value.';
+const EMPTY = 'The value is empty. To delete a secret, run `arcade secret unset KEY`.';
+const format = (position: number, hint = EITHER_WAY): string =>
+  `Error: Invalid format (argument ${position}). Expected KEY=VALUE\nHint: ${hint}\n`;
 
 describe('secret set', { concurrency: 4 }, () => {
   test('pairs are set, and told of in the order given', async (t) => {
@@ -56,9 +59,15 @@ describe('secret set', { concurrency: 4 }, () => {
       ['--stdin', '--from-env'],
       'Error: Cannot use both --stdin and --from-env at the same time.\n',
     ],
+    [
+      'pairs and --env-file',
+      ['X', '--env-file', '-'],
+      'Error: Cannot use both KEY=VALUE pairs and --env-file at the same time.\n',
+    ],
+    ['an empty value', ['A=1', 'B= '], format(2, EMPTY)],
     ['--only with pairs', ['A=1', '--only', 'A'], 'Error: --only needs --env-file or --from-env.\n'],
-    ['a value alone', ['sk-live-hidden'], format(1)],
-    ['a value behind a good pair', ['A=1', 'sk-live-hidden'], format(2)],
+    ['a value alone', ['sk-live-hidden'], format(1, NOTHING)],
+    ['a value behind a good pair', ['A=1', 'sk-live-hidden'], format(2, NOTHING)],
     ['a value behind its key', ['A', 'B'], 'Error: Expected KEY=VALUE.\nHint: Did you mean A=B?\n'],
     [
       'a key in the place of another',
@@ -175,12 +184,12 @@ describe('secret set', { concurrency: 4 }, () => {
   test('with --json a failure as a whole is one document too', async (t) => {
     const { inside } = await desk(t);
     const { exitCode, stdout, stderr } = await inside(['secret', 'set', '--json', 'hidden']);
-    assert.deepEqual([exitCode, stderr], [2, format(1)]);
+    assert.deepEqual([exitCode, stderr], [2, format(1, NOTHING)]);
     assert.deepEqual(JSON.parse(stdout), {
       error: {
         code: 'INVALID_PAIR',
         message: 'Invalid format (argument 1). Expected KEY=VALUE',
-        hint: 'KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.',
+        hint: NOTHING,
       },
     });
   });

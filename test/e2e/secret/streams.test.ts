@@ -35,7 +35,7 @@ describe('streams', { concurrency: 4 }, () => {
       '"$@" secret set A <&-',
       2,
       '',
-      'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.\n',
+      'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: Standard input, from which KEY alone reads the value, is empty; on a terminal it prompts for the value.\n',
     ],
     ['"$@" secret set A=- <&-', 2, '', 'Error: No value on standard input.\n'],
     [

@@ -23,7 +23,7 @@ import { until } from '../../support/until.ts';
 
 const OK = "Secret 'K' set successfully\n";
 const FORMAT =
-  'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.\n';
+  'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: Standard input, from which KEY alone reads the value, is empty; on a terminal it prompts for the value.\n';
 const PEM = '-----BEGIN KEY-----\nMIIB=\n-----END KEY-----';
 
 describe('values', { concurrency: 4 }, () => {
@@ -212,12 +212,6 @@ describe('values', { concurrency: 4 }, () => {
     const { inside, stored } = await desk(t);
     assert.equal((await inside(['secret', 'set', 'ARCADE_API_KEY=v'])).exitCode, 0);
     assert.deepEqual(stored(), ['ARCADE_API_KEY=v']);
-  });
-
-  test('--env-file beside pairs is named as of no use', async (t) => {
-    const { inside } = await desk(t);
-    const ran = await inside(['secret', 'set', 'K=v', '--env-file', 'missing']);
-    assert.deepEqual(outcome(ran), [0, OK, 'Warning: --env-file is ignored without --from-env.\n']);
   });
 
   const cannot = (path: string, why: string): string =>
