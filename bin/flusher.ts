@@ -8,7 +8,7 @@ import { FLUSHER } from '../src/settings.ts';
 
 const uptimeMs = (): number => process.uptime() * 1000;
 
-killAfter(FLUSHER.killAtMs - uptimeMs());
+const keepTime = killAfter(FLUSHER.killAtMs - uptimeMs());
 void flush({
   env: process.env,
   program: {
@@ -20,6 +20,7 @@ void flush({
     postHogApiKey: process.env.ARCADE_BUILD_POSTHOG_API_KEY,
   },
   uptimeMs,
+  keepTime,
 })
   // No one is there to be told. What was not settled is still in the spool.
   .catch(() => undefined)

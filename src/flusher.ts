@@ -1,6 +1,7 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
 import { existsSync } from 'node:fs';
 import { useNetworkVariables } from './infra/net/proxy.ts';
+import { mayHang } from './infra/sqlite/network-file-system.ts';
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
@@ -11,6 +12,8 @@ export interface FlusherSurroundings {
   readonly program: Program;
   /** Milliseconds since this process began, by a clock that never steps. */
   readonly uptimeMs: () => number;
+  /** Starts the thread that ends the process in time, whatever holds up the main one. */
+  readonly keepTime: () => void;
 }
 
 /** How long a flusher tries to get the lock: a look at it by a command takes far less. */
@@ -21,11 +24,12 @@ const LOCK_WAIT_MS = 200;
  * the spool fails. The spool is left open: closing it would only put off the end of the process, which a
  * command that starts the next flusher may already have begun to wait for.
  */
-export async function flush({ env, program, uptimeMs }: FlusherSurroundings): Promise<void> {
+export async function flush({ env, program, uptimeMs, keepTime }: FlusherSurroundings): Promise<void> {
   const settings = readSettings(env, program);
   useNetworkVariables(settings.flusherEnvironment);
   const { directory, destination, maxRecords } = settings;
   if (!settings.consent.enabled || directory === undefined || destination.apiKey === undefined) return;
+  if (await mayHang(directory)) keepTime();
   if (isRefused(directory)) return;
   // Only a command makes folder and database: what was deleted stays deleted.
   const isDeleted = (): boolean => !existsSync(spoolFile(directory));

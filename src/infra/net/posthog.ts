@@ -2,7 +2,8 @@
  * Sends a batch to PostHog and says what came of it. The only place that knows posthog-node, and the only one
  * that knows how to tell PostHog's answer from anybody else's.
  */
-import { gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
 import type { Dispatcher } from 'undici';
 import { type Network, openNetwork } from './network.ts';
@@ -60,7 +61,6 @@ export async function postHogEvent(record: WireRecord): Promise<Record<string, u
 export async function postHogEvents(records: readonly WireRecord[]): Promise<Record<string, unknown>[]> {
   let events: Record<string, unknown>[] = [];
   const client = openClient('phc_shown_only', records.length, {
-    disableCompression: true,
     maxBatchSize: records.length + 1,
     fetch: async (_url, options) => {
       events = events.concat(
@@ -115,7 +115,14 @@ async function deliver(
  * there is no option against it, so the field that it sets is set back.
  */
 function openClient(apiKey: string, records: number, options: PostHogOptions): PostHog {
-  const whole = { flushAt: records + 1, maxQueueSize: records + 1, flushInterval: 0, fetchRetryCount: 0 };
+  const whole = {
+    flushAt: records + 1,
+    maxQueueSize: records + 1,
+    flushInterval: 0,
+    fetchRetryCount: 0,
+    // The endpoint does it.
+    disableCompression: true,
+  };
   const client = new PostHog(apiKey, { ...whole, ...options });
   (client as unknown as { captureMode: string }).captureMode = 'v0';
   return client;
@@ -126,8 +133,7 @@ function messageOf({ distinctId, event, properties, uuid, at }: WireRecord): Eve
 }
 
 interface FetchOptions {
-  readonly method: string;
-  readonly headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
 
@@ -141,9 +147,7 @@ async function ask(
   // Not AbortSignal.timeout(), which would keep the body in memory until its time is up.
   const timer = setTimeout(() => limit.abort(), Math.max(1, limitMs));
   try {
-    const bytes =
-      body instanceof Blob ? Buffer.from(await body.arrayBuffer()) : Buffer.from(body as string | Uint8Array);
-    return (await endpoint.post(url, { headers, body: bytes, signal: limit.signal })).answer;
+    return (await endpoint.post(url, { headers, body: String(body), signal: limit.signal })).answer;
   } catch (error) {
     return { kind: error instanceof UnusableProxy ? 'proxy' : 'offline', status: null };
   } finally {
@@ -153,8 +157,7 @@ async function ask(
 
 interface Post {
   readonly headers: Readonly<Record<string, string>>;
-  /** Compressed, if the headers say so. */
-  readonly body: Buffer;
+  readonly body: string;
   readonly signal: AbortSignal;
 }
 
@@ -170,12 +173,11 @@ export function openEndpoint({ send }: Pick<Network, 'send'>): Endpoint {
   return {
     async post(url, { headers, body, signal }) {
       for (;;) {
-        const isGzip = headers['Content-Encoding'] === 'gzip' && !isPlain;
-        const { 'Content-Encoding': _, ...plain } = headers;
+        const isGzip = !isPlain;
         const response = await send(isMoved ? otherSlash(url) : url, {
           method: 'POST',
-          headers: isPlain ? plain : { ...headers },
-          body: isPlain && 'Content-Encoding' in headers ? gunzipSync(body) : body,
+          headers: isGzip ? { ...headers, 'Content-Encoding': 'gzip' } : { ...headers },
+          body: isGzip ? await compress(body) : body,
           signal,
         });
         const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
@@ -192,6 +194,8 @@ export function openEndpoint({ send }: Pick<Network, 'send'>): Endpoint {
     },
   };
 }
+
+const compress = promisify(gzip);
 
 /** Statuses that keep method and body (RFC 9110, 15.4). Proxies of web frameworks answer so to `/batch/`. */
 const isRedirect = (status: number): boolean => status === 307 || status === 308;

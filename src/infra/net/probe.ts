@@ -2,7 +2,6 @@
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { gzipSync } from 'node:zlib';
 import { failureOf, openNetwork } from './network.ts';
 import { type Answer, openEndpoint } from './posthog.ts';
 
@@ -106,8 +105,8 @@ async function ask(
   const timer = setTimeout(() => limit.abort(), limitMs);
   try {
     const { answer, date } = await openEndpoint(network).post(`${url.href.replace(/\/+$/, '')}/batch/`, {
-      headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' },
-      body: gzipSync(JSON.stringify({ api_key: apiKey, batch: [] })),
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ api_key: apiKey, batch: [] }),
       signal: limit.signal,
     });
     const at = Date.parse(date ?? '');

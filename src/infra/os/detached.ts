@@ -13,11 +13,13 @@ export async function prepareToStart(): Promise<void> {
   await import('execa');
 }
 
-/**
- * One thread of V8's own in place of four, and none that waits for a debugger: a container may allow few, and a process
- * that cannot start one is aborted.
- */
-const FEW_THREADS = ['--v8-pool-size=0', '--disable-sigusr1'];
+/** Not a flag of V8: with another set of those it does not take the code that commands have compiled. */
+const LEAN = [
+  // One thread of V8's own in place of four, and none that waits for a debugger: a container may allow few, and a
+  // process that cannot start one is aborted.
+  '--v8-pool-size=0',
+  '--disable-sigusr1',
+];
 /** One look-up of a name may be stuck while a file is synced. */
 const POOL = { UV_THREADPOOL_SIZE: '2' };
 
@@ -28,7 +30,7 @@ const POOL = { UV_THREADPOOL_SIZE: '2' };
  */
 export async function startDetached({ program, script, environment }: Detached): Promise<void> {
   const { execa } = await import('execa');
-  const child = execa(program.execPath, [...inherited(program.execArgv), ...FEW_THREADS, '--', script], {
+  const child = execa(program.execPath, [...inherited(program.execArgv), ...LEAN, '--', script], {
     // A working directory keeps a folder from being deleted, or its file system from being unmounted.
     cwd: parse(script).root,
     env: { ...environment, ...POOL },

@@ -13,12 +13,19 @@ const THREAD_AFTER_MS = 3_000;
  * Ends this process after `ms`, whatever it does by then. It does not keep the process from ending earlier.
  *
  * The main thread's own timer is enough unless something holds that thread up, a slow disk for instance. For that a
- * second thread keeps the time as well, once the process is older than `threadAfterMs`.
+ * second thread keeps the time as well, once the process is older than `threadAfterMs`, or the function that this
+ * returns is called.
  */
-export function killAfter(ms: number, threadAfterMs = THREAD_AFTER_MS): void {
+export function killAfter(ms: number, threadAfterMs = THREAD_AFTER_MS): () => void {
   const at = now() + Math.max(0, Math.round(ms));
   setTimeout(kill, ms).unref();
-  setTimeout(() => startThread(at), Math.min(ms, threadAfterMs)).unref();
+  let isStarted = false;
+  const keepTime = (): void => {
+    if (!isStarted) startThread(at);
+    isStarted = true;
+  };
+  setTimeout(keepTime, Math.min(ms, threadAfterMs)).unref();
+  return keepTime;
 }
 
 /** By the clock that all threads share: on a busy machine a thread may begin late. */

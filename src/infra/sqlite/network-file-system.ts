@@ -1,5 +1,7 @@
 /** Whether a folder lies on a file system that other machines may write to as well. */
 import { realpathSync, statfsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** `f_type` as Linux tells it. Source: statfs(2) and the kernel's include/uapi/linux/magic.h and fs/. */
 const NETWORK_TYPES: ReadonlySet<number> = new Set([
@@ -36,6 +38,22 @@ export function isNetworkFileSystem(
   } catch {
     return false;
   }
+}
+
+/** How long a file system may take to tell what it is. */
+const TELLS_WITHIN_MS = 100;
+
+/**
+ * Whether a call to the file system of `directory` may not return for long: it is another machine's, or one of which
+ * that is not known. Never hangs itself, and never rejects.
+ */
+export async function mayHang(directory: string): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  const told = statfs(directory).then(
+    ({ type }) => NETWORK_TYPES.has(type),
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
+  );
+  return await Promise.race([told, pause(TELLS_WITHIN_MS, true, { ref: false })]);
 }
 
 /** `\\server\share` and `\\?\UNC\server\share`, not `\\?\C:\` or `\\.\pipe`. */
