@@ -23,10 +23,10 @@ svg text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; 
 svg .end { text-anchor: end; }
 svg .mid { text-anchor: middle; }
 svg .good { fill: var(--good); }
-svg .bad { stroke: var(--bad); stroke-width: 1; }
+svg .failed { stroke: var(--bad); stroke-width: 1; }
 svg .rare { stroke: var(--mark); stroke-width: 1; }
-svg .bad-ground { fill: var(--bad-soft); }
-svg .bad-line { fill: var(--bad); }
+svg .failed-ground { fill: var(--bad-soft); }
+svg .failed-line { fill: var(--bad); }
 svg .rare-ground { fill: var(--mark-soft); }
 svg .rare-line { fill: var(--mark); }
 svg .area { fill: var(--area); fill-opacity: .28; stroke: var(--area); stroke-width: 1.5; }
@@ -37,7 +37,7 @@ svg .hit { fill: transparent; }
 .key span { display: inline-block; width: .85rem; height: .85rem; margin-right: .4rem; vertical-align: -.08rem; border: 1px solid transparent; }
 .key .good { background: var(--good); }
 .key .rare { border-color: var(--mark); background: repeating-linear-gradient(45deg, var(--mark) 0 2px, var(--mark-soft) 2px 4px); }
-.key .bad { border-color: var(--bad); background: repeating-linear-gradient(45deg, var(--bad) 0 2px, var(--bad-soft) 2px 4px); }
+.key .failed { border-color: var(--bad); background: repeating-linear-gradient(45deg, var(--bad) 0 2px, var(--bad-soft) 2px 4px); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding: .2rem 0 .5rem; }
@@ -53,5 +53,5 @@ details.day { border-top: 1px solid var(--line); padding: .55rem 0; content-visi
 details.day > summary { font-weight: 600; }
 :focus-visible { outline: 3px solid var(--area); outline-offset: 2px; border-radius: .2rem; }
 footer { color: var(--soft); font-size: .9rem; margin-top: 2rem; }
-@media print { body { max-width: none; } section { break-inside: avoid; } }
+@media print { body { max-width: none; } section { break-inside: avoid; } .chart { overflow: visible; } svg { min-width: 0; } }
 `;

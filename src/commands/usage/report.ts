@@ -1,18 +1,18 @@
 /** `arcade usage report` */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { UserError } from '../../errors.ts';
+import { UserError, usageError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/net/posthog.ts';
-import { writeAtomically } from '../../infra/os/files.ts';
-import type { Invocation, Run } from '../../invocation.ts';
-import { say, visible } from '../../terminal/visible.ts';
+import { replaceAtomically } from '../../infra/os/files.ts';
+import { type Invocation, type Run, respond } from '../../invocation.ts';
+import { joined, say, visible } from '../../terminal/visible.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
 import { eachRecordInFull, readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { readPositive } from './options.ts';
 import { readSpool } from './reading.ts';
-import { reportPage, type Told } from './report-page.ts';
+import { type ReportData, reportPage } from './report-page.ts';
 import { consentOf } from './status-document.ts';
 import { nextSender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
@@ -20,24 +20,37 @@ import { counted } from './words.ts';
 
 const DEFAULT_FILE = 'arcade-usage.html';
 const DEFAULT_DAYS = 30;
-const MOST_DAYS = 90;
+const MAX_DAYS = 90;
 
 /** Writes the report, and opens it when asked to. */
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
-  const days = readPositive(options.days, '--days', MOST_DAYS) ?? DEFAULT_DAYS;
-  const path = resolve(typeof options.output === 'string' ? options.output : DEFAULT_FILE);
+  const days = readPositive(options.days, '--days', MAX_DAYS) ?? DEFAULT_DAYS;
+  const target = typeof options.output === 'string' ? options.output : DEFAULT_FILE;
+  if (target === '-' && (options.open === true || invocation.json))
+    throw usageError(
+      '--output - prints the report itself.',
+      'Leave out --open and --json, or choose a file.',
+    );
   const sender = await nextSender(invocation);
-  const { value: told, absence } = await readSpool(invocation, (spool) =>
-    tell(invocation, spool, { days, sender }),
+  const { value: data, absence } = await readSpool(invocation, (spool) =>
+    reportData(invocation, spool, { days, sender }),
   );
   if (absence !== null) throw new UserError('NOTHING_RECORDED', `${absence} There is nothing to report.`);
-  write(path, reportPage(told));
+  const text = reportPage(data);
+  if (target === '-') {
+    output.line(joined(text.trimEnd().split('\n').map(visible), say`\n`));
+    return undefined;
+  }
+  const path = resolve(target);
+  write(path, text);
   const url = pathToFileURL(path).href;
-  if (options.json === true) output.json({ path, url, records: told.events.length });
-  else output.line(say`Wrote ${counted(told.events.length, 'record')} to ${visible(path)}`);
-  if (options.open !== true) return undefined;
-  if (!(await opened(url))) output.note(say`No browser could be started; open ${visible(url)} yourself.`);
+  const records = data.events.length;
+  await respond(invocation, { path, url, records }, () =>
+    output.line(say`Wrote ${counted(records, 'record')} to ${visible(path)}`),
+  );
+  if (options.open === true && !(await opened(url)))
+    output.warn(say`Could not open a browser; open ${visible(url)} yourself.`);
   return undefined;
 };
 
@@ -57,7 +70,11 @@ interface Asked {
   readonly sender: Awaited<ReturnType<typeof nextSender>>;
 }
 
-async function tell({ settings }: Invocation, spool: Spool, { days, sender }: Asked): Promise<Told> {
+async function reportData(
+  { settings }: Invocation,
+  spool: Spool,
+  { days, sender }: Asked,
+): Promise<ReportData> {
   const now = Date.now();
   const status = readStatus(spool, settings, now);
   const details = [...eachRecordInFull(spool)];
@@ -75,30 +92,32 @@ async function tell({ settings }: Invocation, spool: Spool, { days, sender }: As
   };
 }
 
-/** A file, for reading a pipe or a terminal would wait for what never comes. */
-function isFree(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return true;
-  return (
-    found.isFile() &&
-    /^<!doctype html>[\s\S]{0,500}content="arcade usage report"/.test(readFileSync(path, 'utf8'))
-  );
+/** Whether an earlier report stands there. Of a pipe or a terminal nothing is read: that could wait for ever. */
+function isReport(path: string): boolean {
+  const file = openSync(path, 'r');
+  try {
+    const beginning = Buffer.alloc(1024);
+    readSync(file, beginning);
+    return /^<!doctype html>[\s\S]*content="arcade usage report"/.test(beginning.toString());
+  } finally {
+    closeSync(file);
+  }
 }
 
-/** Only an earlier report is written over. Throws UserError. */
+/**
+ * Writes over nothing but an earlier report, and through no link: the working directory may be another user's, who put
+ * a link there. Throws UserError.
+ */
 function write(path: string, text: string): void {
+  const hint = 'Choose another file with --output.';
   try {
-    if (!isFree(path)) {
-      throw new UserError('OUTPUT_FAILED', `${path} is there already and is not a report.`, {
-        hint: 'Choose another file with --output.',
-      });
-    }
-    writeAtomically(path, text);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && !(found.isFile() && isReport(path)))
+      throw new UserError('FILE_EXISTS', `${path} already exists and is not an arcade report.`, { hint });
+    replaceAtomically(path, text);
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    throw new UserError('OUTPUT_FAILED', `${path} cannot be written.`, {
-      hint: 'Choose another file with --output.',
-      cause,
-    });
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new UserError('OUTPUT_FAILED', `Cannot write ${path}: ${code}.`, { hint, cause });
   }
 }

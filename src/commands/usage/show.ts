@@ -8,7 +8,7 @@ import { compactJson, type Safe, say, visible } from '../../terminal/visible.ts'
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/status.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
-import { isoTime, relativeTime, shortly } from './words.ts';
+import { isoTime, relativeTime, shortly, utcTime } from './words.ts';
 
 /** Shows one record: its payload as it goes on the wire, and each try. */
 export const run: Run = async (invocation) => {
@@ -49,7 +49,7 @@ function head(found: RecordDetails, now: number, paint: Paint): string[] {
   const why = reason === null ? '' : ` (${visible(reason)})`;
   return [
     `${paint.bold(say`Record ${id}`)}  ${kind}, ${colour(visible(state))}${why}`,
-    `Recorded  ${isoTime(at)}, ${relativeTime(at, now)}`,
+    `Recorded  ${utcTime(at)} UTC, ${relativeTime(at, now)}`,
     `Sent as   ${identityInWords(found)}`,
   ];
 }
@@ -72,7 +72,7 @@ function describeAttempts({ attempts, record }: RecordDetails, now: number, pain
   const line = ({ at, outcome, status, duration_ms }: Attempt): string => {
     const colour = outcome === 'accepted' ? paint.green : paint.red;
     const answer = status === null ? 'no answer' : `status ${status}`;
-    return `  ${isoTime(at)}  ${colour(visible(outcome).padEnd(12) as Safe)}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
+    return `  ${utcTime(at)}  ${colour(visible(outcome).padEnd(12) as Safe)}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
   };
   return [paint.bold(say`Tries`), ...attempts.map(line)];
 }

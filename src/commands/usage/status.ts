@@ -11,7 +11,7 @@ import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, digits, fieldLines, isoTime, relativeTime, wrapped } from './words.ts';
+import { counted, digits, fieldLines, relativeTime, utcTime, wrapped } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
@@ -103,7 +103,7 @@ function sendingRows(
     backoff === null
       ? 'none'
       : paint.yellow(
-          say`until ${visible(isoTime(backoff.until))}, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
+          say`until ${utcTime(backoff.until)} UTC, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
         );
   return [
     ['Back-off', waits],

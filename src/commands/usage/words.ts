@@ -1,10 +1,15 @@
 /** Times, lengths and numbers in words. */
 import { repeated, type Safe, say, visible } from '../../terminal/visible.ts';
 
-/** An instant for JSON; a damaged database may hold one that no calendar has. */
-export function isoTime(at: number): string {
+/** An instant in ISO 8601 for JSON; null for one that no calendar has, which a damaged database may hold. */
+export function isoTime(at: number): string | null {
   const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? 'never' : date.toISOString();
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+/** An instant to read: "2026-01-31 12:00:05", in UTC. */
+export function utcTime(at: number): Safe {
+  return (isoTime(at)?.slice(0, 19).replace('T', ' ') ?? 'unknown time') as Safe;
 }
 
 /** How long ago, or ahead, in words: "3 min ago", "in 40 s". `at` and `now` in ms. */

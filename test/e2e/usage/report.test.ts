@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import Database from 'better-sqlite3';
 import { arcade } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { seedSpool } from '../../support/seed.ts';
 
@@ -33,7 +34,7 @@ test('writes one private file that loads and runs nothing', async (t) => {
   assert.doesNotMatch(text, /<(script|link|img|iframe|object|embed|form|base)\b/i);
   assert.doesNotMatch(text, /\s(src|href|style|on[a-z]+)=/i);
   assert.doesNotMatch(style, /url\(|@import/);
-  assert.match(text, /At most 60 records waited at once; now 18 do\./);
+  assert.match(text, /Peak 60 pending; 18 now\./);
 });
 
 test('replaces its own report and nothing else', async (t) => {
@@ -44,8 +45,8 @@ test('replaces its own report and nothing else', async (t) => {
   writeFileSync(path, mine);
   const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'report', '--json']);
   assert.equal(exitCode, 1);
-  assert.match(stdout, /"code": "OUTPUT_FAILED"/);
-  assert.match(stderr, /is there already and is not a report/);
+  assert.match(stdout, /"code": "FILE_EXISTS"/);
+  assert.match(stderr, /already exists and is not an arcade report/);
   assert.equal(readFileSync(path, 'utf8'), mine);
 });
 
@@ -57,9 +58,30 @@ test('what is no file is neither read nor replaced', { timeout: 60_000 }, async 
   for (const path of [pipe, home.home, '/dev/null', '/dev/stdout']) {
     const { exitCode, stderr } = await arcade(home, ['usage', 'report', '--output', path]);
     assert.equal(exitCode, 1, path);
-    assert.match(stderr, /is there already and is not a report/);
+    assert.match(stderr, /already exists and is not an arcade report/);
   }
   assert.ok(lstatSync(pipe).isFIFO());
+});
+
+test('usage report writes through no link, whatever the link points at', async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const target = join(home.home, 'shadowed');
+  symlinkSync(target, join(home.home, 'arcade-usage.html'));
+  const { exitCode, stderr } = await arcade(home, ['usage', 'report']);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /already exists and is not an arcade report/);
+  assert.equal(existsSync(target), false);
+});
+
+test('usage report --output - prints the page', async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const { exitCode, stdout } = await inside(home, ['usage', 'report', '-o', '-']);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^<!doctype html>[\s\S]*<\/html>\n$/);
+  assert.equal((await inside(home, ['usage', 'report', '-o', '-', '--open'])).exitCode, 2);
+  assert.equal(existsSync(join(home.home, '-')), false);
 });
 
 test('there is no report of nothing', async (t) => {
@@ -120,7 +142,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     assert.deepEqual(complaints, []);
     assert.deepEqual(requested, [pathToFileURL(path).href]);
     assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
-    for (const name of ['Events a day', 'Slowest commands', 'Records waiting', 'Delay of delivery']) {
+    for (const name of ['Events per day', 'Slowest commands', 'Pending records', 'Delivery delay']) {
       assert.equal(await page.getByRole('heading', { name, exact: true, level: 2 }).count(), 1, name);
       const chart = page.getByRole('img', { name: new RegExp(`^${name}`) });
       assert.ok(((await chart.boundingBox())?.width ?? 0) > 300, name);
@@ -132,6 +154,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
       (await page.locator('details[open] pre').first().textContent()) ?? '',
       /"event": "CLI execution/,
     );
+    await page.emulateMedia({ media: 'print' });
+    await page.setViewportSize({ width: 640, height: 900 });
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, 'printed');
+    await page.emulateMedia({ media: 'screen' });
     await page.setViewportSize({ width: 360, height: 800 });
     assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
   });

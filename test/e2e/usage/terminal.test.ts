@@ -222,7 +222,7 @@ test('report --open hands the file to the opener, and says where it is when ther
   writeFileSync(opener, '#!/bin/sh\nexit 3\n');
   const failed = await arcade(home, ['usage', 'report', '--open'], { env: { PATH: path } });
   assert.equal(failed.exitCode, 0);
-  assert.match(failed.stderr, /No browser could be started; open file:\/\/.*arcade-usage\.html yourself/);
+  assert.match(failed.stderr, /Could not open a browser; open file:\/\/.*arcade-usage\.html yourself/);
 });
 
 test('doctor finds a lock that is held for longer than any flusher lives, and names who has it', async (t) => {

@@ -65,7 +65,7 @@ test('every picture of stats is ASCII where the locale has no more', async (t) =
   assert.equal(exitCode, 0);
   assert.equal(stderr, '');
   assert.match(stdout, /^[ -~\n]*$/);
-  for (const title of ['Events a day', 'Slowest commands', 'Records waiting', 'Delay of delivery'])
+  for (const title of ['Events per day', 'Slowest commands', 'Pending records', 'Delivery delay'])
     assert.match(stdout, new RegExp(`^${title}`, 'm'));
   assert.ok(stdout.split('\n').every((line) => line.length <= 80));
 });
@@ -175,8 +175,8 @@ const WRONG: readonly [readonly string[], number, RegExp][] = [
   [['show', '99999999999999999999999'], 1, /There is no record 9/],
   [['show', '\u001b[31m'], 1, /There is no record \\e\[31m/],
   [['sttaus'], 2, /Did you mean `arcade usage status`/],
-  [['report', '--output', 'taken.txt'], 1, /is there already and is not a report/],
-  [['report', '--output', 'no/such/folder.html'], 1, /cannot be written/],
+  [['report', '--output', 'taken.txt'], 1, /already exists and is not an arcade report/],
+  [['report', '--output', 'no/such/folder.html'], 1, /Cannot write /],
 ];
 
 test('what cannot be shown is refused in words', async (t) => {

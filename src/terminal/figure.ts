@@ -1,0 +1,118 @@
+/** A figure: numbers with a title and one sentence, to be drawn as lines of text here and as SVG in `svg.ts`. */
+import { areaLines, condense, splitBar, splitMarks } from './chart.ts';
+import type { Paint } from './output.ts';
+import { joined, repeated, type Safe, say, visible } from './visible.ts';
+import { wrapped } from './wrap.ts';
+
+export interface Bar {
+  readonly label: string;
+  /** The second part is told apart from the first without color. */
+  readonly parts: readonly [number, number];
+  /** The numbers in words, shown beside the bar. */
+  readonly says: string;
+}
+
+/** What is drawn. Each value of an area holds for one step of time; `ends` name the first and the last. */
+type Drawing =
+  | { readonly kind: 'bars'; readonly bars: readonly Bar[]; readonly ends?: readonly [string, string] }
+  | { readonly kind: 'area'; readonly values: readonly number[]; readonly ends: readonly [string, string] };
+
+export interface Figure {
+  /** Unique on a page. */
+  readonly id: string;
+  readonly title: string;
+  readonly summary: string;
+  /** Null: there is nothing to draw. */
+  readonly drawing: Drawing | null;
+  /** What the two parts of a bar are, and whether the second is a failure or only rare. */
+  readonly legend: { readonly names: readonly [string, string]; readonly second: 'failed' | 'rare' } | null;
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+export interface FigureStyle {
+  readonly width: number;
+  readonly unicode: boolean;
+  readonly paint: Paint;
+}
+
+/** More bars than this have no line each. */
+const MAX_BARS = 31;
+/** With fewer columns a bar has a line of its own. */
+const ROOMY = 50;
+const AREA_ROWS = 5;
+
+/** The figure as lines of text, none wider than the terminal. */
+export async function figureLines(figure: Figure, style: FigureStyle): Promise<Safe[]> {
+  const { title, summary, drawing, legend } = figure;
+  const { paint, width } = style;
+  const summaries = await wrapped(visible(summary), width);
+  const lines = [paint.bold(visible(title)), ...summaries.map((line) => paint.dim(line))];
+  if (drawing === null) return lines;
+  if (drawing.kind === 'area') return [...lines, ...areaOf(drawing.values, drawing.ends, style)];
+  const { bars, ends } = drawing;
+  if (bars.length > MAX_BARS && ends !== undefined)
+    return [
+      ...lines,
+      ...areaOf(
+        bars.map(({ parts }) => parts[0] + parts[1]),
+        ends,
+        style,
+      ),
+    ];
+  return [...lines, ...(await barLines(bars, legend, style)), ...legendLines(legend, style)];
+}
+
+async function barLines(bars: readonly Bar[], legend: Figure['legend'], style: FigureStyle): Promise<Safe[]> {
+  const { paint, unicode, width } = style;
+  const second = legend?.second === 'failed' ? paint.red : paint.yellow;
+  const max = Math.max(...bars.map(({ parts }) => parts[0] + parts[1]));
+  const labelWidth = Math.max(...bars.map(({ label }) => label.length));
+  const saysWidth = Math.max(...bars.map(({ says }) => says.length));
+  const besideBar = width - labelWidth - saysWidth - 4;
+  const isBeside = width >= ROOMY && besideBar >= 10;
+  const lines: Safe[] = [];
+  for (const { label, parts, says } of bars) {
+    const room = isBeside ? besideBar : width;
+    const [left, right] = splitBar(parts, max, room, unicode);
+    const bar = say`${paint.green(left)}${second(right)}`;
+    const blank = repeated(say` `, room - left.length - right.length);
+    const [name, numbers] = [visible(label.padStart(labelWidth)), visible(says)];
+    if (isBeside) lines.push(say`${name}  ${bar}${blank}  ${numbers}`);
+    else lines.push(...(await wrapped(say`${visible(label)}  ${numbers}`, width)), bar);
+  }
+  return lines;
+}
+
+function legendLines(legend: Figure['legend'], { paint, unicode, width }: FigureStyle): Safe[] {
+  if (legend === null) return [];
+  const [first, second] = splitMarks(unicode);
+  const color = legend.second === 'failed' ? paint.red : paint.yellow;
+  const parts = [
+    say`${paint.green(first)} ${visible(legend.names[0])}`,
+    say`${color(second)} ${visible(legend.names[1])}`,
+  ];
+  return width >= ROOMY ? [joined(parts, say`  `)] : parts;
+}
+
+/** A curve with its scale and the two ends of its time. */
+function areaOf(
+  values: readonly number[],
+  [from, until]: readonly [string, string],
+  { paint, unicode, width }: FigureStyle,
+): Safe[] {
+  const max = Math.max(...values, 1);
+  const scale = String(max).length;
+  const cells = condense(values, width - scale - 3);
+  const [wall, corner, floor] = unicode ? [say`│`, say`└`, say`─`] : [say`|`, say`+`, say`-`];
+  const lines = areaLines(cells, AREA_ROWS, unicode).map((line, i) => {
+    const label = i === 0 ? String(max) : '';
+    return say`${visible(label.padStart(scale))} ${wall}${paint.cyan(line)}`;
+  });
+  const gap = ' '.repeat(Math.max(1, cells.length - from.length - until.length));
+  return [
+    ...lines,
+    say`${visible('0'.padStart(scale))} ${corner}${repeated(floor, cells.length)}`,
+    say`${repeated(say` `, scale + 2)}${paint.dim(visible(`${from}${gap}${until}`))}`,
+  ];
+}
