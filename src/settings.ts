@@ -113,6 +113,8 @@ export interface Settings {
   readonly maxRecords: number;
   readonly debug: boolean;
   readonly flusherEnvironment: Readonly<Record<string, string>>;
+  /** What a browser is started with: the environment without secrets. */
+  readonly browser: () => { platform: NodeJS.Platform; environment: Record<string, string> };
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -139,6 +141,7 @@ export function readSettings(
     maxRecords: positiveInteger(env.ARCADE_USAGE_MAX_RECORDS) ?? 10_000,
     debug: isOn(env.ARCADE_DEBUG),
     flusherEnvironment: Object.freeze(flusherEnvironment(env, parent, platform)),
+    browser: () => ({ platform, environment: browserEnvironment(env) }),
   });
 }
 
@@ -250,4 +253,15 @@ export function tlsFlags(flags: readonly string[]): string[] {
     if (name === undefined) return [];
     return [`--${name}=${name === 'openssl-config' ? (absolute(value) ?? value) : value}`];
   });
+}
+
+/**
+ * A browser lives longer than the command and hands its environment on to whatever it starts. RES_OPTIONS may be the
+ * command's own.
+ */
+function browserEnvironment(env: Environment): Record<string, string> {
+  const isSecret = (name: string): boolean =>
+    /^(ARCADE_|POSTHOG_|RES_OPTIONS$|NODE_)|KEY|TOKEN|SECRET|PASSW|CREDENTIAL/i.test(name);
+  const passed = Object.entries(env).filter(([name, value]) => value !== undefined && !isSecret(name));
+  return Object.fromEntries(passed) as Record<string, string>;
 }

@@ -1,9 +1,8 @@
 /** What an answer of Arcade's servers means: the object in it, or why there is none, in plain words. */
 import { type ErrorCode, UserError } from '../errors.ts';
+import { type Fields, parseFields } from '../infra/fields.ts';
 import type { HttpAnswer } from '../infra/net/http.ts';
 import { retryAfterMs } from '../infra/net/retry-after.ts';
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 export const isGood = ({ status }: HttpAnswer): boolean => status >= 200 && status < 300;
 
@@ -13,12 +12,8 @@ export const isGood = ({ status }: HttpAnswer): boolean => status >= 200 && stat
  */
 export function objectOf(answer: HttpAnswer): Fields {
   if (answer.text.trim() === '') return {};
-  try {
-    const content: unknown = JSON.parse(answer.text);
-    if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content };
-  } catch {
-    // Told below.
-  }
+  const fields = parseFields(answer.text);
+  if (fields !== undefined) return fields;
   throw notTheApi(
     /html/i.test(answer.contentType) || /^\s*</.test(answer.text) ? 'a web page' : 'no valid JSON',
   );

@@ -1,6 +1,7 @@
 /** The page that the browser shows at the end of a login: nothing on it is fetched, run or left unescaped. */
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { html } from '../terminal/html.ts';
 
 /** What the page says. */
 export interface Page {
@@ -27,22 +28,21 @@ const HEADERS = {
 
 /** Answers with the page. Resolves when it is sent, or the browser is gone. */
 export function showPage(response: ServerResponse, { status, title, text }: Page): Promise<void> {
-  const html = `<!doctype html>
+  const { markup } = html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)} - Arcade CLI</title>
-<style>${STYLE}</style></head>
-<body><main><h1>${escapeHtml(title)}</h1><p>${escapeHtml(text)}</p></main></body>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title} - Arcade CLI</title>
+<style>${{ markup: STYLE }}</style></head>
+<body><main><h1>${title}</h1><p>${text}</p></main></body>
 </html>
 `;
   if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     response.once('close', resolve);
-    response.writeHead(status, { ...HEADERS, 'content-length': Buffer.byteLength(html) }).end(html);
+    response.writeHead(status, { ...HEADERS, 'content-length': Buffer.byteLength(markup) }).end(markup);
   });
 }
 
-function escapeHtml(text: string): string {
-  // Control characters have no place in HTML, not even as references; what cannot be shown is left out.
-  const plain = text.replaceAll(/\p{Cc}/gu, ' ');
-  return plain.replaceAll(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
+/** Sends the browser on to `url`, which no one else is to read or keep. */
+export function redirect(response: ServerResponse, url: string): void {
+  response.writeHead(302, { ...HEADERS, location: url }).end();
 }

@@ -2,11 +2,12 @@
  * Waits on 127.0.0.1 for the browser to come back from a login. What does not belong to this login (a
  * favicon, a port scan, the page of an earlier login) is answered and waited out.
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../errors.ts';
-import { type Page, showPage } from './callback-page.ts';
+import { type Page, redirect, showPage } from './callback-page.ts';
 
 const PATH = '/callback';
 /** How long a browser may take to fetch the page of a login that is already done. */
@@ -18,9 +19,13 @@ export interface CallbackServer {
   readonly expectedPort: boolean;
   /**
    * Resolves to the parameters of the first callback with this state. Its page is held back until `close`
-   * knows what to say. Rejects with UserError after `timeoutSeconds`.
+   * knows what to say. Rejects with UserError after `timeoutSeconds`, or when the one-time address was used twice.
    */
   wait(state: string, timeoutSeconds: number): Promise<URLSearchParams>;
+  /** An address of this server that leads to `url`, once. Whoever comes second ends the login. */
+  leadOnceTo(url: string): string;
+  /** Takes the address of a callback from elsewhere, such as the terminal; false when it is not of this login. */
+  accept(address: string): boolean;
   /** Shows how the login ended, if a browser waits for it, and stops listening. */
   close(page: Page): Promise<void>;
 }
@@ -33,11 +38,12 @@ interface Listening {
   readonly onStray: (what: string) => void;
 }
 
-/** Listens on `port`, or on a free one when somebody else has it. Throws UserError when there is none. */
+/** Listens on `port`, or on a free one when that is taken. Throws UserError when there is none. */
 export async function openCallback({ port, signal, onStray }: Listening): Promise<CallbackServer> {
   const server = createServer();
   const expectedPort = await listen(server, port);
   const address = server.address() as AddressInfo;
+  const origin = `http://127.0.0.1:${address.port}`;
   const waiting: ServerResponse[] = [];
   const stop = (): void => {
     server.close();
@@ -45,27 +51,49 @@ export async function openCallback({ port, signal, onStray }: Listening): Promis
   };
   signal.addEventListener('abort', stop, { once: true });
   let expectedState: string | undefined;
+  const opening = { path: `/login/${randomBytes(16).toString('base64url')}`, url: '', used: false };
   let arrived: (parameters: URLSearchParams) => void;
-  const arrival = new Promise<URLSearchParams>((resolve) => {
+  let fail: (reason: UserError) => void;
+  const arrival = new Promise<URLSearchParams>((resolve, reject) => {
     arrived = resolve;
+    fail = reject;
   });
+  arrival.catch(() => undefined); // It may fail before anybody waits.
+  const open = (response: ServerResponse): void => {
+    if (!opening.used) redirect(response, opening.url);
+    else fail(openedTwice());
+    if (opening.used) waiting.push(response);
+    opening.used = true;
+  };
   server.on('request', (request, response) => {
-    const parameters = parametersOf(request);
-    const page = strayPage(request, parameters, expectedState);
-    if (page !== undefined) {
-      onStray(page.text);
-      void showPage(response, page);
+    const asked = parse(request.url, origin);
+    if (request.method === 'GET' && opening.url !== '' && asked?.pathname === opening.path)
+      return open(response);
+    const page = strayPage(request, asked, expectedState);
+    if (page !== undefined || asked === undefined) {
+      onStray(page?.text ?? '');
+      if (page !== undefined) void showPage(response, page);
       return;
     }
     waiting.push(response); // A reload of the page comes here again.
-    arrived(parameters ?? new URLSearchParams());
+    arrived(asked.searchParams);
   });
   return {
-    redirectUri: `http://127.0.0.1:${address.port}${PATH}`,
+    redirectUri: `${origin}${PATH}`,
     expectedPort,
     wait(state, timeoutSeconds) {
       expectedState = state;
       return withTimeout(arrival, timeoutSeconds);
+    },
+    leadOnceTo(url) {
+      opening.url = url;
+      return `${origin}${opening.path}`;
+    },
+    accept(pasted) {
+      const parameters = parse(pasted, origin)?.searchParams;
+      if (parameters === undefined || parameters.get('state') !== expectedState) return false;
+      arrived(parameters);
+      return true;
     },
     async close(page) {
       const timer = setTimeout(stop, PAGE_MS);
@@ -77,6 +105,12 @@ export async function openCallback({ port, signal, onStray }: Listening): Promis
   };
 }
 
+function openedTwice(): UserError {
+  return new UserError('LOGIN_FAILED', 'Login failed: the address for your browser was opened twice.', {
+    hint: 'If that was not you, another user of this machine did it. Run `arcade login --no-browser` instead.',
+  });
+}
+
 async function listen(server: Server, port: number): Promise<boolean> {
   for (const tried of [port, 0]) {
     try {
@@ -85,7 +119,7 @@ async function listen(server: Server, port: number): Promise<boolean> {
       return tried === port;
     } catch (cause) {
       if (tried !== 0) continue;
-      throw new UserError('LOGIN_PORT_BUSY', 'No port of this machine is free for the login to return to.', {
+      throw new UserError('LOGIN_PORT_BUSY', 'Could not open a local port for the login callback.', {
         hint: 'Use `arcade login --api-key`, which needs none.',
         cause,
       });
@@ -94,21 +128,21 @@ async function listen(server: Server, port: number): Promise<boolean> {
   return false;
 }
 
-function parametersOf(request: IncomingMessage): URLSearchParams | undefined {
-  const [path, query = ''] = (request.url ?? '').split('?');
-  return path === PATH ? new URLSearchParams(query) : undefined;
+function parse(address: string | undefined, origin: string): URL | undefined {
+  const text = (address ?? '').trim();
+  return URL.canParse(text, origin) ? new URL(text, origin) : undefined;
 }
 
 /** The answer to a request that does not end this login; undefined for the one that does. */
 function strayPage(
   { method }: IncomingMessage,
-  parameters: URLSearchParams | undefined,
+  asked: URL | undefined,
   state: string | undefined,
 ): Page | undefined {
-  if (parameters === undefined) return { status: 404, title: 'Not found', text: 'There is nothing here.' };
-  if (method !== 'GET') return { status: 405, title: 'Not allowed', text: 'This address is for browsers.' };
-  if (state !== undefined && parameters.get('state') === state) return undefined;
-  const text = 'This page belongs to another login. The program is still waiting for its own.';
+  if (asked?.pathname !== PATH) return { status: 404, title: 'Not found', text: 'There is nothing here.' };
+  if (method !== 'GET') return { status: 405, title: 'Not allowed', text: 'Method not allowed.' };
+  if (state !== undefined && asked.searchParams.get('state') === state) return undefined;
+  const text = 'This link belongs to another login. arcade is still waiting for the current one.';
   return { status: 400, title: 'Another login', text };
 }
 

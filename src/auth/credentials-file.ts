@@ -1,40 +1,72 @@
 /** credentials.yaml as text: read with every way in which a file can be wrong told apart, written whole. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Fields } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
-import { makePrivateDirectory, targetOf, writeAtomically } from '../infra/os/files.ts';
+import { type Fields, fieldsOf } from '../infra/fields.ts';
+import {
+  makePrivateDirectory,
+  removeDrafts,
+  removeLeftDrafts,
+  targetOf,
+  writeAtomically,
+} from '../infra/os/files.ts';
 
 /** Largest credentials.yaml that is read. */
 const MAX_BYTES = 1024 * 1024;
+const OTHERS_WRITE = 0o022;
+const OTHERS = 0o077;
 
 export const credentialsFile = (directory: string): string => join(directory, 'credentials.yaml');
 
-/** The fields of a YAML mapping; undefined for anything else. */
-export function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
-}
-
 /**
- * Reads the file; undefined when there is none, or an empty one. Throws UserError when it cannot be read or
- * is no YAML mapping. Times stay text: YAML itself would take one without a zone for UTC.
+ * Reads the file; undefined when there is none, or an empty one. A file of ours that others may read is closed to them.
+ * In the fields that this program knows, scalars are text as they stand: YAML would take the id 0899 for a number, and
+ * a time without a zone for UTC. Throws UserError when it cannot be read, may be somebody else's words, or is not a
+ * YAML mapping.
  */
 export async function readDocument(path: string): Promise<Fields | undefined> {
-  const bytes = await readBytes(path);
+  const bytes = readBytes(path);
   if (bytes === undefined) return undefined;
-  const { load } = await import('js-yaml');
+  const { FAILSAFE_SCHEMA, load, nullCoreTag } = await import('js-yaml');
   let content: unknown;
+  let asText: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     if (text.trim() === '') return undefined;
     content = load(text);
-  } catch (cause) {
-    throw malformed(path, cause);
+    asText = load(text, { schema: FAILSAFE_SCHEMA.withTags(nullCoreTag) });
+  } catch (error) {
+    throw malformed(path, placeOf(error));
   }
   const fields = fieldsOf(content);
   if (fields === undefined) throw malformed(path);
-  return fields;
+  const cloud = fieldsOf(fields.cloud);
+  const cloudAsText = fieldsOf(fieldsOf(asText)?.cloud);
+  if (cloud === undefined || cloudAsText === undefined) return fields;
+  const known = Object.entries(cloudAsText).filter(([name]) => KNOWN.includes(name));
+  return { ...fields, cloud: { ...cloud, ...Object.fromEntries(known) } };
+}
+
+const KNOWN = ['api', 'auth', 'context', 'coordinator_url', 'user'];
+
+/** Where a YAML file is broken. The parser's own error quotes the file, which holds what signs the person in. */
+function placeOf(error: unknown): string | undefined {
+  const mark = (error as { mark?: { line: number; column: number } }).mark;
+  return mark === undefined ? undefined : `line ${mark.line + 1}, column ${mark.column + 1}`;
 }
 
 /** Replaces the file, whole or not at all, with mode 0600. Throws UserError. */
@@ -42,19 +74,35 @@ export async function writeDocument(path: string, content: Fields): Promise<void
   const { dump } = await import('js-yaml');
   try {
     makePrivateDirectory(dirname(path));
-    writeAtomically(path, dump(content, { lineWidth: -1, noRefs: true }));
+    const target = ownTarget(path);
+    removeLeftDrafts(target);
+    writeAtomically(target, dump(content, { lineWidth: -1 }));
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+/** Keeps a copy of the file beside it, mode 0600, and returns its path. Throws UserError. */
+export function keepCopy(path: string): string {
+  const copy = `${path}.bak`;
+  try {
+    const target = ownTarget(path);
+    rmSync(copy, { force: true });
+    // The mode is copied too, and reading has closed the file to others.
+    copyFileSync(target, copy, constants.COPYFILE_EXCL);
+    return copy;
   } catch (cause) {
     throw unwritable(path, cause);
   }
 }
 
 /**
- * Throws UserError when `writeDocument` is bound to fail, so that nobody goes through a login in vain. Makes
+ * Throws UserError when `writeDocument` is bound to fail, so that no one goes through a login in vain. Makes
  * nothing.
  */
 export function requireWritable(path: string): void {
   try {
-    const target = targetOf(path);
+    const target = ownTarget(path);
     if (statSync(target, { throwIfNoEntry: false })?.isDirectory()) throw systemError('EISDIR');
     let folder = dirname(target);
     while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
@@ -65,26 +113,146 @@ export function requireWritable(path: string): void {
   }
 }
 
+/**
+ * Deletes the file, its drafts and its copy: what a symbolic link of ours leads to, where that is ours too, and the
+ * link. Says whether there was one. Throws UserError.
+ */
+export function removeDocument(path: string): boolean {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) throw systemError('EISDIR');
+    const target = found?.isSymbolicLink() && isOurs(found) ? targetOf(path) : path;
+    removeDrafts(target);
+    if (target !== path && isOurFile(target)) rmSync(target, { force: true });
+    rmSync(path, { force: true });
+    rmSync(`${path}.bak`, { force: true });
+    return found !== undefined;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
+    throw new UserError(
+      'CREDENTIALS_UNWRITABLE',
+      `The credentials file ${path} cannot be removed: ${reasonOf(cause)}.`,
+      { hint: 'Delete it yourself: it still contains your credentials.', cause },
+    );
+  }
+}
+
+/**
+ * Throws UserError unless `directory` may hold a person's login: it is theirs, and nobody else may write there. Root in
+ * another user's home is told to go on without sudo: that user could have it follow links. Changes nothing.
+ */
+export function requireOwnPlace(directory: string): void {
+  if (process.geteuid === undefined) return; // On Windows neither owners nor modes say anything.
+  let place = directory;
+  let found = orUndefined(() => lstatSync(place));
+  for (; found === undefined && place !== dirname(place); found = orUndefined(() => lstatSync(place)))
+    place = dirname(place);
+  if (found === undefined) return;
+  const home = place === directory ? statSync(dirname(directory)) : found;
+  if (process.geteuid() === 0 && (home.uid !== 0 || found.uid !== 0)) {
+    throw forbidden(directory, 'it belongs to another user', WITHOUT_SUDO);
+  }
+  if (place !== directory) return;
+  // Where it leads, if it is a link. What is missing there is said by whoever opens a file in it.
+  const there = orUndefined(() => statSync(directory)) ?? found;
+  if ([found, there].some((each) => !isOurs(each) && each.uid !== 0))
+    throw forbidden(directory, 'it belongs to another user', 'Set ARCADE_WORK_DIR to a folder of your own.');
+  if (there.isDirectory() && (there.mode & OTHERS_WRITE) !== 0)
+    throw forbidden(directory, 'other users may write to it', `Run \`chmod go-w ${directory}\`.`);
+}
+
+function orUndefined(look: () => Stats): Stats | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined; // Not there, or not for us to see: opening a file in it will say so.
+  }
+}
+
+const WITHOUT_SUDO = 'Run the command without sudo, as the user who logged in.';
+const CHANGE_OWNER = 'Change its owner, or remove it and run `arcade login`.';
+
 /** The error of a file that is there and holds no credentials. */
-export function malformed(path: string, cause?: unknown): UserError {
-  return new UserError('CREDENTIALS_MALFORMED', `The credentials file ${path} cannot be understood.`, {
-    hint: 'Replace it with `arcade login --force`, or correct it by hand.',
-    cause,
+export function malformed(path: string, place?: string): UserError {
+  const where = place === undefined ? '' : ` (${place})`;
+  return new UserError('CREDENTIALS_MALFORMED', `The credentials file ${path} could not be parsed${where}.`, {
+    hint: 'Run `arcade login` to replace it, or correct it by hand.',
   });
 }
 
-async function readBytes(path: string): Promise<Buffer | undefined> {
+function readBytes(path: string): Buffer | undefined {
+  let file: number | undefined;
   try {
-    const found = await stat(path);
-    // Reading a pipe or a device could wait for ever.
-    if (!found.isFile()) throw unreadable(path, found.isDirectory() ? 'it is a directory' : 'it is no file');
-    if (found.size > MAX_BYTES) throw unreadable(path, 'it is too large');
-    return await readFile(path);
+    const link = lstatSync(path);
+    if (link.isSymbolicLink() && !isOurs(link) && link.uid !== 0)
+      throw forbidden(path, 'it is a link of another user', 'Remove it and run `arcade login`.');
+    // Not to wait for the other end of a pipe.
+    file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const found = fstatSync(file);
+    requireReadable(path, found);
+    closeToOthers(file, found);
+    return readFileSync(file);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw cause instanceof UserError ? cause : unreadable(path, reasonOf(cause), cause);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
+}
+
+function requireReadable(path: string, found: Stats): void {
+  // Reading a pipe or a device could wait for ever.
+  if (!found.isFile())
+    throw unreadable(path, found.isDirectory() ? 'it is a directory' : 'it is not a regular file');
+  if (found.size > MAX_BYTES) throw unreadable(path, 'it is too large');
+  if (process.geteuid === undefined) return;
+  if (!isOurs(found) && found.uid !== 0)
+    throw forbidden(
+      path,
+      'it belongs to another user',
+      process.geteuid() === 0 ? WITHOUT_SUDO : CHANGE_OWNER,
+    );
+  if ((found.mode & OTHERS_WRITE) !== 0)
+    throw forbidden(
+      path,
+      'other users may write to it',
+      `Check its content, then run \`chmod 600 ${path}\`.`,
+    );
+}
+
+/** The Python CLI once wrote it readable to everybody. Where the system keeps no modes, nothing can be done. */
+function closeToOthers(file: number, found: Stats): void {
+  if (process.geteuid === undefined || !isOurs(found) || (found.mode & OTHERS) === 0) return;
+  try {
+    fchmodSync(file, 0o600);
+  } catch {
+    return;
+  }
+}
+
+/** Where a file of ours is written: a link is followed only where link and target are ours. Throws systemError. */
+function ownTarget(path: string): string {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() !== true) return path;
+  const target = targetOf(path);
+  const there = lstatSync(target, { throwIfNoEntry: false });
+  if (!isOurs(found) || (there !== undefined && !isOurs(there)) || there?.isSymbolicLink())
+    throw systemError('ELOOP');
+  return target;
+}
+
+function isOurFile(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isFile() === true && isOurs(found);
+}
+
+function isOurs({ uid }: Stats): boolean {
+  return process.geteuid === undefined || uid === process.geteuid();
+}
+
+function forbidden(path: string, why: string, hint: string): UserError {
+  return new UserError('CREDENTIALS_UNREADABLE', `${path} cannot be used for credentials: ${why}.`, { hint });
 }
 
 function unreadable(path: string, why: string, cause?: unknown): UserError {
@@ -95,26 +263,29 @@ function unreadable(path: string, why: string, cause?: unknown): UserError {
 }
 
 function unwritable(path: string, cause: unknown): UserError {
+  if (cause instanceof UserError) return cause;
   const message = `The credentials file ${path} cannot be written: ${reasonOf(cause)}.`;
   return new UserError('CREDENTIALS_UNWRITABLE', message, {
-    hint: 'Correct that, choose another place with ARCADE_WORK_DIR, or use ARCADE_API_KEY, which needs no file.',
+    hint: 'Fix that, choose another location with ARCADE_WORK_DIR, or use ARCADE_API_KEY, which needs no file.',
     cause,
   });
 }
 
 /** In words, what the system said of a file. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
   const known: Partial<Record<string, string>> = {
-    EACCES: 'you may not',
-    EPERM: 'you may not',
+    EACCES: 'permission denied',
+    EPERM: 'permission denied',
+    ENOENT: 'its directory does not exist',
     EROFS: 'the file system is read-only',
     ENOSPC: 'the disk is full',
-    EDQUOT: 'the disk is full',
+    EDQUOT: 'the disk quota is used up',
     EISDIR: 'it is a directory',
-    ENOTDIR: 'a file is in the place of its directory',
-    ELOOP: 'its symbolic links lead nowhere',
+    ENOTDIR: 'a parent of its path is a file',
+    ELOOP: 'its symbolic link is a loop, or leads to a file of another user',
   };
-  return known[(error as NodeJS.ErrnoException).code ?? ''] ?? 'the system refuses';
+  return known[code] ?? `the system says ${code}`;
 }
 
 function systemError(code: string): Error {

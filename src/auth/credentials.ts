@@ -1,8 +1,8 @@
 /** Who is signed in: `ARCADE_API_KEY`, or credentials.yaml in either of the shapes that the Python CLI writes. */
 import { createHash } from 'node:crypto';
-import type { Fields } from '../api/answer.ts';
+import { type Fields, fieldsOf, parseFields, textOf } from '../infra/fields.ts';
 import type { Settings } from '../settings.ts';
-import { credentialsFile, fieldsOf, malformed, readDocument } from './credentials-file.ts';
+import { credentialsFile, malformed, readDocument, requireOwnPlace } from './credentials-file.ts';
 
 export interface Context {
   readonly orgId: string;
@@ -61,7 +61,8 @@ export async function readStored(directory: string | undefined): Promise<Credent
   const path = credentialsFile(directory);
   const content = await readDocument(path);
   if (content === undefined) return { kind: 'none' };
-  const credentials = understand(content);
+  requireOwnPlace(directory);
+  const credentials = parseCredentials(content);
   if (credentials === undefined) throw malformed(path);
   return credentials;
 }
@@ -103,12 +104,11 @@ export function isSameLogin(one: Credentials, other: Credentials): boolean {
 }
 
 /** What the fields of credentials.yaml say; undefined when they are no credentials. */
-export function understand(content: Fields): Exclude<Credentials, { kind: 'none' }> | undefined {
+export function parseCredentials(content: Fields): Exclude<Credentials, { kind: 'none' }> | undefined {
   const cloud = fieldsOf(content.cloud);
   const user = fieldsOf(cloud?.user);
   // Taken for absent, it would send a self-hosted login to Arcade's own engine.
-  if (!['string', 'number', 'undefined'].includes(typeof (cloud?.coordinator_url ?? undefined)))
-    return undefined;
+  if (!['string', 'undefined'].includes(typeof (cloud?.coordinator_url ?? undefined))) return undefined;
   const known = {
     email: textOf(user?.email),
     accountId: textOf(user?.account_id),
@@ -137,15 +137,10 @@ function contextOf(context: Fields | undefined): Context | null {
   return { orgId, projectId, orgName: textOf(context?.org_name), projectName: textOf(context?.project_name) };
 }
 
-/** A key of digits alone is a number to YAML. */
-function textOf(value: unknown): string | null {
-  const text = Number.isSafeInteger(value) ? String(value) : value;
-  return typeof text === 'string' && text.trim() !== '' ? text.trim() : null;
-}
-
 /** ISO 8601; without a zone, as the Python CLI writes it, it is local time. */
 function timeOf(value: unknown): number | null {
-  const time = typeof value === 'string' ? Date.parse(value.replace(' ', 'T')) : Number.NaN;
+  const text = textOf(value) ?? '';
+  const time = /^\d{4}-\d/.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN;
   return Number.isNaN(time) ? null : time;
 }
 
@@ -153,9 +148,11 @@ function timeOf(value: unknown): number | null {
 function subjectOf(token: string): string | null {
   const payload = token.split('.')[1];
   if (payload === undefined) return null;
-  try {
-    return textOf(fieldsOf(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')))?.sub);
-  } catch {
-    return null;
-  }
+  const subject = parseFields(Buffer.from(payload, 'base64url').toString('utf8'))?.sub;
+  return textOf(Number.isSafeInteger(subject) ? String(subject) : subject);
+}
+
+/** Whether a text can travel in a header as a key. */
+export function isApiKey(text: string): boolean {
+  return /^[\x21-\x7e]{1,4096}$/.test(text);
 }

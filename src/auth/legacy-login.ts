@@ -1,10 +1,11 @@
 /** Sign-in at coordinators of the time before OAuth: the browser brings back an API key. */
 import { randomUUID } from 'node:crypto';
 import { UserError } from '../errors.ts';
-import type { Attempt } from './attempt.ts';
+import { isApiKey } from './credentials.ts';
+import type { BrowserLogin } from './login.ts';
 
 /** Prepares such a login. */
-export function seedEraLogin(coordinator: string, redirectUri: string): Attempt {
+export function legacyLogin(coordinator: string, redirectUri: string): BrowserLogin {
   const state = randomUUID();
   const url = new URL(`${coordinator}/api/v1/auth/cli_login`);
   url.searchParams.set('callback_uri', redirectUri);
@@ -27,9 +28,4 @@ export function seedEraLogin(coordinator: string, redirectUri: string): Attempt 
       };
     },
   };
-}
-
-/** Whether a text can travel in a header as a key. */
-export function isApiKey(text: string): boolean {
-  return /^[\x21-\x7e]{1,4096}$/.test(text);
 }

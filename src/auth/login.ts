@@ -2,18 +2,53 @@
 import { UserError } from '../errors.ts';
 import { exchange } from '../infra/net/http.ts';
 import { ARCADE } from '../settings.ts';
-import type { Attempt, Proof } from './attempt.ts';
 import { type CallbackServer, openCallback } from './callback.ts';
-import { seedEraLogin } from './legacy-login.ts';
-import { beginAuthorization } from './oauth.ts';
+import { isSelfHosted } from './connection.ts';
+import { askKeyOwner, askWhoami, contextIn, defaultOrganization, type Owner } from './coordinator.ts';
+import { legacyLogin } from './legacy-login.ts';
+import { oauthLogin, type Tokens } from './oauth.ts';
 import { findSignInServer, type SignInServer } from './sign-in-server.ts';
+import type { NewLogin } from './store.ts';
 
-interface BrowserLogin {
+/** What the browser brought back. */
+export type Proof =
+  | { readonly kind: 'tokens'; readonly tokens: Tokens }
+  | {
+      readonly kind: 'api_key';
+      readonly apiKey: string;
+      readonly email: string | null;
+      readonly warning: string | null;
+    };
+
+/** A login of either era that waits for the person in their browser. */
+export interface BrowserLogin {
+  /** Where the browser is to go. */
+  readonly url: string;
+  readonly state: string;
+  /** Exchanges what came back with the browser. Throws UserError. */
+  readonly redeem: (callback: URLSearchParams) => Promise<Proof>;
+}
+
+/** Where a person is to go, and where they come back to. */
+export interface Invitation {
+  /** The page to sign in at, with all that proves that this program asked for it. */
+  readonly url: string;
+  /** Leads there once: for the browser's arguments, which every user of this machine can read. */
+  readonly oneTimeUrl: string;
+  /** The port of this machine to which the browser returns. */
+  readonly port: number;
+  /** Takes the address that the browser ended on, as a person pastes it; false when it is not of this login. */
+  readonly accept: (address: string) => boolean;
+}
+
+interface Login {
   readonly coordinator: string;
   readonly timeoutSeconds: number;
   readonly interrupted: AbortSignal;
-  /** Shows the person where to go, and tells to which port of this machine the browser will come back. */
-  readonly show: (url: string, port: string) => void;
+  /** Shows the person where to go. */
+  readonly show: (invitation: Invitation) => void;
+  /** Whether the person agrees to a login whose API key travels in addresses. */
+  readonly agreeToLegacy: (host: string) => Promise<boolean>;
   readonly debug: (what: string) => void;
 }
 
@@ -24,11 +59,8 @@ const PROBE_MS = 10_000;
  * Sends the person to their browser and waits. `complete` does what remains to be done with the proof; only
  * then the browser is told that the login succeeded. Throws UserError, and then nothing is left behind.
  */
-export async function logInWithBrowser<T>(
-  login: BrowserLogin,
-  complete: (proof: Proof) => Promise<T>,
-): Promise<T> {
-  const server = await connect(login.coordinator);
+export async function logInWithBrowser<T>(login: Login, complete: (proof: Proof) => Promise<T>): Promise<T> {
+  const server = await connect(login);
   login.debug(server === undefined ? 'the coordinator has no cli_config' : 'the coordinator has OAuth');
   const callback = await openCallback({
     port: ARCADE.callbackPort,
@@ -37,11 +69,13 @@ export async function logInWithBrowser<T>(
   });
   try {
     login.debug(`waiting at ${callback.redirectUri}`);
-    const attempt = await begin(login.coordinator, server, callback);
-    login.show(attempt.url, new URL(callback.redirectUri).port);
-    const parameters = await callback.wait(attempt.state, login.timeoutSeconds);
+    const { url, state, redeem } = await begin(login, server, callback);
+    const arrival = callback.wait(state, login.timeoutSeconds);
+    const port = Number(new URL(callback.redirectUri).port);
+    login.show({ url, oneTimeUrl: callback.leadOnceTo(url), port, accept: callback.accept });
+    const parameters = await arrival;
     login.debug('the browser came back');
-    const done = await complete(await attempt.redeem(parameters));
+    const done = await complete(await redeem(parameters));
     await callback.close({
       status: 200,
       title: 'Login successful',
@@ -49,52 +83,56 @@ export async function logInWithBrowser<T>(
     });
     return done;
   } catch (error) {
-    const text = error instanceof UserError ? error.message : 'Something unexpected went wrong.';
+    const text = error instanceof UserError ? error.message : 'An unexpected error occurred.';
     await callback.close({ status: 400, title: 'Login failed', text });
     throw error;
   }
 }
 
-async function connect(coordinator: string): Promise<SignInServer | undefined> {
-  try {
-    return await findSignInServer(coordinator, CONFIG_MS);
-  } catch (error) {
+async function connect({ coordinator }: Login): Promise<SignInServer | undefined> {
+  return findSignInServer(coordinator, CONFIG_MS).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     const hint = error.hint === undefined ? {} : { hint: error.hint };
     const message = `Could not connect to Arcade at ${coordinator}. ${error.message}`;
     throw new UserError(error.code, message, { ...hint, cause: error });
-  }
+  });
+}
+
+function noCoordinator(coordinator: string): UserError {
+  return new UserError('NOT_FOUND', `There is no Arcade coordinator at ${coordinator}.`, {
+    hint: 'Check --host and --port.',
+  });
 }
 
 async function begin(
-  coordinator: string,
+  { coordinator, agreeToLegacy }: Login,
   server: SignInServer | undefined,
   { redirectUri, expectedPort }: CallbackServer,
-): Promise<Attempt> {
+): Promise<BrowserLogin> {
   if (server === undefined) {
-    const attempt = seedEraLogin(coordinator, redirectUri);
-    // Any web server answers 404 to what it does not know.
-    if (await isRefused(attempt.url)) {
-      throw new UserError('NOT_FOUND', `There is no Arcade coordinator at ${coordinator}.`, {
-        hint: 'Check --host and --port.',
-      });
-    }
-    return attempt;
+    const login = legacyLogin(coordinator, redirectUri);
+    // Arcade's own have OAuth: an answer that says otherwise is after a key. And any web server answers 404 to what it
+    // does not know.
+    if (!isSelfHosted(coordinator) || (await isRejected(login.url))) throw noCoordinator(coordinator);
+    if (await agreeToLegacy(new URL(coordinator).host)) return login;
+    throw new UserError('CANCELLED', 'Login cancelled.', {
+      hint: 'With an API key of that host, `arcade login --api-key` signs in without a browser.',
+    });
   }
-  const authorization = await beginAuthorization(server, redirectUri);
-  if (!expectedPort && (await isRefused(authorization.url))) {
+  const login = await oauthLogin(server, redirectUri);
+  if (!expectedPort && (await isRejected(login.url))) {
     const host = new URL(coordinator).host;
     throw new UserError(
       'LOGIN_PORT_BUSY',
-      `Port ${ARCADE.callbackPort} is in use, and ${host} lets a login return to no other port.`,
-      { hint: `End the program that uses port ${ARCADE.callbackPort}, or use \`arcade login --api-key\`.` },
+      `Port ${ARCADE.callbackPort} is in use, and ${host} only allows that port for logins.`,
+      { hint: `Stop the program using port ${ARCADE.callbackPort}, or use \`arcade login --api-key\`.` },
     );
   }
-  return { ...authorization, redeem: (callback) => redeem(authorization, callback) };
+  return login;
 }
 
-/** Whether a sign-in page refuses the request as such. Anything else is for the person's browser to find out. */
-async function isRefused(url: string): Promise<boolean> {
+/** Whether a sign-in page rejects the request as such. Anything else is for the person's browser to find out. */
+async function isRejected(url: string): Promise<boolean> {
   try {
     const { status, location } = await exchange({ method: 'GET', url, limitMs: PROBE_MS, retries: 0 });
     if (location !== undefined && URL.canParse(location, url))
@@ -105,23 +143,29 @@ async function isRefused(url: string): Promise<boolean> {
   }
 }
 
-async function redeem(
-  authorization: Awaited<ReturnType<typeof beginAuthorization>>,
-  callback: URLSearchParams,
-): Promise<Proof> {
-  const error = callback.get('error');
-  if (error !== null) {
-    const said = (callback.get('error_description') ?? error).slice(0, 200);
-    if (error === 'access_denied') throw new UserError('LOGIN_DENIED', `Login denied: ${said}`, TRY_AGAIN);
-    throw new UserError('LOGIN_FAILED', `Login failed: ${said}`, TRY_AGAIN);
+/** Asks the coordinator who has signed in. Throws UserError when it does not say. */
+export async function newLoginOf(proof: Proof, coordinatorUrl: string): Promise<NewLogin> {
+  if (proof.kind === 'api_key') {
+    const owner = await askKeyOwner(coordinatorUrl, proof.apiKey).catch(ifItCannotSay);
+    return keyLogin(proof.apiKey, { ...owner, email: proof.email ?? owner.email }, coordinatorUrl);
   }
-  if (!callback.has('code')) {
-    throw new UserError('LOGIN_FAILED', 'Login failed: No authorization code received.', TRY_AGAIN);
-  }
-  const granted = await authorization.redeem(callback);
-  if (granted.kind === 'tokens') return granted;
-  const message = `Login failed: the server did not accept the authorization code (${granted.error}).`;
-  throw new UserError('LOGIN_FAILED', message, TRY_AGAIN);
+  const { tokens } = proof;
+  const { accountId, email, organizations, projects } = await askWhoami(coordinatorUrl, tokens.accessToken);
+  const context = contextIn(defaultOrganization(organizations), projects);
+  return { ...tokens, kind: 'oauth', accountId, email, coordinatorUrl, context };
 }
 
-const TRY_AGAIN = { hint: 'Run `arcade login` to try again.' };
+/** The login of an API key that its coordinator knows. Throws UserError for one that it does not. */
+export async function newKeyLogin(apiKey: string, coordinatorUrl: string): Promise<NewLogin> {
+  return keyLogin(apiKey, await askKeyOwner(coordinatorUrl, apiKey), coordinatorUrl);
+}
+
+/** A coordinator that has just handed out a key need not be able to say whose it is. */
+function ifItCannotSay(error: unknown): Owner {
+  if (error instanceof UserError && error.code === 'NOT_FOUND') return { accountId: null, email: null };
+  throw error;
+}
+
+function keyLogin(apiKey: string, { accountId, email }: Owner, coordinatorUrl: string): NewLogin {
+  return { kind: 'api_key', source: 'file', apiKey, accountId, email, coordinatorUrl };
+}

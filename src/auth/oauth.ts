@@ -21,7 +21,10 @@ import {
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
 import { exchange } from '../infra/net/http.ts';
-import type { SignInServer } from './sign-in-server.ts';
+import { LIMITS } from '../settings.ts';
+import type { OAuthCredentials } from './credentials.ts';
+import type { BrowserLogin, Proof } from './login.ts';
+import { findRevocationEndpoint, findSignInServer, type SignInServer } from './sign-in-server.ts';
 
 export interface Tokens {
   readonly accessToken: string;
@@ -36,21 +39,14 @@ export type Granted =
   | { readonly kind: 'tokens'; readonly tokens: Tokens }
   | { readonly kind: 'refused'; readonly error: string };
 
-/** A login that waits for the person in their browser. */
-export interface Authorization {
-  /** Where the browser is to go. */
-  readonly url: string;
-  readonly state: string;
-  /** Exchanges what came back with the browser for tokens. Throws UserError. */
-  redeem(callback: URLSearchParams): Promise<Granted>;
-}
-
 const SCOPE = 'openid offline_access';
 /** RFC 6749 leaves it to the server whether it says how long a token lives; the Python CLI needs to know. */
 const ASSUMED_LIFE_SECONDS = 3600;
+/** A year; a server's number may be one that no date can hold. */
+const MAX_LIFE_SECONDS = 365 * 24 * 3600;
 
 /** Prepares a login that returns to `redirectUri`. */
-export async function beginAuthorization(server: SignInServer, redirectUri: string): Promise<Authorization> {
+export async function oauthLogin(server: SignInServer, redirectUri: string): Promise<BrowserLogin> {
   const verifier = generateRandomCodeVerifier();
   const state = generateRandomState();
   const url = new URL(server.authorizationEndpoint);
@@ -64,30 +60,49 @@ export async function beginAuthorization(server: SignInServer, redirectUri: stri
     code_challenge_method: 'S256',
   };
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const { as, client } = partiesOf(server);
-  return {
-    url: url.href,
-    state,
-    redeem(callback) {
-      const parameters = new URLSearchParams(callback);
-      parameters.delete('iss'); // Nothing tells us what it would have to be; there is one server only.
-      return granted(async () => {
-        const checked = validateAuthResponse(as, client, parameters, state);
-        const options = requestOptions(30_000);
-        const response = await authorizationCodeGrantRequest(
-          as,
-          client,
-          None(),
-          checked,
-          redirectUri,
-          verifier,
-          options,
-        );
-        return processAuthorizationCodeResponse(as, client, response);
-      });
-    },
+  const exchangeCode = async (callback: URLSearchParams): Promise<Granted> => {
+    const { as, client } = partiesOf(server);
+    const parameters = new URLSearchParams(callback);
+    // Without the server's own word there is nothing to compare it with.
+    if (server.issuer === null) parameters.delete('iss');
+    return granted(async () => {
+      const checked = validateAuthResponse(as, client, parameters, state);
+      const options = requestOptions(LIMITS.requestMs);
+      const response = await authorizationCodeGrantRequest(
+        as,
+        client,
+        None(),
+        checked,
+        redirectUri,
+        verifier,
+        options,
+      );
+      return processAuthorizationCodeResponse(as, client, response);
+    });
   };
+  return { url: url.href, state, redeem: (callback) => redeem(callback, exchangeCode) };
 }
+
+async function redeem(
+  callback: URLSearchParams,
+  exchangeCode: (callback: URLSearchParams) => Promise<Granted>,
+): Promise<Proof> {
+  const error = callback.get('error');
+  if (error !== null) {
+    const said = (callback.get('error_description') ?? error).slice(0, 200);
+    if (error === 'access_denied') throw new UserError('LOGIN_DENIED', `Login denied: ${said}`, TRY_AGAIN);
+    throw new UserError('LOGIN_FAILED', `Login failed: ${said}`, TRY_AGAIN);
+  }
+  if (!callback.has('code')) {
+    throw new UserError('LOGIN_FAILED', 'Login failed: No authorization code received.', TRY_AGAIN);
+  }
+  const reply = await exchangeCode(callback);
+  if (reply.kind === 'tokens') return reply;
+  const message = `Login failed: the server did not accept the authorization code (${reply.error}).`;
+  throw new UserError('LOGIN_FAILED', message, TRY_AGAIN);
+}
+
+const TRY_AGAIN = { hint: 'Run `arcade login` to try again.' };
 
 /** Exchanges a refresh token, within `limitMs`. A server that rotates them has spent it afterwards. Throws UserError. */
 export function redeemRefreshToken(
@@ -108,23 +123,41 @@ export function redeemRefreshToken(
   });
 }
 
-/** Asks the server to forget a token, and with a refresh token its whole login (RFC 7009). Throws when it does not. */
-export async function revokeToken(
-  server: SignInServer,
-  revocationEndpoint: string,
-  token: string,
+/**
+ * Revokes a login where the server offers that, with the refresh token all access tokens that came of it (RFC 7009,
+ * section 2.1). False: it does, or may, and could not be asked in time. Never rejects; resolves within `limitMs`.
+ */
+export async function revokeLogin(
+  { refreshToken, accessToken }: OAuthCredentials,
+  coordinator: string,
   limitMs: number,
-): Promise<void> {
-  const { as, client } = partiesOf(server);
-  const revoking = { ...as, revocation_endpoint: revocationEndpoint };
-  const response = await revocationRequest(revoking, client, None(), token, requestOptions(limitMs));
-  await processRevocationResponse(response);
+): Promise<boolean> {
+  const deadline = performance.now() + limitMs;
+  try {
+    const [server, endpoint] = await Promise.all([
+      findSignInServer(coordinator, limitMs),
+      findRevocationEndpoint(coordinator, limitMs),
+    ]);
+    if (server === undefined || endpoint === undefined) return true;
+    const { as, client } = partiesOf(server);
+    const response = await revocationRequest(
+      { ...as, revocation_endpoint: endpoint },
+      client,
+      None(),
+      refreshToken ?? accessToken,
+      requestOptions(Math.max(1, deadline - performance.now())),
+    );
+    await processRevocationResponse(response);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function partiesOf(server: SignInServer): { as: AuthorizationServer; client: Client } {
   const as = {
-    // No one names it: the coordinator stands for it.
-    issuer: server.coordinator,
+    // Where it is not named, the coordinator stands for it.
+    issuer: server.issuer ?? server.coordinator,
     authorization_endpoint: server.authorizationEndpoint,
     token_endpoint: server.tokenEndpoint,
   };
@@ -135,7 +168,7 @@ async function granted(work: () => Promise<TokenEndpointResponse>): Promise<Gran
   const startedAt = Date.now();
   try {
     const reply = await work();
-    const life = reply.expires_in ?? ASSUMED_LIFE_SECONDS;
+    const life = Math.min(reply.expires_in ?? ASSUMED_LIFE_SECONDS, MAX_LIFE_SECONDS);
     const tokens = {
       accessToken: reply.access_token,
       refreshToken: reply.refresh_token ?? null,
@@ -145,7 +178,7 @@ async function granted(work: () => Promise<TokenEndpointResponse>): Promise<Gran
   } catch (error) {
     if (error instanceof UserError) throw error;
     if (error instanceof ResponseBodyError) return { kind: 'refused', error: knownError(error.error) };
-    throw notTheApi('an invalid reply to the login');
+    throw notTheApi('an invalid login response');
   }
 }
 
@@ -153,7 +186,7 @@ async function granted(work: () => Promise<TokenEndpointResponse>): Promise<Gran
 function knownError(error: string): string {
   const known =
     /^(invalid_(request|client|grant|scope)|unauthorized_client|unsupported_grant_type|access_denied)$/;
-  return known.test(error) ? error : 'an error of its own';
+  return known.test(error) ? error : 'unrecognized error';
 }
 
 function requestOptions(limitMs: number) {

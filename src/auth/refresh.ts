@@ -3,14 +3,14 @@
  * refresh token that is presented twice counts as stolen and ends the login.
  */
 import { UserError } from '../errors.ts';
+import { fieldsOf } from '../infra/fields.ts';
 import type { Settings } from '../settings.ts';
 import type { Protect } from './bearer.ts';
 import { coordinatorUrl } from './connection.ts';
-import { isSameLogin, type OAuthCredentials, readStored, understand } from './credentials.ts';
-import { fieldsOf } from './credentials-file.ts';
-import { alone, authFields, changeCloud } from './lock.ts';
+import { isSameLogin, type OAuthCredentials, parseCredentials, readStored } from './credentials.ts';
 import { redeemRefreshToken, type Tokens } from './oauth.ts';
 import { findSignInServer } from './sign-in-server.ts';
+import { authFields, changeCloud, withCredentialsLock } from './store.ts';
 
 interface Patience {
   /** How long to wait for another command that changes the credentials. */
@@ -31,15 +31,15 @@ export async function refresh(
 ): Promise<OAuthCredentials> {
   const { directory } = settings;
   if (directory === undefined) throw failed('there is no home directory');
-  return alone(directory, lockMs, async () => {
+  return withCredentialsLock(directory, lockMs, async () => {
     const found = await readStored(directory);
     if (found.kind !== 'oauth' || !isSameLogin(found, stale)) {
-      throw failed('somebody logged in or out meanwhile');
+      throw failed('the login changed meanwhile');
     }
     if (isNewer(found, stale)) return { ...stale, ...tokensOf(found) };
     if (found.refreshToken === null) throw loginIsOver();
     // Tokens that could not be stored would be lost, and the login with them: better not to ask for any.
-    await changeCloud(directory, (cloud) => cloud, { discard: false });
+    await changeCloud(directory, (cloud) => cloud);
     const server = { coordinator: coordinatorUrl(settings, found), limitMs };
     const renewing = renewAndStore(directory, server, found.refreshToken);
     protect(renewing);
@@ -61,16 +61,12 @@ interface Server {
 
 async function renewAndStore(directory: string, server: Server, refreshToken: string): Promise<Tokens> {
   const tokens = await renew(server, refreshToken);
-  await changeCloud(
-    directory,
-    (cloud) => {
-      const found = understand({ cloud });
-      // Whoever does not know of the lock may have signed in: theirs is the file then.
-      if (found?.kind !== 'oauth' || found.refreshToken !== refreshToken) return cloud;
-      return { ...cloud, auth: { ...fieldsOf(cloud.auth), ...authFields(tokens) } };
-    },
-    { discard: false },
-  );
+  await changeCloud(directory, (cloud) => {
+    const found = parseCredentials({ cloud });
+    // A program that ignores our lock (the Python CLI) may have logged in meanwhile; do not overwrite that.
+    if (found?.kind !== 'oauth' || found.refreshToken !== refreshToken) return cloud;
+    return { ...cloud, auth: { ...fieldsOf(cloud.auth), ...authFields(tokens) } };
+  });
   return tokens;
 }
 
@@ -78,7 +74,7 @@ async function renew({ coordinator, limitMs }: Server, refreshToken: string): Pr
   const deadline = performance.now() + limitMs;
   try {
     const server = await findSignInServer(coordinator, limitMs);
-    if (server === undefined) throw failed(`${new URL(coordinator).host} has no OAuth`);
+    if (server === undefined) throw failed(`${new URL(coordinator).host} does not support OAuth`);
     const granted = await redeemRefreshToken(server, refreshToken, Math.max(1, deadline - performance.now()));
     if (granted.kind === 'refused') {
       throw granted.error === 'invalid_grant' ? loginIsOver() : failed(`the server says ${granted.error}`);
@@ -105,7 +101,7 @@ function loginIsOver(): UserError {
 function failed(why: string, hint?: string, cause?: unknown): UserError {
   const message = `Failed to refresh token: ${why}. Please run 'arcade login' to re-authenticate.`;
   return new UserError('LOGIN_REFRESH_FAILED', message, {
-    hint: hint ?? 'The login itself was not changed: trying again may also help.',
+    hint: hint ?? 'Your login is unchanged; you can also try again.',
     cause,
   });
 }

@@ -1,12 +1,15 @@
 /** Where one signs in: what the coordinator's `cli_config` and its OAuth metadata name. */
 
-import { type Fields, isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
+import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
+import { type Fields, textOf } from '../infra/fields.ts';
 import { exchange } from '../infra/net/http.ts';
-import { isSelfHosted } from './connection.ts';
+import { mayNameEndpoint } from './connection.ts';
 
 export interface SignInServer {
   readonly coordinator: string;
+  /** As the server calls itself in answers to logins (RFC 9207); null when the configuration does not say. */
+  readonly issuer: string | null;
   readonly clientId: string;
   readonly authorizationEndpoint: string;
   readonly tokenEndpoint: string;
@@ -25,10 +28,11 @@ export async function findSignInServer(
   if (answer.status === 404) return undefined;
   if (!isGood(answer)) throw refusalOf(answer, new URL(coordinator).host, '--host and --port');
   const config = objectOf(answer);
-  const { client_id: clientId } = config;
-  if (typeof clientId !== 'string' || clientId === '') throw notTheApi();
+  const clientId = textOf(config.client_id);
+  if (clientId === null) throw notTheApi();
   return {
     coordinator,
+    issuer: textOf(config.issuer),
     clientId,
     authorizationEndpoint: endpointOf(config, 'authorization_endpoint', coordinator),
     tokenEndpoint: endpointOf(config, 'token_endpoint', coordinator),
@@ -56,19 +60,18 @@ export async function findRevocationEndpoint(
   return undefined;
 }
 
-/** An endpoint gets codes and tokens: it may not be less protected than the coordinator, nor somebody else's. */
+/** An endpoint gets codes and tokens: it may not be less protected than the coordinator, nor at another party's host. */
 function endpointOf(fields: Fields, name: string, coordinator: string): string {
   const value = fields[name];
   if (typeof value !== 'string' || !URL.canParse(value)) throw notTheApi();
   const { protocol, href, username, password } = new URL(value);
   const allowed = coordinator.startsWith('https:') ? ['https:'] : ['https:', 'http:'];
   if (!allowed.includes(protocol) || username !== '' || password !== '') throw notTheApi();
-  if (isSelfHosted(coordinator) && !isSelfHosted(href)) {
-    throw new UserError(
-      'UNEXPECTED_ANSWER',
-      `${new URL(coordinator).host} is not Arcade's own, but would have you sign in there.`,
-      { hint: 'Correct its configuration, or sign in with --host cloud.arcade.dev.' },
-    );
+  if (!mayNameEndpoint(coordinator, href)) {
+    const { host } = new URL(coordinator);
+    throw new UserError('UNEXPECTED_ANSWER', `${host} sends sign-ins to another host.`, {
+      hint: `Have the configuration of ${host} corrected, or log in with --host at the host that you trust.`,
+    });
   }
   return href;
 }

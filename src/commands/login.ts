@@ -1,12 +1,11 @@
 /** `arcade login` */
+import { createInterface } from 'node:readline';
 import { bearerOf } from '../auth/bearer.ts';
-import { chosenCoordinatorUrl, coordinatorUrl } from '../auth/connection.ts';
-import { accountOf, type Credentials, readStored } from '../auth/credentials.ts';
-import { credentialsFile, requireWritable } from '../auth/credentials-file.ts';
-import { isApiKey } from '../auth/legacy-login.ts';
-import { logInWithBrowser } from '../auth/login.ts';
-import { newKeyLogin, newLoginOf } from '../auth/new-login.ts';
-import { askPrincipal } from '../auth/principal.ts';
+import { coordinatorUrl, loginCoordinatorUrl } from '../auth/connection.ts';
+import { askPrincipal } from '../auth/coordinator.ts';
+import { accountOf, type Credentials, isApiKey, readStored } from '../auth/credentials.ts';
+import { credentialsFile, requireOwnPlace, requireWritable } from '../auth/credentials-file.ts';
+import { type Invitation, logInWithBrowser, newKeyLogin, newLoginOf } from '../auth/login.ts';
 import { type NewLogin, storeLogin } from '../auth/store.ts';
 import { UserError, usageError } from '../errors.ts';
 import { openBrowser } from '../infra/os/browser.ts';
@@ -19,21 +18,23 @@ const MAX_SECONDS = 2_147_483;
 /** How long it may take to find out whether the login at hand is still good. */
 const CHECK_MS = 5_000;
 
-/** Signs somebody in and stores it. Whoever is signed in already stays, without `--force`. */
+/** Signs a person in and stores the login. One that is there already stays, without `--force`. */
 export const run: Run = async (invocation) => {
   const { connection, identityChanged, interrupted, options, output, settings } = invocation;
   const timeoutSeconds = timeoutOf(invocation);
   const directory = directoryOf(invocation);
   interrupted.addEventListener('abort', () => output.note(say`Login cancelled.`));
+  requireOwnPlace(directory);
   const stored = await storedBefore(invocation);
-  const coordinator = chosenCoordinatorUrl(connection, settings, stored);
+  const coordinator = loginCoordinatorUrl(connection, settings, stored);
   requireWritable(credentialsFile(directory));
   if (options.force !== true && (await isSignedIn(invocation, stored, coordinator))) {
-    tellSignedIn(invocation, stored);
+    printSignedIn(invocation, stored, coordinator);
     return;
   }
   const store = async (login: NewLogin): Promise<NewLogin> => {
-    await storeLogin(directory, login, { interrupted, discard: options.force === true });
+    const copy = await storeLogin(directory, login, interrupted);
+    if (copy !== undefined) output.note(say`The file that was there is kept as ${visible(copy)}.`);
     return login;
   };
   const login =
@@ -45,7 +46,7 @@ export const run: Run = async (invocation) => {
     const account = accountOf(login) ?? '';
     identityChanged({ kind: 'login', account, principalId: login.accountId }, login);
   }
-  tellLogin(invocation, login);
+  printLogin(invocation, login);
 };
 
 interface ThroughBrowser {
@@ -54,46 +55,92 @@ interface ThroughBrowser {
   readonly store: (login: NewLogin) => Promise<NewLogin>;
 }
 
-function throughBrowser(
+async function throughBrowser(
   invocation: Invocation,
   { coordinator, timeoutSeconds, store }: ThroughBrowser,
 ): Promise<NewLogin> {
   const { interrupted, output } = invocation;
-  const show = (url: string, port: string): void => showPage(invocation, url, port);
-  const login = { coordinator, timeoutSeconds, interrupted, show, debug: debugOf(invocation) };
-  return logInWithBrowser(login, async (proof) => {
-    const warning = proof.kind === 'api_key' ? proof.warning : null;
-    if (warning !== null) output.note(say`Warning: ${visible(warning)}`);
-    return store(await newLoginOf(proof, coordinator));
-  });
+  const lines = openLines(invocation);
+  const login = {
+    coordinator,
+    timeoutSeconds,
+    interrupted,
+    show: (invitation: Invitation) => show(invocation, invitation, lines),
+    agreeToLegacy: (host: string) => agreeToLegacy(invocation, host, lines),
+    debug: debugOf(invocation),
+  };
+  try {
+    return await logInWithBrowser(login, async (proof) => {
+      const warning = proof.kind === 'api_key' ? proof.warning : null;
+      if (warning !== null) output.note(say`Warning: ${visible(warning)}`);
+      return store(await newLoginOf(proof, coordinator));
+    });
+  } finally {
+    lines?.close();
+  }
+}
+
+interface Lines {
+  /** Calls `take` with each line that is typed from now on, in place of who took the one before. */
+  each(take: (line: string) => void): void;
+  close(): void;
+}
+
+/** The lines that a person types; undefined where there is no terminal. */
+function openLines({ input, output }: Invocation): Lines | undefined {
+  if (input.isTTY !== true || !output.stderrIsTerminal) return undefined;
+  const reader = createInterface({ input, terminal: false });
+  let take = (_line: string): void => undefined;
+  reader.on('line', (line) => take(line));
+  return {
+    each: (next) => {
+      take = next;
+    },
+    close: () => reader.close(),
+  };
+}
+
+/** Without a terminal there is nobody to ask: the person is told. */
+async function agreeToLegacy(
+  { output }: Invocation,
+  host: string,
+  lines: Lines | undefined,
+): Promise<boolean> {
+  const what = say`${visible(host)} does not support OAuth: its login sends an API key through your browser's address bar.`;
+  output.note(what);
+  if (lines === undefined) return true;
+  output.progress(say`Continue? [y/N] `);
+  const answer = await new Promise<string>((resolve) => lines.each(resolve));
+  return /^y(es)?$/i.test(answer.trim());
 }
 
 function timeoutOf({ options, settings }: Invocation): number {
   if (typeof options.timeout !== 'string') return Math.min(settings.loginTimeoutSeconds, MAX_SECONDS);
   const seconds = Number(options.timeout);
   if (options.timeout.trim() === '' || !Number.isFinite(seconds)) {
-    throw usageError("Invalid value for '--timeout': it is no number of seconds.");
+    throw usageError("Invalid value for '--timeout': not a number of seconds.");
   }
   return seconds <= 0 ? settings.loginTimeoutSeconds : Math.min(seconds, MAX_SECONDS);
 }
 
 function directoryOf({ settings }: Invocation): string {
   if (settings.directory !== undefined) return settings.directory;
-  throw new UserError('CREDENTIALS_UNWRITABLE', 'There is no home directory to store the login in.', {
+  throw new UserError('CREDENTIALS_UNWRITABLE', 'No home directory to store the login in.', {
     hint: 'Set HOME or ARCADE_WORK_DIR, or use ARCADE_API_KEY, which needs no file.',
   });
 }
 
-async function storedBefore({ options, settings }: Invocation): Promise<Credentials> {
+/** A file that holds no login is no obstacle: the new login replaces it. */
+async function storedBefore({ settings }: Invocation): Promise<Credentials> {
   try {
     return await readStored(settings.directory);
   } catch (error) {
-    if (options.force === true && error instanceof UserError) return { kind: 'none' };
+    if (error instanceof UserError && error.code === 'CREDENTIALS_MALFORMED') return { kind: 'none' };
     throw error;
   }
 }
 
-/** Whether somebody is signed in, as far as anybody can tell: a login that is known to be over is none. */
+/** Whether someone is signed in, as far as can be told: a login that is known to be over is none. */
 async function isSignedIn(
   { settings, protect }: Invocation,
   stored: Credentials,
@@ -111,11 +158,17 @@ async function isSignedIn(
   return (await askPrincipal(await readStored(settings.directory), coordinator, limits)).kind !== 'refused';
 }
 
-function tellSignedIn({ output }: Invocation, stored: Credentials): void {
+function printSignedIn({ output, settings }: Invocation, stored: Credentials, coordinator: string): void {
   if (stored.kind === 'none') return;
-  output.line(say`You're already logged in as ${nameOf(stored)}.`);
+  const own = coordinatorUrl(settings, stored);
+  const where = own === coordinator ? '' : say` at ${visible(new URL(own).host)}`;
+  const who =
+    (stored.email ?? stored.accountId) === null
+      ? say`with an API key${where}`
+      : say`as ${nameOf(stored)}${where}`;
+  output.line(say`You're already logged in ${who}.`);
   output.line(say`To log out and delete your locally-stored credentials, use \`arcade logout\`.`);
-  output.note(say`To log in anew, use \`arcade login --force\`.`);
+  output.note(say`To log in again, use \`arcade login --force\`.`);
 }
 
 function nameOf({ email, accountId }: Exclude<Credentials, { kind: 'none' }>): Safe {
@@ -126,15 +179,27 @@ async function readKey({ askHidden, input }: Invocation): Promise<string> {
   const typed = input.isTTY === true ? await askHidden('API key (not shown): ') : await readAll(input);
   const apiKey = (typed ?? '').trim();
   if (apiKey === '') throw usageError('No API key was given.', 'Type it, or pipe it in.', 'VALUE_REQUIRED');
-  if (!isApiKey(apiKey)) throw usageError('That is no API key: it holds blanks or other characters.');
+  if (!isApiKey(apiKey))
+    throw usageError('Not a valid API key: it contains spaces or other invalid characters.');
   return apiKey;
 }
 
-function showPage({ options, output }: Invocation, url: string, port: string): void {
+function show(
+  { options, output, settings }: Invocation,
+  { url, oneTimeUrl, port, accept }: Invitation,
+  lines: Lines | undefined,
+): void {
+  const paste = say`If the browser runs on another machine, paste the address that it ends on here.`;
+  lines?.each((line) => {
+    if (line.trim() !== '' && !accept(line))
+      output.note(say`That is not the address of this login. Copy all of it from the address bar.`);
+  });
   if (options['no-browser'] === true) {
     output.note(say`Open this URL in your browser to log in: ${visible(url)}`);
     output.note(
-      say`It comes back to port ${visible(port)} of this machine: from another one, forward that port (ssh -L).`,
+      lines === undefined
+        ? say`The browser returns to port ${port} on this machine. If it runs elsewhere, forward that port first: ssh -L ${port}:127.0.0.1:${port} HOST`
+        : paste,
     );
     return;
   }
@@ -142,12 +207,10 @@ function showPage({ options, output }: Invocation, url: string, port: string): v
   output.note(
     say`If a browser doesn't open automatically, copy this URL and paste it into your browser: ${visible(url)}`,
   );
-  void openBrowser(url).then((opened) => {
-    if (!opened) {
-      output.note(
-        say`No browser could be opened. Where there is none, \`arcade login --api-key\` signs in without.`,
-      );
-    }
+  void openBrowser(oneTimeUrl, settings.browser()).then((opened) => {
+    if (opened) return;
+    output.note(say`Could not open a browser. Without one, use \`arcade login --api-key\`.`);
+    if (lines !== undefined) output.note(paste);
   });
 }
 
@@ -157,7 +220,7 @@ function debugOf({ options, output, settings }: Invocation): (what: string) => v
   };
 }
 
-function tellLogin({ output, settings }: Invocation, login: NewLogin): void {
+function printLogin({ output, settings }: Invocation, login: NewLogin): void {
   output.line(say`✅ Logged in as ${nameOf(login)}.`);
   if (login.kind === 'oauth') {
     const { orgName, projectName } = login.context;
@@ -165,6 +228,8 @@ function tellLogin({ output, settings }: Invocation, login: NewLogin): void {
     output.note(say`Switch with \`arcade org set\` and \`arcade project set\`.`);
   }
   if (settings.apiKey !== undefined) {
-    output.note(say`Note: ARCADE_API_KEY is set and comes before this login. Unset it to use the login.`);
+    output.note(
+      say`Note: ARCADE_API_KEY is set and takes precedence over this login. Unset it to use the login.`,
+    );
   }
 }

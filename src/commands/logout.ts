@@ -1,27 +1,28 @@
 /** `arcade logout` */
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { coordinatorUrl } from '../auth/connection.ts';
 import { type OAuthCredentials, readStored } from '../auth/credentials.ts';
-import { credentialsFile } from '../auth/credentials-file.ts';
-import { alone, holdsCredentials, removeDocument } from '../auth/lock.ts';
-import { revokeLogin } from '../auth/revoke.ts';
+import { removeDocument } from '../auth/credentials-file.ts';
+import { revokeLogin } from '../auth/oauth.ts';
+import { holdsCredentials, removeLogin } from '../auth/store.ts';
 import { UserError } from '../errors.ts';
 import type { Run } from '../invocation.ts';
 import { LIMITS, type Settings } from '../settings.ts';
 import { say } from '../terminal/visible.ts';
 
-/** Deletes the credentials, readable or not, and then has the server forget them. */
+/** Deletes the credentials, readable or not, and then revokes the login at its server. */
 export const run: Run = async (invocation) => {
   const { identityChanged, output, settings } = invocation;
-  // Read before they are gone: the event is of whoever logs out.
+  // Read before they are gone: the event is of the account that logs out.
   const before = await invocation.credentials().catch(ifUnreadable);
   const removed = await removeAll(settings);
   if (removed.own && settings.apiKey === undefined) identityChanged({ kind: 'logout' }, before);
   const revoked = await Promise.all(removed.logins.map((login) => revoke(settings, login)));
   output.line(removed.own || removed.other ? say`You're now logged out.` : say`You're not logged in.`);
   if (revoked.includes(false)) {
-    output.note(say`Note: the server could not be asked to revoke the login; there it ends when it expires.`);
+    output.note(
+      say`Note: the login could not be revoked on the server; it remains valid there until it expires.`,
+    );
   }
   if (settings.apiKey !== undefined) {
     output.note(say`Note: ARCADE_API_KEY is set and still signs you in. Unset it to be logged out.`);
@@ -37,28 +38,15 @@ interface Removed {
 
 async function removeAll({ directory, workDirectory }: Settings): Promise<Removed> {
   const logins: OAuthCredentials[] = [];
-  const remove = async (folder: string): Promise<boolean> => {
+  const note = async (folder: string): Promise<void> => {
     const stored = await readStored(folder).catch(ifUnreadable);
     if (stored?.kind === 'oauth') logins.push(stored);
-    return removeDocument(credentialsFile(folder));
   };
-  const own =
-    directory !== undefined &&
-    exists(credentialsFile(directory)) &&
-    (await alone(directory, LIMITS.credentialsLockMs, () => remove(directory)));
-  const other =
-    workDirectory !== undefined &&
-    (await holdsCredentials(join(workDirectory, 'credentials.yaml'))) &&
-    (await remove(workDirectory));
-  return { own, other, logins };
-}
-
-function exists(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return true; // The directory is closed to us: removing will say so.
-  }
+  const own = directory !== undefined && (await removeLogin(directory, () => note(directory)));
+  const file = workDirectory === undefined ? undefined : join(workDirectory, 'credentials.yaml');
+  const isOther = file !== undefined && (await holdsCredentials(file));
+  if (isOther) await note(workDirectory ?? '');
+  return { own, other: isOther && removeDocument(file), logins };
 }
 
 function ifUnreadable(error: unknown): undefined {

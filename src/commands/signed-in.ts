@@ -12,26 +12,24 @@ export interface SignedIn {
   readonly bearer: Bearer;
 }
 
-/** The error of a command that needs somebody signed in. */
+/** The error of a command that needs credentials. */
 export function notLoggedIn(): UserError {
   return new UserError('NOT_LOGGED_IN', 'Not logged in to Arcade CLI.', {
     hint: 'Use `arcade login` to log in, or set ARCADE_API_KEY.',
   });
 }
 
-/** Whoever is signed in by OAuth, at the coordinator. Throws UserError for everybody else. */
+/** The OAuth login at its coordinator. Throws UserError where there is none. */
 export async function requireLogin(invocation: Invocation): Promise<SignedIn> {
   const { connection, settings, protect } = invocation;
   const credentials = await invocation.credentials();
   if (credentials.kind === 'none') throw notLoggedIn();
   if (credentials.kind === 'api_key') {
-    const how = credentials.source === 'environment' ? 'ARCADE_API_KEY' : 'an API key';
+    const isVariable = credentials.source === 'environment';
     throw new UserError(
       'API_KEY_UNSUPPORTED',
-      `You are signed in with ${how}, which belongs to one project: there is nothing to switch.`,
-      {
-        hint: `${credentials.source === 'environment' ? 'Unset it and run' : 'Run'} \`arcade login --force\`.`,
-      },
+      'This command needs a user login; an API key belongs to a single project.',
+      { hint: `${isVariable ? 'Unset ARCADE_API_KEY and run' : 'Run'} \`arcade login --force\`.` },
     );
   }
   const coordinator = chosenCoordinatorUrl(connection, settings, credentials);

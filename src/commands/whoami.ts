@@ -30,7 +30,7 @@ export const run: Run = async (invocation) => {
     });
     return;
   }
-  output.line(say`Logged in as: ${visible(owner.email ?? owner.accountId ?? 'an account without a name')}`);
+  output.line(say`Logged in as: ${visible(owner.email ?? owner.accountId ?? '(unknown account)')}`);
   tellContext(output, context);
   tellExpiry(output, credentials);
 };

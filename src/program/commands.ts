@@ -175,7 +175,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       describe: ['List your organizations.'],
       examples: ['org list', 'org list --json'],
       recorded: true,
-      load: async () => (await import('../commands/org/list.ts')).run,
+      load: async () => (await import('../commands/organizations.ts')).listOrgs,
     },
   ],
   [
@@ -189,7 +189,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       examples: ['org set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
       completes: 'organizations',
       recorded: true,
-      load: async () => (await import('../commands/org/set.ts')).run,
+      load: async () => (await import('../commands/organizations.ts')).setOrg,
     },
   ],
   [
@@ -198,7 +198,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       describe: ['List the projects of the active organization.'],
       examples: ['project list', 'project list --json'],
       recorded: true,
-      load: async () => (await import('../commands/project/list.ts')).run,
+      load: async () => (await import('../commands/organizations.ts')).listProjectsOfOrg,
     },
   ],
   [
@@ -212,7 +212,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       examples: ['project set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
       completes: 'projects',
       recorded: true,
-      load: async () => (await import('../commands/project/set.ts')).run,
+      load: async () => (await import('../commands/organizations.ts')).setProject,
     },
   ],
   [

@@ -1,7 +1,7 @@
 /** Joins what sending needs: where to, with which proxy, and who can tell whose credentials are in force. */
 import { coordinatorUrl } from '../auth/connection.ts';
+import { askPrincipal } from '../auth/coordinator.ts';
 import { accountOf, accountOfKey, type Credentials, readCredentials } from '../auth/credentials.ts';
-import { askPrincipal } from '../auth/principal.ts';
 import { openDeliverer } from '../infra/net/posthog.ts';
 import { FLUSHER, type Settings } from '../settings.ts';
 import type { Connections } from '../usage/drain/flusher.ts';
@@ -36,18 +36,11 @@ async function ask(
 ): Promise<Whose> {
   if (credentials === undefined || limitMs <= 0) return { kind: 'no answer' };
   try {
-    return await askPrincipal(credentials, ownCoordinator(settings, credentials), {
+    return await askPrincipal(credentials, coordinatorUrl(settings, credentials), {
       limitMs,
       now: Date.now(),
     });
   } catch {
     return { kind: 'no answer' }; // An address that cannot be used answers nothing.
   }
-}
-
-/** A stored login is shown to its own coordinator alone, whatever ARCADE_URL says. Throws UserError. */
-function ownCoordinator(settings: Settings, credentials: Credentials): string {
-  const isStored =
-    credentials.kind === 'oauth' || (credentials.kind === 'api_key' && credentials.source === 'file');
-  return coordinatorUrl(isStored ? { ...settings, url: undefined } : settings, credentials);
 }

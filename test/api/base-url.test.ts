@@ -158,7 +158,6 @@ const REFUSED: readonly (readonly [string, Partial<Parameters<typeof baseUrl>[0]
   ['[host]', NONE, '--host is not a valid host name or address.'],
   ['a<b', NONE, '--host is not a valid host name or address.'],
   ['256.1.1.1', NONE, '--host is not a valid host name or address.'],
-  ['xn--a.example', NONE, '--host is not a valid host name or address.'],
   ['a℀b.example', NONE, '--host is not a valid host name or address.'],
   ['\xad', NONE, '--host is not a valid host name or address.'],
   ['host', { port: 'abc' }, `Invalid value for '--port' / '-p': 'abc' is not a valid integer.`],

@@ -5,8 +5,8 @@ import {
   accountOf,
   type Credentials,
   isSameLogin,
+  parseCredentials,
   readStored,
-  understand,
 } from '../../src/auth/credentials.ts';
 import { signed } from '../support/arcade/tokens.ts';
 import { sandbox } from '../support/sandbox.ts';
@@ -14,7 +14,7 @@ import { sandbox } from '../support/sandbox.ts';
 const tokenOf = (sub: string): string => signed({ sub }, 0, 1);
 
 test('the shapes of the Python CLI', () => {
-  const key = understand({ cloud: { api: { key: 'k' }, user: { email: 'a@b' } } });
+  const key = parseCredentials({ cloud: { api: { key: 'k' }, user: { email: 'a@b' } } });
   assert.deepEqual(key, {
     kind: 'api_key',
     source: 'file',
@@ -26,7 +26,7 @@ test('the shapes of the Python CLI', () => {
   const context = { org_id: 'o', org_name: 'O', project_id: 'p', project_name: 'P' };
   const auth = { access_token: 't', refresh_token: 'r', expires_at: '2030-01-01T00:00:00+01:00' };
   assert.deepEqual(
-    understand({ cloud: { auth, context, coordinator_url: 'https://c', user: { email: 'a@b' } } }),
+    parseCredentials({ cloud: { auth, context, coordinator_url: 'https://c', user: { email: 'a@b' } } }),
     {
       kind: 'oauth',
       accessToken: 't',
@@ -50,7 +50,7 @@ test('what is no credentials', () => {
     { cloud: { auth: { access_token: ' ' } } },
     { cloud: { auth: { refresh_token: 'r' } } },
   ]) {
-    assert.equal(understand(content), undefined, JSON.stringify(content));
+    assert.equal(parseCredentials(content), undefined, JSON.stringify(content));
   }
 });
 
@@ -77,7 +77,7 @@ test('an empty file is nobody; a broken one is an error that names it', async (t
   assert.deepEqual(await readStored(home.directory), { kind: 'none' });
   for (const content of ['cloud: [', '- a', 'cloud: {}', 'text', new Uint8Array([0xff, 0xfe, 0]), 'a: *b']) {
     home.write('credentials.yaml', content);
-    const code = { code: 'CREDENTIALS_MALFORMED', message: /credentials\.yaml cannot be understood/ };
+    const code = { code: 'CREDENTIALS_MALFORMED', message: /credentials\.yaml could not be parsed/ };
     await assert.rejects(readStored(home.directory), code);
   }
   home.write('credentials.yaml', 'x'.repeat(2_000_000));

@@ -18,7 +18,9 @@ export function refused(home: Sandbox, arcade: Arcade, args: readonly string[] =
 export function assertFailed(home: Sandbox, ran: Ran, message: RegExp): void {
   assert.equal(ran.exitCode, 1, ran.stderr);
   assert.equal(ran.stdout, '');
-  const lines = ran.stderr.split('\n').filter((line) => !/^(Open this URL|It comes back)/.test(line));
+  const lines = ran.stderr
+    .split('\n')
+    .filter((line) => !/^(Open this URL|The browser returns|\S+ does not support OAuth)/.test(line));
   assert.match(lines[0] ?? '', /^Error: /);
   assert.match(lines[0] ?? '', message);
   assert.ok(lines.length <= 3, `an error and a hint: ${ran.stderr}`);

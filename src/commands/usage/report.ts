@@ -49,17 +49,17 @@ export const run: Run = async (invocation) => {
   await respond(invocation, { path, url, records }, () =>
     output.line(say`Wrote ${counted(records, 'record')} to ${visible(path)}`),
   );
-  if (options.open === true && !(await opened(url)))
+  if (options.open === true && !(await opened(url, invocation.settings)))
     output.warn(say`Could not open a browser; open ${visible(url)} yourself.`);
   return undefined;
 };
 
 /** The wait for the browser does not keep a process alive that has nothing else to do; this does. */
-async function opened(url: string): Promise<boolean> {
+async function opened(url: string, { browser }: Invocation['settings']): Promise<boolean> {
   const { openBrowser } = await import('../../infra/os/browser.ts');
   const alive = setInterval(() => undefined, 1000);
   try {
-    return await openBrowser(url);
+    return await openBrowser(url, browser());
   } finally {
     clearInterval(alive);
   }

@@ -22,7 +22,7 @@ test('the port that a login returns to is taken', async (t) => {
 
   const other = sandbox(t);
   arcade.settings.redirectPorts = [9905];
-  assertFailed(other, await refused(other, arcade), /Port 9905 is in use, and .* returns? to no other port/);
+  assertFailed(other, await refused(other, arcade), /Port 9905 is in use, and .* only allows that port/);
 });
 
 /** Takes a port, which a login of another test may have for the time being. */

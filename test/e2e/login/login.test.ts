@@ -34,7 +34,7 @@ test('a login stores tokens, account and default project, for its owner alone', 
     user: { email: user.email, account_id: user.account_id },
     context,
   });
-  assert.match(expires_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.match(expires_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$/);
   assert.ok(Math.abs(Date.parse(expires_at) - Date.now() - 3600_000) < 60_000);
   assert.deepEqual([arcade.stateOf(access_token), arcade.stateOf(refresh_token)], ['valid', 'valid']);
   assert.equal(statSync(join(home.directory, 'credentials.yaml')).mode & 0o777, 0o600);

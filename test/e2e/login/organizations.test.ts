@@ -132,7 +132,7 @@ test('an API key, nobody, no context and a refusal each say what to do', async (
   home.signInWithKey(keyOf(user), coordinatorUrl);
   assert.match(
     (await run(home, ['project', 'list'], { env })).stderr,
-    /signed in with an API key.*\nHint: Run `arcade login --force`/,
+    /an API key belongs to a single project\.\nHint: Run `arcade login --force`/,
   );
   home.signInWithTokens({
     tokens: arcade.issueTokens(user),

@@ -5,19 +5,23 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  lchownSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { started } from '../../support/arcade/client.ts';
+import { keyOf, started } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
-import { PROGRAM, type Ran } from '../../support/cli.ts';
+import { arcade as arcadeCli, PROGRAM, type Ran } from '../../support/cli.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const NOBODY = 65_534;
@@ -73,15 +77,18 @@ test('in a home that cannot be written', { skip }, async (t) => {
 
   const expired = await asNobody(home, program, list);
   assert.equal(expired.exitCode, 1);
-  assert.match(expired.stderr, /^Error: The credentials file .* cannot be written: you may not\.\nHint: /);
+  assert.match(
+    expired.stderr,
+    /^Error: The credentials file .* cannot be written: permission denied\.\nHint: /,
+  );
   assert.equal(arcade.stateOf(old.refresh_token ?? ''), 'valid', 'the refresh token was not spent in vain');
 
   const login = await asNobody(home, program, ['login', '--force', '--host', arcade.coordinator.url]);
   assert.equal(login.exitCode, 1);
-  assert.match(login.stderr, /^Error: .* cannot be written: you may not\.\nHint: .*ARCADE_API_KEY/);
+  assert.match(login.stderr, /^Error: .* cannot be written: permission denied\.\nHint: .*ARCADE_API_KEY/);
   const logout = await asNobody(home, program, ['logout']);
   assert.equal(logout.exitCode, 1);
-  assert.match(logout.stderr, /^Error: .* cannot be removed: you may not\.\nHint: /);
+  assert.match(logout.stderr, /^Error: .* cannot be removed: permission denied\.\nHint: /);
 
   const user = arcade.user('A');
   const tokens = arcade.issueTokens(user, { expiresInSeconds: 120 });
@@ -104,25 +111,117 @@ test('a file of somebody else', { skip }, async (t) => {
   ]) {
     const ran = await asNobody(home, program, args);
     assert.equal(ran.exitCode, 1);
-    assert.match(ran.stderr, /^Error: The credentials file .* cannot be read: you may not\.\nHint: .*\n$/);
+    assert.match(
+      ran.stderr,
+      /^Error: The credentials file .* cannot be read: permission denied\.\nHint: .*\n$/,
+    );
   }
 });
 
-test('what root changes for somebody stays theirs', { skip }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
-  signedIn(home, arcade, -60);
-  const file = join(home.directory, 'credentials.yaml');
-  for (const path of [home.directory, file]) chownSync(path, NOBODY, NOBODY);
-  const before = readFileSync(file, 'utf8');
-  const { exitCode } = await execa(process.execPath, ['--', PROGRAM, 'org', 'list'], {
-    extendEnv: false,
-    env: { HOME: home.home, ARCADE_USAGE_TRACKING: '0' },
-    reject: false,
-  });
-  assert.equal(exitCode, 0);
-  assert.notEqual(readFileSync(file, 'utf8'), before);
-  for (const name of ['credentials.yaml', 'credentials.lock']) {
-    const { uid, gid, mode } = statSync(join(home.directory, name));
-    assert.deepEqual([uid, gid, mode & 0o777], [NOBODY, NOBODY, 0o600]);
+test('root in the home of another user reads, follows, writes and deletes nothing', { skip }, async (t) => {
+  const arcade = await started(t);
+  const user = arcade.user('A');
+  for (const name of ['credentials.yaml', 'credentials.lock', '.arcade']) {
+    const home = sandbox(t);
+    const precious = join(home.home, 'precious');
+    writeFileSync(precious, "root's own", { mode: 0o600 });
+    signedIn(home, arcade, -60);
+    const place = name === '.arcade' ? home.directory : join(home.directory, name);
+    rmSync(place, { recursive: true, force: true });
+    const target = name === '.arcade' ? mkdtempSync(join(tmpdir(), 'arcade-root-')) : precious;
+    if (name === '.arcade') {
+      t.after(() => rmSync(target, { recursive: true, force: true }));
+      writeFileSync(join(target, 'credentials.yaml'), 'cloud: {api: {key: root}}');
+    }
+    symlinkSync(target, place);
+    lchownSync(place, NOBODY, NOBODY);
+    if (name !== '.arcade') chownSync(home.directory, NOBODY, NOBODY);
+    chownSync(home.home, NOBODY, NOBODY);
+    const before = listing(home.home);
+    for (const args of [
+      ['logout'],
+      ['login', '--force', '--no-browser', '--host', arcade.coordinator.url],
+      ['login', '--api-key', '--host', arcade.coordinator.url],
+    ]) {
+      const ran = await asRoot(home, args, keyOf(user));
+      assert.deepEqual([ran.exitCode, ran.stdout], [1, ''], `${name}: ${args.join(' ')}`);
+      assert.match(ran.stderr, /^Error: .* belongs to another user\.\nHint: Run the command without sudo/);
+    }
+    assert.deepEqual(listing(home.home), before);
+    assert.equal(readFileSync(precious, 'utf8'), "root's own");
   }
 });
+
+test('root is told to go on without sudo where a login of another user would be refreshed', {
+  skip,
+}, async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  const tokens = signedIn(home, arcade, -60);
+  for (const path of [home.home, home.directory, join(home.directory, 'credentials.yaml')])
+    chownSync(path, NOBODY, NOBODY);
+  const ran = await asRoot(home, ['org', 'list']);
+  assert.equal(ran.exitCode, 1);
+  assert.match(ran.stderr, /belongs to another user\.\nHint: Run the command without sudo/);
+  assert.equal(arcade.stateOf(tokens.refresh_token ?? ''), 'valid');
+});
+
+const FORBIDDEN: readonly (readonly [string, (home: Sandbox, file: string) => void])[] = [
+  ['a file of another user', (_home, file) => chownSync(file, 12_345, 12_345)],
+  ['a file that a group may write', (_home, file) => chmodSync(file, 0o660)],
+  ['a file that anyone may write', (_home, file) => chmodSync(file, 0o606)],
+  ['a folder of another user', ({ directory }) => chownSync(directory, 12_345, 12_345)],
+  ['a folder that a group may write', ({ directory }) => chmodSync(directory, 0o770)],
+  ['a folder that anyone may write', ({ directory }) => chmodSync(directory, 0o777)],
+];
+
+for (const [what, change] of FORBIDDEN) {
+  test(`credentials are not taken from ${what}`, { skip }, async (t) => {
+    const [home, arcade] = [sandbox(t), await started(t)];
+    signedIn(home, arcade, 3600);
+    change(home, join(home.directory, 'credentials.yaml'));
+    const ran = await asRoot(home, ['secret', 'set', 'K=hidden', '--host', arcade.engine.url]);
+    assert.deepEqual([ran.exitCode, ran.stdout, arcade.requests.length], [1, '', 0]);
+    assert.match(ran.stderr, /^Error: \S+ cannot be used for credentials: .*\.\nHint: .*\n$/);
+  });
+}
+
+test('a credentials file that others may read is closed to them, and used', { skip }, async (t) => {
+  const [home, arcade] = [sandbox(t), await started(t)];
+  signedIn(home, arcade, 3600);
+  const file = join(home.directory, 'credentials.yaml');
+  chmodSync(file, 0o644);
+  assert.equal((await asRoot(home, ['whoami'])).exitCode, 0);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+});
+
+test('`logout` in a folder of root removes a link alone where what it leads to is not ours', {
+  skip,
+}, async (t) => {
+  const home = sandbox(t);
+  const precious = join(home.home, 'precious');
+  writeFileSync(precious, 'of another user');
+  chownSync(precious, NOBODY, NOBODY);
+  home.write('unused', '');
+  symlinkSync(precious, join(home.directory, 'credentials.yaml'));
+  assert.equal((await asRoot(home, ['logout'])).stdout, "You're now logged out.\n");
+  assert.equal(readFileSync(precious, 'utf8'), 'of another user');
+  assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
+});
+
+test('`logout` removes what killed processes left of the login', async (t) => {
+  const home = sandbox(t);
+  home.write('credentials.yaml', 'cloud: {api: {key: hidden}}');
+  home.write('.credentials-1-0123456789abcdef.tmp', 'hidden');
+  home.write('credentials.yaml.bak', 'hidden');
+  assert.equal((await asRoot(home, ['logout'])).exitCode, 0);
+  assert.deepEqual(readdirSync(home.directory), ['credentials.lock']);
+});
+
+function listing(home: string): string[] {
+  return readdirSync(home, { recursive: true, encoding: 'utf8' }).sort();
+}
+
+/** Runs the program as whoever runs the tests. */
+async function asRoot(home: Sandbox, args: readonly string[], input = ''): Promise<Ran> {
+  return arcadeCli(home, args, { input, env: { ARCADE_USAGE_TRACKING: '0' } });
+}

@@ -1,11 +1,10 @@
 /** Where a login cannot be stored it does not begin. */
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { started } from '../../support/arcade/client.ts';
+import { keyOf, started } from '../../support/arcade/client.ts';
 import { arcade as run } from '../../support/cli.ts';
-import { logIn } from '../../support/login.ts';
 import { assertFailed, env, refused } from '../../support/refused-login.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
@@ -18,8 +17,6 @@ test('a place where nothing can be stored is noticed before anybody is sent to a
       (home) => void mkdirSync(join(home.directory, 'credentials.yaml'), { recursive: true }),
     ],
     [/credentials\.yaml cannot be read/, loop],
-    [/credentials\.yaml cannot be understood/, (home) => void home.write('credentials.yaml', 'cloud: [')],
-    [/credentials\.yaml cannot be understood/, (home) => void home.write('credentials.yaml', 'cloud: {}')],
   ];
   for (const [message, prepare] of places) {
     const home = sandbox(t);
@@ -30,9 +27,35 @@ test('a place where nothing can be stored is noticed before anybody is sent to a
     assert.equal(ran.stderr.trimEnd().split('\n').length, 2);
   }
   assert.equal(arcade.requests.length, before);
-  const forced = sandbox(t);
-  forced.write('credentials.yaml', 'cloud: [');
-  assert.equal((await logIn(forced, arcade, arcade.user('A'), ['--force'], { env })).exitCode, 0);
+});
+
+test('`login` works wherever no one is signed in, and keeps what it replaces', async (t) => {
+  const arcade = await started(t);
+  const user = arcade.user('A');
+  for (const [content, isKept] of [
+    ['cloud: {}', false],
+    ['other: x\n', false],
+    ['cloud: [', true],
+    ['- a', true],
+    ['cloud: {api: {key: [a]}}', true],
+    [Buffer.from([0xff, 0xfe, 0, 1]), true],
+  ] as const) {
+    const home = sandbox(t);
+    chmodSync(home.write('credentials.yaml', content), 0o644);
+    const ran = await run(home, ['login', '--api-key', '--host', arcade.coordinator.url], {
+      env,
+      input: keyOf(user),
+    });
+    assert.equal(ran.exitCode, 0, ran.stderr);
+    const copy = join(home.directory, 'credentials.yaml.bak');
+    const said = `The file that was there is kept as ${copy}.\n`;
+    assert.deepEqual([ran.stderr.includes(said), existsSync(copy)], [isKept, isKept], String(content));
+    if (isKept) {
+      assert.deepEqual(readFileSync(copy), Buffer.from(content));
+      assert.equal(statSync(copy).mode & 0o777, 0o600);
+    }
+    assert.equal((await run(home, ['whoami'], { env })).exitCode, 0);
+  }
 });
 
 function loop(home: Sandbox): void {
@@ -46,5 +69,5 @@ test('without a home there is nowhere to store a login', async (t) => {
   home.write('file', 'not a directory');
   const place = { ...env, ARCADE_WORK_DIR: join(home.directory, 'file') };
   const ran = await run(home, ['login', '--no-browser', '--host', arcade.coordinator.url], { env: place });
-  assertFailed(home, ran, /cannot be written: a file is in the place of its directory/);
+  assertFailed(home, ran, /cannot be written: a parent of its path is a file/);
 });

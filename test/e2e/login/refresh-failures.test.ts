@@ -44,7 +44,7 @@ test('cli_config that fails, a coordinator that is down, and no refresh token', 
   const [home, arcade] = [sandbox(t), await started(t)];
   signedIn(home, arcade, { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'status', status: 404 });
-  assert.match((await list(home, arcade)).stderr, /Failed to refresh token: .* has no OAuth/);
+  assert.match((await list(home, arcade)).stderr, /Failed to refresh token: .* does not support OAuth/);
   await arcade.down();
   assert.match((await list(home, arcade)).stderr, /Failed to refresh token: .*refused/);
   await arcade.up();

@@ -50,7 +50,7 @@ test('with less than five minutes left it is refreshed, with more it is not', as
   }
 });
 
-test('the new tokens are stored in UTC, for their owner alone, beside what else the file holds', async (t) => {
+test('the new tokens are stored with local time and its offset, for their owner alone, beside what else the file holds', async (t) => {
   const [home, arcade] = [sandbox(t), await started(t)];
   const user = arcade.user('A');
   const tokens = arcade.issueTokens(user, { expiresInSeconds: -1 });
@@ -67,7 +67,10 @@ test('the new tokens are stored in UTC, for their owner alone, beside what else 
   assert.deepEqual(other, ['x']);
   const { access_token, refresh_token, expires_at } = stored.auth;
   assert.deepEqual(stored, { ...cloud, auth: { ...cloud.auth, access_token, refresh_token, expires_at } });
-  assert.match(expires_at, /Z$/);
+  // The Python CLI drops the offset and takes what is left for local time.
+  assert.match(expires_at, /\+09:00$/);
+  const local = Date.parse(`${expires_at.slice(0, 23)}Z`) - 9 * 3600_000;
+  assert.equal(local, Date.parse(expires_at));
   assert.ok(Math.abs(Date.parse(expires_at) - Date.now() - 3600_000) < 60_000);
   assert.equal(statSync(join(home.directory, 'credentials.yaml')).mode & 0o777, 0o600);
 });

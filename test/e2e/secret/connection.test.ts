@@ -123,7 +123,7 @@ describe('connections', { concurrency: 4 }, () => {
     assert.deepEqual(outcome(await run(['secret', 'list'], { env })), [
       1,
       '',
-      'Error: These credentials belong to a self-hosted Arcade, and its engine is not known.\n' +
+      `Error: You are logged in at localhost:${arcade.coordinator.port}, but no engine is configured for it.\n` +
         'Hint: Name the engine with --host, or set ARCADE_URL.\n',
     ]);
     assert.deepEqual(arcade.requests, []);
@@ -145,10 +145,11 @@ describe('connections', { concurrency: 4 }, () => {
 
   const LOG_IN = /^Error: Not logged in to Arcade CLI\.\nHint: .*\n$/;
   const UNREADABLE = /^Error: The credentials file \S+ cannot be read.*\nHint: .*\n$/;
-  const MALFORMED = /^Error: The credentials file \S+ cannot be understood.*\nHint: .*\n$/;
+  const MALFORMED = /^Error: The credentials file \S+ could not be parsed.*\nHint: .*\n$/;
   const NO_CONTEXT =
     'Error: No active organization/project.\nHint: Choose one with `arcade org set`, or run `arcade login --force`.\n';
-  const OAUTH = 'auth: {access_token: a.b.c, refresh_token: r, expires_at: "2999-01-01T00:00:00"}';
+  const OAUTH =
+    'coordinator_url: "http://localhost", auth: {access_token: a.b.c, expires_at: "2999-01-01T00:00:00"}';
   for (const [title, content, stderr] of [
     ['none', undefined, LOG_IN],
     ['empty', '', LOG_IN],
@@ -164,11 +165,10 @@ describe('connections', { concurrency: 4 }, () => {
     ['no credentials', 'cloud: {}', MALFORMED],
     ['a key that is a list', 'cloud: {api: {key: [a]}}', MALFORMED],
     ['a key that is blank', 'cloud: {api: {key: " "}}', MALFORMED],
-    ['a key that is true', 'cloud: {api: {key: true}}', MALFORMED],
     ['a login without a token', 'cloud: {auth: {refresh_token: r}}', MALFORMED],
     [
       'a key that no header can hold',
-      'cloud: {api: {key: "a\\nb"}}',
+      'cloud: {api: {key: "a\\nb"}, coordinator_url: "http://localhost"}',
       /^Error: The API key or token contains invalid characters\.\nHint: .*\n$/,
     ],
     ['a login without a project', `cloud: {${OAUTH}}`, NO_CONTEXT],
