@@ -2,7 +2,7 @@
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { type Bearer, exchange, type HttpAnswer, type HttpRequest } from '../infra/net/http.ts';
 
-/** How to speak to the engine: an API key has the whole account, a login one project of an organization. */
+/** Where the engine is and how to sign in to it. With an API key `project` is null. */
 export interface Engine {
   readonly url: string;
   readonly bearer: Bearer;
@@ -19,11 +19,11 @@ export interface Secret {
 }
 
 const DESCRIPTION = 'Secret set via CLI';
-/** A server that pages for ever is stopped here. */
+/** Bound for a server whose pages never end. */
 const MAX_PAGES = 1000;
 
 /**
- * All secrets, page by page where the server pages. Throws UserError: no answer, a refusal, or an answer that
+ * All secrets; reads every page. Throws UserError when there is no answer, for an error status, and for an answer that
  * is not the API's.
  */
 export async function listSecrets(engine: Engine): Promise<Secret[]> {
@@ -37,7 +37,7 @@ export async function listSecrets(engine: Engine): Promise<Secret[]> {
     const total = answer.total_count;
     const pages = typeof total === 'number';
     const shown = pages ? JSON.stringify(answer.items) : '';
-    // A server that tells a total but does not page answers with the same secrets again.
+    // A server with a total but without pages answers with the same secrets again.
     if (answer.items.length === 0 || (pages && shown === previous)) break;
     for (const item of answer.items) secrets.push(readSecret(item));
     previous = shown;
@@ -47,16 +47,16 @@ export async function listSecrets(engine: Engine): Promise<Secret[]> {
   return secrets;
 }
 
-/** Creates or replaces a secret. Throws UserError; its text never repeats anything that the server said. */
+/** Creates or replaces a secret. Throws UserError, whose text repeats nothing from the server. */
 export async function setSecret(engine: Engine, key: string, value: string): Promise<void> {
   const json = { description: DESCRIPTION, value };
   const answer = await call(engine, { method: 'PUT', path: `/${encodeURIComponent(key)}`, json });
   const stored = objectOf(answer);
-  // Some other JSON comes from some other server, which has stored nothing.
+  // Other JSON comes from another server, which has stored nothing.
   if (answer.text.trim() !== '' && stored.id === undefined && stored.key === undefined) throw notTheApi();
 }
 
-/** Deletes a secret by its id; one that is gone already counts as deleted. Throws UserError. */
+/** Deletes a secret by its id; 404 counts as deleted. Throws UserError. */
 export async function deleteSecret(engine: Engine, { id }: Secret): Promise<void> {
   if (id === null) throw notTheApi('a secret that has no id');
   const answer = await call(engine, { method: 'DELETE', path: `/${encodeURIComponent(id)}` }, [404]);

@@ -1,16 +1,16 @@
-/** A line that is typed or pasted without being shown: keys in, the line out. Pure. */
+/** A line that is typed or pasted without echo: keys in, the line out. Pure. */
 
-/** How the line ended. `several`: more followed the end of the line at once, as a paste does. */
+/** How the line ended. `several`: more text followed its end at once, as from a paste. */
 export type Ending =
   | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'several' | 'end' | 'interrupt' };
 
 export interface HiddenLine {
-  /** Takes what came from the terminal; how the line ended, or null while it goes on. */
+  /** Takes input from the terminal. Returns how the line ended, or null while it goes on. */
   feed(text: string): Ending | null;
 }
 
-/** What a terminal is told, so that it marks what is pasted: then line ends in it are part of the value. */
+/** Bracketed paste: the terminal marks pasted text, so that line ends in it are part of the value. */
 export const MARK_PASTES = { on: '\u001b[?2004h', off: '\u001b[?2004l' } as const;
 const PASTE_BEGINS = '\u001b[200~';
 const PASTE_ENDS = '\u001b[201~';
@@ -19,7 +19,7 @@ const PASTE_ENDS = '\u001b[201~';
 const KEY = /\u001b\[[0-?]*[ -/]*[@-~]|\u001bO.|\u001b[^[O]|\r\n|./suy;
 const UNFINISHED = /\u001b(?:\[[0-?]*[ -/]*|O)?$/;
 
-/** An empty line. Enter ends it; Backspace, Ctrl-U and Ctrl-W delete; other keys that write nothing do nothing. */
+/** Opens an empty line. Enter ends it; Backspace, Ctrl-U and Ctrl-W delete; other control keys are ignored. */
 export function openHiddenLine(): HiddenLine {
   let text = '';
   let pasting = false;
@@ -41,7 +41,7 @@ export function openHiddenLine(): HiddenLine {
 
   return {
     feed(chunk) {
-      // A sequence may be cut anywhere but behind its first character, where it is the Esc key by itself.
+      // A sequence may arrive in pieces; an escape character alone is the Esc key.
       const whole = held === '\u001b' && !/^[[O]/.test(chunk) ? chunk : held + chunk;
       held = UNFINISHED.exec(whole)?.[0] ?? '';
       const keys = whole.slice(0, whole.length - held.length);
@@ -55,7 +55,7 @@ export function openHiddenLine(): HiddenLine {
   };
 }
 
-/** A line that is copied as a whole brings its end along. */
+/** A line that is copied as a whole includes its line end. */
 function dropLineEnd(text: string): string {
   return text.replace(/\n$/, '');
 }

@@ -1,4 +1,4 @@
-/** Asks for what must not be seen, and reads what is piped in. */
+/** Prompts for a hidden value, and reads piped input. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { ReadStream } from 'node:tty';
@@ -14,10 +14,10 @@ export type Input = NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY' | '
 /** Thrown when the person presses Ctrl-C at a prompt, or closes the terminal. */
 export class PromptInterrupted extends Error {}
 
-/** What a decoder puts for bytes that are not UTF-8, and what `isDamaged` looks for. */
+/** What a decoder writes for bytes that are not UTF-8, and what `isDamaged` looks for. */
 const [REPLACEMENT, INVALID] = ['\ufffd', '\ud800'];
 
-/** How long it must be quiet after surplus lines, so that none of them is left for the shell to run. */
+/** Silence after surplus lines, so that none of them is left for the shell to run. */
 const DRAIN_MS = 100;
 
 export interface Prompting {
@@ -76,7 +76,7 @@ interface Screen {
   close(): void;
 }
 
-/** The terminal that the person looks at, also where stderr goes to a file. */
+/** The terminal itself where stderr is redirected. */
 function openScreen(stderr: Prompting['stderr']): Screen {
   if (stderr.isTTY === true) return { write: (text) => void stderr.write(text), close: () => undefined };
   try {

@@ -1,23 +1,20 @@
 /** What a home has recorded, by the program's own views and by the bytes on its disk. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { arcade } from './cli.ts';
+import { inside } from './inside.ts';
 import type { Sandbox } from './sandbox.ts';
 
-/** Of each event, oldest first: the command, and the code of its failure or null. */
+/** Of each record, oldest first: the command, and the code of its failure or null. */
 export async function recorded(home: Sandbox): Promise<[command: string, failure: string | null][]> {
-  const { stdout } = await arcade(home, ['usage', 'list', '--json']);
-  const { records } = JSON.parse(stdout) as {
-    records: { id: number; event: string; command_name: string }[];
-  };
-  const codes = records.map(async ({ id, event, command_name }) => {
-    if (event !== 'CLI execution failed') return null;
-    const shown = await arcade(home, ['usage', 'show', String(id), '--json']);
-    const { properties } = JSON.parse(shown.stdout).payload;
-    return `${properties.error_code}${properties.command_name === command_name ? '' : ' of another command'}`;
+  const { stdout } = await inside(home, ['usage', 'export']);
+  const rows = stdout.split('\n').filter((line) => line !== '');
+  return rows.map((line) => {
+    const { event, command_name, payload } = JSON.parse(line);
+    if (event !== 'CLI execution failed') return [command_name, null];
+    const { properties } = payload;
+    const isOfIt = properties.command_name === command_name;
+    return [command_name, `${properties.error_code}${isOfIt ? '' : ' of another command'}`];
   });
-  const failures = await Promise.all(codes);
-  return records.map(({ command_name }, i) => [command_name, failures[i] ?? null]);
 }
 
 /** Whether any of the texts is anywhere in what was recorded. */

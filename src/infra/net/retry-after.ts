@@ -1,4 +1,4 @@
-/** What a server says about when to come back, and keeping to it. */
+/** `Retry-After`: what it means, and waiting as long as it says. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpAnswer } from './http.ts';
 
@@ -11,10 +11,10 @@ export function retryAfterMs(header: string | null | undefined, now: number): nu
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** An answer can come this long before the limit of a request, so that there is time for another one. */
+/** Time that a request needs after a pause. */
 const ROOM_MS = 1_000;
 
-/** Pauses by origin. All requests of this process keep to them: what one lane is told, the others heed. */
+/** Pauses by origin, for all requests of this process. */
 const pauses = new Map<string, { readonly until: number; readonly answer: HttpAnswer }>();
 
 /**
@@ -31,8 +31,8 @@ export function notePause(origin: string, answer: HttpAnswer, leastMs: number): 
 }
 
 /**
- * Waits until no pause of `origin` is left. Resolves to the answer that asked for it where that would be too
- * late for a request that must end at `deadline` (of `performance.now()`).
+ * Waits until no pause of `origin` is left. Resolves to the answer that asked for the pause if it ends too late for a
+ * request that must end at `deadline` (of `performance.now()`).
  */
 export async function waitOutPause(origin: string, deadline: number): Promise<HttpAnswer | undefined> {
   for (;;) {
