@@ -1,6 +1,7 @@
 /** Starts another Node program and lets go of it. */
 import { parse } from 'node:path';
 import { type Program, tlsFlags } from '../../settings.ts';
+import { hasRoomFor } from './process-room.ts';
 
 interface Detached {
   readonly program: Program;
@@ -20,15 +21,19 @@ const LEAN = [
   '--v8-pool-size=0',
   '--disable-sigusr1',
 ];
+/** All threads of such a program: two of Node, one of V8, two of the pool, and one that keeps the time. */
+const THREADS = 6;
 /** One look-up of a name may be stuck while a file is synced. */
 const POOL = { UV_THREADPOOL_SIZE: '2' };
 
 /**
  * Starts `script` in a session of its own: it shares no terminal, no pipe, no folder and none of the caller's
  * environment, and goes on when the caller ends. Resolves once it is started. A program that
- * cannot be started is no error here: the next command tries again.
+ * cannot be started is no error here: the next command tries again. Where it would reach a limit of processes it is not
+ * started, for the next command would then be aborted.
  */
 export async function startDetached({ program, script, environment }: Detached): Promise<void> {
+  if (!hasRoomFor(THREADS)) return;
   const { execa } = await import('execa');
   const child = execa(program.execPath, [...inherited(program.execArgv), ...LEAN, '--', script], {
     // A working directory keeps a folder from being deleted, or its file system from being unmounted.

@@ -1,0 +1,52 @@
+/** A limit of processes that leaves no room for a flusher: commands end as they do with recording off. */
+import assert from 'node:assert/strict';
+import { chownSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { execa } from 'execa';
+import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { accountOf } from '../../support/flusher.ts';
+import { startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { until } from '../../support/until.ts';
+
+/** A user that has no other process, so that the limit is this test's alone. */
+const USER = 48_913;
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.log('Not tried: only root can become a user who has no other process.');
+
+/** What four commands in a row end with. */
+async function exitCodes(home: Sandbox, limit: number, env: Record<string, string>): Promise<string> {
+  const script = `ulimit -u ${limit}; for i in 1 2 3 4; do "$@" > /dev/null 2>&1; echo -n "$? "; done`;
+  const user = ['--reuid', String(USER), '--clear-groups', '--'];
+  const command = [process.execPath, '--', PROGRAM, 'secret', 'list'];
+  const { stdout } = await execa('setpriv', [...user, 'bash', '-c', script, 'bash', ...command], {
+    env: { ...baseEnvironment(home), ...env },
+    extendEnv: false,
+    reject: false,
+    cwd: '/',
+  });
+  return stdout;
+}
+
+function give(path: string): void {
+  chownSync(path, USER, USER);
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) give(join(path, entry.name));
+    else chownSync(join(path, entry.name), USER, USER);
+}
+
+for (const limit of isRoot ? [14, 16, 20] : []) {
+  test(`with ${limit} processes for a user, four commands in a row end as with recording off`, async (t) => {
+    const posthog = await startPostHog();
+    t.after(() => posthog.close());
+    const home = sandbox(t);
+    give(home.home);
+    const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const off = await exitCodes(home, limit, { ...env, DO_NOT_TRACK: '1' });
+    assert.equal(await exitCodes(home, limit, env), off);
+    // Where there is room for it, a flusher has been started.
+    if (limit === 20) await until(() => accountOf(home).delivered > 0, { what: 'an event to be delivered' });
+    else assert.equal(accountOf(home).pending, 4);
+  });
+}
