@@ -234,20 +234,22 @@ for (const [title, retryAfter, hint] of [
   });
 }
 
-for (const status of [429, 503]) {
-  test(`${status} with Retry-After pauses every request, as long as it says, and none fails`, async (t) => {
-    const { arcade, engine } = await connected(t);
-    arcade.fault({}, { kind: 'status', status, headers: { 'retry-after': '1' } }, 20);
-    const begun = performance.now();
-    const limit = pLimit(8);
-    const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
-    await Promise.all(keys.map((key) => limit(() => setSecret(engine, key, 'v'))));
-    assert.equal(arcade.secretsOf(arcade.user('A')).length, 100);
-    assert.equal(arcade.requests.length, 120);
-    // Eight lanes meet twenty refusals in three rounds: each is paused for its whole second.
-    assert.ok(performance.now() - begun >= 2_900);
-  });
-}
+describe('pauses', { concurrency: true }, () => {
+  for (const status of [429, 503]) {
+    test(`${status} with Retry-After pauses every request, as long as it says, and none fails`, async (t) => {
+      const { arcade, engine } = await connected(t);
+      arcade.fault({}, { kind: 'status', status, headers: { 'retry-after': '1' } }, 20);
+      const begun = performance.now();
+      const limit = pLimit(8);
+      const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
+      await Promise.all(keys.map((key) => limit(() => setSecret(engine, key, 'v'))));
+      assert.equal(arcade.secretsOf(arcade.user('A')).length, 100);
+      assert.equal(arcade.requests.length, 120);
+      // Eight lanes meet twenty refusals in three rounds: each is paused for its whole second.
+      assert.ok(performance.now() - begun >= 2_900);
+    });
+  }
+});
 
 test('a refusal that says nothing of when to come back is tried twice more', async (t) => {
   const { arcade, engine } = await connected(t);
