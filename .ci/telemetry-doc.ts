@@ -38,7 +38,9 @@ event's own time, and an anonymous event has \`$process_person_profile: false\`.
 records one more event, \`$create_alias\`: it says that the random id and the account are the same person.
 
 Nothing you type is ever included: no secrets, keys, values, file names, hosts, URLs or e-mail addresses. From servers, only the ids
-of your account, organization and project are included. Text in \`credentials.yaml\` that does not look like an id stays out.
+of your account, organization and project are included. An account's id that is an e-mail
+address, a host or a URL, as a self-hosted Arcade may have, is sent as a hash of it that only this machine can make.
+Text in \`credentials.yaml\` that does not look like an id stays out.
 
 ## Where it goes, and how long it is kept
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { isBusy } from '../../infra/sqlite/errors.ts';
 import { type Destination, SPOOL } from '../../settings.ts';
-import { isDistinctId, type UsageEvent } from '../event/event.ts';
+import { recordedId, type UsageEvent } from '../event/event.ts';
 import { exportIdentity } from '../identity/export.ts';
 import { ANY_CREDENTIALS, follow, logOut, readNews, rememberAccount } from '../identity/identities.ts';
 import type { Binding, Identity } from '../identity/rules.ts';
@@ -128,10 +128,11 @@ interface Owner {
 /** Settles who the event is sent as, and who the next one will be. */
 function whose(spool: Spool, { change, credentials, now }: Entry): Owner {
   const account = change?.kind === 'login' ? change.account : credentials.account;
-  const fingerprint = fingerprintOf(installationOf(spool), account);
-  if (change?.kind === 'login' && isDistinctId(change.principalId) && fingerprint != null) {
-    rememberAccount(spool, fingerprint, change.principalId, now);
-  }
+  const installation = installationOf(spool);
+  const fingerprint = fingerprintOf(installation, account);
+  const principalId =
+    change?.kind === 'login' ? recordedId(change.principalId, installation.fingerprint_key) : null;
+  if (principalId !== null && fingerprint != null) rememberAccount(spool, fingerprint, principalId, now);
   const fromEnvironment = credentials.fromEnvironment === true && change?.kind !== 'login';
   const { identity, binding } = follow(spool, { fingerprint, fromEnvironment }, now);
   if (change?.kind === 'logout') logOut(spool, identity, now);

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { FLUSHER } from '../../settings.ts';
-import { isDistinctId } from '../event/event.ts';
+import { recordedId } from '../event/event.ts';
 import {
   ANY_CREDENTIALS,
   accountOf,
@@ -101,8 +101,12 @@ async function bindByAnswer(
 ): Promise<boolean> {
   const { now, random } = resolving;
   if (whose.kind === 'no answer' && leftMs() <= 0) return false;
-  if (whose.kind === 'principal' && isDistinctId(whose.principalId)) {
-    for (const group of groups) await persist(() => bindTo(spool, group, whose.principalId, now()));
+  const principalId =
+    whose.kind === 'principal'
+      ? recordedId(whose.principalId, (await persist(() => installationOf(spool))).fingerprint_key)
+      : null;
+  if (principalId !== null) {
+    for (const group of groups) await persist(() => bindTo(spool, group, principalId, now()));
     return true;
   }
   for (const group of groups) {

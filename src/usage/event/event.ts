@@ -3,6 +3,7 @@
  * types does not type-check, and none of them can hold what a person typed, or more of
  * what a server said than the ids of an organization and a project.
  */
+import { type BinaryLike, createHmac } from 'node:crypto';
 import { type ErrorCode, RECORDED_MESSAGES, type RecordedMessage } from '../../errors.ts';
 
 declare const origin: unique symbol;
@@ -116,4 +117,22 @@ export function isDistinctId(id: unknown): id is string {
   if (typeof id !== 'string' || id === '' || id.length > 200) return false;
   if (/[\s\p{Cc}\p{Cs}/\\]/u.test(id)) return false;
   return !NEVER_MERGED.has(id.toLowerCase().replace(/^["']|["']$/g, ''));
+}
+
+/** An e-mail address, a host, an address of a network or a file. */
+const NAMES_SOMEONE = /[@./\\]|::|:\d+$/;
+
+/**
+ * The id under which an account is recorded, or null for none that PostHog would take. One that names a person or a
+ * host, as a self-hosted coordinator may give, is recorded as a keyed hash: by the installation's key, so that its
+ * events still belong together and nobody else can tell whose they are.
+ */
+export function recordedId(id: unknown, key: BinaryLike): string | null {
+  if (typeof id !== 'string') return null;
+  const isText = /[\s\p{Cc}\p{Cs}]/u.test(id);
+  const recorded =
+    NAMES_SOMEONE.test(id) && !isText
+      ? createHmac('sha256', key).update(`principal ${id}`).digest('base64url')
+      : id;
+  return isDistinctId(recorded) ? recorded : null;
 }

@@ -1,5 +1,6 @@
 /** The identity's rows: what usage.json and the credentials say is observed, and what the rules decide is written down. */
 import { randomUUID } from 'node:crypto';
+import { recordedId } from '../event/event.ts';
 import { insertAlias } from '../spool/records.ts';
 import { installationOf, type Spool, sharedFile } from '../spool/spool.ts';
 import { parseUsageJson, readText, type SharedIds, stampOf } from '../spool/usage-json.ts';
@@ -81,8 +82,15 @@ interface News {
 export function readNews(spool: Spool): News | undefined {
   const path = sharedFile(spool.directory);
   const stamp = stampOf(path);
-  if (stamp === installationOf(spool).export_stamp) return undefined;
-  return { ids: parseUsageJson(readText(path) ?? '') ?? null, stamp };
+  const { export_stamp, fingerprint_key: key } = installationOf(spool);
+  if (stamp === export_stamp) return undefined;
+  return { ids: recordable(parseUsageJson(readText(path) ?? ''), key), stamp };
+}
+
+/** Another program may have written an account's e-mail address, and no random id is one. */
+function recordable(ids: SharedIds | undefined, key: Buffer): SharedIds | null {
+  if (ids === undefined || recordedId(ids.anonId, key) !== ids.anonId) return null;
+  return { ...ids, principalId: recordedId(ids.principalId, key) };
 }
 
 /** Observes, applies the rules, and writes down what they decide. Inside a transaction. */

@@ -235,3 +235,26 @@ test('a link that nobody has checked is not resumed', (t) => {
   assert.equal(currentIdentity(spool)?.principalId, 'account-p');
   assert.notEqual(currentIdentity(spool)?.anonId, ANON);
 });
+
+test('an account whose id is an e-mail address is recorded under a hash, and so is one in usage.json', (t) => {
+  const { home, spool } = opened(t);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON, linked_principal_id: 'old@example.com' }));
+  append(spool, entry());
+  append(spool, entry(login('a', 'alice@example.com')));
+  append(spool, entry(of('a')));
+  const sent = ids(spool).slice(-2);
+  assert.equal(sent[0], sent[1], 'its events belong together');
+  assert.match(sent[0] ?? '', /^[\w-]{43}$/);
+  const database = readdirSync(home.directory).map((name) =>
+    readFileSync(join(home.directory, name), 'latin1'),
+  );
+  assert.ok(!database.some((text) => text.includes('@example.com')));
+});
+
+test('an e-mail address is no anonymous id: usage.json is written again', (t) => {
+  const { home, spool } = opened(t);
+  home.write('usage.json', JSON.stringify({ anon_id: 'alice@example.com', linked_principal_id: null }));
+  append(spool, entry());
+  assert.match(ids(spool)[0] ?? '', /^[0-9a-f-]{36}$/);
+  assert.notEqual(shared(home).anon_id, 'alice@example.com');
+});

@@ -10,6 +10,7 @@ import {
   type Execution,
   isDistinctId,
   type Machine,
+  recordedId,
   UsageEvent,
 } from '../../../src/usage/event/event.ts';
 import { machineOf } from '../../../src/usage/event/machine.ts';
@@ -144,4 +145,32 @@ test('an id is no text: it holds neither white space nor controls', () => {
     assert.equal(isDistinctId(text), false, JSON.stringify(text));
   for (const address of ['https://me:pw@host/path', '/home/me', 'C:\\Users'])
     assert.equal(isDistinctId(address), false, address);
+});
+
+test('an id that is an e-mail address, a host or a URL is recorded as a hash by the installation’s key', () => {
+  for (const id of [
+    'alice@example.com',
+    'arcade.example.com',
+    '10.0.0.1',
+    'localhost:8000',
+    'fe80::1',
+    'https://arcade.example.com/users/7',
+    'C:\\Users\\alice',
+    `${'a'.repeat(300)}@example.com`,
+  ]) {
+    const recorded = recordedId(id, 'key');
+    assert.match(recorded ?? '', /^[\w-]{43}$/, id);
+    assert.equal(recordedId(id, 'key'), recorded, 'its events belong together');
+    assert.notEqual(recordedId(id, 'another key'), recorded);
+    assert.equal(recordedId(recorded, 'key'), recorded);
+  }
+  for (const id of [
+    '5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d',
+    'auth0|5f7c8ec7c33c6c004bbafe82',
+    'acct_1',
+    'user:a',
+  ])
+    assert.equal(recordedId(id, 'key'), id);
+  for (const id of [null, 7, '', 'Ana of Example', 'a@b c', 'null'])
+    assert.equal(recordedId(id, 'key'), null);
 });
