@@ -36,6 +36,8 @@ export const LIMITS = {
 export const SPOOL = {
   bytesPerRecord: 1_600,
   maxAgeMs: 90 * 24 * 3600_000,
+  /** 2026-01-01: no version of this program has recorded anything before. */
+  existsSince: 1_767_225_600_000,
   /** Rows that one append may trim, so that its cost stays the same whatever the queue. */
   trimPerAppend: 100,
   receipts: 500,

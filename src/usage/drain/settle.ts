@@ -187,7 +187,7 @@ export function trimQuarantine(spool: Spool, now: number): void {
     if (changes > 0) countDropped(spool, 'overflow', changes, 0);
   }
   const { changes } = spool
-    .statement(`DELETE FROM record WHERE ${SETTLED} 'quarantined' AND settled_at < ?`)
-    .run(now - SPOOL.maxAgeMs);
+    .statement(`DELETE FROM record WHERE ${SETTLED} 'quarantined' AND settled_at BETWEEN ? AND ?`)
+    .run(SPOOL.existsSince, now - SPOOL.maxAgeMs - 1);
   if (changes > 0) countDropped(spool, 'expired', changes, 0);
 }

@@ -107,37 +107,42 @@ function insert(spool: Spool, row: Row): void {
 export function trim(spool: Spool, maxRecords: number, atMost: number, now: number): number {
   let dropped = 0;
   while (dropped < atMost) {
-    const reason = overBound(spool, maxRecords, now);
-    if (reason === undefined || !dropOldest(spool, reason)) break;
+    const over = overBound(spool, maxRecords, now);
+    if (over === undefined) break;
+    drop(spool, over);
     dropped += 1;
   }
   return dropped;
 }
 
-function overBound(spool: Spool, maxRecords: number, now: number): DropReason | undefined {
-  if (readCounter(spool, 'pending') > maxRecords) return 'overflow';
-  if (readCounter(spool, 'pending_bytes') > maxRecords * SPOOL.bytesPerRecord) return 'overflow';
-  const oldest = spool
-    .statement(
-      `SELECT recorded_at FROM record WHERE state = 'pending' AND kind = 'capture' ORDER BY id LIMIT 1`,
-    )
-    .get() as { recorded_at: number } | undefined;
-  return oldest !== undefined && oldest.recorded_at < now - SPOOL.maxAgeMs ? 'expired' : undefined;
+interface Victim {
+  readonly id: number;
+  readonly spool_dropped: number;
+  readonly reason: DropReason;
 }
 
-function dropOldest(spool: Spool, reason: DropReason): boolean {
-  const victim = spool
-    .statement(
-      `SELECT id, spool_dropped FROM record WHERE state = 'pending' AND kind = 'capture' ORDER BY id LIMIT 1`,
-    )
-    .get() as { id: number; spool_dropped: number } | undefined;
-  const row =
-    victim ??
-    (spool
-      .statement(`SELECT id, spool_dropped FROM record WHERE state = 'pending' ORDER BY kind, id LIMIT 1`)
-      .get() as { id: number; spool_dropped: number } | undefined);
-  if (row === undefined) return false;
-  spool.statement('DELETE FROM record WHERE id = ?').run(row.id);
-  countDropped(spool, reason, 1, row.spool_dropped);
-  return true;
+function overBound(spool: Spool, maxRecords: number, now: number): Victim | undefined {
+  const isTooMuch =
+    readCounter(spool, 'pending') > maxRecords ||
+    readCounter(spool, 'pending_bytes') > maxRecords * SPOOL.bytesPerRecord;
+  if (isTooMuch) return oldest(spool, 'capture', 0) ?? oldest(spool, 'alias', 0);
+  // A time from before this program existed is one of a clock that was not set: it tells no age.
+  const capture = oldest(spool, 'capture', SPOOL.existsSince);
+  if (capture === undefined || capture.recorded_at >= now - SPOOL.maxAgeMs) return undefined;
+  return { ...capture, reason: 'expired' };
+}
+
+function oldest(
+  spool: Spool,
+  kind: 'alias' | 'capture',
+  since: number,
+): (Victim & { readonly recorded_at: number }) | undefined {
+  const sql = `SELECT id, spool_dropped, recorded_at, 'overflow' AS reason FROM record
+    WHERE state = 'pending' AND kind = ? AND recorded_at >= ? ORDER BY id LIMIT 1`;
+  return spool.statement(sql).get(kind, since) as ReturnType<typeof oldest>;
+}
+
+function drop(spool: Spool, { id, spool_dropped: carried, reason }: Victim): void {
+  spool.statement('DELETE FROM record WHERE id = ?').run(id);
+  countDropped(spool, reason, 1, carried);
 }

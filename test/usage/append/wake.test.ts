@@ -112,6 +112,18 @@ test('after 30 days offline with 1,000 commands nothing is lost, and flushers we
   assert.equal(unaccounted(queue.spool), 0);
 });
 
+test('an event from 1970, of a clock that was not set, does not expire, and does not keep others from it', async (t) => {
+  const queue = openQueue(t, Date.parse('1970-01-01T00:05:00Z'));
+  queue.add(2);
+  queue.clock.now = Date.parse('2026-03-04T12:00:00Z');
+  queue.add(3);
+  queue.clock.now += 91 * DAY;
+  queue.command();
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'dropped.expired'`), 3);
+  assert.equal(await queue.flush(() => ACCEPTED), 'drained');
+  assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'delivered'`), 3);
+});
+
 test('over the bounds the oldest captures go first, a hundred per append, and are counted', (t) => {
   const queue = openQueue(t);
   queue.add(300);
