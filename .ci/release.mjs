@@ -1,8 +1,8 @@
 /**
  * `npm run release [FOLDER]`: makes the package of a release, in a fresh clone of the commit that is checked out.
  *
- * Refuses a tree that is not clean, a version that CHANGELOG.md does not date or that has a tag already, and a missing
- * key. The clone is checked and tested; only then is the key built in, and only there. Publishes nothing.
+ * Refuses a tree that is not clean, a version that CHANGELOG.md does not date or that has a tag already, a package that
+ * does not name its source, and a missing key. The clone is checked and tested; only then is the key built in, and only there. Publishes nothing.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,11 +26,15 @@ try {
 }
 
 function release(folder) {
-  const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { name, version, repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   refuseUnless(git(root, 'status', '--porcelain') === '', 'the tree is not clean.');
   refuseUnless(
     isDated(version),
     `CHANGELOG.md does not begin with \`## ${version} (YYYY-MM-DD)\`, the date of this release.`,
+  );
+  refuseUnless(
+    repository !== undefined,
+    'package.json does not say where the source is (`repository`, `homepage`, `bugs`).',
   );
   refuseUnless(git(root, 'tag', '--list', `v${version}`) === '', `the tag v${version} exists already.`);
   refuseUnless(

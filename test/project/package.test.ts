@@ -1,12 +1,21 @@
 /** The package as strangers have it: what is in it, and that it works however it was installed. */
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { keyOf } from '../support/arcade/client.ts';
 import { startArcade } from '../support/arcade.ts';
-import { INSTALLERS, NPM, openWorkshop, type Workshop } from '../support/installed.ts';
+import { INSTALLERS, NPM, NPM_10, openRegistry, openWorkshop, type Workshop } from '../support/installed.ts';
 import { startPostHog } from '../support/posthog.ts';
 import { openSandbox, removeHome } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
@@ -121,6 +130,23 @@ for (const installer of INSTALLERS) {
       assert.doesNotMatch(place, /better-sqlite3.build$/, 'nothing was compiled');
   });
 }
+
+online('npm refuses a better-sqlite3 of other content than its shrinkwrap says', async () => {
+  const folder = join(workshop.folder, 'other-content');
+  mkdirSync(folder);
+  await execa('tar', ['-xzf', workshop.archive, '-C', folder]);
+  const lock = join(folder, 'package', 'npm-shrinkwrap.json');
+  writeFileSync(lock, readFileSync(lock, 'utf8').replace(/"sha512-.{8}/, '"sha512-AAAAAAAA'));
+  const archive = join(folder, 'other.tgz');
+  await execa('tar', ['-czf', archive, '-C', folder, 'package']);
+  const registry = await openRegistry(archive);
+  try {
+    const install = NPM_10.install({ ...workshop, archive, registry: registry.url }, join(folder, 'prefix'));
+    await assert.rejects(install, /EINTEGRITY/);
+  } finally {
+    registry.close();
+  }
+});
 
 online('the shims that npm writes on Windows hand --env-file to the program too', async () => {
   const { default: cmdShim } = await import(

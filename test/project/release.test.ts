@@ -18,6 +18,7 @@ async function repository(t: TestContext, change: (folder: string) => void = () 
   for (const path of stdout.split('\n').filter((path) => existsSync(join(ROOT, path))))
     cpSync(join(ROOT, path), join(folder, path));
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  manifest.repository ??= 'https://example.test/arcade.git';
   Object.assign(manifest.scripts, { check: 'node -e 0', test: 'node -e 0' });
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
   writeFileSync(

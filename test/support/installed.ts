@@ -1,13 +1,17 @@
 /** The package as users have it: packed once, installed by the package managers that they use, without a checkout. */
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
@@ -31,13 +35,14 @@ export interface Workshop {
   readonly archive: string;
   /** What npm said where the registry could not be reached. */
   readonly unreachable: string | undefined;
+  /** Where npm finds it by its name. */
+  readonly registry: string;
   remove(): void;
 }
 
 /** Packs the built program and fetches the package managers. */
 export async function openWorkshop(): Promise<Workshop> {
   const folder = mkdtempSync(join(tmpdir(), 'arcade-package-'));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
   linkOnlyNode(folder);
   const { stdout } = await execa(process.execPath, [join(ROOT, '.ci', 'pack.mjs'), folder]);
   writeFileSync(join(folder, 'package.json'), '{}');
@@ -48,7 +53,12 @@ export async function openWorkshop(): Promise<Workshop> {
     reject: false,
   });
   const unreachable = fetched.exitCode === 0 ? undefined : fetched.stderr.split('\n')[0];
-  return { folder, archive: stdout.trim(), unreachable, remove };
+  const registry = await openRegistry(stdout.trim());
+  const remove = (): void => {
+    registry.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { folder, archive: stdout.trim(), registry: registry.url, unreachable, remove };
 }
 
 const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=1', '--loglevel=error'];
@@ -67,7 +77,8 @@ const locally = (folder: string): string =>
 const byNpm = (name: string, program: string | undefined, more: readonly string[]): Installer => ({
   name,
   install: async (workshop, folder) => {
-    const words = ['install', '--global', '--prefix', folder, ...QUIET, ...more, workshop.archive];
+    const from = ['--registry', workshop.registry, 'arcade'];
+    const words = ['install', '--global', '--prefix', folder, ...QUIET, ...more, ...from];
     if (program === undefined) await run('npm', words, workshop, folder);
     else
       await run(
@@ -87,10 +98,12 @@ function emptyProject(folder: string): void {
 
 export const NPM = byNpm('the npm of this machine, scripts off', undefined, ['--ignore-scripts']);
 
+/** It compiles whatever looks as if it had to be; there is no compiler in the path. */
+export const NPM_10 = byNpm('npm 10, scripts on', 'npm-10/bin/npm-cli.js', []);
+
 export const INSTALLERS: readonly Installer[] = [
   NPM,
-  // It compiles whatever looks as if it had to be; there is no compiler in the path.
-  byNpm('npm 10, scripts on', 'npm-10/bin/npm-cli.js', []),
+  NPM_10,
   byNpm('npm 12', 'npm-12/bin/npm-cli.js', []),
   {
     name: 'pnpm',
@@ -153,4 +166,27 @@ function environment(folder: string): Record<string, string> {
   );
   const path = IS_WINDOWS ? process.env.PATH : join(folder, 'bin');
   return { ...Object.fromEntries(passed), PATH: path ?? '' } as Record<string, string>;
+}
+
+/** A registry on loopback that has the archive as `arcade`, as npm's own describes a package; the rest is npm's own. */
+export async function openRegistry(archive: string): Promise<{ readonly url: string; close(): void }> {
+  const bytes = readFileSync(archive);
+  const { stdout } = await execa('tar', ['-xzOf', archive, 'package/package.json']);
+  const manifest = JSON.parse(stdout) as { name: string; version: string };
+  const { name, version } = manifest;
+  const server = createServer((request, response) => {
+    const [path] = (request.url ?? '').split('?');
+    if (path === '/archive.tgz') return void response.end(bytes);
+    if (path !== `/${name}`)
+      return void response.writeHead(302, { location: `https://registry.npmjs.org${request.url}` }).end();
+    const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
+    const dist = { tarball: `${url()}/archive.tgz`, integrity };
+    // npm's registry notes on publication that a package brings its own lock file.
+    const versions = { [version]: { ...manifest, _hasShrinkwrap: true, dist } };
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ name, 'dist-tags': { latest: version }, versions }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url: url(), close: () => void server.close() };
 }
