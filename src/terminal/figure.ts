@@ -109,10 +109,11 @@ function areaOf(
     const label = i === 0 ? String(max) : '';
     return say`${visible(label.padStart(scale))} ${wall}${paint.cyan(line)}`;
   });
-  const gap = ' '.repeat(Math.max(1, cells.length - from.length - until.length));
+  const gap = cells.length - from.length - until.length;
+  const ends = gap > 0 ? `${from}${' '.repeat(gap)}${until}` : from;
   return [
     ...lines,
     say`${visible('0'.padStart(scale))} ${corner}${repeated(floor, cells.length)}`,
-    say`${repeated(say` `, scale + 2)}${paint.dim(visible(`${from}${gap}${until}`))}`,
+    say`${repeated(say` `, scale + 2)}${paint.dim(visible(ends))}`,
   ];
 }

@@ -57,6 +57,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function openOutput(stdout: Stream, stderr: Stream, env: Environment, quiet = false): Output {
   const streams = { stdout, stderr };
   const stderrIsTerminal = stderr.isTTY === true;
+  // Such a terminal shows every control sequence as text.
+  const isDumb = env.TERM === 'dumb';
   // The process's own streams come back to life after an error, and would be written to for ever.
   let isOpen = true;
   stdout.on?.('error', () => {
@@ -65,7 +67,8 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment, qui
   let isMute = false;
   let shown = '';
   const progress = (text: string): void => {
-    if (stderrIsTerminal && text !== shown && !isMute && !quiet) stderr.write(`\r\u001b[2K${harmless(text)}`);
+    if (stderrIsTerminal && text !== shown && !isMute && !quiet && !isDumb)
+      stderr.write(`\r\u001b[2K${harmless(text)}`);
     shown = text;
   };
   const write = (stream: Stream, text: string, first = ''): void => {
@@ -76,7 +79,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment, qui
   return {
     line: (text) => write(stdout, text ?? ''),
     json: (value) => write(stdout, escapeJson(JSON.stringify(value, null, 2))),
-    redraw: (lines, text) => write(stdout, text, lines === 0 ? '' : upTo(lines)),
+    redraw: (lines, text) => write(stdout, text, lines === 0 || isDumb ? '' : upTo(lines)),
     note: (text) => {
       if (!quiet) write(stderr, text);
     },

@@ -1,6 +1,6 @@
 /** Text broken into lines, between words. */
 import { isPlain } from './text-width.ts';
-import { type Safe, say } from './visible.ts';
+import { repeated, type Safe, say } from './visible.ts';
 
 const COLORS = /\u001b\[\d+m/g;
 
@@ -26,4 +26,21 @@ export async function wrapped(text: Safe, width: number | null): Promise<Safe[]>
 function columnsOf(text: string): number {
   const plain = text.replace(COLORS, '');
   return isPlain(plain) ? plain.length : Number.POSITIVE_INFINITY;
+}
+
+/** With fewer columns a name has a line of its own. */
+const ROOMY = 50;
+
+/** A name and what is said of it: beside it, or below it on a narrow terminal. `label` is the name as it is printed. */
+export async function fieldLines(
+  label: Safe,
+  value: Safe,
+  beside: number,
+  width: number | null,
+): Promise<Safe[]> {
+  if (width !== null && width < ROOMY)
+    return [label, ...(await wrapped(value, width - 2)).map((line) => say`  ${line}`)];
+  const lines = await wrapped(value, width === null ? null : width - beside);
+  const first = say`${label}${repeated(say` `, beside - columnsOf(label))}`;
+  return lines.map((line, i) => say`${i === 0 ? first : repeated(say` `, beside)}${line}`);
 }

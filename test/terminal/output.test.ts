@@ -1,10 +1,10 @@
-/** What is written where, and in which colours. */
+/** What is written where, and in which colors. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openOutput } from '../../src/terminal/output.ts';
 import { compactJson, say, visible } from '../../src/terminal/visible.ts';
 
-function opened(terminal: boolean, env: Record<string, string> = {}, columns = 100) {
+function opened(terminal: boolean, env: Record<string, string> = {}, columns = 100, quiet = false) {
   const written = { stdout: '', stderr: '' };
   const stream = (name: 'stdout' | 'stderr') => ({
     isTTY: terminal,
@@ -13,7 +13,7 @@ function opened(terminal: boolean, env: Record<string, string> = {}, columns = 1
       written[name] += text;
     },
   });
-  return { written, output: openOutput(stream('stdout'), stream('stderr'), env) };
+  return { written, output: openOutput(stream('stdout'), stream('stderr'), env, quiet) };
 }
 
 test('results go to stdout, notes to stderr', () => {
@@ -142,3 +142,33 @@ test('an emoji keeps what says how it looks', () => {
   assert.equal(visible(emoji), emoji);
   assert.equal(compactJson(emoji), `"${emoji}"`);
 });
+
+test('a dumb terminal is sent no control sequence: no progress, and a picture below the last one', () => {
+  const { written, output } = opened(true, { TERM: 'dumb' });
+  output.progress(say`1 of 2`);
+  output.redraw(0, say`first`);
+  output.redraw(1, say`second`);
+  output.progress(say``);
+  assert.deepEqual(written, { stdout: 'first\nsecond\n', stderr: '' });
+});
+
+test('--quiet hides notes and progress; warnings and questions stay', () => {
+  const { written, output } = opened(true, {}, 100, true);
+  output.note(say`a`);
+  output.progress(say`b`);
+  output.warn(say`c`);
+  output.ask(say`d? `);
+  output.line(say`e`);
+  assert.deepEqual(written, { stdout: 'e\n', stderr: 'c\nd? ' });
+});
+
+/** Never called: it is for the compiler. */
+export function unsafe(output: ReturnType<typeof opened>['output'], text: string): void {
+  // @ts-expect-error: text that was not made visible
+  output.line(text);
+  // @ts-expect-error: nor within text of our own
+  output.note(say`Secret '${text}'`);
+  // @ts-expect-error: nor a template that is not tagged
+  output.warn(`Secret '${visible(text)}'`);
+  output.line(say`Secret '${visible(text)}'`);
+}

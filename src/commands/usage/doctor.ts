@@ -4,10 +4,11 @@ import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
+import { wrapped } from '../../terminal/wrap.ts';
 import type { Checked, Finding } from '../../usage/inspect/finding.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
-import { counted, wrapped } from './words.ts';
+import { counted } from './words.ts';
 
 /** Checks everything, tells what is wrong and what to do. Fails when anything is. */
 export const run: Run = async (invocation) => {
@@ -21,9 +22,9 @@ export const run: Run = async (invocation) => {
     const good = checked.filter(({ severity }) => severity === 'ok');
     output.json({ ok, findings, passed: good.map(({ code, message }) => ({ code, message })) });
   } else {
-    print(invocation, checked, await output.paint('stdout'));
+    await print(invocation, checked, await output.paint('stdout'));
   }
-  return ok ? undefined : 'UNEXPECTED';
+  return ok ? undefined : 'PROBLEMS_FOUND';
 };
 
 /** The store's checks need the native module, which is a thing to be checked itself. */
@@ -52,7 +53,7 @@ async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
   }
 }
 
-function print({ output }: Invocation, checked: readonly Checked[], paint: Paint): void {
+async function print({ output }: Invocation, checked: readonly Checked[], paint: Paint): Promise<void> {
   const marks = output.unicode
     ? {
         ok: paint.green(say`✓`),
@@ -70,15 +71,16 @@ function print({ output }: Invocation, checked: readonly Checked[], paint: Paint
   const room = output.width === null ? null : output.width - indent.length;
   for (const check of checked) {
     const { severity, message } = check;
-    const [first = say``, ...rest] = wrapped(visible(message), room);
+    const [first = say``, ...rest] = await wrapped(visible(message), room);
     const strong = severity === 'error' ? paint.bold : (text: Safe): Safe => text;
     output.line(say`${marks[severity]} ${strong(first)}`);
     for (const line of rest) output.line(say`${indent}${strong(line)}`);
     if (severity === 'ok') continue;
-    for (const line of wrapped(visible(check.advice), room)) output.line(say`${indent}${paint.dim(line)}`);
+    for (const line of await wrapped(visible(check.advice), room))
+      output.line(say`${indent}${paint.dim(line)}`);
   }
   output.line();
-  for (const line of wrapped(summary(checked), output.width)) {
+  for (const line of await wrapped(summary(checked), output.width)) {
     output.line(isWrong(checked) ? paint.red(line) : paint.green(line));
   }
 }

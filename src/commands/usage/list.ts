@@ -12,6 +12,7 @@ import {
 } from '../../terminal/cells.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { escapeJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
+import { wrapped } from '../../terminal/wrap.ts';
 import {
   type Alike,
   alikeRecords,
@@ -24,7 +25,7 @@ import type { RecordState, RecordSummary } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { readPositive, readSince } from './options.ts';
 import { streamSpool } from './reading.ts';
-import { counted, relativeTime, wrapped } from './words.ts';
+import { counted, relativeTime } from './words.ts';
 
 const ON_A_SCREEN = 50;
 
@@ -87,7 +88,7 @@ async function* table(spool: Spool, filter: Filter, showing: Showing): AsyncGene
   const found = countRecords(spool, filter);
   if (found === listed) return;
   const note = say`Showing the last ${listed} of ${counted(found, 'record')}; use --limit for more.`;
-  for (const line of wrapped(note, output.width)) output.note(paint.dim(line));
+  for (const line of await wrapped(note, output.width)) output.note(paint.dim(line));
 }
 
 const HEADINGS = [

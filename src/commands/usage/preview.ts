@@ -6,12 +6,12 @@ import type { Invocation, LineReading, Run } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/seen.ts';
 import { closest } from '../../terminal/closest.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
+import { wrapped } from '../../terminal/wrap.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
 import { senderOf } from './who.ts';
-import { wrapped } from './words.ts';
 
 type Event = Readonly<Record<string, unknown>>;
 
@@ -120,9 +120,9 @@ async function print({ output, options }: Invocation, preview: Preview, words: s
   const paint = await output.paint('stdout');
   const { succeeded, failed, alias, sentAs, remarks, command } = preview;
   const would = say`\`${nameOf(words)}\` would record one event, as ${sentAs}.`;
-  for (const line of wrapped(would, output.width)) output.line(line);
+  for (const line of await wrapped(would, output.width)) output.line(line);
   const note = say`Nothing was run, sent or written. Fields marked with an arrow differ between runs.`;
-  for (const line of wrapped(note, output.width)) output.line(paint.dim(line));
+  for (const line of await wrapped(note, output.width)) output.line(paint.dim(line));
   output.line();
   if (succeeded === null) {
     output.line(paint.bold(say`It cannot succeed with these arguments.`));

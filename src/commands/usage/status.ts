@@ -4,6 +4,7 @@ import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
+import { fieldLines, wrapped } from '../../terminal/wrap.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
@@ -11,7 +12,7 @@ import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, digits, fieldLines, relativeTime, utcTime, wrapped } from './words.ts';
+import { counted, digits, relativeTime, utcTime } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
@@ -24,11 +25,11 @@ export const run: Run = async (invocation) => {
     output.json(statusDocument(settings, { store, status, sender, why }));
   } else {
     const paint = await output.paint('stdout');
-    for (const line of lines(invocation, { store, status, sender, now }, paint)) output.line(line);
+    for (const line of await lines(invocation, { store, status, sender, now }, paint)) output.line(line);
     output.line();
-    for (const line of wrapped(visible(why), output.width)) output.line(line);
+    for (const line of await wrapped(visible(why), output.width)) output.line(line);
   }
-  return isBroken(store) ? 'UNEXPECTED' : undefined;
+  return isBroken(store) ? 'SPOOL_UNUSABLE' : undefined;
 };
 
 interface Seen {
@@ -48,7 +49,11 @@ async function look(invocation: Invocation, now: number): Promise<Seen> {
   return { store, status: store.state === 'ok' ? value?.status : undefined, sender: value?.sender ?? null };
 }
 
-function lines({ settings, output }: Invocation, seen: Seen & { now: number }, paint: Paint): Safe[] {
+async function lines(
+  { settings, output }: Invocation,
+  seen: Seen & { now: number },
+  paint: Paint,
+): Promise<Safe[]> {
   const { status, sender, now } = seen;
   const { apiKey } = settings.destination;
   const host = visible(settings.destination.host);
@@ -58,9 +63,11 @@ function lines({ settings, output }: Invocation, seen: Seen & { now: number }, p
     ['Next event as', sender?.words ?? 'nobody: nothing is recorded'],
   ];
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
-  return rows.flatMap(([name, value]) =>
-    fieldLines(paint.bold(name as Safe), value as Safe, 15, output.width),
-  );
+  return (
+    await Promise.all(
+      rows.map(([name, value]) => fieldLines(paint.bold(name as Safe), value as Safe, 15, output.width)),
+    )
+  ).flat();
 }
 
 function recordingInWords(settings: Settings, { store, status }: Seen, paint: Paint): string {

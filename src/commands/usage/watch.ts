@@ -6,6 +6,7 @@ import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
+import { fieldLines, wrapped } from '../../terminal/wrap.ts';
 import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import {
@@ -18,7 +19,7 @@ import {
 import { spoolFile } from '../../usage/spool/spool.ts';
 import { consentOf, recordingOf } from './status-document.ts';
 import { whyNothingIsSent } from './why.ts';
-import { counted, digits, fieldLines, isoTime, relativeTime, shortly, wrapped } from './words.ts';
+import { counted, digits, isoTime, relativeTime, shortly } from './words.ts';
 
 const EVERY_MS = 250;
 const STDOUT = 1;
@@ -39,7 +40,7 @@ export const run: Run = async (invocation) => {
   for (let looks = 1; output.isOpen && !interrupted.aborted; looks += 1) {
     const seen = await look();
     if (live) {
-      const lines = fitRows(screen(invocation, seen, paint), output.height);
+      const lines = fitRows(await screen(invocation, seen, paint), output.height);
       const text = joined(lines, say`\n`);
       // A terminal of another size has broken the lines of the last picture anew.
       if (drawn !== 0 && sizeOf(output) !== size) drawn = 'all';
@@ -134,29 +135,35 @@ function documentOf({ settings }: Invocation, { store, status, answers }: Seen):
 }
 
 /** No line is longer than the terminal is wide: what is drawn next begins as many lines higher as this has. */
-function screen(invocation: Invocation, { store, status, answers }: Seen, paint: Paint): Safe[] {
+async function screen(
+  invocation: Invocation,
+  { store, status, answers }: Seen,
+  paint: Paint,
+): Promise<Safe[]> {
   const now = Date.now();
   const { settings, output } = invocation;
   const width = (output.width ?? 80) - 1;
-  const why = wrapped(visible(whyNothingIsSent(settings, store, status, now)), width);
+  const why = await wrapped(visible(whyNothingIsSent(settings, store, status, now)), width);
   const head = [
-    ...wrapped(say`arcade usage watch (Ctrl-C to quit)`, width).map((line) => paint.dim(line)),
+    ...(await wrapped(say`arcade usage watch (Ctrl-C to quit)`, width)).map((line) => paint.dim(line)),
     say``,
   ];
   if (status === undefined) return [...head, ...why];
   const { ledger } = status;
-  const field = (name: Safe, value: Safe): Safe[] => fieldLines(paint.bold(name), value, 13, width);
+  const field = (name: Safe, value: Safe): Promise<Safe[]> => fieldLines(paint.bold(name), value, 13, width);
   const number = (value: number, color: (text: Safe) => Safe): Safe =>
     value === 0 ? say`0` : color(digits(value));
   return [
     ...head,
-    ...field(say`Pending`, number(ledger.pending, paint.yellow)),
-    ...field(say`Delivered`, number(ledger.delivered, paint.green)),
-    ...field(say`Quarantined`, number(ledger.quarantined, paint.red)),
-    ...field(say`Flusher`, flusherInWords(status, now, paint)),
+    ...(await field(say`Pending`, number(ledger.pending, paint.yellow))),
+    ...(await field(say`Delivered`, number(ledger.delivered, paint.green))),
+    ...(await field(say`Quarantined`, number(ledger.quarantined, paint.red))),
+    ...(await field(say`Flusher`, flusherInWords(status, now, paint))),
     say``,
     paint.bold(say`Latest responses`),
-    ...(answers.length === 0 ? [say`  none`] : answers.flatMap((answer) => answerLines(answer, now, width))),
+    ...(answers.length === 0
+      ? [say`  none`]
+      : (await Promise.all(answers.map((answer) => answerLines(answer, now, width)))).flat()),
     say``,
     ...why,
   ];
@@ -168,11 +175,11 @@ function flusherInWords({ flusherIsRunning, lastRun }: Status, now: number, pain
   return say`last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${visible(lastRun.outcome ?? 'killed')}`;
 }
 
-function answerLines(
+async function answerLines(
   { at, outcome, status, duration_ms, records }: LatestAnswer,
   now: number,
   width: number,
-): Safe[] {
+): Promise<Safe[]> {
   const cells = [
     padded(relativeTime(at, now), 12),
     padded(visible(outcome), 13),
@@ -186,7 +193,7 @@ function answerLines(
     cells.map((cell) => cell.trim() as Safe),
     say`, `,
   );
-  return wrapped(words, width - 4).map((part, i) => (i === 0 ? say`  ${part}` : say`    ${part}`));
+  return (await wrapped(words, width - 4)).map((part, i) => (i === 0 ? say`  ${part}` : say`    ${part}`));
 }
 
 function padded(text: Safe, width: number): Safe {

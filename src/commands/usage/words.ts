@@ -1,5 +1,5 @@
 /** Times, lengths and numbers in words. */
-import { repeated, type Safe, say, visible } from '../../terminal/visible.ts';
+import { type Safe, say, visible } from '../../terminal/visible.ts';
 
 /** An instant in ISO 8601 for JSON; null for one that no calendar has, which a damaged database may hold. */
 export function isoTime(at: number): string | null {
@@ -50,43 +50,4 @@ export function limitInWords(ms: number | null): Safe {
   if (ms === 60_000) return say`within 1 min`;
   if (ms === 3600_000) return say`within 1 h`;
   return ms === 24 * 3600_000 ? say`within 1 day` : say`within ${inWords(ms)}`;
-}
-
-const COLOURS = /\u001b\[\d+m/g;
-
-/** Columns of plain text that may be coloured. */
-function columnsOf(text: string): number {
-  return text.replace(COLOURS, '').length;
-}
-
-/** Lines of at most `width` columns, broken between words, or within one that is longer than a line; null: one line. */
-export function wrapped(text: Safe, width: number | null): Safe[] {
-  if (width === null) return [text];
-  const lines: Safe[] = [];
-  let line = say``;
-  for (const word of text.split(' ').flatMap((long) => pieces(long, width))) {
-    if (line !== '' && columnsOf(line) + 1 + columnsOf(word) > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : say`${line} ${word}`;
-  }
-  return [...lines, line];
-}
-
-function pieces(word: string, width: number): Safe[] {
-  if (columnsOf(word) <= width || word.length !== columnsOf(word)) return [word as Safe];
-  return (word.match(new RegExp(`.{1,${Math.max(1, width)}}`, 'gu')) as Safe[] | null) ?? [];
-}
-
-/** With fewer columns a name has a line of its own. */
-const ROOMY = 50;
-
-/** A name and what is said of it: beside it, or below it on a narrow terminal. `label` is the name as it is printed. */
-export function fieldLines(label: Safe, value: Safe, beside: number, width: number | null): Safe[] {
-  if (width !== null && width < ROOMY)
-    return [label, ...wrapped(value, width - 2).map((line) => say`  ${line}`)];
-  const lines = wrapped(value, width === null ? null : width - beside);
-  const indent = repeated(say` `, beside);
-  const first = say`${label}${repeated(say` `, beside - columnsOf(label))}`;
-  return lines.map((line, i) => say`${i === 0 ? first : indent}${line}`);
 }
