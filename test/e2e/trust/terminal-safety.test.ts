@@ -221,7 +221,7 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
     writeFileSync(join(home.home, `p${CONCEALED}.html`), 'no report');
     const refused = await arcade(home, ['usage', 'report', '--output', `p${CONCEALED}.html`]);
     safe(refused, words);
-    assert.match(refused.stderr, /\/p\\e\[8m\.html is there already/);
+    assert.match(refused.stderr, /\/p\\e\[8m\.html already exists/);
   });
 
   for (const variable of ['HOME', 'ARCADE_WORK_DIR']) {
