@@ -14,6 +14,8 @@ export interface Inside {
   readonly input?: string | Uint8Array;
   /** Standard input and error are a terminal, on which this is typed: one text for each prompt. */
   readonly typed?: readonly (string | Uint8Array)[];
+  /** The same, for a person who reads: what is typed when standard error shows this. Undefined types nothing. */
+  readonly answer?: (shown: string) => Promise<string | undefined>;
   /** Standard output and error are a terminal of so many columns, which shows no colors. */
   readonly columns?: number;
 }
@@ -30,11 +32,16 @@ const ROOT = join(import.meta.dirname, '..', '..');
 export async function inside(
   home: Sandbox,
   args: readonly string[],
-  { env, input, typed, columns = typed && 80 }: Inside = {},
+  { env, input, answer, typed = answer && [], columns = typed && 80 }: Inside = {},
 ): Promise<Came> {
   const stdout = new Screen(columns);
   const stderr = new Screen(columns);
   const stdin = typed === undefined ? new PassThrough().end(input ?? '') : terminal(typed);
+  if (answer !== undefined)
+    stderr.onText = async (shown) => {
+      const text = await answer(shown);
+      if (text !== undefined) (stdin as PassThrough).write(text);
+    };
   const exitCode = await main({
     argv: args,
     env: { HOME: home.home, ARCADE_USAGE_TRACKING: '0', LANG: 'C.UTF-8', NO_COLOR: '1', ...env },
@@ -68,6 +75,7 @@ function terminal(typed: NonNullable<Inside['typed']>): Input {
 
 class Screen extends Writable {
   text = '';
+  onText: (shown: string) => Promise<void> = async () => undefined;
   readonly isTTY: boolean;
   readonly columns: number;
 
@@ -79,6 +87,7 @@ class Screen extends Writable {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.text += chunk.toString();
+    void this.onText(this.text);
     done();
   }
 }
