@@ -1,7 +1,7 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
 import { existsSync } from 'node:fs';
 import { useNetworkVariables } from './infra/net/proxy.ts';
-import { mayHang } from './infra/sqlite/network-file-system.ts';
+import { mayHang } from './infra/os/file-system.ts';
 import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';

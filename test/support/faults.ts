@@ -41,11 +41,15 @@ const noNamespaces =
   execaSync('unshare', ['--mount', 'true'], { reject: false }).exitCode !== 0 &&
   'mount namespaces are not permitted here';
 const notRoot = process.getuid?.() !== 0 && 'only root can become another user';
-const library = join(PROGRAM, '..', 'io-error.so');
-const source = join(import.meta.dirname, 'io-error.c');
-const noCompiler =
-  execaSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'], { reject: false }).exitCode !== 0 &&
-  'there is no C compiler to make a dying disk with';
+/** A library that takes the place of the system's calls, and why it cannot be made here. */
+function preloaded(name: string): { library: string; skip: string | false } {
+  const library = join(PROGRAM, '..', `${name}.so`);
+  const source = join(import.meta.dirname, `${name}.c`);
+  const made = execaSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'], { reject: false });
+  return { library, skip: made.exitCode !== 0 && 'there is no C compiler to make a sick disk with' };
+}
+const { library, skip: noCompiler } = preloaded('io-error');
+const noModes = preloaded('no-modes');
 
 /** Made by the first who needs it; the others wait for it. */
 let template: Promise<Sandbox> | undefined;
@@ -80,6 +84,11 @@ function failing(calls: string, suffix: string, error = 'EIO', after = 0): Pick<
     IO_ERROR_AFTER: `${after}`,
   };
   return { skip: noCompiler, env: () => ({ LD_PRELOAD: library, ...which }) };
+}
+
+/** A file system that keeps no modes. */
+function modeless(chmod: 'ignored' | 'refused'): Pick<Fault, 'env' | 'skip'> {
+  return { skip: noModes.skip, env: () => ({ LD_PRELOAD: noModes.library, NO_MODES: chmod }) };
 }
 
 /** SQLite calls it an I/O error where it is the index of its log that cannot grow. */
@@ -121,7 +130,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'HOME belongs to somebody else': {
     shell: 'chown 12345 "$HOME"',
     skip: notRoot,
-    loses: /belongs to another user/,
+    loses: /(home|folder|file) of another user/,
   },
   'the user may not write to the home': {
     prepare: ({ home }) => chmodSync(home, 0o755),
@@ -135,7 +144,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       mkdirSync(directory);
       chmodSync(directory, 0o777);
     },
-    loses: /anybody may write/,
+    loses: /open folder/,
   },
   'usage.db is a directory': {
     prepare: (home) => void mkdirSync(db(home), { recursive: true }),
@@ -196,6 +205,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'writing to usage.db fails': { ...failing('write,sync', '/usage.db'), loses: BROKEN },
   'writing to the log fails': { ...failing('write,sync', '/usage.db-wal'), loses: BROKEN },
   'syncing the log fails': { ...failing('sync', '/usage.db-wal'), loses: BROKEN },
+  'the file system keeps no modes': { ...modeless('ignored'), loses: /cannot be closed/ },
+  'the file system refuses modes': { ...modeless('refused'), loses: /cannot be closed/ },
   'the file system has no shared memory': failing('mmap', '/usage.db-shm', 'ENODEV'),
   'the file system has none any more': { prepare: used, ...failing('mmap', '/usage.db-shm', 'ENODEV') },
   'another process holds the write lock all the time': {

@@ -2,10 +2,9 @@
 import { UserError, usageError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
 import { say } from '../../terminal/visible.ts';
-import { withoutSudo } from '../../usage/inspect/obstacles.ts';
-import { readSnapshot, type StoreState, storeError } from '../../usage/inspect/snapshot.ts';
+import { obstacleOf, reasonOf } from '../../usage/inspect/obstacles.ts';
+import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { inSoundSpool, openSoundSpool } from '../../usage/recovery/set-aside.ts';
-import { NotOurs } from '../../usage/spool/place.ts';
 import { installationOf, type Spool } from '../../usage/spool/spool.ts';
 import { isBroken, unreadable } from './reading.ts';
 
@@ -29,8 +28,7 @@ export const REPLACED = say`The usage spool was damaged and has been replaced.`;
  */
 export async function refuseUnusable(invocation: Invocation): Promise<StoreState> {
   const { store } = await readSnapshot(invocation.settings, installationOf);
-  if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy')
-    throw unreadable(invocation, store);
+  if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy') throw unreadable(store);
   return store;
 }
 
@@ -57,10 +55,16 @@ function change<T>({ settings, output }: Invocation, store: StoreState, work: Wo
     }
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    const { message, advice } = storeError(cause);
-    const hint = (cause instanceof NotOurs ? withoutSudo(settings) : undefined) ?? advice;
-    throw new UserError('SPOOL_UNUSABLE', message, { hint, cause });
+    throw spoolError(cause, directory);
   }
+}
+
+/** What a person is told of an error of the spool; a mistake of our own stays as it is. */
+export function spoolError(cause: unknown, directory: string): unknown {
+  const reason = reasonOf(cause);
+  if (reason === undefined) return cause;
+  const { message, advice } = obstacleOf(reason, directory);
+  return new UserError('SPOOL_UNUSABLE', message, { hint: advice, cause });
 }
 
 /** The same where there is something to change; undefined when nothing has been recorded yet, and nothing is made. */
@@ -70,7 +74,7 @@ export async function changeExisting<T>(
 ): Promise<T | undefined> {
   const store = await refuseUnusable(invocation);
   if (store.state === 'absent') return undefined;
-  if (isBroken(store)) throw unreadable(invocation, store);
+  if (isBroken(store)) throw unreadable(store);
   return change(invocation, store, work);
 }
 

@@ -1,20 +1,26 @@
 /** `arcade usage disable` */
 import { UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
-import { say } from '../../terminal/visible.ts';
-import { disable, type Purged, refuse } from '../../usage/spool/consent.ts';
+import { say, visible } from '../../terminal/visible.ts';
+import { wrapped } from '../../terminal/wrap.ts';
+import { sentIds } from '../../usage/inspect/identities.ts';
+import { readSnapshot } from '../../usage/inspect/snapshot.ts';
+import { disable, eraseUnfit, type Purged, refuse } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 import { counted } from './words.ts';
 
 /** Stops recording and erases what was recorded. */
 export const run: Run = async (invocation) => {
-  const { output, settings } = invocation;
+  const { output, options, settings } = invocation;
   // First: whatever keeps the spool from being opened, or ends this before its time, the "no" holds.
   const refused = settings.directory !== undefined && refuse(settings.directory);
+  // Here they are erased; what was sent under them can be found by nothing else.
+  const ids = (await readSnapshot(settings, sentIds)).value ?? [];
+  if (options.json !== true && ids.length > 0) await printIds(invocation, ids);
   const { purged, erased } = await purge(invocation, refused);
   await respond(
     invocation,
-    { consent: { enabled: false, decided_by: 'usage disable' }, purged, erased },
+    { consent: { enabled: false, decided_by: 'usage disable' }, purged, erased, sent_as: ids },
     () => {
       output.line(say`Recording is off. Nothing will be sent, and stored events have been erased.`);
       if (purged > 0) output.line(say`${counted(purged, 'event')} will never be sent.`);
@@ -27,11 +33,20 @@ export const run: Run = async (invocation) => {
   return 'PARTIAL_FAILURE';
 };
 
+async function printIds({ output }: Invocation, ids: readonly string[]): Promise<void> {
+  const intro = say`Events were sent under these ids, which are erased here. To have the events erased at Arcade, ask for it as its Privacy Policy says, and name the ids:`;
+  for (const line of await wrapped(intro, output.width)) output.line(line);
+  for (const id of ids) output.line(say`  ${visible(id)}`);
+  output.line();
+}
+
 async function purge(invocation: Invocation, refused: boolean): Promise<Purged> {
+  const { directory } = invocation.settings;
   try {
     return await changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
   } catch (cause) {
     if (!refused || !(cause instanceof UserError)) throw cause;
+    if (directory !== undefined && eraseUnfit(directory)) return { purged: 0, erased: true };
     const message = `Recording is off, but stored events could not be erased. ${cause.message}`;
     const hint = 'Run `arcade usage doctor`, then `arcade usage disable` again to erase them.';
     throw new UserError(cause.code, message, { hint, cause });

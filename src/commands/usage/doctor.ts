@@ -1,11 +1,14 @@
 /** `arcade usage doctor` */
 
+import { openCopy } from '../../infra/sqlite/database.ts';
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
+import { checkStore } from '../../usage/inspect/doctor.ts';
 import type { Checked, Finding } from '../../usage/inspect/finding.ts';
+import { obstacleOf, reasonOf } from '../../usage/inspect/obstacles.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
 import { counted } from './words.ts';
@@ -29,28 +32,19 @@ export const run: Run = async (invocation) => {
 
 /** The store's checks need the native module, which is a thing to be checked itself. */
 async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
+  let version: unknown;
   try {
-    const { openCopy } = await import('../../infra/sqlite/database.ts');
     const db = openCopy(null, settings.program.migrations);
-    const { version } = db.prepare('SELECT sqlite_version() AS version').get() as { version: string };
+    version = db.prepare('SELECT sqlite_version()').pluck().get();
     db.close();
-    const { checkStore } = await import('../../usage/inspect/doctor.ts');
-    const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
-    return [{ code: 'native-module', severity: 'ok', message }, ...(await checkStore(settings, Date.now()))];
   } catch (error) {
-    const { adviceForAddon } = await import('../../infra/sqlite/errors.ts');
-    const advice = adviceForAddon(error);
-    if (advice === undefined) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    return [
-      {
-        code: 'native-module',
-        severity: 'error',
-        message: `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${code}): nothing is recorded.`,
-        advice,
-      },
-    ];
+    const reason = reasonOf(error);
+    if (reason?.kind !== 'no sqlite') throw error;
+    return [obstacleOf(reason, '')];
   }
+  const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
+  const found = await checkStore(settings, { now: Date.now(), platform: process.platform });
+  return [{ code: 'native-module', severity: 'ok', message }, ...found];
 }
 
 async function print({ output }: Invocation, checked: readonly Checked[], paint: Paint): Promise<void> {

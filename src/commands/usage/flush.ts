@@ -4,11 +4,10 @@ import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { type Safe, say } from '../../terminal/visible.ts';
 import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
-import { storeError } from '../../usage/inspect/snapshot.ts';
 import { openSoundSpool, reopenIfDamaged } from '../../usage/recovery/set-aside.ts';
 import { readLedger } from '../../usage/spool/ledger.ts';
 import { isRefused, type Spool } from '../../usage/spool/spool.ts';
-import { REPLACED, refuseUnusable } from './changing.ts';
+import { REPLACED, refuseUnusable, spoolError } from './changing.ts';
 import { progressLine } from './flush-progress.ts';
 import { digits } from './words.ts';
 
@@ -89,8 +88,7 @@ async function drainNow(
       reopenIfDamaged(spool, migrations, error).close();
       return undefined;
     } catch (cause) {
-      const { message, advice } = storeError(cause);
-      throw new UserError('SPOOL_UNUSABLE', `${message} Nothing is lost.`, { hint: advice, cause });
+      throw spoolError(cause, directory);
     }
   }
 }

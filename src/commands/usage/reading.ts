@@ -4,7 +4,6 @@ import { type FailureCode, UserError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
 import { errorDocument, printError } from '../../terminal/failure.ts';
 import { compactJson, type Safe, say } from '../../terminal/visible.ts';
-import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 
@@ -18,7 +17,7 @@ export async function readSpool<T>(
 ): Promise<{ value: T; absence: Safe | null }> {
   const { settings } = invocation;
   const { store, value } = await readSnapshot(settings, look);
-  if (isBroken(store)) throw unreadable(invocation, store);
+  if (isBroken(store)) throw unreadable(store);
   return { value: value as T, absence: store.state === 'absent' ? absenceOf(settings) : null };
 }
 
@@ -54,7 +53,7 @@ export async function streamSpool(
     }
   });
   if (isBroken(store)) {
-    const error = unreadable(invocation, store);
+    const error = unreadable(store);
     if (!begun || !isJson) throw error;
     await printError(output, error, settings.debug);
     output.line(say`],${compactJson(errorDocument(error)).slice(1) as Safe}`);
@@ -74,8 +73,8 @@ export function isBroken(store: StoreState): store is Unreadable {
 }
 
 /** What a command that needs the spool says of one that cannot be read. */
-export function unreadable({ settings }: Invocation, store: Unreadable): UserError {
-  return new UserError('SPOOL_UNUSABLE', store.message, { hint: advised(settings, store).advice });
+export function unreadable({ message, advice }: Unreadable): UserError {
+  return new UserError('SPOOL_UNUSABLE', message, { hint: advice });
 }
 
 /** Why there is no store. */

@@ -15,7 +15,7 @@ import { readSpool } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
 import { consentOf } from './status-document.ts';
 import { nextSender } from './who.ts';
-import { whyNothingIsSent } from './why.ts';
+import { deliveryState } from './why.ts';
 import { counted } from './words.ts';
 
 const DEFAULT_FILE = 'arcade-usage.html';
@@ -85,7 +85,7 @@ async function reportData(
     host: settings.destination.host,
     recording: `${enabled ? 'on' : 'off'} (${decidedBy})`,
     sender: sender(spool).words,
-    why: whyNothingIsSent(settings, { state: 'ok' }, status, now),
+    why: deliveryState(settings, { state: 'ok' }, status, now),
     status,
     stats: readStats(spool, days, now),
     events: details.map((record, i) => ({ details: record, payload: payloads[i] })),

@@ -1,7 +1,7 @@
 /** The JSON of `arcade usage status`, which scripts rely on. */
 
 import type { Settings } from '../../settings.ts';
-import { obstacleOf } from '../../usage/inspect/obstacles.ts';
+import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
 import type { Status } from '../../usage/inspect/status.ts';
 import { isRefused } from '../../usage/spool/spool.ts';
@@ -61,7 +61,7 @@ export function recordingOf(
   store: StoreState,
   status: Status | undefined,
 ): { on: boolean; obstacle: string | null } {
-  const obstacle = obstacleOf(settings, store);
+  const obstacle = recordingObstacle(settings, store);
   return { on: obstacle === null && consentOf(settings, status).enabled, obstacle };
 }
 

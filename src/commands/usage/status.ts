@@ -5,13 +5,12 @@ import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { fieldLines, wrapped } from '../../terminal/wrap.ts';
-import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
 import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
-import { whyNothingIsSent } from './why.ts';
+import { deliveryState } from './why.ts';
 import { counted, digits, relativeTime, utcTime } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
@@ -20,7 +19,7 @@ export const run: Run = async (invocation) => {
   const now = Date.now();
   const { store, status, ...seen } = await look(invocation, now);
   const sender = recordingOf(settings, store, status).on ? seen.sender : null;
-  const why = whyNothingIsSent(settings, store, status, now);
+  const why = deliveryState(settings, store, status, now);
   if (options.json === true) {
     output.json(statusDocument(settings, { store, status, sender, why }));
   } else {
@@ -41,11 +40,10 @@ interface Seen {
 async function look(invocation: Invocation, now: number): Promise<Seen> {
   const { settings } = invocation;
   const sender = await nextSender(invocation);
-  const { store: found, value } = await readSnapshot(settings, (copy) => ({
+  const { store, value } = await readSnapshot(settings, (copy) => ({
     status: readStatus(copy, settings, now),
     sender: sender(copy),
   }));
-  const store = advised(settings, found);
   return { store, status: store.state === 'ok' ? value?.status : undefined, sender: value?.sender ?? null };
 }
 
@@ -60,7 +58,7 @@ async function lines(
   const rows: [string, string][] = [
     ['Recording', recordingInWords(settings, seen, paint)],
     ['Destination', apiKey === undefined ? `${host} ${paint.yellow(say`(no project key)`)}` : host],
-    ['Next event as', sender?.words ?? 'nobody: nothing is recorded'],
+    ['Next event as', sender?.words ?? 'nobody (nothing is recorded)'],
   ];
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
   return (
@@ -76,7 +74,7 @@ function recordingInWords(settings: Settings, { store, status }: Seen, paint: Pa
   if (!enabled) return `${paint.yellow(say`off`)} (${decidedBy})`;
   return obstacle === null
     ? `${paint.green(say`on`)} (${decidedBy})`
-    : `${paint.red(say`not possible`)}: ${visible(obstacle)}`;
+    : `${paint.red(say`failing`)}: ${visible(obstacle)}`;
 }
 
 function counters(

@@ -7,7 +7,6 @@ import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { fieldLines, wrapped } from '../../terminal/wrap.ts';
-import { advised } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import {
   isFlusherAlive,
@@ -18,7 +17,7 @@ import {
 } from '../../usage/inspect/status.ts';
 import { spoolFile } from '../../usage/spool/spool.ts';
 import { consentOf, recordingOf } from './status-document.ts';
-import { whyNothingIsSent } from './why.ts';
+import { deliveryState } from './why.ts';
 import { counted, digits, isoTime, relativeTime, shortly } from './words.ts';
 
 const EVERY_MS = 250;
@@ -106,7 +105,7 @@ async function read(settings: Settings): Promise<Seen> {
     status: readStatus(spool, settings, Date.now()),
     answers: latestAnswers(spool, ANSWERS),
   }));
-  return { store: advised(settings, store), status: value?.status, answers: value?.answers ?? [] };
+  return { store, status: store.state === 'ok' ? value?.status : undefined, answers: value?.answers ?? [] };
 }
 
 function documentOf({ settings }: Invocation, { store, status, answers }: Seen): Record<string, unknown> {
@@ -143,7 +142,7 @@ async function screen(
   const now = Date.now();
   const { settings, output } = invocation;
   const width = (output.width ?? 80) - 1;
-  const why = await wrapped(visible(whyNothingIsSent(settings, store, status, now)), width);
+  const why = await wrapped(visible(deliveryState(settings, store, status, now)), width);
   const head = [
     ...(await wrapped(say`arcade usage watch (Ctrl-C to quit)`, width)).map((line) => paint.dim(line)),
     say``,

@@ -1,13 +1,13 @@
-/** Why nothing is being sent just now, or that all is well: one sentence. */
+/** Why nothing is being sent just now, or that all is well, in a sentence or two. */
 import type { Settings } from '../../settings.ts';
-import { obstacleOf } from '../../usage/inspect/obstacles.ts';
+import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
-import type { Status } from '../../usage/inspect/status.ts';
+import { flusherFault, type Status } from '../../usage/inspect/status.ts';
 import { isRefused } from '../../usage/spool/spool.ts';
 import { relativeTime } from './words.ts';
 
 /** The first reason that applies. `status` undefined: there is none, or none that can be read. */
-export function whyNothingIsSent(
+export function deliveryState(
   settings: Settings,
   store: StoreState,
   status: Status | undefined,
@@ -15,30 +15,35 @@ export function whyNothingIsSent(
 ): string {
   const { consent, destination, directory } = settings;
   const left = whatIsLeft(settings, store, status);
-  if (!consent.enabled) return `Usage is not recorded: ${consent.decidedBy} says so.${left}`;
+  if (!consent.enabled) return `Recording is off (${consent.decidedBy}).${left}`;
   if (isRefused(directory) || status?.consent === false)
-    return `Usage is not recorded: \`arcade usage disable\` says so.${left}`;
+    return `Recording is off (\`arcade usage disable\`).${left}`;
   if ('advice' in store && status === undefined) return `${store.message} ${store.advice}`;
-  const obstacle = obstacleOf(settings, store);
-  if (obstacle !== null) return `Usage is not recorded: ${obstacle}.`;
+  const obstacle = recordingObstacle(settings, store);
+  if (obstacle !== null) return obstacle;
   if (status === undefined) return 'Nothing has been recorded yet.';
   const { ledger, backoff } = status;
   if (ledger.pending === 0) {
-    if (ledger.quarantined > 0) return `Nothing waits; PostHog refused ${ledger.quarantined} for good.`;
-    if (ledger.delivered === ledger.recorded)
-      return 'All is well: everything that was recorded has been sent.';
-    return 'Nothing waits; what was recorded and not sent was dropped or erased.';
+    if (ledger.quarantined > 0) return `Nothing pending; PostHog permanently rejected ${ledger.quarantined}.`;
+    if (ledger.delivered === ledger.recorded) return 'Everything recorded has been sent.';
+    return 'Nothing pending; what was recorded and not sent was dropped or erased.';
   }
   if (destination.apiKey === undefined) {
     return 'Nothing is sent: this build has no project key, and ARCADE_POSTHOG_API_KEY is not set.';
   }
   if (status.flusherIsRunning) return 'A flusher is sending right now.';
-  if (backoff !== null)
-    return `${reasonInWords(backoff)} The next try is ${relativeTime(backoff.until, now)}, at a command.`;
-  if (status.unbound === ledger.pending && status.resolveUntil > now) {
-    return `It is not known yet whose the events are; Arcade is asked again ${relativeTime(status.resolveUntil, now)}, at a command.`;
+  if (backoff !== null) {
+    const next = relativeTime(backoff.until, now);
+    return `${reasonInWords(backoff)} Next attempt ${next}, with the next command you run.`;
   }
-  return 'They are sent at the next command.';
+  if (status.unbound === ledger.pending && status.resolveUntil > now) {
+    const next = relativeTime(status.resolveUntil, now);
+    return `The account of these events is not known yet; Arcade is asked again ${next}, with the next command you run.`;
+  }
+  const fault = flusherFault(status, now);
+  return fault === null
+    ? 'Pending events will be sent with your next command.'
+    : `${fault} Run \`arcade usage flush\` to send the pending events.`;
 }
 
 /** A `usage disable` that was ended before its time, or could not open the spool, has erased nothing. */
@@ -47,7 +52,7 @@ function whatIsLeft({ directory }: Settings, store: StoreState, status: Status |
   if (status?.keepsRecords === true)
     return ' What was recorded before is still here: `arcade usage disable` erases it.';
   if (status !== undefined || !('advice' in store)) return '';
-  return ` What was recorded before may still be here: ${store.message} Once it can be opened, \`arcade usage disable\` erases it.`;
+  return ` What was recorded before may still be here: ${store.message} \`arcade usage disable\` erases it once it can be opened.`;
 }
 
 function reasonInWords({ reason, status }: NonNullable<Status['backoff']>): string {
@@ -55,9 +60,9 @@ function reasonInWords({ reason, status }: NonNullable<Status['backoff']>): stri
     case 'offline':
       return 'PostHog cannot be reached.';
     case 'portal':
-      return `Something else answers in PostHog's place (status ${status}), such as the login page of a network.`;
+      return `Something other than PostHog answers (status ${status}), such as the login page of a network.`;
     case 'rejected':
-      return `What answers at PostHog's address rejects everything (status ${status}).`;
+      return `The server at PostHog's address rejects everything (status ${status}).`;
     case 'proxy':
       return 'The address of the proxy (HTTPS_PROXY, HTTP_PROXY) cannot be used.';
     case 'throttled':

@@ -94,7 +94,7 @@ function draftOf(target: string, text: string, sync: (file: number) => void): Dr
   const file = openSync(temporary, 'wx', 0o600);
   try {
     try {
-      fchmodSync(file, 0o600);
+      setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
       keepOwner(file, existsSync(target) ? target : dirname(target));
       // Goes on after a short write, until the disk is full.
       writeFileSync(file, text);
@@ -180,20 +180,52 @@ export async function syncFileMeanwhile(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory that only its owner enters, 0700 whatever the umask; one that exists is left as it is. */
-export function makePrivateDirectory(path: string): void {
-  if (existsSync(path)) return;
+/**
+ * The path itself or the nearest folder above it that exists; undefined where not even its root does, as of a Windows
+ * drive that is not there. `system` stands in for another system's paths and files.
+ */
+export function nearestExisting(
+  path: string,
+  system: { readonly dirname: (path: string) => string; readonly exists: (path: string) => boolean } = {
+    dirname,
+    exists: existsSync,
+  },
+): string | undefined {
+  for (let at = path; ; ) {
+    if (system.exists(at)) return at;
+    const parent = system.dirname(at);
+    if (parent === at) return undefined;
+    at = parent;
+  }
+}
+
+/**
+ * Makes a directory that only its owner enters, 0700 whatever the umask, with the folders above it; one that exists is
+ * left as it is. Returns whether it was made. Throws the system's error, but not where the file system keeps no modes.
+ */
+export function makePrivateDirectory(path: string): boolean {
+  const there = nearestExisting(path);
+  if (there === path) return false;
+  let isNew = false;
   // Not `recursive`: Node then tries for ever where a parent exists and yet refuses with ENOENT, as /proc does.
-  const missing = [path];
-  for (let parent = dirname(path); !existsSync(parent); parent = dirname(parent)) missing.unshift(parent);
-  for (const directory of missing) {
+  for (const directory of foldersBetween(there, path)) {
     try {
       mkdirSync(directory, { mode: 0o700 });
+      isNew = true;
       own(directory);
     } catch (error) {
+      isNew = false;
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
+  return isNew;
+}
+
+/** The folders that are missing, the outermost first; where not even the root is there, the path alone. */
+function foldersBetween(there: string | undefined, path: string): string[] {
+  const missing = [path];
+  for (let at = dirname(path); there !== undefined && at !== there; at = dirname(at)) missing.unshift(at);
+  return missing;
 }
 
 const JUST_NOW_MS = 10_000;
@@ -204,35 +236,49 @@ const JUST_NOW_MS = 10_000;
  */
 function own(directory: string): void {
   if (process.geteuid?.() !== 0) {
-    chmodSync(directory, 0o700);
+    setMode(lstatSync(directory).mode, 0o700, (mode) => chmodSync(directory, mode));
     return;
   }
   const handle = openSync(directory, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const { uid, ctimeMs } = fstatSync(handle);
+    const { uid, ctimeMs, mode } = fstatSync(handle);
     if (uid !== 0 || Math.abs(Date.now() - ctimeMs) > JUST_NOW_MS) return;
-    fchmodSync(handle, 0o700);
+    setMode(mode, 0o700, (wanted) => fchmodSync(handle, wanted));
     keepOwner(handle, dirname(directory));
   } finally {
     closeSync(handle);
   }
 }
 
-/** Creates an empty file of mode 0600 whatever the umask, unless `path` exists. */
-export function createPrivateFile(path: string): void {
+/** Where the file system keeps no modes this is refused, or does nothing: the caller looks if it matters. */
+function setMode(present: number, wanted: number, change: (mode: number) => void): void {
+  if ((present & 0o777) === wanted) return;
+  try {
+    change(wanted);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
+}
+
+/**
+ * Creates an empty file of mode 0600 whatever the umask, unless `path` exists. Returns whether it did. Throws the
+ * system's error, but not where the file system keeps no modes.
+ */
+export function createPrivateFile(path: string): boolean {
   let file: number;
   try {
     file = openSync(path, 'wx', 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
   try {
-    fchmodSync(file, 0o600);
+    setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
     keepOwner(file, dirname(path));
   } finally {
     closeSync(file);
   }
+  return true;
 }
 
 /** Where a path leads through symbolic links; the last one may lead to a file that is still to be made. */

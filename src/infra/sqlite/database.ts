@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import Database from 'better-sqlite3';
+import { isNetworkFileSystem } from '../os/file-system.ts';
 import { createPrivateFile } from '../os/files.ts';
 import { DamagedError } from './errors.ts';
-import { isNetworkFileSystem } from './network-file-system.ts';
 import { type Patience, patiently, transact } from './patience.ts';
 
 export type { Sqlite };

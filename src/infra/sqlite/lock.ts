@@ -12,7 +12,7 @@ export interface Lock {
 }
 
 /** The lock can be neither taken nor looked at: its file is a directory, say. */
-class UnusableLockError extends Error {}
+export class UnusableLockError extends Error {}
 
 /** Takes the lock at once, or returns undefined when somebody else has it. */
 function tryLock(path: string): Lock | undefined {

@@ -6,31 +6,27 @@ import { backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
 import { parseUsageJson, readText } from '../spool/usage-json.ts';
-import { checkFiles, checkHome, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
+import { checkFiles, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
-import { advised } from './obstacles.ts';
+import { obstacleOf } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
-import { keepsRecords } from './status.ts';
+import { flusherFault, keepsRecords, readStatus, type Status } from './status.ts';
 
-/** Checks the store and all that is beside it. `now` is ms since the epoch. Changes nothing. */
-export async function checkStore(settings: Settings, now: number): Promise<Checked[]> {
+/** Where and when the doctor looks. */
+export interface Circumstances {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly platform: NodeJS.Platform;
+}
+
+/** Checks the store and all that is beside it. Changes nothing. */
+export async function checkStore(settings: Settings, { now, platform }: Circumstances): Promise<Checked[]> {
   const { directory } = settings;
-  if (directory === undefined) {
-    const advice = 'Set HOME or ARCADE_WORK_DIR.';
-    return [
-      {
-        code: 'home',
-        severity: 'error',
-        message: 'There is no home directory: nothing is recorded.',
-        advice,
-      },
-    ];
-  }
-  const { store: found, value } = await readSnapshot(settings, (spool) => contents(spool, settings, now));
-  const store = advised(settings, found);
+  if (directory === undefined) return [obstacleOf({ kind: 'no home' }, '')];
+  const { store, value } = await readSnapshot(settings, (spool) => contents(spool, settings, now));
   const files = [
-    ...checkFiles(directory),
-    ...checkRoom(directory),
+    ...checkFiles(directory, platform),
+    checkRoom(directory),
     ...checkSetAside(directory),
     ...checkLock(directory, now, value?.runningSince),
   ];
@@ -38,14 +34,24 @@ export async function checkStore(settings: Settings, now: number): Promise<Check
     case 'ok':
       return [...(value?.checked ?? []), ...files];
     case 'absent':
-      return [...checkHome(settings), ...files];
-    default:
+      return [passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
+    case 'foreign':
+      // The files say why.
+      return [...notErased(directory), ...files];
+    default: {
+      const { state, message, advice } = store;
       return [
-        { code: `spool-${store.state}`, severity: 'error', message: store.message, advice: store.advice },
-        ...(isRefused(directory) ? [NOT_ERASED] : []),
+        { code: `spool-${state}`, severity: 'error', message, advice },
+        ...notErased(directory),
         ...files,
       ];
+    }
   }
+}
+
+/** Beside a store that cannot be read. */
+function notErased(directory: string): Finding[] {
+  return isRefused(directory) ? [NOT_ERASED] : [];
 }
 
 interface Contents {
@@ -67,13 +73,13 @@ function contents(spool: Spool, settings: Settings, now: number): Contents {
       checkIdentity(spool),
       checkQuarantine(spool),
       checkRefusal(spool, settings),
+      checkFlusher(readStatus(spool, settings, now), settings, now),
       ...checkErased(spool),
     ],
     runningSince: run?.ended_at === null ? run.started_at : undefined,
   };
 }
 
-/** Beside a store that cannot be read. */
 const NOT_ERASED: Finding = {
   code: 'not-erased',
   severity: 'warning',
@@ -88,6 +94,23 @@ function checkErased(spool: Spool): Checked[] {
     return [passed('not-erased', 'Recording is switched off here, and no event is kept.')];
   const message = 'Recording is switched off here, but what was recorded before is still there.';
   return [{ ...NOT_ERASED, message, advice: '`arcade usage disable` erases it.' }];
+}
+
+/** Pending for so long without a reason, events have been left behind. */
+const LEFT_MS = 60_000;
+
+function checkFlusher(status: Status, { destination }: Settings, now: number): Checked {
+  const { oldestPendingAt, backoff } = status;
+  const isLeft = oldestPendingAt !== null && now - oldestPendingAt > LEFT_MS && backoff === null;
+  const fault = isLeft && destination.apiKey !== undefined ? flusherFault(status, now) : null;
+  if (fault === null) return passed('flusher', 'Nothing shows that a flusher was ended early.');
+  return {
+    code: 'flusher-dies',
+    severity: 'warning',
+    message: fault,
+    advice:
+      '`arcade usage flush` sends the events now; make it the last step of a container or a service. `arcade usage doctor --network` starts a flusher and says how that goes.',
+  };
 }
 
 const DAMAGED =

@@ -39,3 +39,15 @@ export function listIdentities(spool: Spool): IdentitySummary[] {
     .all() as (Omit<IdentitySummary, 'current' | 'in_doubt'> & { current: number; in_doubt: number })[];
   return rows.map((row) => ({ ...row, current: row.current === 1, in_doubt: row.in_doubt === 1 }));
 }
+
+/** The ids that events may have been sent under, those of accounts too; none where nothing was ever sent. */
+export function sentIds(spool: Spool): string[] {
+  return spool
+    .statement(
+      `SELECT id FROM (SELECT anon_id AS id FROM identity WHERE unused = 0 UNION SELECT principal_id FROM identity
+         UNION SELECT distinct_id FROM record WHERE state = 'delivered')
+       WHERE id IS NOT NULL AND (SELECT value FROM ledger WHERE name = 'delivered') > 0 ORDER BY id`,
+    )
+    .pluck()
+    .all() as string[];
+}

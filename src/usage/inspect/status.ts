@@ -49,6 +49,8 @@ export interface Status {
   readonly backoff: { since: number; until: number; reason: string; status: number | null } | null;
   readonly resolveUntil: number;
   readonly flusherIsRunning: boolean;
+  /** When a command last asked for a flusher that has not begun since; null when none is awaited. */
+  readonly flusherAskedAt: number | null;
   readonly lastRun: FlusherRun | null;
 }
 
@@ -70,12 +72,33 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
     backoff: backoffInForce(spool, postHogAt(installation, settings.destination), now),
     resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? 0,
     flusherIsRunning: isFlusherAlive(spool.directory),
+    flusherAskedAt: installation.flusher_asked_at,
     lastRun:
       one<FlusherRun | undefined>(
         'SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1',
       ) ?? null,
   };
 }
+
+/** A flusher has begun by then, on a slow machine too. */
+const BEGINS_WITHIN_MS = 5_000;
+
+/** What became of a flusher that should have sent what is pending, in a sentence; null when nothing has befallen it. */
+export function flusherFault(
+  { flusherIsRunning, flusherAskedAt: asked, lastRun }: Status,
+  now: number,
+): string | null {
+  if (flusherIsRunning) return null;
+  const isAwaited = asked !== null && asked > (lastRun?.ended_at ?? lastRun?.started_at ?? 0);
+  if (isAwaited) return now - asked < BEGINS_WITHIN_MS ? null : NEVER_BEGAN;
+  if (lastRun?.outcome === 'failed') return 'The last flusher failed.';
+  return lastRun !== null && lastRun.ended_at === null ? ENDED_EARLY : null;
+}
+
+const NEVER_BEGAN =
+  'The last flusher did not start, or was ended at once: by the end of its container or service, or for want of a library.';
+const ENDED_EARLY =
+  'The last flusher was ended before it was done, perhaps by the end of its container or service.';
 
 /** Whether a record is kept in any state. */
 export function keepsRecords(spool: Spool): boolean {

@@ -16,8 +16,7 @@ export function attachDamaged(spool: Spool, path: string, migrations: string): b
 }
 
 /**
- * Copies a table of the damaged database, as far as the column names tell the same as ours, into a temporary one called
- * `damaged_TABLE`. False, and an empty one or none, where it cannot be read. Not inside a transaction: once SQLite has met
+ * Copies a table of the damaged database into a temporary one called `damaged_TABLE`. False, and none, where it cannot be read. Not inside a transaction: once SQLite has met
  * damage in it, it refuses all further writing.
  */
 export function copyTable(spool: Spool, table: string): boolean {
@@ -29,6 +28,14 @@ export function copyTable(spool: Spool, table: string): boolean {
     if (!isUnreadable(error)) throw error;
     return false;
   }
+}
+
+/** The columns of a table that both the damaged database and ours have. Not inside a transaction. */
+export function sharedColumns(spool: Spool, table: string): string[] {
+  const columnsOf = (schema: string): string[] =>
+    (spool.pragma(`${schema}.table_info(${table})`) as { name: string }[]).map(({ name }) => name);
+  const theirs = new Set(columnsOf('damaged'));
+  return columnsOf('main').filter((name) => theirs.has(name));
 }
 
 /** Whether an error says that what was to be read of a damaged database is not there any more. */

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isConstraint, isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
+import { removeDatabase, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
-import { attachDamaged, copyTable, detachDamaged, isUnreadable } from './open-corrupt.ts';
-import { markRecovered, removeDatabase, unrecoveredFiles } from './set-aside.ts';
+import { attachDamaged, copyTable, detachDamaged, isUnreadable, sharedColumns } from './open-corrupt.ts';
+import { markRecovered } from './set-aside.ts';
 
 /** Rows of one transaction; between two of them commands get in. */
 const STEP_ROWS = 500;
@@ -58,6 +59,8 @@ function isWithdrawn(spool: Spool): boolean {
   return installationOf(spool).consent === 0 || isRefused(spool.directory);
 }
 
+const OWN_IDS = new Set(['id', 'identity_id', 'half_id', 'split_group']);
+
 interface Progress {
   /** The greatest id that has not been tried yet; null before the first step. */
   readonly upto: number | null;
@@ -82,7 +85,8 @@ async function recoverFile(
   const last = lastId(spool);
   const before = await write(() => begin(spool, file, hasIdentities));
   if (before.done === 1) return true;
-  const columns = sharedColumns(spool);
+  // Ids of identities and of batches mean nothing here.
+  const columns = sharedColumns(spool, 'record').filter((name) => !OWN_IDS.has(name));
   const budget = { failures: MAX_FAILURES };
   let ranges: Ranges = [{ from: 1, to: before.upto ?? last }];
   while (ranges.length > 0) {
@@ -156,16 +160,6 @@ function identityFor(spool: Spool, theirs: OldIdentity): { bound: number; unboun
 function throwaway(spool: Spool): number {
   const sql = 'INSERT INTO identity (anon_id, created_at, retired_at) VALUES (@anonId, @now, @now)';
   return Number(spool.statement(sql).run({ anonId: randomUUID(), now: Date.now() }).lastInsertRowid);
-}
-
-/** Those of a record that both versions of the schema have; ids of batches mean nothing here. */
-function sharedColumns(spool: Spool): string[] {
-  const columnsOf = (schema: string): string[] =>
-    (spool.pragma(`${schema}.table_info(record)`) as { name: string }[]).map(({ name }) => name);
-  const theirs = new Set(columnsOf('damaged'));
-  return columnsOf('main').filter(
-    (name) => theirs.has(name) && !['id', 'identity_id', 'half_id', 'split_group'].includes(name),
-  );
 }
 
 function lastId(spool: Spool): number {

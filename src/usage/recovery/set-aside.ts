@@ -2,14 +2,16 @@
  * A damaged database is set aside by the process that meets it, so that recording goes on at once; `recover.ts` then
  * carries over what can still be read of it.
  */
-import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCopy, refuseNewerFile, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
 import { DamagedError, isConstraint, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
 import type { Patience } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
+import { removeDatabase, setAsideFiles, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
 import {
+  birthOf,
   inodeOf,
   installationOf,
   isRefused,
@@ -19,12 +21,10 @@ import {
   spoolFile,
 } from '../spool/spool.ts';
 import { parseUsageJson, readText } from '../spool/usage-json.ts';
-import { attachDamaged, copyTable, detachDamaged } from './open-corrupt.ts';
+import { attachDamaged, copyTable, detachDamaged, sharedColumns } from './open-corrupt.ts';
 
 /** How many are kept for a person who wants to look into them. */
 const KEPT = 3;
-/** Older versions said `salvaged`. */
-const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged|recovered)-(\d+))(?:-wal|-journal|-shm)?$/;
 
 /** Opens the spool; a damaged one is set aside first. Throws what `openSpool` throws. */
 export function openSoundSpool(
@@ -93,27 +93,6 @@ function hasOtherSchema(spool: Spool, migrations: string): boolean {
   }
 }
 
-/** The databases that were set aside, oldest first; also one of which a process that was killed moved but the log. */
-export function setAsideFiles(directory: string): string[] {
-  const found = readdirSync(directory).flatMap((name) => {
-    const [, database = '', time] = SET_ASIDE.exec(name) ?? [];
-    return time === undefined || !isPlain(join(directory, name)) ? [] : [[database, Number(time)] as const];
-  });
-  return [...new Map(found)].sort(([, a], [, b]) => a - b).map(([database]) => database);
-}
-
-/** Nothing else with such a name was set aside by this program; a FIFO would never be opened. */
-function isPlain(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-/** Those still to be recovered. Not a log without its database: the process that moved the one may yet move the other. */
-export function unrecoveredFiles(directory: string): string[] {
-  return setAsideFiles(directory).filter(
-    (name) => name.includes('damaged') && isPlain(join(directory, name)),
-  );
-}
-
 /** Names a database that was set aside as one that is recovered. */
 export function markRecovered(directory: string, file: string): void {
   moveDatabase(directory, file, file.replace('damaged', 'recovered'));
@@ -174,12 +153,19 @@ function openHeir(directory: string, migrations: string, patience: Patience): Sp
 function inherit(spool: Spool, damaged: string, migrations: string): void {
   try {
     const isReadable = attachDamaged(spool, damaged, migrations) && copyTable(spool, 'installation');
-    const rows = isReadable ? INHERITED.filter(({ from }) => copyTable(spool, from)) : [];
+    const tables = isReadable ? INHERITED.filter((table) => copyTable(spool, table)) : [];
+    const inserts = tables.map((table) => insertOf(table, sharedColumns(spool, table)));
+    const birth = birthOf(damaged);
     spool.transaction(() => {
       // Another process may have done so meanwhile.
       if (installationOf(spool).notice_shown_at !== null) return;
-      if (isReadable && attempt(spool, INHERIT_INSTALLATION)) for (const { sql } of rows) attempt(spool, sql);
-      else keepNotice(spool);
+      if (!isReadable || !attempt(spool, INHERIT_INSTALLATION)) {
+        keepNotice(spool);
+        return;
+      }
+      for (const sql of inserts) attempt(spool, sql);
+      // Where an identity is at home goes on to the new database; that it is a copy does, too.
+      spool.statement('UPDATE identity SET birth = ? WHERE birth = ?').run(spool.birth, birth);
     });
   } catch (error) {
     if (!isSqlite(error)) throw error;
@@ -192,21 +178,14 @@ function inherit(spool: Spool, damaged: string, migrations: string): void {
 const INHERIT_INSTALLATION = `UPDATE installation SET (fingerprint_key, consent, notice_shown_at) =
     (SELECT fingerprint_key, consent, notice_shown_at FROM temp.damaged_installation)
   WHERE EXISTS (SELECT 1 FROM temp.damaged_installation)`;
-const IDENTITY = 'id, anon_id, principal_id, verified, fingerprint, created_at, linked_at, retired_at';
-const INHERITED = [
-  {
-    from: 'identity',
-    sql: `INSERT INTO identity (${IDENTITY}) SELECT ${IDENTITY} FROM temp.damaged_identity
-      WHERE NOT EXISTS (SELECT 1 FROM main.identity)`,
-  },
-  { from: 'account', sql: 'INSERT OR IGNORE INTO account SELECT * FROM temp.damaged_account' },
-  { from: 'recovery', sql: 'INSERT OR IGNORE INTO recovery SELECT * FROM temp.damaged_recovery' },
-  {
-    from: 'sqlite_sequence',
-    sql: `INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM temp.damaged_sqlite_sequence
-      WHERE name = 'record' AND NOT EXISTS (SELECT 1 FROM main.sqlite_sequence WHERE name = 'record')`,
-  },
-] as const;
+const INHERITED = ['identity', 'account', 'recovery', 'sqlite_sequence'] as const;
+
+/** All rows of a table that has none yet. */
+function insertOf(table: (typeof INHERITED)[number], columns: readonly string[]): string {
+  const names = columns.join(', ');
+  return `INSERT INTO main.${table} (${names}) SELECT ${names} FROM temp.damaged_${table}
+    WHERE NOT EXISTS (SELECT 1 FROM main.${table})`;
+}
 
 /** False where it changes nothing, for there was nothing or its values are none that ours may have. */
 function attempt(spool: Spool, sql: string): boolean {
@@ -233,11 +212,6 @@ function moveDatabase(directory: string, from: string, to: string): void {
 
 function rename(from: string, to: string): void {
   if (lstatSync(from, { throwIfNoEntry: false }) !== undefined) renameSync(from, to);
-}
-
-/** Deletes a database with its log. */
-export function removeDatabase(path: string): void {
-  for (const suffix of ['-wal', '-journal', '-shm', '']) rmSync(`${path}${suffix}`, { force: true });
 }
 
 function closeQuietly(spool: Spool): void {

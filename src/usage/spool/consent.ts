@@ -1,6 +1,6 @@
 /** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
 import { randomUUID } from 'node:crypto';
-import { rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   createPrivateFile,
@@ -8,9 +8,9 @@ import {
   removeDrafts,
   replaceAtomically,
 } from '../../infra/os/files.ts';
-import { removeDatabase, setAsideFiles } from '../recovery/set-aside.ts';
+import { removeDatabase, setAsideFiles } from './aside.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
-import { ownerOfBorrowedHome } from './place.ts';
+import { blockingProblem, currentUser, isOwnPlace } from './place.ts';
 import { installationOf, isRefused, refusalFile, type Spool, sharedFile } from './spool.ts';
 import { parseUsageJson, readText } from './usage-json.ts';
 
@@ -76,7 +76,7 @@ export function enable(spool: Spool): boolean {
  */
 export function refuse(directory: string): boolean {
   try {
-    if (!isOurs(directory)) return false;
+    if (!isOwnPlace(directory, currentUser())) return false;
     makePrivateDirectory(directory);
     createPrivateFile(refusalFile(directory));
   } catch {
@@ -88,20 +88,12 @@ export function refuse(directory: string): boolean {
 /** Takes `refuse` back, where the folder is ours. Returns whether that has changed anything. Throws nothing. */
 export function withdrawRefusal(directory: string): boolean {
   try {
-    if (!isOurs(directory) || !isRefused(directory)) return false;
+    if (!isOwnPlace(directory, currentUser()) || !isRefused(directory)) return false;
     rmSync(refusalFile(directory));
     return true;
   } catch {
     return false;
   }
-}
-
-/** Whether `.arcade` is the user's own, or may be made by them. Throws the system's error. */
-function isOurs(directory: string): boolean {
-  if (ownerOfBorrowedHome(directory) !== undefined) return false;
-  const place = statSync(directory, { throwIfNoEntry: false });
-  const user = process.geteuid?.();
-  return place === undefined || (place.isDirectory() && (user === undefined || place.uid === user));
 }
 
 /** How many records are gone, and whether nothing of them is left in any file. */
@@ -129,6 +121,19 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
   spool.statement('VACUUM').run();
   const [checkpoint] = spool.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
   return { purged, erased: checkpoint?.busy === 0 };
+}
+
+/**
+ * Erases what was recorded in a folder of our own where nothing may be recorded any more, for it is open to others and
+ * SQLite opens nothing in it. Returns whether it did; false in any other place. Throws the system's error.
+ */
+export function eraseUnfit(directory: string): boolean {
+  const kind = blockingProblem(directory, currentUser())?.kind;
+  if (kind !== 'open folder' && kind !== 'cannot be closed') return false;
+  removeDrafts(sharedFile(directory));
+  for (const name of [...setAsideFiles(directory), 'usage.db']) removeDatabase(join(directory, name));
+  rmSync(sharedFile(directory), { force: true });
+  return true;
 }
 
 function purge(spool: Spool, now: number, isNew: boolean): number {

@@ -1,12 +1,40 @@
 /**
  * Whether `.arcade` is a place for a person's events: it is the user's own, and the spool's files are plain, known
- * under one name, the user's own, and closed to others. Where they are not, nothing is recorded, and `usage doctor` says why.
+ * under one name, the user's own, and closed to others. Where they are not nothing is recorded; `inspect/obstacles.ts`
+ * has the words for it.
  */
-import { chmodSync, existsSync, lstatSync, type Stats, statSync } from 'node:fs';
+import { chmodSync, lstatSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { opensToOthers } from '../../infra/os/file-system.ts';
+import { createPrivateFile, makePrivateDirectory, nearestExisting } from '../../infra/os/files.ts';
 
-/** What SQLite opens here. usage.json is none of them: it is only ever replaced as a whole. */
-const FILES = [
+/** What of a place may not be as it is. */
+export type PlaceProblem =
+  | { readonly kind: 'home of another user'; readonly owner: number }
+  | { readonly kind: 'folder of another user'; readonly owner: number }
+  | { readonly kind: 'not a folder' }
+  /** Others may write to it. */
+  | { readonly kind: 'open folder'; readonly mode: number }
+  /** Others may look into it, which tells them nothing while its files are closed. */
+  | { readonly kind: 'readable folder'; readonly mode: number }
+  | { readonly kind: 'file of another user'; readonly name: string; readonly owner: number }
+  | { readonly kind: 'symbolic link' | 'hard link' | 'not a file'; readonly name: string }
+  /** Closed to others by the next command, if it is of the spool. */
+  | { readonly kind: 'open file'; readonly name: string; readonly mode: number }
+  | { readonly kind: 'cannot be closed'; readonly path: string };
+
+/** Events may not be kept here. */
+export class PlaceError extends Error {
+  readonly problem: PlaceProblem;
+
+  constructor(problem: PlaceProblem) {
+    super(Object.values(problem).join(', '));
+    this.problem = problem;
+  }
+}
+
+/** SQLite opens these; the others are read, or replaced as a whole. */
+const OPENED = [
   'usage.db',
   'usage.db-wal',
   'usage.db-shm',
@@ -14,77 +42,139 @@ const FILES = [
   'usage.lock',
   'usage.repair.lock',
 ];
+/** Another program makes it too, by its own umask. A link or a folder in its place is replaced, or left. */
 const SHARED = 'usage.json';
+/** Not of the spool, whose events do not depend on it. */
+const CREDENTIALS = 'credentials.yaml';
+
 const OTHERS = 0o077;
-const ANYBODY_WRITES = 0o002;
+const OTHERS_WRITE = 0o022;
 
-/** Something that stands in `.arcade` is not ours, or not ours alone. The message is a sentence without its dot. */
-export class NotOurs extends Error {}
+/** The effective user's id; undefined on Windows, where neither owners nor modes say anything. */
+export type User = number | undefined;
 
-/** Throws NotOurs unless events may be written here; files of ours that others may open are closed to them. */
-export function trust(directory: string): void {
-  refuseBorrowedHome(directory);
-  for (const path of checkPlace(directory)) {
-    chmodSync(path, 0o600);
-    if (isOpen(lstatSync(path))) throw new NotOurs(`${path} cannot be closed to other users`);
+/** The user of this process. */
+export const currentUser = (): User => process.geteuid?.();
+
+/** Throws PlaceError unless events may be kept here; files of ours that others may open are closed to them. */
+export function requirePlace(directory: string, user: User): void {
+  assertPlace(directory, user);
+  for (const problem of placeProblems(directory, user))
+    if (problem.kind === 'open file' && problem.name !== CREDENTIALS) close(join(directory, problem.name));
+}
+
+/** Throws PlaceError unless what is here is ours. Changes nothing. */
+export function assertPlace(directory: string, user: User): void {
+  const blocking = blockingProblem(directory, user);
+  if (blocking !== undefined) throw new PlaceError(blocking);
+}
+
+/** What keeps events from being kept here; undefined for nothing. Changes nothing. */
+export function blockingProblem(directory: string, user: User): PlaceProblem | undefined {
+  return placeProblems(directory, user).find(isBlocking);
+}
+
+function isBlocking(problem: PlaceProblem): boolean {
+  if ('name' in problem && problem.name === CREDENTIALS) return false;
+  return problem.kind !== 'open file' && problem.kind !== 'readable folder';
+}
+
+/**
+ * Makes `.arcade` and an empty database in it, unless they exist. Throws the system's error, or PlaceError where they
+ * cannot be closed to others, before an event is written: what was made is then removed again.
+ */
+export function preparePlace(directory: string, user: User): void {
+  const isNew = makePrivateDirectory(directory);
+  if (isNew && isOpen(lstatSync(directory), user)) {
+    rmdirSync(directory);
+    throw new PlaceError({ kind: 'cannot be closed', path: directory });
+  }
+  const database = join(directory, 'usage.db');
+  if (createPrivateFile(database) && isOpen(lstatSync(database), user)) {
+    rmSync(database);
+    if (isNew) rmdirSync(directory);
+    throw new PlaceError({ kind: 'cannot be closed', path: directory });
   }
 }
 
-/** Throws NotOurs unless what is here is ours. Returns the files that others may open. Changes nothing. */
-export function checkPlace(directory: string): string[] {
+/** Whether `.arcade` is the user's own, or may be made by them, fit for events or not. */
+export function isOwnPlace(directory: string, user: User): boolean {
+  const kind = blockingProblem(directory, user)?.kind;
+  return kind !== 'home of another user' && kind !== 'folder of another user' && kind !== 'not a folder';
+}
+
+/** All that is not as it should be, what keeps events from being kept first. Changes nothing. */
+export function placeProblems(directory: string, user: User): PlaceProblem[] {
+  const owner = ownerOfHome(directory, user);
+  // What is in it is that person's, and for their next command it may be just right.
+  if (owner !== undefined) return [{ kind: 'home of another user', owner }];
   const place = statSync(directory, { throwIfNoEntry: false });
-  if (place === undefined) return [];
-  if (isPosix() && (place.mode & ANYBODY_WRITES) !== 0)
-    throw new NotOurs('anybody may write to the .arcade folder');
-  if (isPosix() && place.uid !== process.geteuid?.())
-    throw new NotOurs(`the .arcade folder belongs to another user (${place.uid})`);
-  const open = FILES.map((name) => join(directory, name)).filter((path, i) => {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found === undefined) return false;
-    refuseForeign(found, FILES[i] ?? '');
-    return isOpen(found);
-  });
-  return [...open, ...openSharedFile(directory)];
+  if (place === undefined) return modelessAt(nearestExisting(directory), directory, user);
+  if (!place.isDirectory()) return [{ kind: 'not a folder' }];
+  // A link of another user may lead to a folder of ours.
+  const link = lstatSync(directory);
+  if (user !== undefined && link.uid !== user) return [{ kind: 'folder of another user', owner: link.uid }];
+  const folder = folderProblem(place, user);
+  if (folder?.kind === 'folder of another user') return [folder];
+  const [modeless] = modelessAt(directory, directory, user);
+  if (modeless !== undefined) return [modeless];
+  const files = [...OPENED, SHARED, CREDENTIALS].map((name) => fileProblem(directory, name, user));
+  const all = [folder, ...files].filter((problem) => problem !== undefined);
+  return [...all.filter(isBlocking), ...all.filter((problem) => !isBlocking(problem))];
 }
 
-/** Another program makes it, by its own umask. A link or a folder in its place is replaced, or left. */
-function openSharedFile(directory: string): string[] {
-  const path = join(directory, SHARED);
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found?.isFile() !== true || found.nlink > 1) return [];
-  refuseForeign(found, SHARED);
-  return isOpen(found) ? [path] : [];
+/** Where modes cannot be set, what is made here will be open to other users. */
+function modelessAt(existing: string | undefined, directory: string, user: User): PlaceProblem[] {
+  if (user === undefined || existing === undefined || !opensToOthers(existing)) return [];
+  return [{ kind: 'cannot be closed', path: directory }];
 }
 
-function refuseForeign(found: Stats, name: string): void {
-  if (found.isSymbolicLink()) throw new NotOurs(`${name} is a symbolic link`);
-  if (!found.isFile()) throw new NotOurs(`${name} is not a file`);
-  if (found.nlink > 1) throw new NotOurs(`${name} is also known under another name (a hard link)`);
-  if (isPosix() && found.uid !== process.geteuid?.())
-    throw new NotOurs(`${name} belongs to another user (${found.uid})`);
+/** Whose home it is that root is in, as under `sudo`; undefined in root's own, and for every other user. */
+function ownerOfHome(directory: string, user: User): number | undefined {
+  if (user !== 0) return undefined;
+  const home = nearestExisting(dirname(directory));
+  const owner = home === undefined ? 0 : statSync(home).uid;
+  return owner === 0 ? undefined : owner;
 }
 
-/** On Windows neither modes nor owners say anything. */
-function isPosix(): boolean {
-  return process.geteuid !== undefined;
+function folderProblem({ mode, uid }: Stats, user: User): PlaceProblem | undefined {
+  if (user === undefined) return undefined;
+  if (uid !== user) return { kind: 'folder of another user', owner: uid };
+  if ((mode & OTHERS_WRITE) !== 0) return { kind: 'open folder', mode: mode & 0o777 };
+  return (mode & OTHERS) === 0 ? undefined : { kind: 'readable folder', mode: mode & 0o777 };
 }
 
-function isOpen(found: Stats): boolean {
-  return isPosix() && (found.mode & OTHERS) !== 0;
+function fileProblem(directory: string, name: string, user: User): PlaceProblem | undefined {
+  const found = lstatOf(join(directory, name));
+  if (found === undefined) return undefined;
+  const isPlain = found.isFile() && found.nlink === 1;
+  if (!OPENED.includes(name) && !isPlain) return undefined;
+  if (found.isSymbolicLink()) return { kind: 'symbolic link', name };
+  if (!found.isFile()) return { kind: 'not a file', name };
+  if (found.nlink > 1) return { kind: 'hard link', name };
+  if (user !== undefined && found.uid !== user)
+    return { kind: 'file of another user', name, owner: found.uid };
+  return isOpen(found, user) ? { kind: 'open file', name, mode: found.mode & 0o777 } : undefined;
 }
 
-/** Whose home it is that root is in, as under `sudo`; undefined in root's own, and for everybody else. */
-export function ownerOfBorrowedHome(directory: string): number | undefined {
-  if (process.geteuid?.() !== 0) return undefined;
-  let home = dirname(directory);
-  while (!existsSync(home)) home = dirname(home);
-  return statSync(home).uid || undefined;
+/** Undefined also in a folder that may not be entered: opening the spool says so. */
+function lstatOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
-/** Under `sudo` in somebody's home, files of root's would keep that person's next command from recording. */
-export function refuseBorrowedHome(directory: string): void {
-  if (process.geteuid?.() !== 0) return;
-  let place = directory;
-  while (!existsSync(place)) place = dirname(place);
-  if (statSync(place).uid !== 0) throw new NotOurs('the home belongs to another user');
+function close(path: string): void {
+  try {
+    chmodSync(path, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
+  if (isOpen(lstatSync(path), currentUser())) throw new PlaceError({ kind: 'cannot be closed', path });
+}
+
+function isOpen({ mode }: Stats, user: User): boolean {
+  return user !== undefined && (mode & OTHERS) !== 0;
 }

@@ -2,12 +2,12 @@
 import { createHmac } from 'node:crypto';
 import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { makePrivateDirectory, syncFile, syncFileMeanwhile } from '../../infra/os/files.ts';
+import { syncFile, syncFileMeanwhile } from '../../infra/os/files.ts';
 import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
 import { DamagedError } from '../../infra/sqlite/errors.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
-import { trust } from './place.ts';
+import { currentUser, preparePlace, requirePlace } from './place.ts';
 
 export interface Spool {
   readonly directory: string;
@@ -66,11 +66,11 @@ export function openSpool(
   migrations: string,
   patience: Patience = { leftMs: LIMITS.patienceMs },
 ): Spool {
-  trust(directory);
-  makePrivateDirectory(directory);
+  requirePlace(directory, currentUser());
   const path = spoolFile(directory);
   // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
+  preparePlace(directory, currentUser());
   const db = openDatabase(path, { patience, migrations });
   const spool = spoolOf(directory, db, { patience, inode: inode ?? inodeOf(directory) });
   if (inode === undefined && isRefused(directory))
@@ -83,8 +83,9 @@ export function inodeOf(directory: string): bigint | undefined {
   return lstatSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
-function birthOf(directory: string): string | null {
-  const { birthtimeNs = 0n } = statSync(spoolFile(directory), { bigint: true, throwIfNoEntry: false }) ?? {};
+/** When a file was made, in ns since 1970; null where the system does not tell. */
+export function birthOf(path: string): string | null {
+  const { birthtimeNs = 0n } = statSync(path, { bigint: true, throwIfNoEntry: false }) ?? {};
   return birthtimeNs === 0n ? null : String(birthtimeNs);
 }
 
@@ -113,7 +114,7 @@ export function spoolOf(
     directory,
     inode,
     patience,
-    birth: birthOf(directory),
+    birth: birthOf(spoolFile(directory)),
     statement(sql) {
       const known = statements.get(sql);
       if (known !== undefined) return known;

@@ -225,7 +225,7 @@ test('report --open hands the file to the opener, and says where it is when ther
   assert.match(failed.stderr, /Could not open a browser; open file:\/\/.*arcade-usage\.html yourself/);
 });
 
-test('doctor finds a lock that is held for longer than any flusher lives, and names who has it', async (t) => {
+test('doctor finds a lock that is held for longer than any flusher lives', async (t) => {
   const home = seeded(t);
   const holder = execa(
     process.execPath,
@@ -247,7 +247,6 @@ test('doctor finds a lock that is held for longer than any flusher lives, and na
   };
   const stuck = findings.find(({ code }) => code === 'lock-stuck');
   assert.ok(stuck !== undefined, stdout);
-  if (process.platform === 'linux') assert.match(stuck.advice, new RegExp(`kill ${holder.pid}`));
 });
 
 const HOLDER = `

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { isNetworkFileSystem } from '../../../src/infra/sqlite/network-file-system.ts';
+import { isNetworkFileSystem, opensToOthers } from '../../../src/infra/os/file-system.ts';
 
 const mounts = existsSync('/proc/mounts')
   ? readFileSync('/proc/mounts', 'utf8')
@@ -32,4 +32,17 @@ test('on Windows a share is one, by its name and by a drive letter that stands f
     assert.equal(is(path), true, path);
   for (const path of ['C:\\Users\\me', '\\\\?\\C:\\Users\\me', '\\\\.\\pipe\\x', ''])
     assert.equal(is(path), false, path);
+});
+
+test('a file system without modes is told by its type and by what its folders look like', () => {
+  const [fat, p9, ext4] = [0x4d44, 0x01021997, 0xef53];
+  assert.ok(opensToOthers('/', { type: fat, mode: 0o755 }), 'a memory stick as it is usually mounted');
+  assert.ok(!opensToOthers('/', { type: fat, mode: 0o700 }), 'one that is mounted for its user alone');
+  assert.ok(opensToOthers('/', { type: p9, mode: 0o777 }), 'a drive of Windows in WSL');
+  assert.ok(
+    !opensToOthers('/', { type: p9, mode: 0o755 }),
+    'one with metadata, or a folder of a virtual machine',
+  );
+  assert.ok(!opensToOthers('/', { type: ext4, mode: 0o777 }), 'its modes can be set');
+  assert.ok(!opensToOthers('/', { type: undefined, mode: 0o777 }), 'the system does not tell');
 });
