@@ -1,0 +1,71 @@
+/** A stored login while ARCADE_URL names another Arcade: its tokens stay where they belong. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { contextOf } from '../../support/arcade/accounts.ts';
+import { started } from '../../support/arcade/client.ts';
+import { startBadProxy } from '../../support/bad-proxies.ts';
+import { inside } from '../../support/inside.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+/** A login of Arcade's own that is about to expire, a stand-in that ARCADE_URL names, and a proxy to the real ones. */
+async function stage(t: TestContext, coordinatorUrl = 'https://cloud.arcade.dev') {
+  const arcade = await started(t);
+  const home = sandbox(t);
+  const user = arcade.user('A');
+  const tokens = arcade.issueTokens(user, { expiresInSeconds: 60 });
+  home.signInWithTokens({ tokens, email: user.email, coordinatorUrl, context: { ...contextOf(user) } });
+  const asked: string[] = [];
+  const proxy = await startBadProxy(t, (socket) => {
+    socket.once('data', (chunk) => {
+      asked.push(/^CONNECT (\S+)/.exec(chunk.toString())?.[1] ?? chunk.toString());
+      socket.end('HTTP/1.1 403 No\r\n\r\n');
+    });
+  });
+  const env = { ARCADE_URL: arcade.url, HTTPS_PROXY: proxy.url };
+  return { arcade, home, asked, run: (args: string[]) => inside(home, args, { env }) };
+}
+
+const stored = (home: Sandbox): string => readFileSync(join(home.directory, 'credentials.yaml'), 'utf8');
+
+test('`secret` commands say that ARCADE_URL names another Arcade than the login, and send nothing', async (t) => {
+  for (const args of [['list'], ['set', 'A=hidden'], ['unset', 'A']]) {
+    const { arcade, home, asked, run } = await stage(t);
+    const before = stored(home);
+    const ran = await run(['secret', ...args]);
+    assert.deepEqual([ran.exitCode, ran.stdout], [1, '']);
+    assert.match(
+      ran.stderr,
+      /^Error: You are logged in at cloud\.arcade\.dev, but ARCADE_URL names localhost:\d+\.\nHint: Unset ARCADE_URL, .*\n$/,
+    );
+    assert.deepEqual([arcade.requests.length, asked.length], [0, 0]);
+    assert.equal(stored(home), before);
+  }
+});
+
+test('`org list`, `whoami --json` and `logout` ask the coordinator of the login, whatever ARCADE_URL says', async (t) => {
+  for (const args of [['org', 'list'], ['whoami', '--json'], ['logout']]) {
+    const { arcade, home, asked, run } = await stage(t);
+    const ran = await run(args);
+    assert.equal(arcade.requests.length, 0, args.join(' '));
+    assert.deepEqual(new Set(asked), new Set(['cloud.arcade.dev:443']), args.join(' '));
+    assert.equal(existsSync(join(home.directory, 'credentials.yaml')), args[0] !== 'logout');
+    if (args[0] === 'logout') assert.match(ran.stderr, /could not be revoked on the server/);
+  }
+});
+
+test('a secret of a login at another environment goes to that environment’s engine', async (t) => {
+  const { asked, home } = await stage(t, 'https://cloud.staging.arcade.dev');
+  const proxy = await startBadProxy(
+    t,
+    (socket) =>
+      void socket.once('data', (chunk) => {
+        asked.push(/^CONNECT (\S+)/.exec(chunk.toString())?.[1] ?? '');
+        socket.end('HTTP/1.1 403 No\r\n\r\n');
+      }),
+  );
+  await inside(home, ['secret', 'set', 'A=hidden'], { env: { HTTPS_PROXY: proxy.url } });
+  assert.ok(asked.includes('api.staging.arcade.dev:443'), asked.join(' '));
+  assert.ok(!asked.includes('api.arcade.dev:443'), asked.join(' '));
+});

@@ -1,0 +1,79 @@
+/** What stands in credentials.yaml: text as it is written, readable by the Python CLI, and quoted nowhere. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readStored } from '../../../src/auth/credentials.ts';
+import { authFields } from '../../../src/auth/store.ts';
+import { inside } from '../../support/inside.ts';
+import { sandbox } from '../../support/sandbox.ts';
+
+test('ids in credentials.yaml that YAML takes for numbers and the like are text as they stand', async (t) => {
+  const home = sandbox(t);
+  for (const id of [
+    '0899',
+    '1e3',
+    'no',
+    '0x1F',
+    '1_000',
+    '2026-01-01',
+    '.5',
+    'true',
+    '12345678901234567890',
+  ]) {
+    const context = `context:\n    org_id: ${id}\n    org_name: ~\n    project_id: ${id}\n    project_name: null`;
+    const user = `user:\n    account_id: ${id}\n    email: ${id}`;
+    home.write('credentials.yaml', `cloud:\n  auth:\n    access_token: ${id}\n  ${context}\n  ${user}\n`);
+    const found = await readStored(home.directory);
+    assert.deepEqual(found, {
+      kind: 'oauth',
+      accessToken: id,
+      refreshToken: null,
+      expiresAt: null,
+      email: id,
+      accountId: id,
+      coordinatorUrl: null,
+      context: { orgId: id, orgName: null, projectId: id, projectName: null },
+    });
+  }
+});
+
+test('the expiry of a login is local time with its offset, in any zone and season', (t) => {
+  const before = process.env.TZ;
+  t.after(() => {
+    if (before === undefined) delete process.env.TZ;
+    else process.env.TZ = before;
+  });
+  for (const [zone, time, expected] of [
+    ['UTC', '2026-07-01T12:00:00.500Z', '2026-07-01T12:00:00.500+00:00'],
+    ['America/Los_Angeles', '2026-07-01T12:00:00.000Z', '2026-07-01T05:00:00.000-07:00'],
+    ['America/Los_Angeles', '2026-12-01T12:00:00.000Z', '2026-12-01T04:00:00.000-08:00'],
+    ['Europe/Berlin', '2026-12-31T23:30:00.000Z', '2027-01-01T00:30:00.000+01:00'],
+    ['Asia/Kathmandu', '2026-07-01T12:00:00.000Z', '2026-07-01T17:45:00.000+05:45'],
+    ['America/St_Johns', '2026-12-01T12:00:00.000Z', '2026-12-01T08:30:00.000-03:30'],
+  ] as const) {
+    process.env.TZ = zone;
+    const { expires_at } = authFields({ accessToken: 'a', refreshToken: null, expiresAt: Date.parse(time) });
+    assert.equal(expires_at, expected, zone);
+    assert.equal(Date.parse(String(expires_at)), Date.parse(time), zone);
+  }
+});
+
+test('a broken credentials.yaml is quoted nowhere, also where details are asked for', async (t) => {
+  const home = sandbox(t);
+  const hidden = 'WHOLEAPIKEY0123456789';
+  for (const content of [
+    `cloud:\n  api:\n    key: "${hidden}`,
+    `cloud:\n  auth:\n    access_token: ${hidden}: x`,
+    `cloud: {api: {key: ${hidden}`,
+    `cloud: {api: {key: *${hidden}}}`,
+    `cloud: {api: {key: !${hidden} x}}`,
+    `cloud: {${hidden}: a, ${hidden}: b}`,
+    `%${hidden}\n---\na: b`,
+    hidden,
+  ]) {
+    home.write('credentials.yaml', content);
+    for (const args of [['secret', 'list'], ['whoami'], ['org', 'list'], ['logout']]) {
+      const ran = await inside(home, args, { env: { ARCADE_DEBUG: '1' } });
+      assert.ok(!`${ran.stdout}${ran.stderr}`.includes(hidden.slice(0, 8)), `${content}: ${ran.stderr}`);
+    }
+  }
+});
