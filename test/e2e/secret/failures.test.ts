@@ -83,13 +83,13 @@ describe('a failure', { concurrency: 4 }, () => {
   });
 
   test('of credentials is recorded', async (t) => {
-    const { home, run } = await desk(t);
+    const { arcade, home, run } = await desk(t);
     const env = { ...TRACKED, ARCADE_API_KEY: undefined };
     const codes: string[] = [];
     for (const [code, content] of [
       ['NOT_LOGGED_IN', ''],
       ['CREDENTIALS_MALFORMED', 'hidden'],
-      ['NO_CONTEXT', 'cloud: {auth: {access_token: hidden}}'],
+      ['NO_CONTEXT', `cloud: {auth: {access_token: hidden}, coordinator_url: "${arcade.url}"}`],
     ] as const) {
       home.write('credentials.yaml', content);
       assert.equal((await run(LIST, { env })).exitCode, 1);

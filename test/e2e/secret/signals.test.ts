@@ -28,7 +28,7 @@ const TOLD = 'Error: No such option: --bad\nHint: Run `arcade secret list --help
 
 /** The listeners are there, and the command's module is about to be read. */
 const LISTENING = 'node:process on SIGHUP';
-const READING = 'node:fs/promises stat credentials.yaml';
+const READING = 'node:fs openSync credentials.yaml';
 /** Inside the transaction that records the event. */
 const RECORDING = 'node:fs writeSync Arcade collects';
 const STARTING = 'node:child_process spawn flusher';
