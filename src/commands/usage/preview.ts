@@ -7,8 +7,8 @@ import { credentialsSeen } from '../../telemetry/seen.ts';
 import { closest } from '../../terminal/closest.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
+import { type Previewed, previewCapture } from '../../usage/append/preview.ts';
 import type { CommandName } from '../../usage/event/event.ts';
-import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
 import { senderOf } from './who.ts';
@@ -67,20 +67,22 @@ async function previewOf(
   const { settings, credentials } = invocation;
   const { seen, context } = await credentialsSeen(credentials, line.connection, settings);
   const wrong = line.error === undefined ? undefined : recordedCode(line.error.code);
-  const around = { command, credentials: seen, context };
+  // A login that is there stays, unless --force says otherwise; beside ARCADE_API_KEY none counts.
+  const isSignedIn = typeof seen.account === 'string' && !invocation.positionals.includes('--force');
+  const logsIn = command === 'login' && wrong === undefined && settings.apiKey === undefined && !isSignedIn;
+  const around = { command, credentials: seen, context, logsIn };
   const { value } = await readSpool(invocation, (copy) => ({
     succeeded: previewCapture(copy, settings, { ...around, failure: null }),
     failed: previewCapture(copy, settings, { ...around, failure: code ?? wrong ?? 'UNEXPECTED' }),
   }));
   const { succeeded, failed } = value;
-  const login = command === 'login' && wrong === undefined;
   const { alias } = succeeded;
   return {
     command,
-    succeeded: wrong === undefined ? await eventOf(login ? toBeLoggedIn(succeeded) : succeeded) : null,
+    succeeded: wrong === undefined ? await eventOf(logsIn ? toBeLoggedIn(succeeded) : succeeded) : null,
     failed: await eventOf(failed),
     alias: wrong === undefined && alias !== null ? await aliasEventOf(alias) : null,
-    sentAs: login ? say`the account that logs in (a failure: as before login)` : senderOf(failed).words,
+    sentAs: logsIn ? say`the account that logs in (a failure: as before login)` : senderOf(failed).words,
     remarks: failed.newcomer
       ? new Map([...RUN_SPECIFIC, ['distinct_id', say`generated at random`]])
       : RUN_SPECIFIC,
@@ -128,7 +130,12 @@ async function print({ output, options }: Invocation, preview: Preview, words: s
     output.line(paint.bold(say`It cannot succeed with these arguments.`));
   } else {
     output.line(paint.bold(paint.green(say`If it succeeds`)));
-    printEvent(output, succeeded, paint, command === 'login' ? loginRemarks(remarks) : remarks);
+    printEvent(
+      output,
+      succeeded,
+      paint,
+      command === 'login' && succeeded.distinct_id === null ? loginRemarks(remarks) : remarks,
+    );
   }
   if (alias !== null) {
     output.line();

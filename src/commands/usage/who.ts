@@ -3,8 +3,8 @@
 import type { Invocation } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/seen.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
+import { type Previewed, previewCapture } from '../../usage/append/preview.ts';
 import type { CommandName } from '../../usage/event/event.ts';
-import { type Previewed, previewCapture } from '../../usage/inspect/preview.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 
 export interface Sender {
@@ -24,7 +24,7 @@ export async function nextSender({
   const command = readLine(['whoami']).event as CommandName;
   return (copy) => {
     const sender = senderOf(
-      previewCapture(copy, settings, { command, failure: null, credentials: seen, context }),
+      previewCapture(copy, settings, { command, failure: null, credentials: seen, context, logsIn: false }),
     );
     return { ...sender, words: say`${sender.words}${reasonOf(seen.account)}` };
   };

@@ -167,9 +167,24 @@ test('a login is previewed with the alias that is recorded beside it, and both a
   const sent = posthog.requests.flatMap(({ rawBody }) => (JSON.parse(rawBody) as { batch: Event[] }).batch);
   for (const event of [alias, login])
     assert.equal(JSON.stringify(sent.find(({ uuid }) => uuid === event.uuid)), JSON.stringify(event));
-  const again = await preview(place, ['login']);
+  const again = await preview(place, ['login', '--force']);
   assert.notEqual(again.alias?.properties.alias, alias.properties.alias);
   assert.equal((await preview(place, ['secret', 'list'])).alias, null);
+});
+
+test('a login of a person who is signed in already is previewed with the organization that it is recorded with', async (t) => {
+  const place = await world(t, 'oauth');
+  const { home, env } = place;
+  await arcade(home, ['whoami'], { env });
+  const shown = await preview(place, ['login']);
+  const { exitCode, stderr } = await arcade(home, ['login'], { env });
+  assert.equal(exitCode, 0, stderr);
+  const login = (await spooled(place)).at(-1);
+  assert.ok(shown.succeeded !== null && login !== undefined);
+  assert.equal(login.properties.command_name, 'login');
+  assert.ok(login.properties.org_id !== undefined && login.properties.project_id !== undefined);
+  assert.equal(filled(shown.succeeded, shown.stand_ins, login), JSON.stringify(login));
+  assert.equal(shown.alias, null);
 });
 
 test('every failure can be previewed with its code, and says what the catalogue says', async (t) => {

@@ -5,12 +5,12 @@
 import type { ErrorCode } from '../../errors.ts';
 import type { WireRecord } from '../../infra/net/posthog.ts';
 import type { Settings } from '../../settings.ts';
-import { appendToCopy, type CredentialsSeen } from '../append/append.ts';
 import { type CommandName, type Execution, UsageEvent } from '../event/event.ts';
 import { machineOf } from '../event/machine.ts';
+import { type StoredRecord, wireRecord } from '../event/wire.ts';
 import { readNews } from '../identity/identities.ts';
 import type { Spool } from '../spool/spool.ts';
-import { findRecord } from './status.ts';
+import { appendToCopy, type CredentialsSeen } from './append.ts';
 
 /** What stands for the values that only a run can have. */
 const STAND_IN = {
@@ -36,6 +36,8 @@ interface Circumstances {
   readonly failure: ErrorCode | null;
   readonly credentials: CredentialsSeen;
   readonly context: Execution['context'];
+  /** It signs in, and so becomes another account. */
+  readonly logsIn: boolean;
 }
 
 /** Thrown to undo what the preview has written. */
@@ -43,7 +45,7 @@ class Undo extends Error {}
 
 /** What a command would append to `copy`, which stays as it is. */
 export function previewCapture(copy: Spool, settings: Settings, around: Circumstances): Previewed {
-  const { command, failure, credentials, context } = around;
+  const { command, failure, credentials, context, logsIn } = around;
   const event = UsageEvent.of(
     { command, failure, context, startedAt: STAND_IN.seconds, endedAt: STAND_IN.seconds },
     machineOf(),
@@ -59,7 +61,7 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
         event,
         credentials,
         change:
-          command === 'login' && failure === null
+          logsIn && failure === null
             ? { kind: 'login', account: STAND_IN.account, principalId: STAND_IN.account }
             : null,
         // Without a key no flusher is asked for, and nobody looks for one.
@@ -89,9 +91,10 @@ function lastOf(
   kind: 'alias' | 'capture',
   known: ReadonlySet<string>,
 ): Omit<Previewed, 'alias'> {
-  const found = findRecord(copy, String(lastIdOf(copy, kind)));
-  if (found === undefined) throw new Error('nothing was previewed');
-  const wire = { ...found.wire, uuid: STAND_IN.uuid, at: STAND_IN.at };
+  const row = copy.statement('SELECT * FROM record WHERE id = ?').get(lastIdOf(copy, kind)) as StoredRecord;
+  // Unbound: its id is not known yet.
+  const found = wireRecord({ ...row, distinct_id: row.distinct_id ?? '' });
+  const wire = { ...found, uuid: STAND_IN.uuid, at: STAND_IN.at };
   const isTheirs = wire.distinctId === STAND_IN.account;
   return {
     wire: isTheirs ? { ...wire, distinctId: '' } : wire,
