@@ -32,13 +32,13 @@ export interface Invocation {
   readonly identityChanged: (change: SignInChange, signedIn: Credentials | undefined) => void;
   /** Aborted when a signal, or Ctrl-C at a prompt, ends the command. */
   readonly interrupted: AbortSignal;
-  /** Work that an interruption must let end, or the login would be lost; it waits a few seconds at most. */
+  /** Work that must finish before an interrupted process exits, or the login would be lost; it gets a few seconds at most. */
   readonly protect: (work: Promise<unknown>) => void;
 }
 
 /** A command line that is looked at and not run. */
 export interface LineReading {
-  /** The command, or the group whose help it asks for; null when there is none such. */
+  /** The command, or the group whose help it asks for; null when there is none. */
   readonly words: string | null;
   /** What its event would be called; null: it records none. */
   readonly event: CommandName | null;

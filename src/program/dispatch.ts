@@ -1,4 +1,4 @@
-/** Finds what a command line runs. sade holds the tree of commands; it is loaded when one of them is to run. */
+/** Finds what a command line runs. sade keeps the tree of commands; it is loaded when one of them runs. */
 import sade from 'sade';
 import type { Run } from '../invocation.ts';
 import { COMMANDS } from './commands.ts';

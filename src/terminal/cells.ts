@@ -39,7 +39,7 @@ export function rowLine(
   return line;
 }
 
-/** A cell that shows what a terminal would obey, or nobody could see. */
+/** A cell in which control characters and invisible ones are shown escaped. */
 export function safeCell(cell: string): Safe {
   return isPlain(cell) ? (cell as Safe) : visible(cell);
 }
@@ -54,7 +54,7 @@ function cut(text: Safe, width: number, unicode: boolean, measure: Measure): Saf
 /** A column's natural width, and how a narrow terminal may treat it. */
 export interface Column {
   readonly width: number;
-  /** It is not cut below this; it is left out rather. Without it the column is never left out. */
+  /** Minimum width; below it the column is dropped. Columns without a minimum are never dropped. */
   readonly least?: number;
 }
 

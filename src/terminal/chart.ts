@@ -1,4 +1,4 @@
-/** Pictures of numbers for a terminal: pure functions from values to text, with and without Unicode. */
+/** Charts for a terminal: pure functions from values to text, with and without Unicode. */
 import { repeated, type Safe, say } from './visible.ts';
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'] as readonly string[] as readonly Safe[];
@@ -13,7 +13,7 @@ export function barOf(value: number, most: number, width: number, unicode: boole
 }
 
 /**
- * Two parts in one bar of whole cells, told apart without colour. Both can be seen where they are not 0, and
+ * Two parts in one bar of whole cells, told apart without color. Both can be seen where they are not 0, and
  * together they are no longer than `width`.
  */
 export function splitBar(

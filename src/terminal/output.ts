@@ -22,7 +22,7 @@ export interface Output {
   line(text?: Safe): void;
   /** The result as one JSON document. */
   json(value: unknown): void;
-  /** A line of the result in the place of the last `lines` on the terminal, or of all that it shows. */
+  /** Prints a part of the result over the last `lines` lines of the terminal, or over the whole screen. */
   redraw(lines: number | 'all', text: Safe): void;
   /** A line beside the result, which --quiet hides. */
   note(text: Safe): void;
@@ -37,13 +37,13 @@ export interface Output {
   /** Rows of the terminal; null where there is none. */
   readonly height: number | null;
   readonly stderrIsTerminal: boolean;
-  /** Writes nothing more from here on: what an interrupted command still comes to is of no interest. */
+  /** Discards all further output; used after an interruption. */
   mute(): void;
-  /** Whether somebody still reads the result. */
+  /** Whether the result still has a reader. */
   readonly isOpen: boolean;
-  /** Writes a blank, which no reader of JSON minds: only a write tells that a pipe has no reader any more. */
+  /** Writes a blank, which JSON allows: only a write shows that a pipe has lost its reader. */
   blank(): void;
-  /** Waits until more of the result can be written; false when nobody reads any more. */
+  /** Waits until more of the result can be written; false when it has no reader any more. */
   ready(): Promise<boolean>;
   /** Whether the terminal's character set has more than ASCII. */
   readonly unicode: boolean;
@@ -106,7 +106,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment, qui
     },
     blank: () => void stdout.write(' '),
     async ready() {
-      // Pipes and files take everything at once, but on Windows; a stream tells of an error in the next turn.
+      // Pipes and files take everything at once, but on Windows; a stream reports an error in the next turn.
       if (stdout.writableNeedDrain === true && isOpen) await drained(stdout);
       await new Promise((resolve) => setImmediate(resolve));
       return isOpen;
@@ -118,7 +118,7 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment, qui
   };
 }
 
-/** Nothing can be told on a terminal of fewer columns than this. */
+/** On a terminal of fewer columns than this nothing can be shown. */
 const NARROWEST = 20;
 /** Nor of fewer rows. */
 const LOWEST = 3;

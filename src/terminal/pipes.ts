@@ -1,10 +1,10 @@
-/** Whether what was written has arrived. */
+/** Output that has been written: flushed, failed, or without a reader. */
 import { fstatSync, writeSync } from 'node:fs';
 import { UserError } from '../errors.ts';
 
 const nextTurn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
 
-/** Resolves once all that was written has gone out, or cannot; not before a signal that has come is heard. */
+/** Resolves when all output has been flushed, or has failed, and after pending signals were delivered. */
 export async function flushed(...streams: readonly NodeJS.WritableStream[]): Promise<void> {
   // Node looks for signals between two turns of this kind; the first one may come before it looks.
   await nextTurn();
@@ -41,7 +41,7 @@ function isFile(file: number): boolean {
 type Emitter = Pick<NodeJS.EventEmitter, 'on'>;
 
 /**
- * Watches the streams of the terminal. The function that it returns tells of a result that could not be
+ * Watches the streams of the terminal. The function that it returns resolves to the error of a result that could not be
  * written; a reader that has seen enough (`arcade secret list | head -1`) is no failure.
  */
 export function watchPipes(stdout: Emitter, stderr: Emitter): () => Promise<UserError | undefined> {
@@ -52,11 +52,11 @@ export function watchPipes(stdout: Emitter, stderr: Emitter): () => Promise<User
   });
   stderr.on('error', () => undefined);
   return async () => {
-    // A stream tells of a failed write a moment after it.
+    // A stream reports a failed write a moment after it.
     await nextTurn();
     if (failed === undefined) return undefined;
-    return new UserError('OUTPUT_FAILED', 'The result could not be written.', {
-      hint: 'Check that there is space where the output goes.',
+    return new UserError('OUTPUT_FAILED', 'The output could not be written.', {
+      hint: 'Check the free space on the target device.',
       cause: failed,
     });
   };

@@ -1,14 +1,14 @@
-/** Signals: the command is given up, what must not be cut short is waited for. */
+/** Cancels the command on a signal, but waits for work that must not be cut short. */
 import { EXIT } from '../errors.ts';
 import { LIMITS } from '../settings.ts';
 
 export interface Signals {
   on(signal: NodeJS.Signals, listener: () => void): void;
-  /** Ends the process by a signal, as if nobody had listened for it. */
+  /** Ends the process by a signal, with its default action. */
   endBy(signal: NodeJS.Signals): void;
 }
 
-/** Waits for what an interruption must not cut short, within reason. */
+/** Waits for work that an interruption must not cut short, for a limited time. */
 export async function settled(work: readonly Promise<unknown>[]): Promise<void> {
   if (work.length === 0) return;
   const enough = new Promise((resolve) => setTimeout(resolve, LIMITS.protectedMs));
@@ -30,7 +30,7 @@ export type UntilSignal = <T>(work: Promise<T>) => Promise<T>;
 
 /**
  * One key or one hang-up may come twice: from the terminal and from the program that started this one, as npm does,
- * or to the leader of the session and to its group. Nobody presses a key again so soon.
+ * or to the leader of the session and to its group. No person presses a key again so soon.
  */
 const SAME_MS = 100;
 

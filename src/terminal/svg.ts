@@ -54,7 +54,7 @@ function area(figure: Figure, values: readonly number[], ends: readonly [string,
   const floor = height - 26;
   const max = Math.max(1, ...values);
   const step = (WIDTH - LEFT) / Math.max(1, values.length);
-  // Each value holds for its hour: steps, and no slopes that nobody has measured.
+  // Each value holds for its hour: steps, not slopes that were never measured.
   const points = values.map((value, i) => {
     const y = at(floor - ((floor - 12) * value) / max);
     return `V${y}H${at(LEFT + step * (i + 1))}`;

@@ -1,4 +1,4 @@
-/** Text whose characters take one column each: nearly all that is ever shown. */
+/** Text whose characters take one column each: nearly everything that is shown. */
 
 /** How text is measured; what is not plain needs more to know than is loaded for every table. */
 export interface Measure {

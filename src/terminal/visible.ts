@@ -24,7 +24,7 @@ const UNSAFE =
   /[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e' };
 
-/** Text from outside, safe to print: what a terminal would obey, or nobody could see, is shown instead. */
+/** Text from outside, safe to print: control characters and invisible ones are shown escaped. */
 export function visible(text: string): Safe {
   return text.replace(UNSAFE, (character, at: number) => {
     if (isOfItsNeighbours(text, at)) return character;
@@ -42,7 +42,7 @@ const JOINING =
   '\\p{sc=Arab}\\p{sc=Syrc}\\p{sc=Deva}\\p{sc=Beng}\\p{sc=Guru}\\p{sc=Gujr}\\p{sc=Orya}\\p{sc=Taml}\\p{sc=Telu}\\p{sc=Knda}\\p{sc=Mlym}\\p{sc=Sinh}\\p{sc=Khmr}';
 const EMOJI = '\\p{Extended_Pictographic}';
 
-/** Between letters of such a script, or the parts of one emoji. Between other letters it only tells two names apart that look alike. */
+/** Between letters of such a script, or the parts of one emoji. Between other letters it only makes two names differ that look alike. */
 function isJoiner(text: string, at: number): boolean {
   if (text[at] !== '\u200c' && text[at] !== '\u200d') return false;
   const [before, after] = [text.slice(Math.max(0, at - 3), at), text.slice(at + 1, at + 3)];

@@ -11,12 +11,12 @@ import { counted } from './words.ts';
 
 /** Stops recording and erases what was recorded. */
 export const run: Run = async (invocation) => {
-  const { output, options, settings } = invocation;
-  // First: whatever keeps the spool from being opened, or ends this before its time, the "no" holds.
+  const { output, settings } = invocation;
+  // First: the opt-out holds even if the spool cannot be opened or this process is killed.
   const refused = settings.directory !== undefined && refuse(settings.directory);
   // Here they are erased; what was sent under them can be found by nothing else.
   const ids = (await readSnapshot(settings, sentIds)).value ?? [];
-  if (options.json !== true && ids.length > 0) await printIds(invocation, ids);
+  if (!invocation.json && ids.length > 0) await printIds(invocation, ids);
   const { purged, erased } = await purge(invocation, refused);
   await respond(
     invocation,

@@ -21,7 +21,7 @@ export const run: Run = async (invocation) => {
   if (options.network === true) checked.push(...(await checkNetwork(settings)));
   const findings = checked.filter((check): check is Finding => check.severity !== 'ok');
   const ok = findings.every(({ severity }) => severity === 'info');
-  if (options.json === true) {
+  if (invocation.json) {
     const good = checked.filter(({ severity }) => severity === 'ok');
     output.json({ ok, findings, passed: good.map(({ code, message }) => ({ code, message })) });
   } else {

@@ -18,7 +18,7 @@ type Format = 'ndjson' | 'csv' | 'json';
 
 /** Writes every record as it is read: with what the spool knows of it, and the event as it goes on the wire. */
 export const run: Run = async (invocation) => {
-  const format = readFormat(invocation.options.format, invocation.options.json === true);
+  const format = readFormat(invocation.options.format, invocation.json);
   return await streamSpool(invocation, FRAMES[format], (spool) => parts(spool, format));
 };
 
@@ -85,8 +85,8 @@ function rowOf(
 }
 
 /**
- * Quoted by RFC 4180, without what a terminal would obey; a cell that a spreadsheet would take for a formula is
- * no formula in it.
+ * Quoted by RFC 4180, with control characters escaped; a cell that a spreadsheet would run as a formula is
+ * made text.
  */
 function csvCell(value: unknown): Safe {
   if (value === null || value === undefined) return say``;
@@ -97,9 +97,8 @@ function csvCell(value: unknown): Safe {
 }
 
 function readFormat(option: string | true | undefined, json: boolean): Format {
-  if (json && option !== undefined) throw usageError('--json and --format exclude one another.');
+  if (json && option !== undefined) throw usageError('--json and --format cannot be combined.');
   if (json) return 'json';
   if (option === undefined || option === 'ndjson') return 'ndjson';
-  if (option === 'csv') return 'csv';
-  throw usageError('--format is ndjson or csv.');
+  return 'csv';
 }

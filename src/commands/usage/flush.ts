@@ -20,10 +20,10 @@ export const run: Run = async (invocation) => {
   const deadline = performance.now() + seconds * 1000;
   if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
   const { directory } = settings;
-  // Told by a file, so that nothing is opened.
+  // A file says so, and nothing is opened.
   if (isRefused(directory)) throw off('usage disable');
   const { state } = await refuseUnusable(invocation);
-  if (state === 'absent' || directory === undefined) return report(invocation, NOTHING_YET);
+  if (state === 'absent' || directory === undefined) return print(invocation, NOTHING_YET);
   if (settings.destination.apiKey === undefined) {
     throw new UserError('NO_DESTINATION', 'Nowhere to send to: this build has no project key.', {
       hint: 'Set ARCADE_POSTHOG_API_KEY.',
@@ -36,9 +36,9 @@ export const run: Run = async (invocation) => {
     throw new UserError('SPOOL_UNUSABLE', 'The usage spool is damaged.', {
       hint: 'Run `arcade usage doctor`.',
     });
-  if (result.told.outcome === 'consent withdrawn') throw off('usage disable');
+  if (result.summary.outcome === 'consent withdrawn') throw off('usage disable');
   if (state === 'damaged') invocation.output.note(REPLACED);
-  return report(invocation, result);
+  return print(invocation, result);
 };
 
 /** Undefined: the database was damaged and has been set aside; what could be saved of it is in the new one. */
@@ -80,7 +80,7 @@ async function drainNow(
     spool.close();
     const { pending, quarantined } = after;
     const all = after.delivered - before.delivered;
-    return { mine: delivered, told: { delivered: all, refused, pending, quarantined, outcome } };
+    return { mine: delivered, summary: { delivered: all, refused, pending, quarantined, outcome } };
   } catch (error) {
     output.progress(say``);
     try {
@@ -93,8 +93,8 @@ async function drainNow(
   }
 }
 
-interface Report {
-  /** Since this flush began, whoever did it: a flusher that was at work already is waited for. */
+interface Summary {
+  /** Since this flush began, by any process: a flusher that was running already is waited for. */
   readonly delivered: number;
   readonly refused: number;
   /** Of all that is in the spool now. */
@@ -104,22 +104,22 @@ interface Report {
 }
 
 interface Flushed {
-  readonly told: Report;
+  readonly summary: Summary;
   /** Delivered by this process. */
   readonly mine: number;
 }
 
 const NOTHING_YET: Flushed = {
-  told: { delivered: 0, refused: 0, pending: 0, quarantined: 0, outcome: 'drained' },
+  summary: { delivered: 0, refused: 0, pending: 0, quarantined: 0, outcome: 'drained' },
   mine: 0,
 };
 
-async function report(invocation: Invocation, { told, mine }: Flushed): Promise<FailureCode | undefined> {
-  await respond(invocation, told, () => invocation.output.line(inWords(told, mine)));
-  return told.pending > 0 ? 'EVENTS_PENDING' : undefined;
+async function print(invocation: Invocation, { summary, mine }: Flushed): Promise<FailureCode | undefined> {
+  await respond(invocation, summary, () => invocation.output.line(inWords(summary, mine)));
+  return summary.pending > 0 ? 'EVENTS_PENDING' : undefined;
 }
 
-function inWords(result: Report, mine: number): Safe {
+function inWords(result: Summary, mine: number): Safe {
   const { delivered, refused, pending } = result;
   if (delivered + refused + pending === 0) return say`Nothing to send.`;
   const counts = say`Delivered ${digits(delivered)}, quarantined ${digits(refused)}, pending ${digits(pending)}`;
@@ -130,7 +130,7 @@ function inWords(result: Report, mine: number): Safe {
   return say`${counts}${whyLeft(result)}.${others}${more}`;
 }
 
-function whyLeft({ pending, outcome }: Report): Safe {
+function whyLeft({ pending, outcome }: Summary): Safe {
   if (pending === 0) return say``;
   const reasons: Record<RunOutcome, Safe> = {
     drained: say`their account is not known yet`,

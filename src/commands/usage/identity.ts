@@ -9,10 +9,10 @@ import { isoTime, relativeTime } from './words.ts';
 
 /** Lists who this machine's events have been sent as, oldest first, with what is known of each. */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
+  const { output } = invocation;
   const { value: identities, absence } = await readSpool(invocation, listIdentities);
   if (absence !== null) output.note(absence);
-  if (options.json === true) {
+  if (invocation.json) {
     output.json({ identities: identities.map(document) });
     return undefined;
   }

@@ -33,9 +33,9 @@ const ON_A_SCREEN = 50;
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
   const now = Date.now();
-  const isJson = options.json === true;
+  const isJson = invocation.json;
   const filter: Filter = {
-    state: readState(options.state),
+    state: (options.state as RecordState | undefined) ?? null,
     command: typeof options.command === 'string' ? readCommand(invocation, options.command) : null,
     since: readSince(options.since, now) ?? 0,
     limit: readPositive(options.limit, '--limit') ?? (isJson || output.width === null ? null : ON_A_SCREEN),
@@ -153,12 +153,6 @@ function cellsOf(record: Row, now: number, unicode: boolean): Safe[] {
 function inColour(cell: Safe, state: RecordState, paint: Paint): Safe {
   if (state === 'delivered') return paint.green(cell);
   return state === 'quarantined' ? paint.red(cell) : paint.yellow(cell);
-}
-
-function readState(option: string | true | undefined): RecordState | null {
-  if (option === undefined) return null;
-  if (option === 'pending' || option === 'quarantined' || option === 'delivered') return option;
-  throw usageError('--state is one of pending, quarantined and delivered.');
 }
 
 /** As it is typed, or as it is recorded. */

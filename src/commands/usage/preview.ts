@@ -35,14 +35,14 @@ interface Preview {
   readonly remarks: ReadonlyMap<string, Safe>;
 }
 
-/** Shows what a command would record. Runs nothing of it. */
+/** Shows what a command would record, without running it. */
 export const run: Run = async (invocation) => {
   const { output, options, positionals } = invocation;
   const code = readCode(options.error);
   const line = invocation.readLine(positionals);
   if (line.error !== undefined && line.words === null) throw line.error;
   const preview = line.event === null ? null : await previewOf(invocation, line.event, line, code);
-  if (options.json === true) {
+  if (invocation.json) {
     output.json({
       command_name: preview?.command ?? null,
       succeeded: preview?.succeeded ?? null,
@@ -89,7 +89,7 @@ async function previewOf(
   };
 }
 
-/** With which organization only the login tells. */
+/** The organization is not known before the login. */
 function toBeLoggedIn(succeeded: Previewed): Previewed {
   const { org_id: _, project_id: __, ...properties } = succeeded.wire.properties;
   return { ...succeeded, wire: { ...succeeded.wire, properties } };
@@ -168,9 +168,9 @@ function readCode(option: string | true | undefined): ErrorCode | undefined {
   if (Object.hasOwn(RECORDED_MESSAGES, code)) return code as ErrorCode;
   const guess = closest(code, Object.keys(RECORDED_MESSAGES));
   throw usageError(
-    `There is no error_code '${option}'.`,
+    `Unknown error_code '${option}'.`,
     guess === undefined
-      ? `Known are ${Object.keys(RECORDED_MESSAGES).join(', ')}.`
+      ? `It must be one of ${Object.keys(RECORDED_MESSAGES).join(', ')}.`
       : `Did you mean ${guess}?`,
   );
 }

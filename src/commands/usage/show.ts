@@ -12,7 +12,7 @@ import { isoTime, relativeTime, shortly, utcTime } from './words.ts';
 
 /** Shows one record: its payload as it goes on the wire, and each try. */
 export const run: Run = async (invocation) => {
-  const { output, options, positionals } = invocation;
+  const { output, positionals } = invocation;
   const id = positionals[0] ?? '';
   const { value: found, absence } = await readSpool(invocation, (spool) => findRecord(spool, id));
   if (absence !== null) throw new UserError('NO_SUCH_RECORD', `There is no record ${id}. ${absence}`);
@@ -22,7 +22,7 @@ export const run: Run = async (invocation) => {
     });
   }
   const payload = await postHogEvent(found.wire);
-  if (options.json === true) {
+  if (invocation.json) {
     output.json({
       record: { ...found.record, recorded_at: isoTime(found.record.recorded_at) },
       payload,

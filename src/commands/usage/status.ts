@@ -15,12 +15,12 @@ import { counted, digits, relativeTime, utcTime } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
-  const { output, settings, options } = invocation;
+  const { output, settings } = invocation;
   const now = Date.now();
   const { store, status, ...seen } = await look(invocation, now);
   const sender = recordingOf(settings, store, status).on ? seen.sender : null;
   const why = deliveryState(settings, store, status, now);
-  if (options.json === true) {
+  if (invocation.json) {
     output.json(statusDocument(settings, { store, status, sender, why }));
   } else {
     const paint = await output.paint('stdout');

@@ -24,9 +24,9 @@ const EVERY_MS = 250;
 const STDOUT = 1;
 /** Looks between two blanks. */
 const BLANK_EVERY = 4;
-const ANSWERS = 5;
+const RESPONSES = 5;
 
-/** Shows the queue as it changes, until it is interrupted or nobody reads any more. */
+/** Shows the queue as it changes, until it is interrupted or has no reader any more. */
 export const run: Run = async (invocation) => {
   const { output, interrupted } = invocation;
   const live = output.width !== null && invocation.options.json !== true;
@@ -41,7 +41,7 @@ export const run: Run = async (invocation) => {
     if (live) {
       const lines = fitRows(await screen(invocation, seen, paint), output.height);
       const text = joined(lines, say`\n`);
-      // A terminal of another size has broken the lines of the last picture anew.
+      // A terminal of another size has wrapped the lines of the last picture differently.
       if (drawn !== 0 && sizeOf(output) !== size) drawn = 'all';
       if (text !== shown || drawn === 'all') {
         // Up to where the last picture began, and erase what follows.
@@ -103,7 +103,7 @@ function stampOf({ directory }: Settings): string {
 async function read(settings: Settings): Promise<Seen> {
   const { store, value } = await readSnapshot(settings, (spool) => ({
     status: readStatus(spool, settings, Date.now()),
-    answers: latestAnswers(spool, ANSWERS),
+    answers: latestAnswers(spool, RESPONSES),
   }));
   return { store, status: store.state === 'ok' ? value?.status : undefined, answers: value?.answers ?? [] };
 }

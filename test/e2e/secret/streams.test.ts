@@ -6,8 +6,7 @@ import { baseEnvironment, PROGRAM, type Ran, type Running } from '../../support/
 import { type Desk, desk, outcome } from '../../support/desk.ts';
 import { withoutNotice } from '../../support/recorded.ts';
 
-const FULL =
-  'Error: The result could not be written.\nHint: Check that there is space where the output goes.\n';
+const FULL = 'Error: The output could not be written.\nHint: Check the free space on the target device.\n';
 
 describe('streams', { concurrency: 4 }, () => {
   for (const [line, exitCode, stdout, stderr] of [

@@ -238,7 +238,7 @@ const WRONG: readonly [readonly string[], RegExp][] = [
   [['usage', 'preview'], /Missing argument/],
   [['usage', 'preview', '--', 'secrt', 'list'], /No such command 'secrt'/],
   [['usage', 'preview', '--error', 'TIME_OUT', '--', 'secret', 'list'], /Did you mean TIMED_OUT\?/],
-  [['usage', 'preview', '--error', 'constructor', '--', 'secret', 'list'], /There is no error_code/],
+  [['usage', 'preview', '--error', 'constructor', '--', 'secret', 'list'], /Unknown error_code/],
 ];
 
 test('what cannot be previewed is a usage error', async (t) => {

@@ -169,7 +169,7 @@ const WRONG: readonly [readonly string[], number, RegExp][] = [
   [['stats', '--days', '91'], 2, /from 1 to 90/],
   [['stats', '--days', '-1'], 2, /from 1 to 90/],
   [['export', '--format', 'xml'], 2, /ndjson or csv/],
-  [['export', '--json', '--format', 'csv'], 2, /exclude one another/],
+  [['export', '--json', '--format', 'csv'], 2, /cannot be combined/],
   [['show'], 2, /Missing argument/],
   [['show', '99'], 1, /There is no record 99/],
   [['show', '99999999999999999999999'], 1, /There is no record 9/],
