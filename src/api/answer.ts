@@ -15,15 +15,19 @@ export function objectOf(answer: HttpAnswer): Fields {
   const fields = parseFields(answer.text);
   if (fields !== undefined) return fields;
   throw notTheApi(
-    /html/i.test(answer.contentType) || /^\s*</.test(answer.text) ? 'a web page' : 'no valid JSON',
+    /html/i.test(answer.contentType) || /^\s*</.test(answer.text) ? 'a web page' : 'invalid JSON',
   );
 }
 
 /** The error of an answer that the API would not give. */
 export function notTheApi(what = 'something else'): UserError {
-  return new UserError('UNEXPECTED_ANSWER', `The server answered with ${what} instead of Arcade's API.`, {
-    hint: 'Check --host and --port; on a guest network, open a web page and sign in first.',
-  });
+  return new UserError(
+    'UNEXPECTED_ANSWER',
+    `The server sent ${what} instead of a response of the Arcade API.`,
+    {
+      hint: 'Check --host and --port; on a guest network, open a web page and sign in first.',
+    },
+  );
 }
 
 /**
@@ -33,7 +37,7 @@ export function notTheApi(what = 'something else'): UserError {
 export function refusalOf({ status, retryAfter }: HttpAnswer, host: string, sent: string): UserError {
   const [code, what, hint] =
     status === 400 || status === 422
-      ? (['INVALID_REQUEST', `refused the request as invalid (${status}).`, `Check ${sent}.`] as const)
+      ? (['INVALID_REQUEST', `rejected the request as invalid (${status}).`, `Check ${sent}.`] as const)
       : (REFUSALS[status] ?? otherRefusal(status, retryAfter));
   return new UserError(code, `${host} ${what}`, { hint });
 }
@@ -44,12 +48,8 @@ const REFUSALS: Readonly<Record<number, readonly [ErrorCode, string, string]>> =
     'did not accept your credentials (401).',
     'Run `arcade login --force`; if you use an API key, check it.',
   ],
-  403: [
-    'FORBIDDEN',
-    'does not permit you to do this (403).',
-    'Ask an administrator of your organization for permission.',
-  ],
-  404: ['NOT_FOUND', 'does not know this address (404).', 'Check --host, --port and your active project.'],
+  403: ['FORBIDDEN', 'denied permission (403).', 'Ask an administrator of your organization for permission.'],
+  404: ['NOT_FOUND', 'returned 404 Not Found.', 'Check --host, --port and your active project.'],
 };
 
 function otherRefusal(status: number, retryAfter: string | undefined): readonly [ErrorCode, string, string] {

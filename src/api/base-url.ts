@@ -81,7 +81,7 @@ function readAddress(text: string, source: string): Address {
   // Browsers and consoles show base URLs with the slash; behind a bare host it begins a path.
   const authority = scheme === undefined ? text : text.slice(scheme.length + '://'.length).replace(/\/$/, '');
   for (const [pattern, what] of NOT_IN_A_HOST) {
-    if (pattern.test(authority)) throw refusal(`${source} cannot hold ${what}.`);
+    if (pattern.test(authority)) throw refusal(`${source} must not contain ${what}.`);
   }
   const { name, port } = splitPort(authority);
   if (port !== undefined && !isPort(port)) {
@@ -90,7 +90,7 @@ function readAddress(text: string, source: string): Address {
       'An IPv6 address that is followed by a port needs brackets: [fe80::1]:9099.',
     );
   }
-  if (name === '') throw refusal(`${source} names no host.`);
+  if (name === '') throw refusal(`${source} is empty.`);
   return { scheme, host: urlHost(name), port };
 }
 

@@ -43,7 +43,7 @@ async function fresh(
 ): Promise<OAuthCredentials> {
   const leftMs = leftOf(credentials);
   if (leftMs > LIMITS.freshMs || (leftMs > 0 && credentials.refreshToken === null)) return credentials;
-  // What still works can do without a refresh: nobody waits for one that another command is at already.
+  // The token still works, so do not wait for a refresh that another command is already doing.
   const patience =
     leftMs > 0
       ? { lockMs: 0, limitMs: LIMITS.earlyRefreshMs }

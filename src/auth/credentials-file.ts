@@ -35,7 +35,7 @@ export const credentialsFile = (directory: string): string => join(directory, 'c
 /**
  * Reads the file; undefined when there is none, or an empty one. A file of ours that others may read is closed to them.
  * In the fields that this program knows, scalars are text as they stand: YAML would take the id 0899 for a number, and
- * a time without a zone for UTC. Throws UserError when it cannot be read, may be somebody else's words, or is not a
+ * a time without a zone for UTC. Throws UserError when it cannot be read, may be written by another user, or is not a
  * YAML mapping.
  */
 export async function readDocument(path: string): Promise<Fields | undefined> {
@@ -138,7 +138,7 @@ export function removeDocument(path: string): boolean {
 }
 
 /**
- * Throws UserError unless `directory` may hold a person's login: it is theirs, and nobody else may write there. Root in
+ * Throws UserError unless `directory` may hold a person's login: it is theirs, and no other user may write there. Root in
  * another user's home is told to go on without sudo: that user could have it follow links. Changes nothing.
  */
 export function requireOwnPlace(directory: string): void {
@@ -153,7 +153,7 @@ export function requireOwnPlace(directory: string): void {
     throw forbidden(directory, 'it belongs to another user', WITHOUT_SUDO);
   }
   if (place !== directory) return;
-  // Where it leads, if it is a link. What is missing there is said by whoever opens a file in it.
+  // Where it leads, if it is a link. Opening a file in it will say what is missing there.
   const there = orUndefined(() => statSync(directory)) ?? found;
   if ([found, there].some((each) => !isOurs(each) && each.uid !== 0))
     throw forbidden(directory, 'it belongs to another user', 'Set ARCADE_WORK_DIR to a folder of your own.');

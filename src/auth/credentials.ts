@@ -79,7 +79,7 @@ export function accountOf(credentials: Credentials): string | null {
     case 'api_key':
       return accountOfKey(credentials.apiKey);
     case 'oauth': {
-      // A token that names nobody stands for itself alone: two accounts must never look like one.
+      // A token that names no account stands for itself alone: two accounts must never look like one.
       const subject =
         subjectOf(credentials.accessToken) ??
         credentials.email ??

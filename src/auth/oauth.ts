@@ -197,7 +197,7 @@ function requestOptions(limitMs: number) {
   } as const;
 }
 
-/** Sends a form by our own network, and takes out of the reply what nobody here can check or use. */
+/** Sends a form by our own network, and takes out of the reply what cannot be checked or used here. */
 async function post(url: string, body: URLSearchParams, limitMs: number): Promise<Response> {
   const answer = await exchange({ method: 'POST', url, form: Object.fromEntries(body), limitMs });
   const refuses = [400, 401].includes(answer.status) && /^\s*\{/.test(answer.text);

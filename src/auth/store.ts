@@ -46,7 +46,7 @@ export async function withCredentialsLock<T>(
 }
 
 /**
- * Replaces whoever was signed in; what credentials.yaml holds beside that stays. Does nothing more once `interrupted`.
+ * Replaces the stored login; other fields of credentials.yaml are kept. Does nothing more once `interrupted`.
  * A file that holds no credentials is replaced as a whole: returns the path of the copy that is kept of it. Throws
  * UserError; the file is then as it was.
  */

@@ -100,7 +100,7 @@ function openLines({ input, output }: Invocation): Lines | undefined {
   };
 }
 
-/** Without a terminal there is nobody to ask: the person is told. */
+/** Without a terminal there is no one to ask: the person is told. */
 async function agreeToLegacy(
   { output }: Invocation,
   host: string,

@@ -126,25 +126,25 @@ for (const [host, options, url] of ACCEPTED) {
 
 /** What is refused: host, options, the message. */
 const REFUSED: readonly (readonly [string, Partial<Parameters<typeof baseUrl>[0]>, string])[] = [
-  ['http://', NONE, '--host names no host.'],
-  [':', NONE, '--host names no host.'],
-  [':9099', NONE, '--host names no host.'],
+  ['http://', NONE, '--host is empty.'],
+  [':', NONE, '--host is empty.'],
+  [':9099', NONE, '--host is empty.'],
   ['ftp://host', NONE, '--host has a scheme other than http:// and https://.'],
   ['http://host', TLS, '--tls contradicts the http:// in --host.'],
   ['https://host', BOTH, '--no-tls contradicts the https:// in --host.'],
-  ['https://me:s3cret@host/p?q#f', NONE, '--host cannot hold a user name or password.'],
-  ['host\u3000', NONE, '--host cannot hold white space or control characters.'],
-  ['host\n', NONE, '--host cannot hold white space or control characters.'],
-  ['host\0', NONE, '--host cannot hold white space or control characters.'],
-  ['host/', NONE, '--host cannot hold a path.'],
-  ['https://host//', NONE, '--host cannot hold a path.'],
-  ['https://host/v1', NONE, '--host cannot hold a path.'],
-  ['host\\@evil', NONE, '--host cannot hold a user name or password.'],
-  ['host\\evil', NONE, '--host cannot hold a path.'],
-  ['https://host?', NONE, '--host cannot hold a query.'],
-  ['https://host#', NONE, '--host cannot hold a fragment.'],
-  ['ho%73t', NONE, '--host cannot hold a percent sign.'],
-  ['fe80::1%eth0', NONE, '--host cannot hold a percent sign.'],
+  ['https://me:s3cret@host/p?q#f', NONE, '--host must not contain a user name or password.'],
+  ['host\u3000', NONE, '--host must not contain white space or control characters.'],
+  ['host\n', NONE, '--host must not contain white space or control characters.'],
+  ['host\0', NONE, '--host must not contain white space or control characters.'],
+  ['host/', NONE, '--host must not contain a path.'],
+  ['https://host//', NONE, '--host must not contain a path.'],
+  ['https://host/v1', NONE, '--host must not contain a path.'],
+  ['host\\@evil', NONE, '--host must not contain a user name or password.'],
+  ['host\\evil', NONE, '--host must not contain a path.'],
+  ['https://host?', NONE, '--host must not contain a query.'],
+  ['https://host#', NONE, '--host must not contain a fragment.'],
+  ['ho%73t', NONE, '--host must not contain a percent sign.'],
+  ['fe80::1%eth0', NONE, '--host must not contain a percent sign.'],
   ['host:0', NONE, '--host has a port that is not a number from 1 to 65535.'],
   ['host:80.5', NONE, '--host has a port that is not a number from 1 to 65535.'],
   ['host:-1', NONE, '--host has a port that is not a number from 1 to 65535.'],
@@ -185,7 +185,7 @@ test('a setting is read by the same rules, and named when it is refused', () => 
   assert.equal(parseBaseUrl('https://arcade.example.com/', 'ARCADE_URL', 9099), 'https://arcade.example.com');
   assert.equal(parseBaseUrl('arcade.internal:8443', 'ARCADE_URL', 9099), 'https://arcade.internal:8443');
   assert.equal(parseBaseUrl('http://127.0.0.1', 'ARCADE_URL', 8000), 'http://localhost:8000');
-  const message = 'ARCADE_URL cannot hold a user name or password.';
+  const message = 'ARCADE_URL must not contain a user name or password.';
   assert.throws(() => parseBaseUrl('https://me:pw@host', 'ARCADE_URL', 9099), { message, exitCode: 2 });
 });
 
@@ -201,7 +201,7 @@ test('port and scheme given as options win over what a setting says, and the set
   assert.equal(url({}), 'https://arcade.internal:8443');
   assert.equal(url({ port: '9443' }), 'https://arcade.internal:9443');
   assert.equal(url({ noTls: true }), 'http://arcade.internal:8443');
-  assert.throws(() => url({ host: 'a/b', port: '1' }), { message: 'ARCADE_URL cannot hold a path.' });
+  assert.throws(() => url({ host: 'a/b', port: '1' }), { message: 'ARCADE_URL must not contain a path.' });
 });
 
 function outcome(connection: Omit<Parameters<typeof baseUrl>[0], 'localPort'>): string {

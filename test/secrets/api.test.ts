@@ -135,11 +135,11 @@ test('a list of very many secrets is no trouble', async (t) => {
 const HOST = /^(localhost|127\.0\.0\.1):\d+/;
 /** Faults that last, the code of the error, and what it says behind the host's name. */
 const FAULTS: readonly (readonly [string, Fault, string, RegExp])[] = [
-  ['400', { kind: 'status', status: 400 }, 'INVALID_REQUEST', /refused the request as invalid \(400\)/],
+  ['400', { kind: 'status', status: 400 }, 'INVALID_REQUEST', /rejected the request as invalid \(400\)/],
   ['401', { kind: 'status', status: 401 }, 'UNAUTHORIZED', /did not accept your credentials \(401\)/],
-  ['403', { kind: 'status', status: 403 }, 'FORBIDDEN', /does not permit you to do this \(403\)/],
+  ['403', { kind: 'status', status: 403 }, 'FORBIDDEN', /denied permission \(403\)/],
   ['409', { kind: 'status', status: 409 }, 'UNEXPECTED_STATUS', /answered with status 409/],
-  ['422', { kind: 'status', status: 422 }, 'INVALID_REQUEST', /refused the request as invalid \(422\)/],
+  ['422', { kind: 'status', status: 422 }, 'INVALID_REQUEST', /rejected the request as invalid \(422\)/],
   ['429', { kind: 'status', status: 429 }, 'RATE_LIMITED', /is receiving too many requests \(429\)/],
   ['500', { kind: 'status', status: 500 }, 'SERVER_ERROR', /failed \(500\)/],
   ['502 as a page', { kind: 'html', status: 502 }, 'SERVER_ERROR', /failed \(502\)/],
@@ -150,11 +150,11 @@ const FAULTS: readonly (readonly [string, Fault, string, RegExp])[] = [
     'UNEXPECTED_STATUS',
     /redirect \(302\)/,
   ],
-  ['a page', { kind: 'html' }, 'UNEXPECTED_ANSWER', /a web page instead of Arcade's API/],
-  ['half of the JSON', { kind: 'truncated' }, 'UNEXPECTED_ANSWER', /no valid JSON/],
-  ['a list', { kind: 'wrong-json', body: [] }, 'UNEXPECTED_ANSWER', /no valid JSON/],
-  ['null', { kind: 'wrong-json', body: 'null' }, 'UNEXPECTED_ANSWER', /no valid JSON/],
-  ['plain text', { kind: 'wrong-json', body: 'OK' }, 'UNEXPECTED_ANSWER', /no valid JSON/],
+  ['a page', { kind: 'html' }, 'UNEXPECTED_ANSWER', /a web page instead of a response of the Arcade API/],
+  ['half of the JSON', { kind: 'truncated' }, 'UNEXPECTED_ANSWER', /invalid JSON/],
+  ['a list', { kind: 'wrong-json', body: [] }, 'UNEXPECTED_ANSWER', /invalid JSON/],
+  ['null', { kind: 'wrong-json', body: 'null' }, 'UNEXPECTED_ANSWER', /invalid JSON/],
+  ['plain text', { kind: 'wrong-json', body: 'OK' }, 'UNEXPECTED_ANSWER', /invalid JSON/],
   ['a cut-off answer', { kind: 'cut-off' }, 'CONNECTION_LOST', /the connection was lost/],
   ['a reset', { kind: 'reset' }, 'CONNECTION_LOST', /the connection was lost/],
 ];

@@ -104,7 +104,7 @@ function openDispatcher(proxy: URL | undefined): Dispatcher {
   });
 }
 
-/** undici warns of its SOCKS agent as experimental when one is made: on the terminal that would concern nobody. */
+/** undici warns of its SOCKS agent as experimental when one is made: on the terminal that is noise. */
 function openSocks(proxy: URL, requestTls: { timeout: number }): Dispatcher {
   const { emitWarning } = process;
   process.emitWarning = () => undefined;

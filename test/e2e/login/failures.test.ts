@@ -16,11 +16,11 @@ test('a coordinator that cannot say how to sign in', async (t) => {
   const at = /Could not connect to Arcade at http:\/\/localhost:\d+\. .*/.source;
   const cases = [
     [{ kind: 'status', status: 500 }, /failed \(500\)/],
-    [{ kind: 'status', status: 403 }, /does not permit/],
+    [{ kind: 'status', status: 403 }, /denied permission/],
     [{ kind: 'status', status: 429, headers: { 'retry-after': '45' } }, /too many requests \(429\)/],
     [{ kind: 'html' }, /a web page/],
     [{ kind: 'redirect', location: 'https://portal.example.test/' }, /a redirect \(302\)/],
-    [{ kind: 'truncated' }, /no valid JSON/],
+    [{ kind: 'truncated' }, /invalid JSON/],
     [{ kind: 'wrong-json' }, /something else/],
     [
       { kind: 'wrong-json', body: { client_id: 'x', authorization_endpoint: 'y', token_endpoint: 'z' } },

@@ -153,7 +153,7 @@ test('an API key, nobody, no context and a refusal each say what to do', async (
   });
   const refused = await run(home, ['project', 'list'], { env });
   assert.equal(refused.exitCode, 1);
-  assert.match(refused.stderr, /does not permit you to do this \(403\)/);
+  assert.match(refused.stderr, /denied permission \(403\)/);
 });
 
 test('the options of the group name the coordinator, before or after the subcommand', async (t) => {

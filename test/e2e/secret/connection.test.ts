@@ -69,10 +69,10 @@ describe('connections', { concurrency: 4 }, () => {
   const HOST_HINT =
     'Hint: Give a host such as api.arcade.dev, localhost:9099 or https://arcade.example.com.\n';
   for (const [args, env, message] of [
-    [['--host='], {}, '--host names no host.'],
-    [['--host', 'user:hidden@h'], {}, '--host cannot hold a user name or password.'],
-    [['--host', 'h/p'], {}, '--host cannot hold a path.'],
-    [['--host', 'a b'], {}, '--host cannot hold white space or control characters.'],
+    [['--host='], {}, '--host is empty.'],
+    [['--host', 'user:hidden@h'], {}, '--host must not contain a user name or password.'],
+    [['--host', 'h/p'], {}, '--host must not contain a path.'],
+    [['--host', 'a b'], {}, '--host must not contain white space or control characters.'],
     [['--host', 'ftp://h'], {}, '--host has a scheme other than http:// and https://.'],
     [['-h', 'h:99999'], {}, '--host has a port that is not a number from 1 to 65535.'],
     [['--port', 'x'], {}, "Invalid value for '--port' / '-p': 'x' is not a valid integer."],
@@ -80,8 +80,8 @@ describe('connections', { concurrency: 4 }, () => {
     [['-p0'], {}, "Invalid value for '--port' / '-p': 0 is not in the range 1<=x<=65535."],
     [['-p', '-5'], {}, "Invalid value for '--port' / '-p': -5 is not in the range 1<=x<=65535."],
     [['--host', 'http://h', '--tls'], {}, '--tls contradicts the http:// in --host.'],
-    [[], { ARCADE_URL: 'http://h/path' }, 'ARCADE_URL cannot hold a path.'],
-    [[], { ARCADE_URL: 'https://user:hidden@h' }, 'ARCADE_URL cannot hold a user name or password.'],
+    [[], { ARCADE_URL: 'http://h/path' }, 'ARCADE_URL must not contain a path.'],
+    [[], { ARCADE_URL: 'https://user:hidden@h' }, 'ARCADE_URL must not contain a user name or password.'],
     [[], { ARCADE_URL: 'file:///etc' }, 'ARCADE_URL has a scheme other than http:// and https://.'],
   ] as const) {
     test(`${JSON.stringify(args)} ${JSON.stringify(env)}: ${message}`, async (t) => {

@@ -128,7 +128,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     arcade.fault({ path: new RegExp(`${a}`) }, { kind: 'status', status: 403 });
     const { exitCode, stdout, stderr } = await inside(['secret', 'unset', '--json', 'A', 'none', 'B']);
     assert.deepEqual([exitCode, stderr], [1, '']);
-    const error = `localhost:${arcade.engine.port} does not permit you to do this (403).`;
+    const error = `localhost:${arcade.engine.port} denied permission (403).`;
     assert.deepEqual(JSON.parse(stdout), {
       results: [
         { key: 'A', ok: false, error },
@@ -143,7 +143,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     arcade.fault({}, { kind: 'wrong-json', body: { items: [{ key: 'K' }] } });
     const { exitCode, stdout, stderr } = await inside(['secret', 'unset', 'K']);
     assert.deepEqual([exitCode, stdout], [1, '']);
-    assert.match(stderr, /^Failed to delete secret 'K': The server answered with a secret that has no id /);
+    assert.match(stderr, /^Failed to delete secret 'K': The server sent a secret that has no id /);
   });
 
   for (const [args, stderr] of [

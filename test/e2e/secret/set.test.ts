@@ -158,8 +158,8 @@ describe('secret set', { concurrency: 4 }, () => {
       1,
       "Secret 'A' set successfully\nSecret 'C' set successfully\n",
       [
-        `Error setting secret 'B': ${host} refused the request as invalid (422). Check the key and the value.`,
-        "Error setting secret 'D': The server answered with a web page instead of Arcade's API. Check --host and --port; on a guest network, open a web page and sign in first.",
+        `Error setting secret 'B': ${host} rejected the request as invalid (422). Check the key and the value.`,
+        "Error setting secret 'D': The server sent a web page instead of a response of the Arcade API. Check --host and --port; on a guest network, open a web page and sign in first.",
         `Error setting secret 'E': ${host} is receiving too many requests (429). Try again in 45 seconds.`,
         '',
       ].join('\n'),
@@ -172,7 +172,7 @@ describe('secret set', { concurrency: 4 }, () => {
     arcade.fault({ path: /\/B$/ }, { kind: 'status', status: 403 });
     const { exitCode, stdout, stderr } = await inside(['secret', 'set', 'A=1', 'B=hidden', '--json']);
     assert.deepEqual([exitCode, stderr], [1, '']);
-    const error = `localhost:${arcade.engine.port} does not permit you to do this (403).`;
+    const error = `localhost:${arcade.engine.port} denied permission (403).`;
     assert.deepEqual(JSON.parse(stdout), {
       results: [
         { key: 'A', ok: true },

@@ -1,0 +1,43 @@
+/** The server to which the browser returns, and what is kept of what a token endpoint says. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openCallback } from '../../src/auth/callback.ts';
+import { askWhoami } from '../../src/auth/coordinator.ts';
+import { redeemRefreshToken } from '../../src/auth/oauth.ts';
+import { findSignInServer } from '../../src/auth/sign-in-server.ts';
+import { authFields } from '../../src/auth/store.ts';
+import { started } from '../support/arcade/client.ts';
+
+const PAGE = { status: 200, title: 'Done', text: 'Done.' };
+
+test('a code that holds a question mark arrives whole', async () => {
+  const signal = new AbortController().signal;
+  const callback = await openCallback({ port: 0, signal, onStray: () => undefined });
+  const arrival = callback.wait('s', 5);
+  const page = fetch(`${callback.redirectUri}?code=a?b&state=s`);
+  assert.equal((await arrival).get('code'), 'a?b');
+  await callback.close(PAGE);
+  assert.equal((await page).status, 200);
+});
+
+test('a life of tokens that no date can hold is a year', async (t) => {
+  const arcade = await started(t);
+  const tokens = arcade.issueTokens(arcade.user('A'));
+  const server = await findSignInServer(arcade.coordinator.url, 5_000);
+  assert.ok(server !== undefined);
+  const body = { access_token: 'new', token_type: 'Bearer', expires_in: 1e300 };
+  arcade.fault({ path: /oauth2\/token$/ }, { kind: 'wrong-json', body });
+  const granted = await redeemRefreshToken(server, tokens.refresh_token ?? '', 5_000);
+  assert.ok(granted.kind === 'tokens');
+  const leftDays = (granted.tokens.expiresAt - Date.now()) / 86_400_000;
+  assert.ok(leftDays > 364 && leftDays <= 365, `${leftDays} days`);
+  assert.match(String(authFields(granted.tokens).expires_at), /^\d{4}-/);
+});
+
+test('whoami takes blank and odd fields for absent', async (t) => {
+  const arcade = await started(t);
+  const data = { account_id: ' ', principal_id: 'p', email: 7, organizations: 'none', projects: null };
+  arcade.fault({ path: /whoami$/ }, { kind: 'wrong-json', body: { data } });
+  const owner = await askWhoami(arcade.coordinator.url, 'token');
+  assert.deepEqual(owner, { accountId: 'p', email: null, organizations: [], projects: [] });
+});
