@@ -8,7 +8,7 @@ import { delimiter, join, resolve } from 'node:path';
 /** Limits that no one sets; those of the flusher's life are in `FLUSHER`. */
 export const LIMITS = {
   /** How long a command waits for the spool: opening, append and export together. What it cannot append by then it spills. */
-  patienceMs: 1_500,
+  patienceMs: 150,
   /** The same for a login, a logout and the very first run, which say who all others are. */
   identityPatienceMs: 5_000,
   connectMs: 5_000,
@@ -40,6 +40,8 @@ export const SPOOL = {
   existsSince: 1_767_225_600_000,
   /** Rows that one append may trim, so that its cost stays the same whatever the queue. */
   trimPerAppend: 100,
+  /** Spilled captures that one append, or one step of the flusher, takes in. */
+  takenInPerStep: 20,
   receipts: 500,
   quarantined: 1_000,
   receiptAgeMs: 30 * 24 * 3600_000,

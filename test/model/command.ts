@@ -1,6 +1,8 @@
 /** A command of ours: a process that others may overtake and that may be killed. */
 
 import { append } from '../../src/usage/append/append.ts';
+import { spillCapture } from '../../src/usage/append/spill-capture.ts';
+import { uuidv7 } from '../../src/usage/event/uuid.ts';
 import { resetIdentity } from '../../src/usage/identity/reset.ts';
 import { sampleEvent } from '../support/queue.ts';
 import { seenBy } from './edges.ts';
@@ -20,6 +22,7 @@ interface Recording {
   readonly fromEnvironment?: boolean;
   readonly kill?: number | 'after usage.json';
   readonly meanwhile?: readonly Step[];
+  readonly spills?: true;
 }
 
 /** One command's append, in a process that others may overtake and that may be killed. */
@@ -33,6 +36,23 @@ export function record(run: Run, recording: Recording): void {
   const others = [...(recording.meanwhile ?? [])];
   const life = lifeOf(recording.kill);
   const signedIn = change === 'login' && typeof account === 'string' && login;
+  const capture = {
+    event: sampleEvent({ command: change ?? 'secret.list', startedAt: label, endedAt: label }),
+    credentials: { account, resolvable: resolvable && login !== null, fromEnvironment },
+    change: signedIn
+      ? { kind: 'login' as const, account, principalId: known ? accountId(signedIn.who) : null }
+      : change === 'logout'
+        ? { kind: 'logout' as const }
+        : null,
+    now,
+  };
+  if (recording.spills) {
+    count(run, 'spilled');
+    spillCapture(world.directory, { ...capture, uuid: uuidv7(now) });
+    oracle.spilled(label, login, now);
+    run.spilled.add(label);
+    return;
+  }
   let before = momentOf(world);
   let edge = '';
   let isTold = false;
@@ -66,17 +86,10 @@ export function record(run: Run, recording: Recording): void {
   });
   try {
     append(spool, {
-      event: sampleEvent({ command: change ?? 'secret.list', startedAt: label, endedAt: label }),
-      credentials: { account, resolvable: resolvable && login !== null, fromEnvironment },
-      change: signedIn
-        ? { kind: 'login', account, principalId: known ? accountId(signedIn.who) : null }
-        : change === 'logout'
-          ? { kind: 'logout' }
-          : null,
+      ...capture,
       destination: DESTINATION,
       maxRecords: 10_000,
       online: false,
-      now,
       showNotice: () => undefined,
     });
   } catch (error) {

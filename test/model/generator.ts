@@ -52,19 +52,21 @@ function randomStep(random: Random, depth: number): Step {
       meanwhile: Array.from({ length: 1 + below(random, 3) }, () => randomStep(random, depth + 1)),
     };
   };
+  const spilling = (): { spills?: true } => (random() < 0.1 ? { spills: true } : {});
   switch (kind) {
     case 'command':
-      return { do: kind, shell: shellOf(random), resolvable: random() < 0.95, ...crowd(0.1) };
+      return { do: kind, shell: shellOf(random), resolvable: random() < 0.95, ...spilling(), ...crowd(0.1) };
     case 'login':
       return {
         do: kind,
         as: loginOf(random),
         known: random() < 0.75,
         tracked: random() < 0.9,
+        ...spilling(),
         ...crowd(0.15),
       };
     case 'logout':
-      return { do: kind, tracked: random() < 0.75, ...crowd(0.1) };
+      return { do: kind, tracked: random() < 0.75, ...spilling(), ...crowd(0.1) };
     case 'replace':
     case 'python login':
       return { do: kind, as: loginOf(random) };

@@ -1,6 +1,7 @@
 /** Runs a history on one machine and says what came of it. */
 
 import { readLedger } from '../../src/usage/spool/ledger.ts';
+import { countSpilled } from '../../src/usage/spool/spill.ts';
 import { record, reset } from './command.ts';
 import { drainOnce } from './flusher.ts';
 import { createOracle } from './oracle.ts';
@@ -9,7 +10,16 @@ import { randomFrom } from './random.ts';
 import { count, type Run } from './run.ts';
 import { openSink, type Sink } from './sink.ts';
 import type { Step } from './steps.ts';
-import { accountId, glimpse, loginIn, openWorld, understood, type World, writeShared } from './world.ts';
+import {
+  accountId,
+  glimpse,
+  identityIn,
+  loginIn,
+  openWorld,
+  understood,
+  type World,
+  writeShared,
+} from './world.ts';
 
 export interface Outcome {
   readonly violations: readonly string[];
@@ -33,6 +43,7 @@ export async function runHistory(steps: readonly Step[], seed: number): Promise<
     random: randomFrom(seed),
     act: (step) => take(run, step),
     events: 0,
+    spilled: new Set(),
   };
   const violations: string[] = [];
   try {
@@ -139,7 +150,8 @@ async function take(run: Run, step: Step): Promise<void> {
       break;
     case 'copy the machine':
       world.copyMachine();
-      run.oracle.copied();
+      // Without an identity nothing remembers where its anon_id was drawn.
+      if (identityIn(world) !== null) run.oracle.copied();
       break;
   }
   run.oracle.violations.push(...conserved(run, false));
@@ -168,7 +180,7 @@ function tamper(run: Run, becomes: Extract<Step, { do: 'usage.json' }>['becomes'
 }
 
 /** The conservation law, and at the end that nothing is left and nothing came twice. */
-function conserved({ world, sink }: Run, atTheEnd: boolean): string[] {
+function conserved({ world, sink, spilled }: Run, atTheEnd: boolean): string[] {
   const { recorded, delivered, pending, quarantined, dropped, purged } = readLedger(world.commands);
   const gone = Object.values(dropped).reduce((sum, each) => sum + each, 0);
   const rows = world.commands.statement(`SELECT count(*) AS n FROM record WHERE state = 'pending'`).get() as {
@@ -179,6 +191,9 @@ function conserved({ world, sink }: Run, atTheEnd: boolean): string[] {
     wrong.push(`not conserved: ${recorded}, ${delivered}, ${pending} of ${rows.n}, ${quarantined}, ${gone}`);
   }
   if (!atTheEnd) return wrong;
+  const { waiting, bad } = countSpilled(world.directory);
+  if (waiting + bad > 0 || (spilled.size > 0 && (dropped.expired ?? 0) === 0))
+    wrong.push(`never taken in: ${waiting} files, ${bad} bad, events ${[...spilled]}`);
   // A clock that is set ahead by years makes events too old to be sent.
   const lost = gone - (dropped.expired ?? 0);
   if (pending + quarantined + lost > 0)

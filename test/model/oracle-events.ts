@@ -22,9 +22,11 @@ export interface Stretch {
 export interface Recorded {
   readonly label: number;
   readonly owner: Who | null;
-  readonly kind: 'anonymous' | 'of an account' | 'of nobody knows whom';
+  readonly kind: 'anonymous' | 'of an account' | 'of nobody knows whom' | 'spilled';
   readonly credentials: string | null;
   readonly stretch: Stretch;
+  /** Those that it may have come to when it was taken in. */
+  readonly later: Stretch[];
   readonly at: number;
   /** Whether the coordinator may be asked about its credentials. */
   readonly resolvable: boolean;

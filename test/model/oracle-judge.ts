@@ -26,7 +26,8 @@ export function misplaced(event: Recorded, sink: Persons, distinctId: string | u
   const links = sink.linksByOther(distinctId).filter((link) => link.moment > event.releasedAt);
   const allowed = new Set<Who>(links.map((link) => link.who));
   if (event.owner !== null) allowed.add(event.owner);
-  if (event.kind === 'anonymous' || event.forgotten) for (const who of event.stretch.mayBe) allowed.add(who);
+  if (event.kind === 'anonymous' || event.forgotten || (event.kind === 'spilled' && event.owner === null))
+    for (const { mayBe } of [event.stretch, ...event.later]) for (const who of mayBe) allowed.add(who);
   const strangers = found.filter((who) => !allowed.has(who));
   const what = `event ${event.label}, ${event.kind}${event.owner === null ? '' : ` ${event.owner}`}`;
   if (strangers.length > 0) wrong.push(`${what}, is on the person of ${strangers}`);

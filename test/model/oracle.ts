@@ -18,6 +18,8 @@ export function createOracle() {
   const linkedAs = new Map<string, Who>();
   const violations: string[] = [];
   let stretch = newStretch();
+  /** What an event that is recorded found; with it, what was spilled is taken in. */
+  let previous = stretch;
   /** Who events are sent as by now. */
   let ours: SharedFile | null = null;
   /** The text of usage.json that was written or read last. */
@@ -130,6 +132,7 @@ export function createOracle() {
       inEnvironment = fromEnvironment && change !== 'login';
       if (change === 'login' && login) whose.set(nameOf(login), 'known');
       const before = { stretch, vague: stretch.vague };
+      previous = stretch;
       see(login, text);
       const blank = stretch.credentials === null && stretch.account === null && stretch.theirs === null;
       const certain = login !== null && login !== undefined && whose.get(nameOf(login)) === 'known';
@@ -140,6 +143,7 @@ export function createOracle() {
         kind: login ? 'of an account' : blank ? 'anonymous' : 'of nobody knows whom',
         credentials: login ? nameOf(login) : null,
         stretch,
+        later: [],
         at: now,
         resolvable,
         fromEnvironment,
@@ -159,8 +163,33 @@ export function createOracle() {
       if (account !== null && !vague && !mayWait) joins.set(anonId, account);
     },
 
+    /** An event was recorded without the database. */
+    spilled(label: number, login: Login | null | undefined, now: number): void {
+      events.push({
+        label,
+        owner: login?.who ?? null,
+        kind: 'spilled',
+        credentials: login ? nameOf(login) : null,
+        stretch,
+        later: [],
+        at: now,
+        resolvable: false,
+        fromEnvironment: false,
+        certain: login != null && whose.get(nameOf(login)) === 'known',
+        waiting: false,
+        forgotten: false,
+        releasedAt: 0,
+      });
+    },
+
+    /** It has come into the database. */
+    takenIn(label: number): void {
+      events.find((event) => event.label === label)?.later.push(previous, stretch);
+    },
+
     /** The person began anew; usage.json said `text` right before. */
     reset(text: string): void {
+      isLost = false;
       readShared(text);
       begin(null, null);
     },
@@ -229,8 +258,7 @@ export function createOracle() {
 
     /** The machine goes on as a copy of itself. */
     copied(): void {
-      // Without a database nothing remembers where its anon_id was drawn.
-      if (ours !== null && !isLost) stretch.copied = true;
+      stretch.copied = true;
     },
 
     /** The database is gone, and what it alone knew. */

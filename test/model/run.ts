@@ -14,6 +14,8 @@ export interface Run {
   /** Takes one step. */
   readonly act: (step: Step) => Promise<void>;
   events: number;
+  /** The events that wait in files. */
+  readonly spilled: Set<number>;
 }
 
 /** Counts what happened. */
@@ -22,11 +24,16 @@ export function count({ counts }: Run, what: string): void {
 }
 
 /** A transaction has been committed: tells what it has read and written of usage.json, and who events are sent as now. */
-export function committed({ world, oracle, sink }: Run, before: Moment): Moment {
+export function committed({ world, oracle, sink, spilled }: Run, before: Moment): Moment {
   const after = momentOf(world);
   const hasWritten = after.inode !== before.inode && after.stamp === after.sharedStamp;
   if (!hasWritten && after.stamp !== before.stamp) oracle.follows(before.text);
   oracle.became(identityIn(world));
+  for (const label of spilled) {
+    if (!isRecorded(world, label)) continue;
+    spilled.delete(label);
+    oracle.takenIn(label);
+  }
   const aliases = `SELECT uuid FROM record WHERE kind = 'alias' AND state = 'pending'`;
   for (const { uuid } of world.commands.statement(aliases).all() as { uuid: string }[])
     sink.aliasRecorded(uuid);

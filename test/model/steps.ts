@@ -16,6 +16,11 @@ export interface Mortal {
   readonly kill?: number | 'after usage.json';
 }
 
+/** The database cannot be had: the event is spilled. */
+interface Spilling {
+  readonly spills?: true;
+}
+
 /** What others do while a process is between two transactions, or waits for an answer. */
 export interface Interrupted {
   readonly meanwhile?: readonly Step[];
@@ -24,15 +29,17 @@ export interface Interrupted {
 export type Step =
   /** Shell 0 uses the credentials file; in the others a key stands in the environment. */
   | ({ readonly do: 'command'; readonly shell: 0 | 1 | 2; readonly resolvable: boolean } & Mortal &
-      Interrupted)
+      Interrupted &
+      Spilling)
   | ({
       readonly do: 'login';
       readonly as: Login;
       readonly known: boolean;
       readonly tracked: boolean;
     } & Mortal &
-      Interrupted)
-  | ({ readonly do: 'logout'; readonly tracked: boolean } & Mortal & Interrupted)
+      Interrupted &
+      Spilling)
+  | ({ readonly do: 'logout'; readonly tracked: boolean } & Mortal & Interrupted & Spilling)
   /** The credentials file by hand. */
   | { readonly do: 'replace'; readonly as: Login }
   | { readonly do: 'remove' | 'corrupt' | 'refresh' }

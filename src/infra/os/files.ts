@@ -85,6 +85,11 @@ export function prepareAtomically(target: string, text: string): Draft {
   return draftOf(target, text, fsyncSync);
 }
 
+/** The same at once: a power cut may leave nothing of it. */
+export function draftUnsynced(target: string, text: string): Draft {
+  return draftOf(target, text, () => undefined);
+}
+
 function draftOf(target: string, text: string, sync: (file: number) => void): Draft {
   const temporary = join(
     dirname(target),

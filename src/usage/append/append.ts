@@ -1,13 +1,22 @@
 /** The hot path: one command's event, in one short transaction, without network. */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { isBusy } from '../../infra/sqlite/errors.ts';
+import { isDamage } from '../../infra/sqlite/errors.ts';
 import { type Destination, SPOOL } from '../../settings.ts';
 import { recordedId, type UsageEvent } from '../event/event.ts';
 import { exportIdentity } from '../identity/export.ts';
-import { ANY_CREDENTIALS, follow, logOut, readNews, rememberAccount } from '../identity/identities.ts';
+import {
+  ANY_CREDENTIALS,
+  currentIdentity,
+  follow,
+  logOut,
+  readNews,
+  rememberAccount,
+} from '../identity/identities.ts';
 import type { Binding, Identity } from '../identity/rules.ts';
+import { takeIn } from '../identity/take-in.ts';
 import { insertCapture, trim } from '../spool/records.ts';
+import { collectSpilled, emptySpill, removeSpilled, type Spilled } from '../spool/spill.ts';
 import {
   fingerprintOf,
   installationOf,
@@ -47,6 +56,8 @@ export interface Entry {
   readonly online: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Drawn before the first try to record it. */
+  readonly uuid?: string;
   /** Tells the person, once, that usage is recorded: right after the commit of the first event. */
   readonly showNotice: () => void;
 }
@@ -59,18 +70,24 @@ export type Appended = 'refused' | { readonly wake: boolean };
  */
 export function append(spool: Spool, entry: Entry): Appended {
   if (entry.change?.kind === 'logout') spool.transaction(() => followShared(spool, entry.now));
+  // Read before the lock, for which others wait.
+  const spilled = collectSpilled(spool.directory, SPOOL.takenInPerStep);
   const appended = spool.transaction(() => {
     // A command may have had it open for as long as its network took.
     refuseReplaced(spool);
-    return isRecording(spool) ? appendIn(spool, entry) : 'refused';
+    return isRecording(spool) ? appendIn(spool, entry, spilled) : 'refused';
   });
-  if (appended === 'refused') return appended;
+  if (appended === 'refused') {
+    emptySpill(spool.directory);
+    return appended;
+  }
+  removeSpilled(spool.directory, spilled);
   if (appended.isFirst) entry.showNotice();
   try {
     exportIdentity(spool, entry.now);
   } catch (error) {
-    // It stays due: the next command exports it.
-    if (!isBusy(error)) throw error;
+    // It stays due: the next command exports it. The event is recorded.
+    if (isDamage(error)) throw error;
   }
   return appended;
 }
@@ -81,9 +98,17 @@ function isRecording(spool: Spool): boolean {
 }
 
 /** The transaction itself. `isFirst`: no event has been recorded here before. */
-function appendIn(spool: Spool, entry: Entry): { readonly wake: boolean; readonly isFirst: boolean } {
+function appendIn(
+  spool: Spool,
+  entry: Entry,
+  spilled: readonly Spilled[],
+): { readonly wake: boolean; readonly isFirst: boolean } {
+  const isBegun = currentIdentity(spool) !== null;
+  if (isBegun) takeIn(spool, spilled, entry.now);
   const leaves = entry.change?.kind === 'logout' && readNews(spool) === undefined;
   const owner = whose(spool, entry);
+  // Not before there is an identity whose they can be.
+  if (!isBegun) takeIn(spool, spilled, entry.now);
   // Before the commit: other programs begin anew then, and none sends as the account that has left.
   if (leaves) removeSharedFile(spool);
   const wake = insert(spool, entry, owner);
@@ -161,7 +186,8 @@ function distinctIdOf(identity: Identity, binding: Binding): string | null {
 function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
   const { event, credentials, now } = entry;
   const { resolvable, fromEnvironment = false } = credentials;
-  insertCapture(spool, { event, ...owner, resolvable, fromEnvironment }, now);
+  const drawn = entry.uuid === undefined ? {} : { uuid: entry.uuid };
+  insertCapture(spool, { event, ...owner, ...drawn, resolvable, fromEnvironment }, now);
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
   const environment = fromEnvironment ? owner.fingerprint : null;
   return askForFlusher(spool, installationOf(spool), { ...entry, environment });

@@ -4,12 +4,16 @@
  */
 
 import { writeSync } from 'node:fs';
-import type { Settings } from '../../settings.ts';
+import { adviceForAddon, isBusy } from '../../infra/sqlite/errors.ts';
+import { LIMITS, type Settings } from '../../settings.ts';
 import { type Execution, UsageEvent } from '../event/event.ts';
 import { machineOf } from '../event/machine.ts';
+import { uuidv7 } from '../event/uuid.ts';
 import { inSoundSpool, openSoundSpool } from '../recovery/set-aside.ts';
-import { installationOf, isRefused, type Spool } from '../spool/spool.ts';
+import { isRefused } from '../spool/opt-out.ts';
+import { inodeOf, type Spool } from '../spool/spool.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
+import { spillCapture } from './spill-capture.ts';
 import { isWakeLikely } from './wake.ts';
 
 /** As the original words it, with the variable's name as the way out. */
@@ -20,7 +24,7 @@ const NOTICE =
 export interface Recorder {
   /** Whether `record` is likely to ask for a flusher; a command can get ready for it while it waits. */
   readonly wakeIsLikely: boolean;
-  /** Appends the command's event. True: a flusher is to be started. Never throws. */
+  /** Appends the command's event, or spills it. True: a flusher is to be started. Never throws. */
   record(execution: Execution, who: Recording): boolean;
 }
 
@@ -33,45 +37,73 @@ interface Recording {
 /** Told what went wrong, under ARCADE_DEBUG. */
 export type Debug = (what: string, error: unknown) => void;
 
-/** Opens the spool. Never throws: without a spool nothing is recorded. */
+/** Opens the spool. Never throws: what keeps it from being opened is known when there is an event to record. */
 export function openRecorder(settings: Settings, debug: Debug): Recorder {
-  const spool = open(settings, debug);
-  if (spool === undefined) return { wakeIsLikely: false, record: () => false };
+  const { directory } = settings;
+  // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
+  if (directory === undefined || isRefused(directory)) return { wakeIsLikely: false, record: () => false };
+  let spool: Spool | undefined;
+  let failure: unknown;
+  const open = (patienceMs: number): Spool | undefined => {
+    try {
+      failure = undefined;
+      return openSoundSpool(directory, settings.program.migrations, { leftMs: patienceMs });
+    } catch (error) {
+      failure = error;
+      return undefined;
+    }
+  };
+  spool = open(isFirstRun(directory) ? LIMITS.identityPatienceMs : LIMITS.patienceMs);
   return {
-    wakeIsLikely: attempt(debug, () =>
-      isWakeLikely(spool, installationOf(spool), settings.destination, Date.now()),
-    ),
+    wakeIsLikely:
+      spool !== undefined && attempt(debug, () => isWakeLikely(spool as Spool, settings, Date.now())),
     record: (execution, who) => {
-      const woken = attempt(debug, () =>
-        inSoundSpool(spool, settings.program.migrations, (sound) => record(sound, execution, who, settings)),
-      );
-      attempt(debug, () => {
-        spool.close();
-        return true;
-      });
-      return woken;
+      const now = Date.now();
+      const capture = { uuid: uuidv7(now), now, event: UsageEvent.of(execution, machineOf()) };
+      try {
+        if (changesIdentity(execution)) {
+          if (spool === undefined && isBusy(failure)) spool = open(LIMITS.identityPatienceMs);
+          else if (spool !== undefined) spool.patience.leftMs = LIMITS.identityPatienceMs;
+        }
+        if (spool === undefined) throw failure;
+        return inSoundSpool(spool, settings.program.migrations, (sound) =>
+          record(sound, { ...capture, ...who }, settings),
+        );
+      } catch (error) {
+        debug('usage could not be appended', error);
+        if (isBusy(error) || adviceForAddon(error) !== undefined)
+          attempt(debug, () => spillCapture(directory, { ...capture, ...who }));
+        return false;
+      } finally {
+        attempt(debug, () => {
+          spool?.close();
+          return true;
+        });
+      }
     },
   };
 }
 
-function open(settings: Settings, debug: Debug): Spool | undefined {
-  // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
-  if (settings.directory === undefined || isRefused(settings.directory)) return undefined;
-  try {
-    return openSoundSpool(settings.directory, settings.program.migrations);
-  } catch (error) {
-    debug('the spool cannot be opened', error);
-    return undefined;
-  }
+/** A login and a logout say who all others are, and the first event begins an identity: they wait longer. */
+function changesIdentity({ command }: Execution): boolean {
+  return command === 'login' || command === 'logout';
 }
 
-function record(spool: Spool, execution: Execution, who: Recording, settings: Settings): boolean {
+function isFirstRun(directory: string): boolean {
+  return inodeOf(directory) === undefined;
+}
+
+interface Capture extends Recording {
+  readonly uuid: string;
+  readonly now: number;
+  readonly event: UsageEvent;
+}
+
+function record(spool: Spool, capture: Capture, { destination, maxRecords }: Settings): boolean {
   const appended = append(spool, {
-    ...who,
-    event: UsageEvent.of(execution, machineOf()),
-    destination: settings.destination,
-    maxRecords: settings.maxRecords,
-    now: Date.now(),
+    ...capture,
+    destination,
+    maxRecords,
     // Straight to the file: what is only queued for writing may never be seen.
     showNotice: () => void writeSync(2, NOTICE),
   });

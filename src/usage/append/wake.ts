@@ -3,7 +3,7 @@ import { isLocked } from '../../infra/sqlite/lock.ts';
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { backoffInForce, postHogAt } from '../spool/backoff.ts';
 import { type Circumstances, isAnythingDue } from '../spool/due.ts';
-import { type Installation, lockFile, type Spool } from '../spool/spool.ts';
+import { type Installation, installationOf, lockFile, type Spool } from '../spool/spool.ts';
 
 /**
  * True when something is due, a destination is configured, no back-off holds, no flusher is alive and none
@@ -40,10 +40,10 @@ function isFlusherAlive(spool: Spool): boolean {
 /** What `askForFlusher` will probably say of an event that is appended soon. Changes nothing. */
 export function isWakeLikely(
   spool: Spool,
-  installation: Installation,
-  destination: Destination,
+  { destination }: { readonly destination: Destination },
   now: number,
 ): boolean {
+  const installation = installationOf(spool);
   if (destination.apiKey === undefined || installation.consent === 0 || wasJustAsked(installation, now))
     return false;
   if (backoffInForce(spool, postHogAt(installation, destination), now) !== null) return false;

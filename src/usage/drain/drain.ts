@@ -4,6 +4,7 @@
  */
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { exportIdentity } from '../identity/export.ts';
+import { takeInStep } from '../identity/take-in.ts';
 import { backoffInForce, postHogAt } from '../spool/backoff.ts';
 import { installationOf } from '../spool/spool.ts';
 import { claimsOf, type PendingRecord } from './claim.ts';
@@ -28,6 +29,7 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
   const { spool, persist } = draining;
   const early = await persist(() => reasonToStop(spool, draining.leftMs));
   if (early !== undefined) return early;
+  while ((await persist(() => takeInStep(spool, draining.now()))) > 0);
   const askAboutTheRest = await bindUnbound(draining);
   await persist(() => exportIdentity(spool, draining.now()));
   const [asked, sent] = await Promise.allSettled([askAboutTheRest(), sendDue(draining)]);

@@ -172,7 +172,7 @@ function bindTo(spool: Spool, group: Group, principalId: string, now: number): v
  */
 function release(spool: Spool, group: Unbound, recordedUntil: number, now: number): void {
   const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
-    AND resolvable = @resolvable AND from_environment = @from_environment AND id <= @lastId AND recorded_at <= @recordedUntil`;
+    AND resolvable = @resolvable AND from_environment = @from_environment AND id <= @lastId AND coalesce(entered_at, recorded_at) <= @recordedUntil`;
   const which = { ...group, recordedUntil };
   spool.transaction(() => {
     if (isConsentGone(spool)) return;

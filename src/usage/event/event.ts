@@ -91,15 +91,60 @@ export class UsageEvent {
     });
   }
 
+  /** An event of this program's that was written down before; undefined where it is none. */
+  static revive(name: unknown, text: unknown): UsageEvent | undefined {
+    const known = EVENT_NAMES.find((each) => each === name);
+    const properties = parseProperties(text);
+    return known === undefined || properties === undefined ? undefined : new UsageEvent(known, properties);
+  }
+
   /** Its properties as they are kept and sent; those that are undefined are not there. */
   toText(): string {
     return JSON.stringify(this.#properties);
   }
 }
 
+const COMMAND = /^[a-z]+(\.[a-z]+)?$/;
+/** How a property looks that was written down; each is there but those that may be undefined. */
+const FORMS: Readonly<Record<keyof EventProperties, (value: unknown) => boolean>> = {
+  command_name: (value) => typeof value === 'string' && COMMAND.test(value),
+  cli_version: isShort,
+  runtime_language: (value) => value === 'node',
+  runtime_version: isShort,
+  os_type: isShort,
+  os_release: isShort,
+  duration_ms: Number.isFinite,
+  device_start_timestamp: Number.isFinite,
+  device_end_timestamp: Number.isFinite,
+  org_id: (value) => value === undefined || isReference(value),
+  project_id: (value) => value === undefined || isReference(value),
+  error_code: (value) => value === undefined || Object.hasOwn(RECORDED_MESSAGES, String(value)),
+  error_message: (value) => value === undefined || isMessage(value),
+};
+
+function parseProperties(text: unknown): EventProperties | undefined {
+  try {
+    const properties = JSON.parse(String(text)) as Record<string, unknown>;
+    const isOurs =
+      Object.keys(properties).every((name) => Object.hasOwn(FORMS, name)) &&
+      Object.entries(FORMS).every(([name, isOfForm]) => isOfForm(properties[name]));
+    return isOurs ? (properties as unknown as EventProperties) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isShort(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= 100 && !/\p{Cc}/u.test(value);
+}
+
+function isMessage(value: unknown): boolean {
+  return Object.values(RECORDED_MESSAGES).some((message) => message === value);
+}
+
 /** An id as Arcade's servers make them. What somebody wrote into the credentials file instead stays there. */
-function isReference(id: string | undefined): id is Reference {
-  return id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id);
+function isReference(id: unknown): id is Reference {
+  return typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id);
 }
 
 // PostHog's own list, nodejs/src/ingestion/common/persons: ids that it never merges, in any case and quoted.

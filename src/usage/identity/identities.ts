@@ -162,7 +162,7 @@ export function isLinked(spool: Spool, anonId: string): boolean {
 }
 
 /** Whether an id is an account's, and no anon_id. */
-function isAccount(spool: Spool, id: string): boolean {
+export function isAccount(spool: Spool, id: string): boolean {
   const sql = `SELECT 1 FROM identity WHERE principal_id = @id UNION ALL SELECT 1 FROM account WHERE principal_id = @id LIMIT 1`;
   return spool.statement(sql).get({ id }) !== undefined;
 }

@@ -1,5 +1,5 @@
 /** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -9,9 +9,12 @@ import {
   replaceAtomically,
 } from '../../infra/os/files.ts';
 import { removeDatabase, setAsideFiles } from './aside.ts';
+import { replaceKey } from './key.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
+import { isRefused, refusalFile } from './opt-out.ts';
 import { blockingProblem, currentUser, isOwnPlace } from './place.ts';
-import { installationOf, isRefused, refusalFile, type Spool, sharedFile } from './spool.ts';
+import { emptySpill } from './spill.ts';
+import { installationOf, type Spool, sharedFile } from './spool.ts';
 import { parseUsageJson, readText } from './usage-json.ts';
 
 /** What was done to how many records. */
@@ -65,6 +68,7 @@ export function enable(spool: Spool): boolean {
   return spool.transaction(() => {
     const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
     const refused = isRefused(spool.directory);
+    if (refused) emptySpill(spool.directory);
     rmSync(refusalFile(spool.directory), { force: true });
     return refused || changes > 0;
   });
@@ -79,6 +83,7 @@ export function refuse(directory: string): boolean {
     if (!isOwnPlace(directory, currentUser())) return false;
     makePrivateDirectory(directory);
     createPrivateFile(refusalFile(directory));
+    emptySpill(directory);
   } catch {
     // Told by what it returns.
   }
@@ -89,6 +94,7 @@ export function refuse(directory: string): boolean {
 export function withdrawRefusal(directory: string): boolean {
   try {
     if (!isOwnPlace(directory, currentUser()) || !isRefused(directory)) return false;
+    emptySpill(directory);
     rmSync(refusalFile(directory));
     return true;
   } catch {
@@ -114,6 +120,8 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
   spool.pragma('temp_store = MEMORY');
   spool.makeDurable();
   createPrivateFile(refusalFile(spool.directory));
+  emptySpill(spool.directory);
+  replaceKey(spool.directory, randomBytes(32));
   const purged = spool.transaction(() => purge(spool, now, isNew));
   // With ids in them. From here on nobody publishes one: consent is looked at first.
   removeDrafts(sharedFile(spool.directory));

@@ -1,6 +1,7 @@
 /** Whether a flusher would find something to do: what is pending, and whom it may ask at this moment. */
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { backoffInForce, COORDINATOR, hasten, postHogAt } from './backoff.ts';
+import { hasSpilled } from './spill.ts';
 import type { Installation, Spool } from './spool.ts';
 
 export interface Circumstances {
@@ -21,6 +22,7 @@ export function isAnythingDue(
 ): boolean {
   const { now, environment } = circumstances;
   return (
+    (installation.notice_shown_at !== null && hasSpilled(spool.directory)) ||
     (mayResolve(spool, now) && hasUnbound(spool, environment, now)) ||
     (hasSendable(spool) && maySend(spool, installation, circumstances))
   );
@@ -35,7 +37,7 @@ export function mayResolve(spool: Spool, now: number): boolean {
 function hasUnbound(spool: Spool, environment: string | null, now: number): boolean {
   const sql = `SELECT 1 FROM record AS r WHERE state = 'pending' AND distinct_id IS NULL
     AND (fingerprint IS NULL OR resolvable = 0 OR fingerprint = @environment
-      OR (from_environment = 0 AND @environment IS NULL) OR recorded_at <= @overdue
+      OR (from_environment = 0 AND @environment IS NULL) OR coalesce(entered_at, recorded_at) <= @overdue
       OR EXISTS (SELECT 1 FROM account AS a WHERE a.fingerprint = r.fingerprint)) LIMIT 1`;
   return spool.statement(sql).get({ environment, overdue: now - FLUSHER.unboundMs }) !== undefined;
 }

@@ -15,6 +15,10 @@ interface NewCapture {
   readonly resolvable: boolean;
   /** Whether its credentials are the environment's and not the file's. */
   readonly fromEnvironment?: boolean;
+  /** Drawn already, for it may have been put in before; it is then left as it is. */
+  readonly uuid?: string;
+  /** When it came into the database, where that is not its time. */
+  readonly enteredAt?: number;
 }
 
 interface NewAlias {
@@ -39,6 +43,8 @@ export function insertCapture(spool: Spool, capture: NewCapture, at: number): vo
     resolvable: capture.resolvable,
     fromEnvironment: capture.fromEnvironment ?? false,
     properties: capture.event.toText(),
+    uuid: capture.uuid ?? uuidv7(at),
+    enteredAt: capture.enteredAt ?? null,
     at,
   });
 }
@@ -59,6 +65,8 @@ export function insertAlias(spool: Spool, alias: NewAlias, at: number): void {
     resolvable: false,
     fromEnvironment: false,
     properties: JSON.stringify({ distinct_id: alias.principalId, alias: alias.anonId }),
+    uuid: uuidv7(at),
+    enteredAt: null,
     at,
   });
 }
@@ -74,6 +82,8 @@ interface Row {
   readonly resolvable: boolean;
   readonly fromEnvironment: boolean;
   readonly properties: string;
+  readonly uuid: string;
+  readonly enteredAt: number | null;
   readonly at: number;
 }
 
@@ -81,10 +91,11 @@ function insert(spool: Spool, row: Row): void {
   spool
     .statement(
       `INSERT INTO record (uuid, kind, event, command_name, distinct_id, personless, identity_id, fingerprint,
-         resolvable, from_environment, properties, bytes, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         resolvable, from_environment, properties, bytes, recorded_at, entered_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uuid) DO NOTHING`,
     )
     .run(
-      uuidv7(row.at),
+      row.uuid,
       row.kind,
       row.event,
       row.commandName,
@@ -97,6 +108,7 @@ function insert(spool: Spool, row: Row): void {
       row.properties,
       ROW_BYTES + Buffer.byteLength(row.properties),
       row.at,
+      row.enteredAt,
     );
 }
 

@@ -1,13 +1,16 @@
 /** The spool as the rest of this folder sees it: one open database, its statements, its transactions. */
-import { createHmac } from 'node:crypto';
-import { existsSync, lstatSync, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncFile, syncFileMeanwhile } from '../../infra/os/files.ts';
 import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
 import { DamagedError } from '../../infra/sqlite/errors.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
+import { ensureKey, fingerprintBy, readKey } from './key.ts';
+import { isRefused, refusalFile } from './opt-out.ts';
 import { currentUser, preparePlace, requirePlace } from './place.ts';
+
+export { isRefused, refusalFile };
 
 export interface Spool {
   readonly directory: string;
@@ -15,6 +18,8 @@ export interface Spool {
   readonly inode: bigint | undefined;
   /** What is left of the time for which it may wait for other processes. */
   readonly patience: Patience;
+  /** The key of the fingerprints; `seed` where there is none yet. */
+  key(seed: Buffer): Buffer;
   /** When the database file was made, in ns since the epoch: a copy of it was made later. Null where that cannot be told. */
   readonly birth: string | null;
   /** The prepared statement of an SQL text, made at its first use. */
@@ -36,11 +41,6 @@ export interface Spool {
   close(): void;
 }
 
-/** Whether `usage disable` holds, as far as that can be told without opening the database. */
-export function isRefused(directory: string | undefined): boolean {
-  return directory !== undefined && existsSync(refusalFile(directory));
-}
-
 export interface Installation {
   readonly fingerprint_key: Buffer;
   readonly consent: number;
@@ -54,8 +54,6 @@ export interface Installation {
 export const spoolFile = (directory: string): string => join(directory, 'usage.db');
 export const sharedFile = (directory: string): string => join(directory, 'usage.json');
 export const lockFile = (directory: string): string => join(directory, 'usage.lock');
-/** There while the person has said `usage disable`: a lost or damaged database must not forget it. */
-export const refusalFile = (directory: string): string => join(directory, 'usage.off');
 
 /**
  * Opens the spool of `.arcade`, making both when they are not there. Opening and all transactions together wait as long
@@ -110,10 +108,16 @@ export function spoolOf(
   { patience, inode }: Opened = { patience: { leftMs: LIMITS.patienceMs }, inode: undefined },
 ): Spool {
   const statements = new Map<string, Sqlite.Statement>();
+  let key: Buffer | undefined;
   return {
     directory,
     inode,
     patience,
+    key: (seed) => {
+      // A copy makes nothing.
+      key ??= inode === undefined ? (readKey(directory) ?? seed) : ensureKey(directory, seed);
+      return key;
+    },
     birth: birthOf(spoolFile(directory)),
     statement(sql) {
       const known = statements.get(sql);
@@ -140,9 +144,10 @@ export function spoolOf(
 
 /** The one row that describes this installation. Throws DamagedError where it is gone. */
 export function installationOf(spool: Spool): Installation {
-  const row = spool.statement('SELECT * FROM installation').get();
+  const row = spool.statement('SELECT * FROM installation').get() as Installation | undefined;
   if (row === undefined) throw new DamagedError('the installation is missing');
-  return row as Installation;
+  // Older versions kept the key in the database: there it is the seed of the file.
+  return { ...row, fingerprint_key: spool.key(row.fingerprint_key) };
 }
 
 /**
@@ -153,6 +158,5 @@ export function fingerprintOf<T extends null | undefined>(
   installation: Installation,
   account: string | T,
 ): string | T {
-  if (typeof account !== 'string') return account;
-  return createHmac('sha256', installation.fingerprint_key).update(account).digest('base64url');
+  return fingerprintBy(installation.fingerprint_key, account);
 }

@@ -19,23 +19,27 @@ interface Point {
   readonly at: string;
 }
 
-const INTENT = 'INSERT OR REPLACE INTO export_intent';
 const EXPORTED = 'UPDATE installation SET export_stamp';
 const points: readonly Point[] = [
-  ...['INSERT INTO identity', INTENT, `after ${INTENT}`, 'UPDATE installation SET notice_shown_at'].map(
-    (at) => ({ dies: 'the first command', at }) as const,
-  ),
-  ...['INSERT INTO record', 'rename', 'after rename', EXPORTED, `after ${EXPORTED}`].map(
+  ...['INSERT INTO identity', 'INSERT INTO record', 'UPDATE installation SET notice_shown_at'].map(
     (at) => ({ dies: 'the first command', at }) as const,
   ),
   ...[
+    'after UPDATE installation SET notice_shown_at',
+    'rename',
+    'after rename',
+    EXPORTED,
+    `after ${EXPORTED}`,
+  ].map((at) => ({ dies: 'the first command', at }) as const),
+  ...[
     'INSERT INTO account',
     'UPDATE identity SET principal_id',
-    INTENT,
     'INSERT INTO record',
     'after INSERT INTO record',
   ].map((at) => ({ dies: 'the login', at }) as const),
-  ...['after rename', EXPORTED, `after ${EXPORTED}`].map((at) => ({ dies: 'the login', at }) as const),
+  ...['usage.json', 'after rename', EXPORTED, `after ${EXPORTED}`].map(
+    (at) => ({ dies: 'the login', at }) as const,
+  ),
   { dies: 'the command after it', at: 'INSERT INTO record' },
   { dies: 'the command after it', at: 'after INSERT INTO record' },
   ...[

@@ -1,0 +1,46 @@
+/** A command's event where the database cannot be had: what of it can be told without one goes into a file. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { replaceAtomically } from '../../infra/os/files.ts';
+import type { UsageEvent } from '../event/event.ts';
+import { ensureKey, fingerprintBy } from '../spool/key.ts';
+import { spill } from '../spool/spill.ts';
+import { sharedFile } from '../spool/spool.ts';
+import { parseUsageJson, readText, type SharedIds } from '../spool/usage-json.ts';
+import type { CredentialsSeen, IdentityChange } from './append.ts';
+
+interface Capture {
+  readonly uuid: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly event: UsageEvent;
+  readonly credentials: CredentialsSeen;
+  readonly change: IdentityChange;
+}
+
+/** Spills a capture. Returns whether it did; see `spill`. Throws the system's error. */
+export function spillCapture(directory: string, { uuid, now, event, credentials, change }: Capture): boolean {
+  const account = change?.kind === 'login' ? change.account : credentials.account;
+  const shared = parseUsageJson(readText(sharedFile(directory)) ?? '');
+  if (change?.kind === 'logout') rotateShared(directory, shared);
+  const isAnonymous = account === null && shared?.principalId === null;
+  return spill(directory, {
+    uuid,
+    recordedAt: now,
+    event,
+    fingerprint:
+      typeof account === 'string' ? fingerprintBy(ensureKey(directory, randomBytes(32)), account) : account,
+    resolvable: credentials.resolvable,
+    fromEnvironment: credentials.fromEnvironment === true && change?.kind !== 'login',
+    anonId: isAnonymous ? shared.anonId : null,
+  });
+}
+
+/**
+ * No other program is to send as the account that has left. The file begins anew and is not removed, for it may state a
+ * link that the database does not know of: as after a logout of the Python CLI, its anon_id then counts as linked.
+ */
+function rotateShared(directory: string, shared: SharedIds | undefined): void {
+  if (shared === undefined || shared.principalId === null) return;
+  const content = { anon_id: randomUUID(), linked_principal_id: null };
+  replaceAtomically(sharedFile(directory), JSON.stringify(content, null, 2));
+}

@@ -1,0 +1,93 @@
+/**
+ * Taking spilled captures into the database, each with its owner. That changes no identity: what is not certain gets an
+ * id that belongs to nobody.
+ */
+import { randomUUID } from 'node:crypto';
+import { isConstraint } from '../../infra/sqlite/errors.ts';
+import { SPOOL } from '../../settings.ts';
+import { insertCapture } from '../spool/records.ts';
+import { collectSpilled, isStillSpilled, removeSpilled, type Spilled, setBadAside } from '../spool/spill.ts';
+import { installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
+import { accountOf, currentIdentity, isAccount } from './identities.ts';
+
+/**
+ * Takes in the oldest captures that were spilled, in a transaction of its own, and removes their files. Returns how many;
+ * 0 when nothing is left that can be taken in now. Before a command has put its own event into the database nothing is:
+ * that command shows the notice. Throws what the database and the system throw.
+ */
+export function takeInStep(spool: Spool, now: number): number {
+  const captures = collectSpilled(spool.directory, SPOOL.takenInPerStep);
+  if (captures.length === 0) return 0;
+  const taken = spool.transaction(() => {
+    refuseReplaced(spool);
+    const { consent, notice_shown_at } = installationOf(spool);
+    if (consent === 0 || isRefused(spool.directory) || notice_shown_at === null) return false;
+    takeIn(spool, captures, now);
+    return true;
+  });
+  if (!taken) return 0;
+  removeSpilled(spool.directory, captures);
+  return captures.length;
+}
+
+/**
+ * Inserts captures that were spilled; inside a transaction. One that is there already is left as it is: a process may be
+ * killed between the commit and the removal of the file.
+ */
+export function takeIn(spool: Spool, captures: readonly Spilled[], now: number): void {
+  for (const capture of captures) {
+    if (!isStillSpilled(spool.directory, capture)) continue;
+    try {
+      spool.tentatively(() => insert(spool, capture, now));
+    } catch (error) {
+      if (!isConstraint(error)) throw error;
+      setBadAside(spool.directory, `${capture.uuid}.json`);
+    }
+  }
+}
+
+function insert(spool: Spool, capture: Spilled, now: number): void {
+  const { uuid, event, fingerprint, resolvable, fromEnvironment, recordedAt } = capture;
+  const owner = ownerOf(spool, capture, now);
+  insertCapture(
+    spool,
+    { ...owner, uuid, event, fingerprint: fingerprint ?? null, resolvable, fromEnvironment, enteredAt: now },
+    recordedAt,
+  );
+}
+
+interface Owner {
+  readonly identityId: number;
+  readonly distinctId: string | null;
+  readonly personless: boolean;
+}
+
+function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): Owner {
+  if (typeof fingerprint === 'string') {
+    const distinctId = accountOf(spool, fingerprint);
+    return { identityId: nobody(spool, now), distinctId, personless: false };
+  }
+  if (fingerprint === null && anonId !== null && !isAccount(spool, anonId))
+    return { identityId: rowOf(spool, anonId) ?? nobody(spool, now), distinctId: anonId, personless: true };
+  const current = currentIdentity(spool);
+  if (current !== null && current.principalId === null && current.fingerprint === null)
+    return { identityId: current.id, distinctId: current.anonId, personless: true };
+  return { identityId: nobody(spool, now), distinctId: randomUUID(), personless: true };
+}
+
+function rowOf(spool: Spool, anonId: string): number | undefined {
+  const sql = 'SELECT id FROM identity WHERE anon_id = ? ORDER BY id DESC LIMIT 1';
+  return (spool.statement(sql).get(anonId) as { id: number } | undefined)?.id;
+}
+
+/** An identity that never holds and counts as linked: what is given up under it gets an id of its own. */
+function nobody(spool: Spool, now: number): number {
+  const sql = `SELECT id FROM identity
+    WHERE retired_at = created_at AND linked_at = created_at AND principal_id IS NULL LIMIT 1`;
+  const known = spool.statement(sql).get() as { id: number } | undefined;
+  if (known !== undefined) return known.id;
+  const { lastInsertRowid } = spool
+    .statement('INSERT INTO identity (anon_id, created_at, linked_at, retired_at) VALUES (?, ?, ?, ?)')
+    .run(randomUUID(), now, now, now);
+  return Number(lastInsertRowid);
+}
