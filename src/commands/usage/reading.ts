@@ -4,7 +4,9 @@ import { type FailureCode, UserError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
 import { errorDocument, printError } from '../../terminal/failure.ts';
 import { compactJson, type Safe, say } from '../../terminal/visible.ts';
+import { takeIntoCopy } from '../../usage/identity/take-in.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
+import { countSpilled } from '../../usage/spool/spill.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 
 /**
@@ -16,9 +18,12 @@ export async function readSpool<T>(
   look: (spool: Spool) => T | Promise<T>,
 ): Promise<{ value: T; absence: Safe | null }> {
   const { settings } = invocation;
-  const { store, value } = await readSnapshot(settings, look);
+  const { store, value } = await readSnapshot(settings, (copy) => {
+    takeIntoCopy(copy);
+    return look(copy);
+  });
   if (isBroken(store)) throw unreadable(store);
-  return { value: value as T, absence: store.state === 'absent' ? absenceOf(settings) : null };
+  return { value: value as T, absence: isAbsent(settings, store) ? absenceOf(settings) : null };
 }
 
 /** What stands before and after the parts of a result that is written as it is read. */
@@ -46,6 +51,7 @@ export async function streamSpool(
     begun = true;
   };
   const { store } = await readSnapshot(settings, async (spool) => {
+    takeIntoCopy(spool);
     for await (const part of look(spool)) {
       start();
       output.line(part);
@@ -59,7 +65,7 @@ export async function streamSpool(
     output.line(say`],${compactJson(errorDocument(error)).slice(1) as Safe}`);
     return error.code;
   }
-  if (store.state === 'absent') output.note(absenceOf(settings));
+  if (isAbsent(settings, store)) output.note(absenceOf(settings));
   start();
   if (end !== undefined) output.line(end);
   return undefined;
@@ -75,6 +81,11 @@ export function isBroken(store: StoreState): store is Unreadable {
 /** What a command that needs the spool says of one that cannot be read. */
 export function unreadable({ message, advice }: Unreadable): UserError {
   return new UserError('SPOOL_UNUSABLE', message, { hint: advice });
+}
+
+/** Whether nothing is kept: neither in a database nor in files of what the database could not take in time. */
+function isAbsent({ directory }: Invocation['settings'], store: StoreState): boolean {
+  return store.state === 'absent' && (directory === undefined || countSpilled(directory).waiting === 0);
 }
 
 /** Why there is no store. */

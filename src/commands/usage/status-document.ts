@@ -4,6 +4,7 @@ import type { Settings } from '../../settings.ts';
 import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
 import type { Status } from '../../usage/inspect/status.ts';
+import { countSpilled } from '../../usage/spool/spill.ts';
 import { isRefused } from '../../usage/spool/spool.ts';
 import type { Sender } from './who.ts';
 import { isoTime } from './words.ts';
@@ -31,6 +32,8 @@ export function statusDocument(settings: Settings, { store, status, sender, why 
     },
     next_event_as: sender,
     store,
+    // Beside the ledger, which begins at the database.
+    spilled: settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting,
     ledger: status?.ledger ?? (store.state === 'absent' ? NOTHING : null),
     oldest_pending_at: timeOrNull(status?.oldestPendingAt),
     backoff: status?.backoff

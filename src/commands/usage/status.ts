@@ -7,6 +7,7 @@ import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { fieldLines, wrapped } from '../../terminal/wrap.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
+import { countSpilled } from '../../usage/spool/spill.ts';
 import { isBroken } from './reading.ts';
 import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
@@ -60,6 +61,8 @@ async function lines(
     ['Destination', apiKey === undefined ? `${host} ${paint.yellow(say`(no project key)`)}` : host],
     ['Next event as', sender?.words ?? 'nobody (nothing is recorded)'],
   ];
+  const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
+  if (spilled > 0) rows.push(['Spilled', `${counted(spilled, 'event')}, until the database can be used`]);
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
   return (
     await Promise.all(

@@ -6,7 +6,15 @@ import { randomUUID } from 'node:crypto';
 import { isConstraint } from '../../infra/sqlite/errors.ts';
 import { SPOOL } from '../../settings.ts';
 import { insertCapture } from '../spool/records.ts';
-import { collectSpilled, isStillSpilled, removeSpilled, type Spilled, setBadAside } from '../spool/spill.ts';
+import {
+  collectSpilled,
+  isStillSpilled,
+  MAX_SPILLED,
+  readSpilled,
+  removeSpilled,
+  type Spilled,
+  setBadAside,
+} from '../spool/spill.ts';
 import { installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
 import { accountOf, currentIdentity, isAccount } from './identities.ts';
 
@@ -28,6 +36,13 @@ export function takeInStep(spool: Spool, now: number): number {
   if (!taken) return 0;
   removeSpilled(spool.directory, captures);
   return captures.length;
+}
+
+/** Takes what was spilled into a copy of the spool: a reader sees it as the next commands will. No file is changed. */
+export function takeIntoCopy(copy: Spool): void {
+  if (copy.directory === '') return;
+  const captures = readSpilled(copy.directory, MAX_SPILLED);
+  if (captures.length > 0) copy.transaction(() => takeIn(copy, captures, Date.now()));
 }
 
 /**

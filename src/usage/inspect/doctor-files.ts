@@ -1,6 +1,8 @@
 /** Checks of the files: whose they are, who else may open them, what earlier damage has left, who holds the lock. */
+import { join } from 'node:path';
 import { FLUSHER } from '../../settings.ts';
 import { setAsideFiles } from '../spool/aside.ts';
+import { countSpilled, MAX_SPILLED } from '../spool/spill.ts';
 import { type Checked, passed } from './finding.ts';
 import { placeObstacles, roomObstacle } from './obstacles.ts';
 import { isFlusherAlive } from './status.ts';
@@ -23,6 +25,32 @@ export function checkFiles(directory: string, platform: NodeJS.Platform): Checke
 /** Whether events can be written down at all. */
 export function checkRoom(directory: string): Checked {
   return roomObstacle(directory) ?? passed('room', 'There is room for more events.');
+}
+
+/** What the database could not take in time. */
+export function checkSpilled(directory: string): Checked[] {
+  const { waiting, bad } = countSpilled(directory);
+  const findings: Checked[] = [];
+  if (waiting >= MAX_SPILLED) {
+    findings.push({
+      code: 'spill-full',
+      severity: 'error',
+      message: `${waiting} events wait in files, for the database cannot be used: no more are recorded.`,
+      advice:
+        'See the other findings for what keeps the database from being used; the next commands then take them in.',
+    });
+  }
+  if (bad > 0) {
+    findings.push({
+      code: 'spill-bad',
+      severity: 'warning',
+      message: `${bad} files in ${join(directory, 'spill')} are not events of this program; they were renamed to .bad.`,
+      advice: 'Look into them if you want to know what they are, and delete them.',
+    });
+  }
+  if (findings.length > 0) return findings;
+  const what = waiting === 0 ? 'No event waits' : `${waiting} events wait`;
+  return [passed('spill', `${what} in a file for the database.`)];
 }
 
 /** What earlier damage has left. */

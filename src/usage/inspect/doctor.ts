@@ -6,7 +6,7 @@ import { backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
 import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
 import { parseUsageJson, readText } from '../spool/usage-json.ts';
-import { checkFiles, checkLock, checkRoom, checkSetAside } from './doctor-files.ts';
+import { checkFiles, checkLock, checkRoom, checkSetAside, checkSpilled } from './doctor-files.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { obstacleOf } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
@@ -27,6 +27,7 @@ export async function checkStore(settings: Settings, { now, platform }: Circumst
   const files = [
     ...checkFiles(directory, platform),
     checkRoom(directory),
+    ...checkSpilled(directory),
     ...checkSetAside(directory),
     ...checkLock(directory, now, value?.runningSince),
   ];

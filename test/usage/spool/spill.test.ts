@@ -1,0 +1,359 @@
+/** Events that the database cannot take in time: kept in files, and taken in later, each with its owner. */
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { append, type CredentialsSeen, type IdentityChange } from '../../../src/usage/append/append.ts';
+import { spillCapture } from '../../../src/usage/append/spill-capture.ts';
+import { uuidv7 } from '../../../src/usage/event/uuid.ts';
+import { currentIdentity } from '../../../src/usage/identity/identities.ts';
+import { takeInStep, takeIntoCopy } from '../../../src/usage/identity/take-in.ts';
+import { disable, enable, refuse, withdrawRefusal } from '../../../src/usage/spool/consent.ts';
+import { readLedger } from '../../../src/usage/spool/ledger.ts';
+import { countSpilled, MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
+import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
+import { MIGRATIONS, sampleEvent } from '../../support/queue.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const NOW = 1_800_000_000_000;
+const NONE: CredentialsSeen = { account: null, resolvable: false };
+const of = (account: string): CredentialsSeen => ({ account, resolvable: true });
+
+interface Stage {
+  readonly home: Sandbox;
+  readonly spool: Spool;
+  readonly folder: string;
+  /** Spills one event. */
+  spill(credentials?: CredentialsSeen, change?: IdentityChange): boolean;
+  /** Appends one event, which takes in what was spilled. */
+  append(credentials?: CredentialsSeen, change?: IdentityChange): void;
+  /** Under which id each event of the database is to be sent, in the order in which it came there. */
+  ids(): (string | null)[];
+  files(): string[];
+}
+
+function staged(t: TestContext): Stage {
+  const home = sandbox(t);
+  mkdirSync(home.directory, { mode: 0o700 });
+  const spool = openSpool(home.directory, MIGRATIONS);
+  t.after(() => spool.close());
+  const folder = join(home.directory, 'spill');
+  let at = NOW;
+  return {
+    home,
+    spool,
+    folder,
+    spill: (credentials = NONE, change = null) => {
+      at += 1;
+      return spillCapture(home.directory, {
+        uuid: uuidv7(at),
+        now: at,
+        event: sampleEvent(),
+        credentials,
+        change,
+      });
+    },
+    append: (credentials = NONE, change = null) => {
+      at += 1;
+      append(spool, {
+        event: sampleEvent(),
+        credentials,
+        change,
+        destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
+        maxRecords: 10_000,
+        online: false,
+        now: at,
+        showNotice: () => undefined,
+      });
+    },
+    ids: () =>
+      (
+        spool
+          .statement(`SELECT distinct_id AS id FROM record WHERE kind = 'capture' ORDER BY record.id`)
+          .all() as {
+          id: string | null;
+        }[]
+      ).map(({ id }) => id),
+    files: () => (existsSync(folder) ? readdirSync(folder).sort() : []),
+  };
+}
+
+const login = (account: string, principalId: string): [CredentialsSeen, IdentityChange] => [
+  of(account),
+  { kind: 'login', account, principalId },
+];
+
+test('a spilled event is a file of its owner’s alone, with no word of the credentials', (t) => {
+  const { spill, files, folder } = staged(t);
+  assert.equal(spill(of('oauth ["https://coordinator.example","ana@example.test"]')), true);
+  const [name = ''] = files();
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
+  assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600);
+  assert.doesNotMatch(readFileSync(join(folder, name), 'utf8'), /example/);
+});
+
+test('an append takes in what was spilled before its own event, twenty at most, oldest first', (t) => {
+  const { spill, append, ids, files, spool } = staged(t);
+  append();
+  for (let i = 0; i < 45; i += 1) spill();
+  append();
+  assert.deepEqual([ids().length, files().length], [22, 25]);
+  const times = spool.statement('SELECT recorded_at FROM record ORDER BY id').pluck().all();
+  assert.deepEqual(times, [...times].sort());
+  append();
+  append();
+  assert.deepEqual([ids().length, files().length], [49, 0]);
+  assert.equal(new Set(ids()).size, 1);
+  assert.equal(readLedger(spool).recorded, 49);
+});
+
+test('the flusher takes in the rest in such steps, but nothing before a command has shown the notice', (t) => {
+  const { spill, append, spool, files, ids } = staged(t);
+  for (let i = 0; i < 65; i += 1) spill();
+  assert.equal(takeInStep(spool, NOW), 0);
+  append();
+  let steps = 0;
+  while (takeInStep(spool, NOW) > 0) steps += 1;
+  assert.deepEqual([files().length, steps, ids().length], [0, 3, 66]);
+});
+
+test('events that all were spilled on an empty home belong to the one identity that begins with the first append', (t) => {
+  const { spill, append, ids, spool } = staged(t);
+  for (let i = 0; i < 3; i += 1) spill();
+  append();
+  assert.deepEqual(new Set(ids()), new Set([currentIdentity(spool)?.anonId]));
+});
+
+test('an event with known credentials goes to their account, one with unknown credentials waits, and changes no identity', (t) => {
+  const { spill, append, ids, spool } = staged(t);
+  append(...login('a', 'account-a'));
+  append(of('a'), { kind: 'logout' });
+  const before = currentIdentity(spool);
+  spill(of('a'));
+  spill(of('b'));
+  append();
+  assert.deepEqual(ids().slice(2, 4), ['account-a', null]);
+  assert.deepEqual(currentIdentity(spool), before === null ? null : { ...before, unused: false });
+});
+
+test('an event without credentials goes to the anon_id of a usage.json that names no principal', (t) => {
+  const { spill, append, ids, home } = staged(t);
+  append();
+  const [anonId] = ids();
+  spill();
+  append(...login('a', 'account-a'));
+  assert.deepEqual(ids(), [anonId, anonId, 'account-a']);
+  // While an account is linked there is none, and nobody can tell whose it is.
+  spill();
+  append(of('a'));
+  const id = ids()[3];
+  assert.ok(id !== anonId && id !== 'account-a' && id !== null, String(id));
+  home.write('usage.json', JSON.stringify({ anon_id: 'account-a', linked_principal_id: null }));
+  spill();
+  append(of('a'));
+  assert.ok(ids().at(-2) !== 'account-a', 'an account is no anon_id');
+});
+
+test('an event whose credentials cannot be read goes to no account', (t) => {
+  const { spill, append, ids, spool } = staged(t);
+  append(...login('a', 'account-a'));
+  spill({ account: undefined, resolvable: false });
+  append(of('a'));
+  assert.match(String(ids()[1]), /^[0-9a-f-]{36}$/);
+  assert.notEqual(ids()[1], currentIdentity(spool)?.anonId);
+});
+
+test('a logout that is spilled leaves no account in usage.json, and the next append begins anew', (t) => {
+  const { spill, append, ids, spool, home } = staged(t);
+  append(...login('a', 'account-a'));
+  const linked = currentIdentity(spool)?.anonId;
+  spill(of('a'), { kind: 'logout' });
+  const shared = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  assert.equal(shared.linked_principal_id, null);
+  assert.notEqual(shared.anon_id, linked);
+  append();
+  assert.deepEqual([ids()[1], ids()[2]], ['account-a', currentIdentity(spool)?.anonId]);
+  assert.notEqual(ids()[2], linked);
+});
+
+test('an event that is in the database already, its file left by a crash, counts once', (t) => {
+  const { spill, append, spool, folder, files, ids } = staged(t);
+  append();
+  spill();
+  const [name = ''] = files();
+  const text = readFileSync(join(folder, name));
+  append();
+  writeFileSync(join(folder, name), text, { mode: 0o600 });
+  append();
+  assert.deepEqual([ids().length, readLedger(spool).recorded, files()], [4, 4, []]);
+});
+
+const strangers: Readonly<Record<string, string>> = {
+  'an empty file': '',
+  'half a file': '{"format":1,"uuid"',
+  'a list': '[]',
+  'an event that nobody records': JSON.stringify({ format: 1, event: 'Anything', properties: '{}' }),
+};
+for (const [what, content] of Object.entries(strangers)) {
+  test(`${what} among the spilled is renamed to .bad, and fails no append`, (t) => {
+    const { spill, append, folder, files, ids, home } = staged(t);
+    append();
+    spill();
+    const name = `${uuidv7(NOW - 1)}.json`;
+    writeFileSync(join(folder, name), content);
+    append();
+    assert.deepEqual(files(), [`${name}.bad`]);
+    assert.equal(ids().length, 3);
+    assert.deepEqual(countSpilled(home.directory), { waiting: 0, bad: 1 });
+  });
+}
+
+test('a file with more in it than an event may hold is no event', (t) => {
+  const { spill, append, folder, files } = staged(t);
+  append();
+  spill();
+  const [name = ''] = files();
+  const content = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { properties: string };
+  const properties = { ...(JSON.parse(content.properties) as object), path: '/home/ana' };
+  writeFileSync(join(folder, name), JSON.stringify({ ...content, properties: JSON.stringify(properties) }));
+  append();
+  assert.deepEqual(files(), [`${name}.bad`]);
+});
+
+test('a file of a newer format waits, and keeps none behind it from being taken in', (t) => {
+  const { spill, append, folder, files, spool } = staged(t);
+  append();
+  spill();
+  const newer = `${uuidv7(NOW - 1)}.json`;
+  writeFileSync(join(folder, newer), JSON.stringify({ format: 2 }));
+  append();
+  assert.deepEqual(files(), [newer]);
+  assert.equal(takeInStep(spool, NOW), 0);
+});
+
+test('drafts of killed processes go after an hour, younger ones stay', (t) => {
+  const { spill, append, folder, files } = staged(t);
+  append();
+  spill();
+  for (const name of ['.a-1.tmp', '.b-2.tmp']) writeFileSync(join(folder, name), '');
+  utimesSync(join(folder, '.a-1.tmp'), NOW / 1e6, NOW / 1e6);
+  append();
+  assert.deepEqual(files(), ['.b-2.tmp']);
+});
+
+test(`over ${MAX_SPILLED} files nothing more is recorded`, (t) => {
+  const { spill, folder, files } = staged(t);
+  mkdirSync(folder, { mode: 0o700 });
+  for (let i = 0; i < MAX_SPILLED; i += 1) writeFileSync(join(folder, `${uuidv7(NOW + i)}.json`), '');
+  assert.equal(spill(), false);
+  assert.equal(files().length, MAX_SPILLED);
+});
+
+test('nothing is taken from a folder in which we may not delete, or that is a link', {
+  skip: process.geteuid?.() === 0 ? 'root may delete everywhere' : false,
+}, (t) => {
+  const { spill, append, folder, files, ids } = staged(t);
+  append();
+  spill();
+  chmodSync(folder, 0o500);
+  append();
+  assert.deepEqual([ids().length, files().length], [2, 1]);
+  chmodSync(folder, 0o700);
+});
+
+test('a link in the place of the folder is not followed', (t) => {
+  const { spill, append, folder, home } = staged(t);
+  const elsewhere = join(home.home, 'elsewhere');
+  mkdirSync(elsewhere);
+  symlinkSync(elsewhere, folder);
+  assert.equal(spill(), false);
+  append();
+  assert.deepEqual(readdirSync(elsewhere), []);
+});
+
+test('a reader sees what was spilled as pending, and changes nothing', (t) => {
+  const { spill, append, spool, files, ids } = staged(t);
+  append();
+  spill();
+  const before = files();
+  let seen = 0;
+  try {
+    spool.transaction(() => {
+      takeIntoCopy(spool);
+      seen = ids().length;
+      throw new Error('undo');
+    });
+  } catch {
+    // As a copy that is thrown away.
+  }
+  assert.deepEqual([seen, files(), ids().length], [2, before, 1]);
+});
+
+for (const [what, sayNo] of [
+  ['disable', ({ spool }: Stage): void => void disable(spool, NOW)],
+  ['disable without a database that can be opened', ({ home }: Stage): void => void refuse(home.directory)],
+] as const) {
+  test(`${what} empties the folder, and what is spilled afterwards is removed at once`, (t) => {
+    const stage = staged(t);
+    stage.append();
+    stage.spill();
+    writeFileSync(join(stage.folder, '.draft-1.tmp'), 'CANARY');
+    sayNo(stage);
+    assert.deepEqual(stage.files(), []);
+    assert.equal(stage.spill(), false);
+    assert.deepEqual(stage.files(), []);
+  });
+}
+
+test('what a killed disable or a racing command has left in the folder comes back neither by an append nor by enable', (t) => {
+  const { spill, append, spool, home, files, folder, ids } = staged(t);
+  append();
+  spill();
+  home.write('usage.off', '');
+  append();
+  assert.deepEqual([files(), ids().length], [[], 1]);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(join(folder, `${uuidv7(NOW)}.json`), 'CANARY');
+  enable(spool);
+  assert.deepEqual(files(), []);
+  home.write('usage.off', '');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(join(folder, `${uuidv7(NOW)}.json`), 'CANARY');
+  assert.equal(withdrawRefusal(home.directory), true);
+  assert.deepEqual(files(), []);
+});
+
+test('the key of the fingerprints is made once, and disable replaces it', (t) => {
+  const { home, spill, append, spool, ids } = staged(t);
+  rmSync(join(home.directory, 'usage.key'), { force: true });
+  spill(of('a'));
+  const key = readFileSync(join(home.directory, 'usage.key'), 'utf8');
+  assert.equal(statSync(join(home.directory, 'usage.key')).mode & 0o777, 0o600);
+  append(...login('a', 'account-a'));
+  append(of('a'));
+  assert.equal(readFileSync(join(home.directory, 'usage.key'), 'utf8'), key);
+  assert.deepEqual(ids().slice(1), ['account-a', 'account-a']);
+  disable(spool, NOW);
+  assert.notEqual(readFileSync(join(home.directory, 'usage.key'), 'utf8'), key);
+});
+
+test('a key file that its maker never came to write is made good', (t) => {
+  const { home, spill } = staged(t);
+  home.write('usage.key', '');
+  assert.equal(spill(of('a')), true);
+  assert.match(readFileSync(join(home.directory, 'usage.key'), 'utf8'), /^[0-9a-f]{64}$/);
+});
