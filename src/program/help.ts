@@ -1,6 +1,6 @@
 /** Help, laid out from the table of commands for the width of the terminal. No word is broken. */
 import type { Output } from '../terminal/output.ts';
-import { type Safe, say } from '../terminal/visible.ts';
+import { type Safe, say, visible } from '../terminal/visible.ts';
 import { wrapped } from '../terminal/wrap.ts';
 import { COMMANDS, GLOBAL_OPTIONS, GROUPS, optionsOf, subcommandsOf } from './commands.ts';
 import type { Command, Group, Option } from './spec.ts';
@@ -89,13 +89,13 @@ function summaryOf(words: string): string {
 }
 
 async function paragraph({ lines, width }: Page, sentences: readonly string[]): Promise<void> {
-  for (const sentence of sentences) lines.push(...(await wrapped(sentence as Safe, width)));
+  for (const sentence of sentences) lines.push(...(await wrapped(visible(sentence), width)));
 }
 
 async function usage({ lines, width, bold }: Page, line: string): Promise<void> {
   lines.push(
     say``,
-    ...indented(await wrapped(say`${bold(say`Usage:`)} arcade ${line as Safe}`, width - 4), '', '    '),
+    ...indented(await wrapped(say`${bold(say`Usage:`)} arcade ${visible(line)}`, width - 4), '', '    '),
   );
 }
 
@@ -117,23 +117,23 @@ function optionRow(option: Option): Row {
 async function examples({ lines, width, bold }: Page, list: readonly string[]): Promise<void> {
   lines.push(say``, bold(say`Examples`));
   for (const example of list)
-    lines.push(...indented(await wrapped(say`arcade ${example as Safe}`, width - 6), '  ', '      '));
+    lines.push(...indented(await wrapped(say`arcade ${visible(example)}`, width - 6), '  ', '      '));
 }
 
 /** Names with what they are: beside them, or below them where that would be too narrow. */
 async function section({ lines, width, bold }: Page, title: string, rows: readonly Row[]): Promise<void> {
   if (rows.length === 0) return;
-  lines.push(say``, bold(title as Safe));
+  lines.push(say``, bold(visible(title)));
   const beside = Math.max(...rows.map(([name]) => name.length)) + 4;
   for (const [name, text] of rows) {
     const isBeside = width - beside >= MIN_BESIDE;
     const indent = ' '.repeat(isBeside ? beside : 8);
-    const broken = await wrapped(text as Safe, width - indent.length);
+    const broken = await wrapped(visible(text), width - indent.length);
     if (isBeside) lines.push(...indented(broken, `  ${name}`.padEnd(beside), indent));
-    else lines.push(say`  ${name as Safe}`, ...indented(broken, indent, indent));
+    else lines.push(say`  ${visible(name)}`, ...indented(broken, indent, indent));
   }
 }
 
 function indented(lines: readonly Safe[], first: string, rest: string): Safe[] {
-  return lines.map((line, i) => say`${(i === 0 ? first : rest) as Safe}${line}`);
+  return lines.map((line, i) => say`${visible(i === 0 ? first : rest)}${line}`);
 }

@@ -4,7 +4,7 @@ import { UserError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
 import type { Paint } from '../../terminal/output.ts';
-import { compactJson, type Safe, say, visible } from '../../terminal/visible.ts';
+import { compactJson, padded, type Safe, say, visible } from '../../terminal/visible.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/status.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
@@ -32,47 +32,48 @@ export const run: Run = async (invocation) => {
   }
   const now = Date.now();
   const paint = await output.paint('stdout');
-  for (const line of head(found, now, paint)) output.line(line as Safe);
+  for (const line of head(found, now, paint)) output.line(line);
   output.line();
   printEvent(output, payload, paint);
   output.line();
   output.line(paint.dim(say`On the wire: ${Buffer.byteLength(JSON.stringify(payload))} bytes`));
   output.line(paint.dim(compactJson(payload)));
   output.line();
-  for (const line of describeAttempts(found, now, paint)) output.line(line as Safe);
+  for (const line of describeAttempts(found, now, paint)) output.line(line);
   return undefined;
 };
 
-function head(found: RecordDetails, now: number, paint: Paint): string[] {
+function head(found: RecordDetails, now: number, paint: Paint): Safe[] {
   const { id, kind, state, reason, recorded_at: at } = found.record;
-  const colour = { delivered: paint.green, quarantined: paint.red, pending: paint.yellow }[state];
-  const why = reason === null ? '' : ` (${visible(reason)})`;
+  const color = { delivered: paint.green, quarantined: paint.red, pending: paint.yellow }[state];
+  const why = reason === null ? '' : say` (${visible(reason)})`;
   return [
-    `${paint.bold(say`Record ${id}`)}  ${kind}, ${colour(visible(state))}${why}`,
-    `Recorded  ${utcTime(at)} UTC, ${relativeTime(at, now)}`,
-    `Sent as   ${identityInWords(found)}`,
+    say`${paint.bold(say`Record ${id}`)}  ${visible(kind)}, ${color(visible(state))}${why}`,
+    say`Recorded  ${utcTime(at)} UTC, ${relativeTime(at, now)}`,
+    say`Sent as   ${identityInWords(found)}`,
   ];
 }
 
-function identityInWords({ record, wire, personless }: RecordDetails): string {
+function identityInWords({ record, wire, personless }: RecordDetails): Safe {
   if (record.kind === 'alias') {
-    return `the account ${visible(record.distinct_id ?? '')}, to which it joins the anonymous id ${visible(String(wire.properties.alias))}`;
+    const anonymous = visible(String(wire.properties.alias));
+    return say`the account ${visible(record.distinct_id ?? '')}, linking the anonymous id ${anonymous} to it`;
   }
-  if (record.distinct_id === null) return 'an account still to be found out; Arcade is asked when it is sent';
+  if (record.distinct_id === null) return say`an account not known yet`;
   const sentAs = visible(record.distinct_id);
-  return personless ? `the anonymous id ${sentAs}` : `the account ${sentAs}`;
+  return personless ? say`the anonymous id ${sentAs}` : say`the account ${sentAs}`;
 }
 
-function describeAttempts({ attempts, record }: RecordDetails, now: number, paint: Paint): string[] {
-  if (attempts.length === 0) {
+function describeAttempts({ attempts, record }: RecordDetails, now: number, paint: Paint): Safe[] {
+  if (attempts.length === 0)
     return [
-      record.state === 'delivered' ? 'How it was delivered is no longer kept.' : 'It was not tried yet.',
+      record.state === 'delivered' ? say`Delivery details are no longer stored.` : say`Not attempted yet.`,
     ];
-  }
-  const line = ({ at, outcome, status, duration_ms }: Attempt): string => {
-    const colour = outcome === 'accepted' ? paint.green : paint.red;
-    const answer = status === null ? 'no answer' : `status ${status}`;
-    return `  ${utcTime(at)}  ${colour(visible(outcome).padEnd(12) as Safe)}  ${answer.padEnd(10)}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
+  const line = ({ at, outcome, status, duration_ms }: Attempt): Safe => {
+    const color = outcome === 'accepted' ? paint.green : paint.red;
+    const response = status === null ? say`no response` : say`status ${status}`;
+    const [first, second] = [color(padded(visible(outcome), 12)), padded(response, 11)];
+    return say`  ${utcTime(at)}  ${first}  ${second}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
   };
-  return [paint.bold(say`Tries`), ...attempts.map(line)];
+  return [paint.bold(say`Attempts`), ...attempts.map(line)];
 }

@@ -3,7 +3,7 @@
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
-import { type Safe, say, visible } from '../../terminal/visible.ts';
+import { joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { fieldLines, wrapped } from '../../terminal/wrap.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
@@ -56,73 +56,63 @@ async function lines(
   const { status, sender, now } = seen;
   const { apiKey } = settings.destination;
   const host = visible(settings.destination.host);
-  const rows: [string, string][] = [
-    ['Recording', recordingInWords(settings, seen, paint)],
-    ['Destination', apiKey === undefined ? `${host} ${paint.yellow(say`(no project key)`)}` : host],
-    ['Next event as', sender?.words ?? 'nobody (nothing is recorded)'],
+  const rows: Row[] = [
+    [say`Recording`, recordingInWords(settings, seen, paint)],
+    [say`Destination`, apiKey === undefined ? say`${host} ${paint.yellow(say`(no project key)`)}` : host],
+    [say`Next event as`, sender?.words ?? say`nobody (recording is off)`],
   ];
   const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
   if (spilled > 0) rows.push(['Spilled', `${counted(spilled, 'event')}, until the database can be used`]);
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
   return (
-    await Promise.all(
-      rows.map(([name, value]) => fieldLines(paint.bold(name as Safe), value as Safe, 15, output.width)),
-    )
+    await Promise.all(rows.map(([name, value]) => fieldLines(paint.bold(name), value, 15, output.width)))
   ).flat();
 }
 
-function recordingInWords(settings: Settings, { store, status }: Seen, paint: Paint): string {
+type Row = readonly [name: Safe, value: Safe];
+
+function recordingInWords(settings: Settings, { store, status }: Seen, paint: Paint): Safe {
   const { enabled, decided_by: decidedBy } = consentOf(settings, status);
   const { obstacle } = recordingOf(settings, store, status);
-  if (!enabled) return `${paint.yellow(say`off`)} (${decidedBy})`;
+  if (!enabled) return say`${paint.yellow(say`off`)} (${visible(decidedBy)})`;
   return obstacle === null
-    ? `${paint.green(say`on`)} (${decidedBy})`
-    : `${paint.red(say`failing`)}: ${visible(obstacle)}`;
+    ? say`${paint.green(say`on`)} (${visible(decidedBy)})`
+    : say`${paint.red(say`failing`)}: ${visible(obstacle)}`;
 }
 
-function counters(
-  { ledger, oldestPendingAt, unbound }: Status,
-  now: number,
-  paint: Paint,
-): [string, string][] {
+function counters({ ledger, oldestPendingAt, unbound }: Status, now: number, paint: Paint): Row[] {
   const dropped = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
   const aside = [
-    ...(oldestPendingAt === null ? [] : [`the oldest ${relativeTime(oldestPendingAt, now)}`]),
-    ...(unbound === 0 ? [] : [`${unbound} of them of an account still to be found out`]),
+    ...(oldestPendingAt === null ? [] : [say`the oldest ${relativeTime(oldestPendingAt, now)}`]),
+    ...(unbound === 0 ? [] : [say`${digits(unbound)} for an account not known yet`]),
   ];
   return [
-    ['Recorded', counted(ledger.recorded, 'record')],
-    ['  delivered', ledger.delivered.toLocaleString('en')],
-    ['  pending', [ledger.pending.toLocaleString('en'), ...aside].join(', ')],
-    ['  quarantined', ledger.quarantined === 0 ? '0' : paint.red(digits(ledger.quarantined))],
-    ['  dropped', dropped === 0 ? '0' : paint.yellow(visible(inReasons(ledger.dropped)))],
-    ...(ledger.purged === 0
-      ? []
-      : ([['  purged', ledger.purged.toLocaleString('en')]] as [string, string][])),
+    [say`Recorded`, counted(ledger.recorded, 'record')],
+    [say`  delivered`, digits(ledger.delivered)],
+    [say`  pending`, joined([digits(ledger.pending), ...aside], say`, `)],
+    [say`  quarantined`, ledger.quarantined === 0 ? say`0` : paint.red(digits(ledger.quarantined))],
+    [say`  dropped`, dropped === 0 ? say`0` : paint.yellow(visible(inReasons(ledger.dropped)))],
+    ...(ledger.purged === 0 ? [] : [[say`  purged`, digits(ledger.purged)] as const]),
   ];
 }
 
-function sendingRows(
-  { backoff, flusherIsRunning, lastRun }: Status,
-  now: number,
-  paint: Paint,
-): [string, string][] {
+function sendingRows({ backoff, flusherIsRunning, lastRun }: Status, now: number, paint: Paint): Row[] {
   const waits =
     backoff === null
-      ? 'none'
+      ? say`none`
       : paint.yellow(
           say`until ${utcTime(backoff.until)} UTC, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
         );
   return [
-    ['Back-off', waits],
-    ['Flusher', flusherIsRunning ? paint.green(say`running`) : lastRunInWords(lastRun, now)],
+    [say`Back-off`, waits],
+    [say`Flusher`, flusherIsRunning ? paint.green(say`running`) : lastRunInWords(lastRun, now)],
   ];
 }
 
-function lastRunInWords(last: Status['lastRun'], now: number): string {
-  if (last === null) return 'has never run';
+function lastRunInWords(last: Status['lastRun'], now: number): Safe {
+  if (last === null) return say`never`;
   const when = relativeTime(last.ended_at ?? last.started_at, now);
-  return `last ran ${when}: ${visible(last.outcome ?? 'was killed')}, ${last.delivered.toLocaleString('en')} delivered`;
+  return say`last ran ${when}: ${visible(last.outcome ?? 'killed')}, ${digits(last.delivered)} delivered`;
 }
 
 function inReasons(dropped: Readonly<Record<string, number>>): string {

@@ -5,7 +5,7 @@ import { isPipe } from '../../infra/os/pipe.ts';
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
-import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
+import { compactJson, joined, padded, type Safe, say, visible } from '../../terminal/visible.ts';
 import { fieldLines, wrapped } from '../../terminal/wrap.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import {
@@ -193,8 +193,4 @@ async function answerLines(
     say`, `,
   );
   return (await wrapped(words, width - 4)).map((part, i) => (i === 0 ? say`  ${part}` : say`    ${part}`));
-}
-
-function padded(text: Safe, width: number): Safe {
-  return text.padEnd(width) as Safe;
 }
