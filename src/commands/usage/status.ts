@@ -62,7 +62,8 @@ async function lines(
     [say`Next event as`, sender?.words ?? say`nobody (recording is off)`],
   ];
   const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
-  if (spilled > 0) rows.push(['Spilled', `${counted(spilled, 'event')}, until the database can be used`]);
+  if (spilled > 0)
+    rows.push([say`Spilled`, say`${counted(spilled, 'event')}, until the database can be used`]);
   if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
   return (
     await Promise.all(rows.map(([name, value]) => fieldLines(paint.bold(name), value, 15, output.width)))
