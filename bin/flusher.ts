@@ -2,14 +2,14 @@ import './detach.ts';
 import './compile-cache.ts';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
-import { flush } from '../src/flusher.ts';
+import { flush, probeDestination } from '../src/flusher.ts';
 import { killAfter, leave } from '../src/infra/os/last-resort.ts';
-import { FLUSHER } from '../src/settings.ts';
+import { FLUSHER, PROBE } from '../src/settings.ts';
 
 const uptimeMs = (): number => process.uptime() * 1000;
 
 const keepTime = killAfter(FLUSHER.killAtMs - uptimeMs());
-void flush({
+const around = {
   env: process.env,
   program: {
     version: manifest.version,
@@ -21,7 +21,12 @@ void flush({
   },
   uptimeMs,
   keepTime,
-})
-  // No one is there to be told. What was not settled is still in the spool.
-  .catch(() => undefined)
-  .finally(leave);
+};
+if (process.argv.at(2) === PROBE) {
+  void probeDestination(around).then((probe) => process.stdout.write(JSON.stringify(probe)));
+} else {
+  void flush(around)
+    // No one is there to be told. What was not settled is still in the spool.
+    .catch(() => undefined)
+    .finally(leave);
+}

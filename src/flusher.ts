@@ -1,8 +1,9 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
 import { existsSync } from 'node:fs';
-import { useNetworkVariables } from './infra/net/proxy.ts';
+import type { Probe } from './infra/net/probe.ts';
+import { proxyFor, useNetworkVariables } from './infra/net/proxy.ts';
 import { mayHang } from './infra/os/file-system.ts';
-import { FLUSHER, type Program, readSettings } from './settings.ts';
+import { FLUSHER, LIMITS, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
 import { isRefused, type Spool, spoolFile } from './usage/spool/spool.ts';
@@ -14,6 +15,20 @@ export interface FlusherSurroundings {
   readonly uptimeMs: () => number;
   /** Starts the thread that ends the process in time, whatever holds up the main one. */
   readonly keepTime: () => void;
+}
+
+/** Tries the destination as a flusher goes to it: in its process, with its environment. Null where there is no address. */
+export async function probeDestination({
+  env,
+  program,
+}: Pick<FlusherSurroundings, 'env' | 'program'>): Promise<Probe | null> {
+  const settings = readSettings(env, program);
+  useNetworkVariables(settings.flusherEnvironment);
+  const { host, apiKey = '' } = settings.destination;
+  if (!URL.canParse(host)) return null;
+  const { probe } = await import('./infra/net/probe.ts');
+  const proxy = proxyFor(new URL(host), settings.flusherEnvironment)?.url;
+  return await probe({ host, apiKey, proxy, limitMs: LIMITS.connectMs });
 }
 
 /** How long a flusher tries to get the lock: a look at it by a command takes far less. */

@@ -71,6 +71,9 @@ export const FLUSHER = {
   unboundMs: 24 * 3600_000,
 } as const;
 
+/** The word by which `usage doctor --network` asks a flusher to try the destination and do nothing else. */
+export const PROBE = 'probe';
+
 /** Arcade's own hosts. */
 export const ARCADE = {
   /** Where a login returns to; a server may know no other port. */

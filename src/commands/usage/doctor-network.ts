@@ -1,18 +1,40 @@
 /** Checks of the way to the destination, by going it. */
 import type { Probe } from '../../infra/net/probe.ts';
-import { LIMITS, type Settings } from '../../settings.ts';
+import { FLUSHER, PROBE, type Settings } from '../../settings.ts';
 import { type Checked, passed } from '../../usage/inspect/finding.ts';
 import { parseAddress, proxyOf } from './doctor-settings.ts';
 import { inWords } from './words.ts';
 
-/** Tries the destination. Sends no event. */
+/** Tries the destination as a flusher would, by starting one for nothing else. Sends no event. */
 export async function checkNetwork(settings: Settings): Promise<Checked[]> {
-  const { host, apiKey } = settings.destination;
-  const proxy = proxyOf(settings);
-  if (parseAddress(host) === null || proxy === null) return [];
-  const { probe } = await import('../../infra/net/probe.ts');
-  const probed = await probe({ host, apiKey: apiKey ?? '', proxy, limitMs: LIMITS.connectMs });
-  return [...probed.steps.map(stepChecked), ...judged(probed, apiKey !== undefined), ...skew(probed)];
+  const { program, destination } = settings;
+  // No request of it is for an account.
+  const { ARCADE_API_KEY: _, ...environment } = settings.flusherEnvironment;
+  if (parseAddress(destination.host) === null || proxyOf(settings) === null) return [];
+  const { runAttached } = await import('../../infra/os/detached.ts');
+  const started = await runAttached(
+    { program, script: program.flusher, environment },
+    [PROBE],
+    FLUSHER.budgetMs,
+  );
+  if ('failure' in started) {
+    return [
+      {
+        code: 'flusher-start',
+        severity: 'error',
+        message: `A flusher cannot be started: ${started.failure}`,
+        advice: 'Until it can, `arcade usage flush` sends the events.',
+      },
+    ];
+  }
+  const probed = JSON.parse(started.output) as Probe | null;
+  if (probed === null) return [];
+  return [
+    passed('flusher-start', 'A flusher can be started.'),
+    ...probed.steps.map(stepChecked),
+    ...judged(probed, destination.apiKey !== undefined),
+    ...skew(probed),
+  ];
 }
 
 const STEP_ADVICE = {

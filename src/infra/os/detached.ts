@@ -50,6 +50,34 @@ export async function startDetached({ program, script, environment }: Detached):
   child.nodeChildProcess.unref();
 }
 
+/**
+ * Runs `script` with the same Node, flags and environment, and waits for its end, `limitMs` at most. Resolves to what it
+ * has printed, or to why there is nothing: the first line of its errors, or how it ended. Never rejects.
+ */
+export async function runAttached(
+  { program, script, environment }: Detached,
+  words: readonly string[],
+  limitMs: number,
+): Promise<{ readonly output: string } | { readonly failure: string }> {
+  const { execa } = await import('execa');
+  const ended = await execa(
+    program.execPath,
+    [...inherited(program.execArgv), ...LEAN, '--', script, ...words],
+    {
+      cwd: parse(script).root,
+      env: { ...environment, ...POOL },
+      extendEnv: false,
+      windowsHide: true,
+      reject: false,
+      timeout: limitMs,
+      stdin: 'ignore',
+    },
+  );
+  if (!ended.failed) return { output: ended.stdout ?? '' };
+  const [line = ''] = ended.stderr.split('\n').filter((each) => each.trim() !== '');
+  return { failure: line || (ended.shortMessage ?? 'it ended early') };
+}
+
 /** Of the caller's own flags those that let Node run this project from source, and those that make its TLS work. */
 function inherited(execArgv: readonly string[]): string[] {
   const imports = execArgv.filter(

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { execa, execaSync } from 'execa';
+import { runAttached } from '../../../src/infra/os/detached.ts';
+import { PROBE, type Program } from '../../../src/settings.ts';
 import { arcade, PROGRAM } from '../../support/cli.ts';
 import { startPostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -222,3 +224,30 @@ for (const [why, place, mount, code] of [
     );
   });
 }
+
+test('--network asks from a flusher, with its environment and nothing else of the shell', async (t) => {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const home = seeded(t);
+  const witness = join(home.home, 'witness.cjs');
+  writeFileSync(witness, `require('fs').appendFileSync(__filename + '.log', process.argv[1] + '\\n');`);
+  const { ok, passed } = await diagnose(home, ['--network'], {
+    ARCADE_POSTHOG_HOST: posthog.url,
+    ARCADE_POSTHOG_API_KEY: 'phc_test',
+    NODE_OPTIONS: `--require ${witness}`,
+  });
+  assert.equal(ok, true);
+  assert.ok(passed.some(({ code }) => code === 'flusher-start'));
+  assert.doesNotMatch(readFileSync(`${witness}.log`, 'utf8'), /flusher/);
+  assert.equal(posthog.stored().length, 0);
+});
+
+test('a flusher that cannot be started is told with its first words', async () => {
+  const program = { execPath: process.execPath, execArgv: [] } as unknown as Program;
+  const started = await runAttached(
+    { program, script: '/nowhere/flusher.js', environment: {} },
+    [PROBE],
+    9_000,
+  );
+  assert.match('failure' in started ? started.failure : 'it started', /\S/);
+});
