@@ -66,7 +66,7 @@ function comeBack(
   while (at < outageMs) {
     tries += 1;
     const until = at + backoffMs({ reason: 'offline', streak: tries }, jitter);
-    const evidenceFrom = hasteningFrom({ since: at, reason: 'offline', streak: tries });
+    const evidenceFrom = hasteningFrom({ since: at, until, reason: 'offline', streak: tries });
     // Evidence of connectivity: during the outage only if PostHog alone is gone.
     const hasteFrom = fleet.onlyPostHog ? evidenceFrom : Math.max(evidenceFrom, outageMs);
     at = nextCommand(fleet, everyMs, Math.min(until, hasteFrom));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import { LEAN } from '../../src/infra/os/detached.ts';
 import { openReadOnly } from '../../src/infra/sqlite/database.ts';
 import { baseEnvironment } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -27,7 +28,7 @@ export interface Started {
 /** Starts a flusher as a command does. `inside` is shell code that runs first, in namespaces of its own. */
 export function startFlusher(home: Sandbox, env: Readonly<Record<string, string>>, inside?: string): Started {
   const started = performance.now();
-  const node = [process.execPath, '--', FLUSHER_PROGRAM];
+  const node = [process.execPath, ...LEAN, '--', FLUSHER_PROGRAM];
   const [file = '', ...args] =
     inside === undefined
       ? node

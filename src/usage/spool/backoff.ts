@@ -95,7 +95,7 @@ export function backOff(
 
 /**
  * Brings the next attempt forward to `now`, after a call of a command that got through, and tells whether it did. Only
- * where the network was what failed, and with an eighth of the step between two attempts: minutes after the network
+ * where the network was what failed, and with an eighth of the step between two attempts at least: minutes after the network
  * is back everything is sent, and a destination that stays away costs eight flushers an hour at most.
  */
 export function hasten(spool: Spool, target: Target, backoff: Backoff, now: number): boolean {
@@ -105,9 +105,15 @@ export function hasten(spool: Spool, target: Target, backoff: Backoff, now: numb
   return true;
 }
 
-/** From when on a call that got through hastens, ms since the epoch. */
-export function hasteningFrom(backoff: Pick<Backoff, 'since' | 'reason' | 'streak'>): number {
-  return backoff.since + Math.max(EVIDENCE_AFTER_MS, stepMs(backoff) / 8);
+/**
+ * From when on a call that got through hastens, ms since the epoch: between an eighth and a quarter of the step after
+ * the failure, as the random point of the back-off has it. Else machines whose commands get through all the time would
+ * come back in the same second (`test/bench/fleet.ts`).
+ */
+export function hasteningFrom(backoff: Pick<Backoff, 'since' | 'until' | 'reason' | 'streak'>): number {
+  const step = stepMs(backoff);
+  const spread = Math.min(1, Math.max(0, (2 * (backoff.until - backoff.since)) / step - 1));
+  return backoff.since + Math.max(EVIDENCE_AFTER_MS, (step / 8) * (1 + spread));
 }
 
 /** Steps double from 30 s to 1 h. A project key that was rejected waits the longest step at once. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
+import { LEAN } from '../../../src/infra/os/detached.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../../support/cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf, startFlusher } from '../../support/flusher.ts';
 import { type PostHog, startPostHog } from '../../support/posthog.ts';
@@ -57,13 +58,7 @@ describe('a flusher', { concurrency: true }, () => {
     assert.ok(!variables.some((variable) => variable.includes('planted')));
     for (const name of Object.keys(kept)) assert.ok(names.includes(name), name);
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
-    assert.deepEqual(words, [
-      process.execPath,
-      '--v8-pool-size=0',
-      '--disable-sigusr1',
-      '--',
-      FLUSHER_PROGRAM,
-    ]);
+    assert.deepEqual(words, [process.execPath, ...LEAN, '--', FLUSHER_PROGRAM]);
   });
 
   test('shares neither terminal, session, pipe nor working directory with the command', async (t) => {

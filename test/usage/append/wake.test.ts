@@ -55,10 +55,10 @@ test('a lock that cannot be used starts no flusher and loses no event', async (t
   await assert.rejects(queue.flush(() => ACCEPTED));
 });
 
-test('a command whose own call got through brings the next try forward, after an eighth of the step', async (t) => {
+test('a command whose own call got through brings the next try forward, after an eighth of the step, and in the middle of the next eighth by chance', async (t) => {
   const queue = openQueue(t);
   // Steps of 30 s, 60 s, 2, 4, 8, 16, 32 minutes, an hour, and an hour for ever.
-  const fromOnMs = [10_000, 10_000, 15_000, 30_000, 60_000, 120_000, 240_000, 450_000, 450_000];
+  const fromOnMs = [10_000, 11_250, 22_500, 45_000, 90_000, 180_000, 360_000, 675_000, 675_000];
   queue.command();
   for (const ms of fromOnMs) {
     await queue.flush(() => OFFLINE);
