@@ -143,9 +143,10 @@ describe('proxies and certificates', { concurrency: 3 }, () => {
       ARCADE_POSTHOG_HOST: `https://127.0.0.1:${port}`,
       NODE_TLS_REJECT_UNAUTHORIZED: '0',
     };
-    const { exitCode, report } = await flush(home, there);
+    const { exitCode, report, stderr } = await flush(home, there);
     assert.deepEqual([exitCode, report.outcome, report.pending], [1, 'backing off', EVENTS]);
     assert.equal(posthog.requests.length, 0);
+    assert.doesNotMatch(stderr, /Warning/, 'Node does not warn of what is not so');
   });
 
   test('a plain proxy is used for plain HTTP, except for hosts of NO_PROXY', async (t) => {
