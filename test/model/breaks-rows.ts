@@ -26,8 +26,8 @@ export const ROW_BREAKS: readonly Break[] = [
     "'left'",
   ]),
   of('identity/identities.ts', 'nobody notes what the other program links from an old file', [
-    'if (news?.literal !== undefined) noteLink(spool, news.literal, now);',
-    '',
+    'if (ids === null || ids.principalId === null) return;',
+    'return;',
   ]),
   of('identity/identities.ts', 'no anon_id counts as linked', [
     'return spool.statement(sql).get(anonId) !== undefined;',
@@ -38,24 +38,24 @@ export const ROW_BREAKS: readonly Break[] = [
     'return id;',
   ]),
   of('identity/identities.ts', 'a logout is not exported', [
-    'insertIdentity(spool, next, now);\n  requestExport(spool);',
-    'insertIdentity(spool, next, now);',
+    "insertIdentity(spool, next, 'drawn', now);\n  requestExport(spool);",
+    "insertIdentity(spool, next, 'drawn', now);",
   ]),
   of('identity/identities.ts', 'what the other program has written is never made ours', [
-    'if (news !== null) requestExport(spool);',
-    '',
+    'requestExport(spool);\n  spool.statement(',
+    'spool.statement(',
   ]),
-  of('identity/identity-rows.ts', "an anon_id that is somebody's account may be taken up", [
-    'UNION ALL SELECT 1 FROM account WHERE principal_id = @id LIMIT 1',
-    'LIMIT 1',
+  of('identity/identities.ts', "an anon_id that is somebody's account may be taken up", [
+    'get(anonId) !== undefined || isAccount(spool, anonId)',
+    'get(anonId) !== undefined',
   ]),
-  of('identity/identity-rows.ts', 'a retired anon_id may be taken up', [
+  of('identity/identities.ts', 'a retired anon_id may be taken up', [
     '(retired_at IS NOT NULL OR principal_id IS NOT NULL)',
     'principal_id IS NOT NULL',
   ]),
   // Appending
   of('append/append.ts', 'a login does not remember its account', [
-    'rememberAccount(spool, fingerprint, change.principalId, now);',
+    'if (principalId !== null && fingerprint != null) rememberAccount(spool, fingerprint, principalId, now);',
     '',
   ]),
   of('append/append.ts', 'an event does not remember its credentials', [
@@ -84,24 +84,24 @@ export const ROW_BREAKS: readonly Break[] = [
     'return inForce !== fingerprint;',
   ]),
   of('drain/resolve.ts', "an answer takes another program's identity along", [
-    'follow(spool, undefined, { now, newAnonId });\n      rememberAccount',
+    'follow(spool, ANY_CREDENTIALS, now);\n    rememberAccount',
     'rememberAccount',
   ]),
   of('drain/resolve.ts', 'an answer links whatever identity is current', [
-    'if (currentIdentity(spool)?.fingerprint === fingerprint) follow(',
-    'if (true) follow(',
+    'if (currentIdentity(spool)?.fingerprint === fingerprint)',
+    'if (true)',
   ]),
   of('drain/resolve.ts', 'an answer links nothing', [
-    'if (currentIdentity(spool)?.fingerprint === fingerprint) follow(',
-    'if (false) follow(',
+    'if (currentIdentity(spool)?.fingerprint === fingerprint)',
+    'if (false)',
   ]),
   of('drain/resolve.ts', 'an answer is not remembered', [
-    'rememberAccount(spool, fingerprint, principalId, now);\n      if',
+    'rememberAccount(spool, fingerprint, principalId, now);\n    if',
     'if',
   ]),
   of('drain/resolve.ts', 'an answer binds all that is unbound', [
-    'distinct_id IS NULL AND fingerprint = ?`,\n        )\n        .run(principalId, fingerprint);',
-    'distinct_id IS NULL AND ? IS NOT NULL`,\n        )\n        .run(principalId, fingerprint);',
+    'distinct_id IS NULL AND fingerprint = ?`,',
+    'distinct_id IS NULL AND ? IS NOT NULL`,',
   ]),
   of('drain/resolve.ts', 'what is given up goes to an anon_id that has been linked', [
     'isLinked(spool, anon_id) ? randomUUID() : anon_id',
@@ -112,8 +112,8 @@ export const ROW_BREAKS: readonly Break[] = [
     'randomUUID()',
   ]),
   of('drain/resolve.ts', 'nobody looks at usage.json before events are given up', [
-    'if (!isConsentGone(spool)) follow(spool, undefined, { now, newAnonId });',
-    'void newAnonId;',
+    'follow(spool, ANY_CREDENTIALS, now);\n    const identities',
+    'const identities',
   ]),
   of('drain/resolve.ts', 'what was recorded meanwhile is given up, too', ['AND id <= @lastId ', '']),
   of('drain/resolve.ts', 'what may not be asked about is given up together with the rest', [
@@ -161,34 +161,42 @@ export const ROW_BREAKS: readonly Break[] = [
       'recorded under the new ones.',
     ],
   ),
-  // usage.json and crashes
-  of('identity/export-intent.ts', "a text that a crash has left counts as the other program's", [
-    'if (intent === undefined) return { text: origin, undone: false };',
-    'return { text: origin, undone: false };',
+  // usage.json
+  of('identity/export.ts', 'what another program has written is written over unread', [
+    'if (readNews(spool) !== undefined) {',
+    'if (false) {',
   ]),
-  of('identity/export-intent.ts', 'a link that a crash has left does not count', [
-    'if (isLink || seen.has(origin))',
-    'if (seen.has(origin))',
-  ]),
-  of('identity/export-intent.ts', 'a spent link that a crash has left hides what it replaced', [
-    ' && !isSpent(spool, shared.anonId)',
+  of('identity/export.ts', 'a later state is overwritten by an earlier one', [
+    'if (textOf(spool) !== text) return false;',
     '',
   ]),
-  of('identity/export-intent.ts', 'what a crash has replaced is forgotten', [
-    "origin = intent.replaces ?? '';",
-    "origin = '';",
+  of(
+    'append/append.ts',
+    'a logout removes what it has not read',
+    ["if (entry.change?.kind === 'logout') spool.transaction(() => followShared(spool, entry.now));", ''],
+    [' && readNews(spool) === undefined;', ';'],
+  ),
+  // Spilled events
+  of('identity/take-in.ts', 'what is spilled twice counts twice', [
+    'uuid, event, fingerprint: fingerprint ?? null,',
+    'event, fingerprint: fingerprint ?? null,',
   ]),
-  of('identity/shared-identity.ts', 'what is to be written is not noted', [
-    'foresee(spool, error.intent);',
+  of('identity/take-in.ts', 'what is not certain goes to the anon_id that holds', [
+    'if (current !== null && current.principalId === null && current.fingerprint === null)',
+    'if (current !== null)',
+  ]),
+  of('identity/take-in.ts', 'unknown credentials are those of the identity that holds', [
+    'return { identityId: nobody(spool, now), distinctId, personless: false };',
+    'return { identityId: currentIdentity(spool)?.id ?? nobody(spool, now), distinctId, personless: false };',
+  ]),
+  of('identity/take-in.ts', 'an account is taken for an anon_id', [' && !isAccount(spool, anonId))', ')']),
+  of('append/spill-capture.ts', 'the anon_id of an account is spilled', [
+    'account === null && shared?.principalId === null',
+    'account === null && shared !== undefined',
+  ]),
+  of('append/spill-capture.ts', 'a spilled logout leaves its account in usage.json', [
+    "if (change?.kind === 'logout') rotateShared(directory, shared);",
     '',
-  ]),
-  of('identity/shared-identity.ts', 'usage.json is written unforeseen', [
-    'const TRIES = 3;',
-    'const TRIES = 1;',
-  ]),
-  of('identity/shared-identity.ts', 'each try draws other anon_ids', [
-    'drawn[next] ?? randomUUID()',
-    'randomUUID()',
   ]),
   // The way to PostHog
   of('drain/claim.ts', 'no alias fence', [

@@ -21,15 +21,34 @@ export const RULE_BREAKS: readonly Break[] = [
     '{ ...current, principalId, verified: false }',
     '{ ...current, principalId, verified: true }',
   ]),
-  rule("the other program's link is aliased a second time", ['alias: undone };', 'alias: true };']),
-  rule('a link that a crash has undone is never aliased', ['alias: undone };', 'alias: false };']),
-  rule('a switch that a crash has undone is never aliased', [
-    'alias: undone && principalId !== null,',
-    'alias: false,',
+  rule("the other program's link is aliased a second time", [
+    'principalId, verified: false }, alias: false };',
+    'principalId, verified: false }, alias: true };',
   ]),
   rule("another program's stretch is aliased a second time", [
-    'alias: undone && principalId !== null,',
-    'alias: principalId !== null,',
+    'verified: false, fingerprint: null },\n    alias: false,',
+    'verified: false, fingerprint: null },\n    alias: principalId !== null,',
+  ]),
+  // Copies of a machine, and machines that live for one job
+  rule('what was drawn in another copy of the machine is aliased', [
+    'if (seen.copied) return',
+    'if (false) return',
+  ]),
+  rule('a copied anon_id counts as copied after the other program has begun another', [
+    '{ ...seen, copied: false, unused: false }',
+    '{ ...seen, unused: false }',
+  ]),
+  rule('an anon_id without events is aliased for credentials of the environment', [
+    '!(seen.fromEnvironment && seen.unused)',
+    'true',
+  ]),
+  rule('credentials of the environment never alias', [
+    '!(seen.fromEnvironment && seen.unused)',
+    '!seen.fromEnvironment',
+  ]),
+  rule('an anon_id without events is never aliased', [
+    '!(seen.fromEnvironment && seen.unused)',
+    '!seen.unused',
   ]),
   rule('an anon_id that has had its time is taken up again', ['if (spent) return null;', '']),
   rule("the other program's rotation is not followed", ['if (spent) return null;', 'return null;']),
@@ -104,19 +123,19 @@ export const RULE_BREAKS: readonly Break[] = [
   ]),
   rule('what is verified is aliased a second time', [
     'return change(identity, linked, false);',
-    'return change(identity, linked, true);',
+    'return change(identity, linked, !(seen.fromEnvironment && seen.unused));',
   ]),
   rule('a link has no alias', [
-    'return change(identity, linked, true);',
+    'return change(identity, linked, !(seen.fromEnvironment && seen.unused));',
     'return change(identity, linked, false);',
   ]),
   rule('a switch of accounts has no alias', [
-    'identity: { anonId: newAnonId(), ...linked }, alias: true }',
+    'identity: { anonId: newAnonId(), ...linked }, alias: !seen.fromEnvironment }',
     'identity: { anonId: newAnonId(), ...linked }, alias: false }',
   ]),
   rule('a switch of accounts keeps the anon_id', [
-    'identity: { anonId: newAnonId(), ...linked }',
-    'identity: { anonId: identity.anonId, ...linked }',
+    'identity: { anonId: newAnonId(), ...linked }, alias: !seen.fromEnvironment }',
+    'identity: { anonId: identity.anonId, ...linked }, alias: !seen.fromEnvironment }',
   ]),
   rule('what is resumed is aliased a second time', [
     'identity: { anonId: earlierAnonId, ...linked }, alias: false }',

@@ -10,6 +10,9 @@ import { type Patience, patiently, transact } from './patience.ts';
 
 export type { Sqlite };
 
+/** More than the log has between two checkpoints, of 1,000 pages. */
+const LOG_BYTES = 8 * 1024 * 1024;
+
 /** The database was made by a newer version of this program: it is not to be touched. */
 export class NewerSchemaError extends Error {}
 
@@ -52,6 +55,8 @@ function openIn(journal: Journal, path: string, { patience, migrations }: Openin
     });
     if (version !== target.version) migrate(db, target, journal, patience);
     db.pragma('foreign_keys = ON');
+    // A log that a long reader has made grow is cut when it begins anew.
+    db.pragma(`journal_size_limit = ${LOG_BYTES}`);
     // macOS: its plain sync neither empties the drive's cache nor orders what is written (https://sqlite.org/pragma.html).
     db.pragma('checkpoint_fullfsync = ON');
     db.pragma(`busy_timeout = ${Math.round(patience.leftMs)}`);
