@@ -49,8 +49,8 @@ export const GROUPS: ReadonlyMap<string, Group> = new Map<string, Group>([
     'usage',
     {
       describe: [
-        'View and control the usage events that arcade records.',
-        'Without a command: usage status. `arcade debug` is another name for `arcade usage`.',
+        'View and control the usage events that arcade records (also: arcade debug).',
+        'Without a command: usage status. `arcade debug` is another name for it.',
       ],
       options: [],
       runs: 'usage status',

@@ -191,7 +191,7 @@ test('`usage identity` lists what was, and `usage status` says who is next', asy
   await go(['secret', 'list']);
   assert.match((await go(['usage', 'status'])).stdout, /an anonymous id, [-0-9a-f]{36} \(not logged in\)/);
   await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
-  assert.ok((await go(['usage', 'status'])).stdout.includes(`the account that is logged in, ${account}`));
+  assert.ok((await go(['usage', 'status'])).stdout.includes(`your account, ${account}`));
   await go(['logout']);
   const { identities } = JSON.parse((await go(['usage', 'identity', '--json'])).stdout) as {
     identities: Record<string, unknown>[];

@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
-import { arcade, startArcadeCli } from '../../support/cli.ts';
+import { type Running, startArcadeCli } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { ANON_ID, seedSpool } from '../../support/seed.ts';
 import { until } from '../../support/until.ts';
 
 const HOUR_MS = 3600_000;
+
+/** With recording on, as it is by default: views are not recorded themselves. */
+function arcade(home: Sandbox, args: readonly string[], { env }: Running = {}) {
+  return inside(home, args, { env: { ARCADE_USAGE_TRACKING: undefined, LANG: undefined, ...env } });
+}
 
 function seeded(home: Sandbox): void {
   seedSpool(home, { records: 12, now: Date.now(), everyMs: HOUR_MS, delivered: 6, quarantined: 1 });
@@ -175,16 +181,19 @@ const WRONG: readonly [readonly string[], number, RegExp][] = [
   [['show', '99999999999999999999999'], 1, /There is no record 9/],
   [['show', '\u001b[31m'], 1, /There is no record \\e\[31m/],
   [['sttaus'], 2, /Did you mean `arcade usage status`/],
-  [['report', '--output', 'taken.txt'], 1, /already exists and is not an arcade report/],
+  [
+    ['report', '--output', join(import.meta.dirname, 'views.test.ts')],
+    1,
+    /already exists and is not an arcade report/,
+  ],
   [['report', '--output', 'no/such/folder.html'], 1, /Cannot write /],
 ];
 
 test('what cannot be shown is refused in words', async (t) => {
   const home = sandbox(t);
   seeded(home);
-  home.write('taken.txt', 'mine');
   for (const [args, code, words] of WRONG) {
-    const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args], { cwd: home.directory });
+    const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args]);
     assert.equal(exitCode, code, args.join(' '));
     assert.equal(args.includes('--json') ? '' : stdout, '', args.join(' '));
     assert.match(stderr, words);
