@@ -1,0 +1,160 @@
+/** Commands whose database cannot be had: a lock, a repair, a missing native module, SIGKILL. Nothing is lost, and nothing counts twice. */
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { execa } from 'execa';
+import { baseEnvironment, arcade as cli, PROGRAM, type Ran } from '../../support/cli.ts';
+import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+
+const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
+const NOWHERE = { ARCADE_URL: 'http://127.0.0.1:9' };
+
+const command = (home: Sandbox, env = {}): Promise<Ran> =>
+  cli(home, ['secret', 'list'], { env: { ...NOWHERE, ...env } });
+
+const spilled = ({ directory }: Sandbox): string[] =>
+  existsSync(join(directory, 'spill')) ? readdirSync(join(directory, 'spill')) : [];
+
+function recorded({ directory }: Sandbox): number {
+  const db = new Database(join(directory, 'usage.db'), { readonly: true });
+  try {
+    return db.prepare(`SELECT value FROM ledger WHERE name = 'recorded'`).pluck().get() as number;
+  } finally {
+    db.close();
+  }
+}
+
+/** Delivers everything, and says what PostHog has. */
+async function delivered(t: TestContext, home: Sandbox): Promise<ReturnType<PostHog['stored']>> {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const { exitCode, stderr } = await cli(home, ['usage', 'flush'], { env });
+  assert.equal(exitCode, 0, stderr);
+  return posthog.stored();
+}
+
+const holders: Readonly<Record<string, (home: Sandbox) => Database.Database>> = {
+  'the write lock is held': ({ directory }) => {
+    const db = new Database(join(directory, 'usage.db'));
+    db.exec('BEGIN IMMEDIATE');
+    return db;
+  },
+  'a repair is under way': ({ directory }) => {
+    const db = new Database(join(directory, 'usage.repair.lock'));
+    db.exec('BEGIN EXCLUSIVE');
+    // Its first page is garbage, so the next command wants to repair it, too.
+    const file = join(directory, 'usage.db');
+    rmSync(file);
+    for (const end of ['-wal', '-shm']) rmSync(file + end, { force: true });
+    cpSync(join(directory, 'garbage'), file);
+    return db;
+  },
+};
+
+for (const [what, hold] of Object.entries(holders)) {
+  test(`while ${what} commands end as ever, and their events come once it is over`, async (t) => {
+    const home = sandbox(t);
+    home.write('garbage', 'x'.repeat(8192));
+    const usual = await command(home);
+    const held = hold(home);
+    t.after(() => held.close());
+    const many = await Promise.all(Array.from({ length: 5 }, () => command(home)));
+    for (const { exitCode, stdout } of many)
+      assert.deepEqual([exitCode, stdout], [usual.exitCode, usual.stdout]);
+    assert.equal(spilled(home).length, 5);
+    const { stdout } = await cli(home, ['usage', 'status', '--json']);
+    assert.equal((JSON.parse(stdout) as { spilled: number }).spilled, 5);
+    held.close();
+    await command(home);
+    assert.deepEqual(spilled(home), []);
+    const events = await delivered(t, home);
+    const ids = new Set(events.map((event) => event.distinct_id));
+    assert.ok(events.length >= 6, `${events.length} events`);
+    assert.equal(ids.size, 1, 'all are the one anon_id’s');
+    assert.equal(new Set(events.map((event) => event.uuid)).size, events.length);
+  });
+}
+
+test('a program whose native module does not load spills, and one that does takes in', async (t) => {
+  const home = sandbox(t);
+  await command(home);
+  const broken = join(home.home, 'installed');
+  cpSync(join(PROGRAM, '..', '..'), broken, {
+    recursive: true,
+    filter: (path) => !/node_modules|\.git|\/test|\/docs/.test(path.slice(join(PROGRAM, '..', '..').length)),
+  });
+  const run = (): Promise<{ exitCode?: number | undefined }> =>
+    execa(process.execPath, ['--', join(broken, 'dist', 'arcade.js'), 'secret', 'list'], {
+      env: { ...baseEnvironment(home), ...NOWHERE },
+      extendEnv: false,
+      reject: false,
+      cwd: home.home,
+    });
+  for (let i = 0; i < 3; i += 1) assert.equal((await run()).exitCode, 1);
+  assert.equal(spilled(home).length, 3);
+  await command(home);
+  assert.deepEqual([spilled(home), recorded(home)], [[], 5]);
+});
+
+const deaths = ['/spill/', 'after /spill/'] as const;
+for (const at of deaths) {
+  test(`a command killed ${at.replace('/spill/', 'the rename of its file')} loses no other's event, and counts none twice`, async (t) => {
+    const home = sandbox(t);
+    await command(home);
+    const held = new Database(join(home.directory, 'usage.db'));
+    held.exec('BEGIN IMMEDIATE');
+    await command(home);
+    const { signal } = await killed(home, at);
+    assert.equal(signal, 'SIGKILL');
+    held.close();
+    await command(home);
+    const before = recorded(home);
+    assert.equal(before, at.startsWith('after') ? 4 : 3);
+    await command(home);
+    assert.equal(recorded(home), before + 1);
+  });
+}
+
+for (const at of [
+  'INSERT INTO record',
+  'after INSERT INTO record',
+  'UPDATE installation SET notice_shown_at',
+  'usage.db commit',
+]) {
+  test(`a command killed at ${at} while it takes in: the events come with the next, once`, async (t) => {
+    const home = sandbox(t);
+    await command(home);
+    const held = new Database(join(home.directory, 'usage.db'));
+    held.exec('BEGIN IMMEDIATE');
+    for (let i = 0; i < 3; i += 1) await command(home);
+    held.close();
+    const files = spilled(home).map(
+      (name) => [name, readFileSync(join(home.directory, 'spill', name), 'utf8')] as const,
+    );
+    assert.equal(files.length, 3);
+    if (at === 'usage.db commit') {
+      // Between the commit and the removal: the files are there again.
+      await command(home);
+      for (const [name, text] of files) home.write(join('spill', name), text);
+    } else {
+      assert.equal((await killed(home, at)).signal, 'SIGKILL');
+    }
+    await command(home);
+    assert.deepEqual(spilled(home), []);
+    assert.equal(recorded(home), at === 'usage.db commit' ? 6 : 5);
+    assert.equal((await delivered(t, home)).length, recorded(home));
+  });
+}
+
+function killed(home: Sandbox, at: string): Promise<{ signal?: string | undefined }> {
+  return execa(process.execPath, ['--import', HOOK, PROGRAM, 'secret', 'list'], {
+    env: { ...baseEnvironment(home), ...NOWHERE, ARCADE_TEST_KILL_AT: at },
+    extendEnv: false,
+    reject: false,
+    cwd: home.home,
+  });
+}
