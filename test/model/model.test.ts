@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { edgesIn, runCampaign, tell } from './campaign.ts';
+import { edgesIn, runCampaign, SEEDS, tell } from './campaign.ts';
 import { CORPUS } from './corpus.ts';
 import { EDGE_CORPUS } from './corpus-edges.ts';
 import { allEdges } from './edges.ts';
@@ -12,25 +12,21 @@ const missed = allEdges();
 
 for (const [what, steps] of Object.entries({ ...CORPUS, ...EDGE_CORPUS })) {
   test(`every event is with its owner: ${what}`, async () => {
-    for (const seed of [1, 2, 3]) {
-      const { violations, counts } = await runHistory(steps, seed);
-      assert.deepEqual(violations, []);
-      for (const edge of edgesIn(counts)) missed.delete(edge);
-    }
+    const { violations, counts } = await runHistory(steps, 1);
+    assert.deepEqual(violations, []);
+    for (const edge of edgesIn(counts)) missed.delete(edge);
   });
 }
 
-const FIRST_SEED = 1;
-const HISTORIES = 300;
-
-test(`every event is with its owner in ${HISTORIES} random histories`, async () => {
-  const { failure, counts } = await runCampaign(FIRST_SEED, HISTORIES);
+// `npm run test:long` runs thousands.
+test(`every event is with its owner in ${SEEDS.length} random histories`, async () => {
+  const { failure, counts } = await runCampaign(SEEDS);
   assert.equal(failure === null ? '' : tell(failure), '');
   for (const edge of edgesIn(counts)) missed.delete(edge);
 });
 
 test('all these histories together take every edge of the state machine', () => {
-  assert.deepEqual([...missed], []);
+  assert.deepEqual([...missed], [], 'choose the seeds once more: npm run test:model -- seeds');
 });
 
 const login = { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true } as const;

@@ -24,7 +24,7 @@ interface Verdict {
   readonly byAimed: string | undefined;
 }
 
-export const BREAKS: readonly Break[] = [...RULE_BREAKS, ...ROW_BREAKS];
+const BREAKS: readonly Break[] = [...RULE_BREAKS, ...ROW_BREAKS];
 
 /** Tries the breaks, prints what came of each. Resolves to whether all were noticed. */
 export async function tryBreaks(words: readonly string[]): Promise<boolean> {
@@ -71,12 +71,12 @@ async function judge(copy: string, broken: Break): Promise<Verdict> {
 }
 
 /** The file that a break is made in. */
-export function sourceOf(root: string, { file }: Break): string {
+function sourceOf(root: string, { file }: Break): string {
   return join(root, 'src', 'usage', file);
 }
 
 /** The source with its rule broken. Throws when what is to be replaced is not there exactly once. */
-export function applied(source: string, { what, changes }: Break): string {
+function applied(source: string, { what, changes }: Break): string {
   let text = source;
   for (const [from, to] of changes) {
     if (text.split(from).length !== 2) throw new Error(`"${what}": not there exactly once: ${from}`);

@@ -6,8 +6,10 @@ import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
 import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { type PostHog, startPostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { until } from '../../support/until.ts';
 
 const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
 
@@ -66,29 +68,33 @@ for (const point of points) {
   const where = point.byHand ? `${point.at}, with credentials made by hand` : point.at;
   test(`${point.dies} killed at ${where}: nobody can tell afterwards`, async (t) => {
     const stage = await stageFor(t);
-    await run(stage, ['secret', 'list'], point.dies === 'the first command' ? point.at : '');
+    const kill = (who: Point['dies']): string | undefined => (point.dies === who ? point.at : undefined);
+    await run(stage, ['secret', 'list'], kill('the first command'));
     if (point.byHand) stage.home.signInWithKey(keyOf(stage), stage.arcade.coordinator.url);
-    else await run(stage, ['login', '--api-key'], point.dies === 'the login' ? point.at : '');
-    await run(stage, ['secret', 'list'], point.dies === 'the command after it' ? point.at : '');
-    await run(stage, ['usage', 'flush'], point.dies === 'the drain' ? point.at : '');
-    await run(stage, ['secret', 'list'], '');
+    else await run(stage, ['login', '--api-key'], kill('the login'));
+    await run(stage, ['secret', 'list'], kill('the command after it'));
+    await run(stage, ['usage', 'flush'], kill('the drain'));
+    await run(stage, ['secret', 'list']);
     ageDrafts(stage.home.directory);
-    await run(stage, ['usage', 'flush'], '');
+    await run(stage, ['usage', 'flush']);
     await verify(stage);
   });
 }
 
 test('a drain killed while PostHog answers sends the same again, and it counts once', async (t) => {
   const stage = await stageFor(t);
-  await run(stage, ['secret', 'list'], '');
-  await run(stage, ['login', '--api-key'], '');
+  await run(stage, ['secret', 'list']);
+  await run(stage, ['login', '--api-key']);
   stage.posthog.fault({ kind: 'hang', stores: true });
-  const drain = start(stage, ['usage', 'flush'], '');
-  await untilRequested(stage.posthog);
+  const drain = start(stage, ['usage', 'flush']);
+  await until(() => stage.posthog.requests.some(({ status }) => status === 'hung'), {
+    what: 'the request',
+    timeoutMs: 60_000,
+  });
   drain.kill('SIGKILL');
   await drain;
-  await run(stage, ['secret', 'list'], '');
-  await run(stage, ['usage', 'flush'], '');
+  await run(stage, ['secret', 'list']);
+  await run(stage, ['usage', 'flush']);
   await verify(stage);
   assert.ok(stage.posthog.duplicates() > 0);
 });
@@ -108,38 +114,46 @@ async function stageFor(t: TestContext): Promise<Stage> {
 
 const keyOf = ({ arcade }: Stage): string => arcade.user('A').api_keys[0] ?? '';
 
-function start(stage: Stage, args: readonly string[], killAt: string) {
-  const drains = args[1] === 'flush';
+function environmentOf(stage: Stage, args: readonly string[]): Record<string, string> {
+  const destination = { ARCADE_POSTHOG_HOST: stage.posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  // The commands have nowhere to send to, so that no flusher comes in between.
+  return { ARCADE_URL: stage.arcade.url, ...(args[1] === 'flush' ? destination : {}) };
+}
+
+const inputOf = (stage: Stage, args: readonly string[]): string =>
+  args[0] === 'login' ? `${keyOf(stage)}\n` : '';
+
+/** As a process of its own, which can be killed. */
+function start(stage: Stage, args: readonly string[], killAt = '') {
   return execa(process.execPath, ['--import', HOOK, PROGRAM, ...args], {
     env: {
       ...baseEnvironment(stage.home),
-      ARCADE_URL: stage.arcade.url,
+      ...environmentOf(stage, args),
       ARCADE_TEST_KILL_AT: killAt,
-      // The commands have nowhere to send to, so that no flusher comes in between.
-      ...(drains ? { ARCADE_POSTHOG_HOST: stage.posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' } : {}),
     },
     extendEnv: false,
     reject: false,
     cwd: stage.home.home,
-    input: args[0] === 'login' ? `${keyOf(stage)}\n` : '',
+    input: inputOf(stage, args),
   });
 }
 
-async function run(stage: Stage, args: readonly string[], killAt: string): Promise<void> {
-  const { signal, stderr } = await start(stage, args, killAt);
-  assert.equal(signal, killAt === '' ? undefined : 'SIGKILL', `${args.join(' ')}: ${stderr}`);
-}
-
-async function untilRequested(posthog: PostHog): Promise<void> {
-  const { until } = await import('../../support/until.ts');
-  await until(() => posthog.requests.some((request) => request.status === 'hung'), { what: 'the request' });
+async function run(stage: Stage, args: readonly string[], killAt?: string): Promise<string> {
+  if (killAt !== undefined) {
+    const { signal, stderr } = await start(stage, args, killAt);
+    assert.equal(signal, 'SIGKILL', `${args.join(' ')}: ${stderr}`);
+    return '';
+  }
+  const env = { ...environmentOf(stage, args), ARCADE_USAGE_TRACKING: undefined };
+  const { stdout } = await inside(stage.home, args, { env, input: inputOf(stage, args) });
+  return stdout;
 }
 
 async function verify(stage: Stage): Promise<void> {
   const { posthog, home, arcade } = stage;
   const account = arcade.user('A').account_id;
-  const { stdout } = await start(stage, ['usage', 'status', '--json'], '');
-  const { ledger } = JSON.parse(String(stdout)) as { ledger: Record<string, number> };
+  const status = await run(stage, ['usage', 'status', '--json']);
+  const { ledger } = JSON.parse(status) as { ledger: Record<string, number> };
   assert.equal(ledger.recorded, ledger.delivered, 'all that was recorded is delivered');
   const stored = posthog.stored();
   assert.equal(stored.length, ledger.recorded);
