@@ -32,7 +32,7 @@ async function run(histories: number, first: number): Promise<boolean> {
   const missed = missedEdges.filter((edge) => !corpus.edges.has(edge));
   for (const edge of missedEdges)
     console.log(`${corpus.edges.has(edge) ? 'by the corpus alone' : 'never taken'}: ${edge}`);
-  console.log(`${edges - missed.length} of ${edges} edges of the state machine`);
+  console.log(`${ran} histories; ${edges - missed.length} of ${edges} edges of the state machine`);
   return failure === null && corpus.violations.length === 0 && (missed.length === 0 || ran < FULL);
 }
 

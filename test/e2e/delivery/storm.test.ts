@@ -1,4 +1,4 @@
-/** Writers and flushers killed at random: each event is at PostHog once. The full size is `npm run test:storm`. */
+/** Writers and flushers killed at random: each event is at PostHog once. The full size is `npm run test:long`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FLUSHER } from '../../../src/settings.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { below, pick, type Random, randomFrom } from '../../model/random.ts';
-import { arcade } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { type PostHog, startPostHog } from '../../support/posthog.ts';
 import { fillSpool } from '../../support/queue.ts';
 import { openSandbox, removeHome, sandbox } from '../../support/sandbox.ts';
@@ -75,12 +75,16 @@ describe('when, by chance,', { concurrency: 2 }, () => {
       const bytes = Buffer.from(sound);
       HARMS[what]?.(bytes, random);
       home.write('usage.db', bytes);
-      const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+      const env = {
+        ARCADE_USAGE_TRACKING: undefined,
+        ARCADE_POSTHOG_HOST: posthog.url,
+        ARCADE_POSTHOG_API_KEY: 'phc_test',
+      };
       // The first may set aside and say so.
-      const flushed = await arcade(home, ['usage', 'flush'], { env });
-      if (flushed.exitCode !== 0) await arcade(home, ['usage', 'flush'], { env });
-      const { ledger } = JSON.parse((await arcade(home, ['usage', 'status', '--json'])).stdout) as Told;
-      const doctor = await arcade(home, ['usage', 'doctor', '--json']);
+      const flushed = await inside(home, ['usage', 'flush'], { env });
+      if (flushed.exitCode !== 0) await inside(home, ['usage', 'flush'], { env });
+      const { ledger } = JSON.parse((await inside(home, ['usage', 'status', '--json'])).stdout) as Told;
+      const doctor = await inside(home, ['usage', 'doctor', '--json']);
       const { findings } = JSON.parse(doctor.stdout) as { findings: { code: string; severity: string }[] };
       assert.equal(ledger.pending, 0, flushed.stderr);
       // Of a record whose text alone was changed nothing is lost but itself.
