@@ -169,18 +169,7 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
     db.close();
     home.write('usage.json', JSON.stringify({ anon_id: TYPED, linked_principal_id: TYPED }));
     const env = { ARCADE_POSTHOG_HOST: `http://${TYPED}`, ARCADE_POSTHOG_API_KEY: TYPED, HTTPS_PROXY: TYPED };
-    const views = [
-      'status',
-      'list',
-      'show 1',
-      'who',
-      'why',
-      'identity',
-      'stats',
-      'doctor',
-      'export',
-      'flush',
-    ];
+    const views = ['status', 'list', 'show 1', 'identity', 'stats', 'doctor', 'export', 'flush'];
     for (const view of views) {
       for (const more of [[], ['--json']]) {
         const words = ['usage', ...view.split(' '), ...more];

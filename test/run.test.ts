@@ -1,0 +1,24 @@
+/** A run in this process leaves nothing of itself behind: another one may follow. */
+import assert from 'node:assert/strict';
+import { hasSubscribers } from 'node:diagnostics_channel';
+import { test } from 'node:test';
+import { desk } from './support/desk.ts';
+import { inside } from './support/inside.ts';
+
+test('a command that has ended no longer watches the network', async (t) => {
+  const { home, env, requests } = await desk(t);
+  const { exitCode, stderr } = await inside(home, ['secret', 'list'], { env });
+  assert.deepEqual([exitCode, stderr, requests().length], [0, '', 1]);
+  for (const channel of ['undici:client:sendHeaders', 'undici:request:headers'])
+    assert.equal(hasSubscribers(channel), false, channel);
+});
+
+test('--debug shows the stack of a failure, --quiet hides notes and not the failure', async (t) => {
+  const { home } = await desk(t);
+  const env = { ARCADE_URL: 'http://127.0.0.1:1', ARCADE_API_KEY: 'key' };
+  const plain = await inside(home, ['secret', 'list', '--quiet'], { env });
+  assert.equal(plain.exitCode, 1);
+  assert.match(plain.stderr, /^Error: [^\n]+\nHint: [^\n]+\n$/);
+  const debugged = await inside(home, ['--debug', 'secret', 'list'], { env });
+  assert.match(debugged.stderr, /\n {4}at /);
+});
