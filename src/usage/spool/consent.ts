@@ -140,7 +140,8 @@ export function eraseUnfit(directory: string): boolean {
   if (kind !== 'open folder' && kind !== 'cannot be closed') return false;
   removeDrafts(sharedFile(directory));
   for (const name of [...setAsideFiles(directory), 'usage.db']) removeDatabase(join(directory, name));
-  rmSync(sharedFile(directory), { force: true });
+  emptySpill(directory);
+  for (const name of ['usage.json', 'usage.key']) rmSync(join(directory, name), { force: true });
   return true;
 }
 

@@ -33,7 +33,7 @@ export class PlaceError extends Error {
   }
 }
 
-/** SQLite opens these; the others are read, or replaced as a whole. */
+/** These are opened where they are; the others are read with care, or replaced as a whole. */
 const OPENED = [
   'usage.db',
   'usage.db-wal',
@@ -41,6 +41,7 @@ const OPENED = [
   'usage.db-journal',
   'usage.lock',
   'usage.repair.lock',
+  'usage.key',
 ];
 /** Another program makes it too, by its own umask. A link or a folder in its place is replaced, or left. */
 const SHARED = 'usage.json';
