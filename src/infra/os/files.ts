@@ -3,10 +3,8 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
-  constants,
   existsSync,
   fchmodSync,
-  fchownSync,
   fstatSync,
   fsyncSync,
   lstatSync,
@@ -100,7 +98,6 @@ function draftOf(target: string, text: string, sync: (file: number) => void): Dr
   try {
     try {
       setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
-      keepOwner(file, existsSync(target) ? target : dirname(target));
       // Goes on after a short write, until the disk is full.
       writeFileSync(file, text);
       sync(file);
@@ -217,7 +214,7 @@ export function makePrivateDirectory(path: string): boolean {
     try {
       mkdirSync(directory, { mode: 0o700 });
       isNew = true;
-      own(directory);
+      setMode(lstatSync(directory).mode, 0o700, (mode) => chmodSync(directory, mode));
     } catch (error) {
       isNew = false;
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -231,28 +228,6 @@ function foldersBetween(there: string | undefined, path: string): string[] {
   const missing = [path];
   for (let at = dirname(path); there !== undefined && at !== there; at = dirname(at)) missing.unshift(at);
   return missing;
-}
-
-const JUST_NOW_MS = 10_000;
-
-/**
- * Closes a new directory to others. Root gives it to whoever owns the parent, by its handle, and only if it is the one
- * that was made just now: that person may have put another in its place.
- */
-function own(directory: string): void {
-  if (process.geteuid?.() !== 0) {
-    setMode(lstatSync(directory).mode, 0o700, (mode) => chmodSync(directory, mode));
-    return;
-  }
-  const handle = openSync(directory, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const { uid, ctimeMs, mode } = fstatSync(handle);
-    if (uid !== 0 || Math.abs(Date.now() - ctimeMs) > JUST_NOW_MS) return;
-    setMode(mode, 0o700, (wanted) => fchmodSync(handle, wanted));
-    keepOwner(handle, dirname(directory));
-  } finally {
-    closeSync(handle);
-  }
 }
 
 /** Where the file system keeps no modes this is refused, or does nothing: the caller looks if it matters. */
@@ -279,7 +254,6 @@ export function createPrivateFile(path: string): boolean {
   }
   try {
     setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
-    keepOwner(file, dirname(path));
   } finally {
     closeSync(file);
   }
@@ -295,11 +269,4 @@ export function targetOf(path: string): string {
     at = resolve(realpathSync(dirname(at)), readlinkSync(at));
   }
   return at;
-}
-
-/** Root also writes in other people's homes, as under sudo: what is theirs stays theirs. */
-function keepOwner(file: number, like: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(like);
-  if (uid !== 0) fchownSync(file, uid, gid);
 }
