@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
@@ -120,7 +120,16 @@ test('a home in which no folder can be made does not keep a command from ending'
   assert.match(stderr, /^Error: Not logged in/);
 });
 
-test('a folder is made with the parents that it lacks', async (t) => {
+test('a home that is missing is not made', async (t) => {
+  const home = sandbox(t);
+  const { exitCode } = await arcade(home, ['secret', 'list'], {
+    env: { HOME: join(home.home, 'unmounted') },
+  });
+  assert.equal(exitCode, 1);
+  assert.deepEqual(readdirSync(home.home), []);
+});
+
+test('a folder that ARCADE_WORK_DIR names is made with the parents that it lacks', async (t) => {
   const home = sandbox(t);
   const deep = join(home.home, 'a', 'b');
   await arcade(home, ['secret', 'list'], { env: { ARCADE_WORK_DIR: deep } });

@@ -3,7 +3,8 @@
  * goes wrong in here is the command's business; this is the one place that swallows it.
  */
 
-import { writeSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { adviceForAddon, isBusy } from '../../infra/sqlite/errors.ts';
 import { LIMITS, type Settings } from '../../settings.ts';
 import { type Execution, UsageEvent } from '../event/event.ts';
@@ -41,7 +42,8 @@ export type Debug = (what: string, error: unknown) => void;
 export function openRecorder(settings: Settings, debug: Debug): Recorder {
   const { directory } = settings;
   // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
-  if (directory === undefined || isRefused(directory)) return { wakeIsLikely: false, record: () => false };
+  if (directory === undefined || isRefused(directory) || isHomeMissing(settings))
+    return { wakeIsLikely: false, record: () => false };
   let spool: Spool | undefined;
   let failure: unknown;
   const open = (patienceMs: number): Spool | undefined => {
@@ -87,6 +89,11 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
 /** A login and a logout say who all others are, and the first event begins an identity: they wait longer. */
 function changesIdentity({ command }: Execution): boolean {
   return command === 'login' || command === 'logout';
+}
+
+/** A home is never made, for it may be mounted later; a folder that ARCADE_WORK_DIR names is. */
+function isHomeMissing({ directory, workDirectory }: Settings): boolean {
+  return workDirectory === undefined && directory !== undefined && !existsSync(dirname(directory));
 }
 
 function isFirstRun(directory: string): boolean {
