@@ -25,6 +25,8 @@ export const LEAN: readonly string[] = [
 ];
 /** All threads of such a program: two of Node, one of V8, two of the pool, and one that keeps the time. */
 const THREADS = 6;
+/** For the next command, which may have more threads at its height than this one has at this moment. */
+const SPARE = 6;
 /** One look-up of a name may be stuck while a file is synced. */
 const POOL = { UV_THREADPOOL_SIZE: '2' };
 
@@ -35,7 +37,7 @@ const POOL = { UV_THREADPOOL_SIZE: '2' };
  * started, for the next command would then be aborted.
  */
 export async function startDetached({ program, script, environment }: Detached): Promise<void> {
-  if (!hasRoomFor(THREADS)) return;
+  if (!hasRoomFor(THREADS + SPARE)) return;
   const { execa } = await import('execa');
   const child = execa(program.execPath, [...inherited(program.execArgv), ...LEAN, '--', script], {
     // A working directory keeps a folder from being deleted, or its file system from being unmounted.

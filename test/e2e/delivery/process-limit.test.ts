@@ -36,7 +36,7 @@ function give(path: string): void {
     else chownSync(join(path, entry.name), USER, USER);
 }
 
-for (const limit of isRoot ? [14, 16, 20] : []) {
+for (const limit of isRoot ? [14, 18, 40] : []) {
   test(`with ${limit} processes for a user, four commands in a row end as with recording off`, async (t) => {
     const posthog = await startPostHog();
     t.after(() => posthog.close());
@@ -48,6 +48,6 @@ for (const limit of isRoot ? [14, 16, 20] : []) {
     // Whether there was room for a flusher depends on how many threads a command has.
     const { recorded, delivered, pending } = accountOf(home);
     assert.deepEqual([recorded, delivered + pending], [4, 4]);
-    if (limit === 20) await until(() => accountOf(home).delivered > 0, { what: 'an event to be delivered' });
+    if (limit === 40) await until(() => accountOf(home).delivered > 0, { what: 'an event to be delivered' });
   });
 }
