@@ -31,6 +31,8 @@ export async function tryBreaks(words: readonly string[]): Promise<boolean> {
   const waiting = BREAKS.filter(
     ({ what }) => words.length === 0 || words.some((word) => what.includes(word)),
   );
+  // All are looked for before the first is tried: it takes long.
+  for (const broken of waiting) applied(readFileSync(sourceOf(ROOT, broken), 'utf8'), broken);
   const verdicts: Verdict[] = [];
   const worker = async (): Promise<void> => {
     const copy = copyOfSource();
