@@ -28,7 +28,7 @@ export const PROPERTIES: Readonly<Record<keyof EventProperties, Documented>> = {
   runtime_version: {
     what: 'The version of Node.',
     why: 'To know which versions must be supported.',
-    example: '20.20.2',
+    example: '24.21.0',
   },
   os_type: {
     what: 'The kind of operating system.',

@@ -50,11 +50,8 @@ function publicProgram(t: TestContext): string {
   const root = join(PROGRAM, '..', '..');
   for (const name of ['dist', 'migrations', 'package.json'])
     cpSync(join(root, name), join(folder, name), { recursive: true });
-  for (const name of ['better-sqlite3', 'bindings', 'file-uri-to-path']) {
-    const from = join(root, 'node_modules', name);
-    if (existsSync(from))
-      cpSync(from, join(folder, 'node_modules', name), { recursive: true, dereference: true });
-  }
+  const module = join('node_modules', 'better-sqlite3');
+  cpSync(join(root, module), join(folder, module), { recursive: true, dereference: true });
   chmodSync(folder, 0o755);
   return join(folder, 'dist', 'arcade.js');
 }
