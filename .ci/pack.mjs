@@ -2,7 +2,7 @@
  * `node .ci/pack.mjs FOLDER [--accept]`: makes the package that is published, `arcade-VERSION.tgz`, and prints its path.
  *
  * It holds the built program and what `.ci/package-files.txt` lists, no more and no less; `--accept` writes that list
- * anew. Its package.json is what a user needs of ours, and its npm-shrinkwrap.json is the lock file without the tools.
+ * anew. Every migration is in the package, so the list has one line for all. Its package.json is what a user needs of ours, and its npm-shrinkwrap.json is the lock file without the tools.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -72,11 +72,12 @@ function shrinkwrap({ name, version, license, dependencies, bin, engines }, { lo
 }
 
 function compareFiles() {
-  const found = readdirSync(staged, { recursive: true, withFileTypes: true })
+  const files = readdirSync(staged, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(staged.length + 1))
     .map((path) => path.split(sep).join('/'))
-    .sort();
+    .map((path) => path.replace(/^migrations\/\d{4}_\w+\.sql$/, 'migrations/NUMBER_NAME.sql'));
+  const found = [...new Set(files)].sort();
   if (accept === '--accept') writeFileSync(list, `${found.join('\n')}\n`);
   const wanted = readFileSync(list, 'utf8').trim().split('\n');
   const differences = [
