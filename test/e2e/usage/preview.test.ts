@@ -1,3 +1,4 @@
+/** What `usage preview` shows is what is recorded and sent, to the byte. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
@@ -6,6 +7,7 @@ import { contextOf } from '../../support/arcade/accounts.ts';
 import { startArcade } from '../../support/arcade.ts';
 import { arcade } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';
+import { type Came, inside } from '../../support/inside.ts';
 import { logIn } from '../../support/login.ts';
 import { startPostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -49,22 +51,22 @@ async function world(t: TestContext, who: 'nobody' | 'oauth' | 'unknown key'): P
   };
 }
 
-async function preview({ home, env }: World, command: readonly string[], error?: string): Promise<Preview> {
+/** In this process; what is to be compared with it runs in one of its own. */
+function here({ home, env }: Pick<World, 'home' | 'env'>, args: readonly string[]): Promise<Came> {
+  return inside(home, args, { env: { ARCADE_USAGE_TRACKING: undefined, ...env } });
+}
+
+async function preview(place: World, command: readonly string[], error?: string): Promise<Preview> {
   const chosen = error === undefined ? [] : ['--error', error];
-  const { exitCode, stdout, stderr } = await arcade(
-    home,
-    ['usage', 'preview', '--json', ...chosen, '--', ...command],
-    {
-      env,
-    },
-  );
+  const line = ['usage', 'preview', '--json', ...chosen, '--', ...command];
+  const { exitCode, stdout, stderr } = await here(place, line);
   assert.equal(exitCode, 0, stderr);
   assert.equal(stderr, '');
   return JSON.parse(stdout) as Preview;
 }
 
-async function spooled({ home, env }: World): Promise<Event[]> {
-  const { stdout } = await arcade(home, ['usage', 'export'], { env });
+async function spooled(place: World): Promise<Event[]> {
+  const { stdout } = await here(place, ['usage', 'export']);
   const lines = stdout.trim().split('\n');
   return lines.filter(Boolean).map((line) => (JSON.parse(line) as { payload: Event }).payload);
 }
@@ -123,7 +125,7 @@ for (const who of ['nobody', 'oauth', 'unknown key'] as const) {
       assert.equal(filled(mine as Event, shown.stand_ins, event), JSON.stringify(event), args.join(' '));
     }
     const beforeSending = await spooled(place);
-    await arcade(home, ['usage', 'flush', '--json'], { env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+    await here({ home, env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } }, ['usage', 'flush', '--json']);
     const sent = new Map<string, string>();
     for (const request of posthog.requests) {
       const { batch } = JSON.parse(request.rawBody) as { batch: Event[] };
@@ -163,7 +165,7 @@ test('a login is previewed with the alias that is recorded beside it, and both a
     properties: { ...shown.alias.properties, distinct_id: user.account_id },
   };
   assert.equal(filled(joined, ['uuid', 'timestamp'], alias), JSON.stringify(alias));
-  await arcade(home, ['usage', 'flush'], { env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+  await here({ home, env: { ...env, ARCADE_POSTHOG_API_KEY: 'phc_test' } }, ['usage', 'flush']);
   const sent = posthog.requests.flatMap(({ rawBody }) => (JSON.parse(rawBody) as { batch: Event[] }).batch);
   for (const event of [alias, login])
     assert.equal(JSON.stringify(sent.find(({ uuid }) => uuid === event.uuid)), JSON.stringify(event));
@@ -190,14 +192,10 @@ test('a login of a person who is signed in already is previewed with the organiz
 test('every failure can be previewed with its code, and says what the catalogue says', async (t) => {
   const place = await world(t, 'nobody');
   const codes = Object.keys(RECORDED_MESSAGES) as (keyof typeof RECORDED_MESSAGES)[];
-  for (let from = 0; from < codes.length; from += 8) {
-    await Promise.all(
-      codes.slice(from, from + 8).map(async (code) => {
-        const { failed } = await preview(place, ['secret', 'set', 'KEY=value'], code);
-        const { error_code, error_message } = failed?.properties ?? {};
-        assert.deepEqual([error_code, error_message], [code, RECORDED_MESSAGES[code]]);
-      }),
-    );
+  for (const code of codes) {
+    const { failed } = await preview(place, ['secret', 'set', 'KEY=value'], code);
+    const { error_code, error_message } = failed?.properties ?? {};
+    assert.deepEqual([error_code, error_message], [code, RECORDED_MESSAGES[code]]);
   }
 });
 
@@ -223,14 +221,14 @@ test('arguments that cannot succeed are told, with the error that they are recor
   assert.equal(failed?.properties.error_code, 'INVALID_USAGE');
 });
 
-test('works when recording is off, makes no file, and opens no connection', async (t) => {
+test('`usage preview` works when recording is off, makes no file, and opens no connection', async (t) => {
   const place = await world(t, 'nobody');
   const off = { ...place, env: { ...place.env, DO_NOT_TRACK: '1', ARCADE_POSTHOG_API_KEY: 'phc_test' } };
   const { succeeded } = await preview(off, ['secret', 'list']);
   assert.equal(succeeded?.event, 'CLI execution succeeded');
   assert.equal(existsSync(place.home.directory), false);
   assert.equal(place.posthog.connections, 0);
-  await arcade(place.home, ['usage', 'disable']);
+  await here({ home: place.home, env: {} }, ['usage', 'disable']);
   assert.equal((await preview(place, ['whoami'])).failed?.event, 'CLI execution failed');
 });
 
@@ -244,7 +242,7 @@ const WRONG: readonly [readonly string[], RegExp][] = [
 test('what cannot be previewed is a usage error', async (t) => {
   const home = sandbox(t);
   for (const [args, words] of WRONG) {
-    const { exitCode, stdout, stderr } = await arcade(home, args);
+    const { exitCode, stdout, stderr } = await here({ home, env: {} }, args);
     assert.equal(exitCode, 2, args.join(' '));
     assert.equal(stdout, '');
     assert.match(stderr, words);
