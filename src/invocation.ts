@@ -18,6 +18,8 @@ export interface Invocation {
   readonly connection: ConnectionOptions;
   readonly settings: Settings;
   readonly output: Output;
+  /** Milliseconds since the process began. */
+  readonly elapsedMs: () => number;
   /** Standard input. A getter, because touching the process's own opens it. */
   readonly input: Input;
   /** Asks on the terminal without echo; null at end of input. Rejects with a usage error under --no-input. */

@@ -198,6 +198,7 @@ function invocationOf(
     connection: connectionOf(options),
     settings,
     output,
+    elapsedMs: () => (around.monotonic() - around.startedAt) * 1000,
     get input() {
       return around.stdin;
     },

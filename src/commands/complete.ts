@@ -57,7 +57,7 @@ async function atHand(
 ): Promise<readonly Candidate[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<readonly Candidate[]>((resolve) => {
-    timer = setTimeout(() => resolve([]), Math.max(0, ANSWER_BY_MS - performance.now()));
+    timer = setTimeout(() => resolve([]), Math.max(0, ANSWER_BY_MS - invocation.elapsedMs()));
   });
   try {
     const { connection } = invocation.readLine(typed);
