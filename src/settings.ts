@@ -228,9 +228,13 @@ export function flusherEnvironment(
     const name = platform === 'win32' ? given.toUpperCase() : given;
     if (value === undefined || !PASSED_ON.test(name)) continue;
     const isList = PATH_LISTS.test(name);
-    const paths = isList ? value.split(delimiter) : PATHS.test(name) && value !== '' ? [value] : [];
-    environment[name] =
-      paths.length === 0 ? value : paths.map((path) => absolute(path) ?? path).join(delimiter);
+    if (isList || PATHS.test(name)) {
+      // An empty path would be the working directory, which may be another user's.
+      const paths = (isList ? value.split(delimiter) : [value]).filter((path) => path !== '');
+      environment[name] = paths.map((path) => absolute(path) ?? path).join(delimiter);
+    } else {
+      environment[name] = value;
+    }
   }
   if (parent !== undefined) environment.ARCADE_WORK_DIR = parent;
   const options = tlsFlags(wordsOf(env.NODE_OPTIONS ?? '')).map(

@@ -57,9 +57,15 @@ test('what makes the TLS of a command work makes that of the flusher work', () =
   const relative = { OPENSSL_CONF: 'o.cnf', LD_LIBRARY_PATH: 'lib::/usr/lib', SSL_CERT_FILE: '' };
   assert.deepEqual(flusherEnvironment(relative, undefined, 'linux'), {
     OPENSSL_CONF: resolve('o.cnf'),
-    LD_LIBRARY_PATH: `${resolve('lib')}:${resolve('')}:/usr/lib`,
+    LD_LIBRARY_PATH: `${resolve('lib')}:/usr/lib`,
     SSL_CERT_FILE: '',
   });
+});
+
+test('an empty path in the environment does not become the working directory, which may be hostile', () => {
+  const empty = { LD_LIBRARY_PATH: '', DYLD_LIBRARY_PATH: ':', SSL_CERT_DIR: '' };
+  for (const [name, value] of Object.entries(flusherEnvironment(empty, undefined, 'linux')))
+    assert.equal(value, '', name);
 });
 
 test('of NODE_OPTIONS the flusher is given the words about certificate authorities and TLS alone', () => {
