@@ -69,7 +69,9 @@ export function openNetwork(): Network {
         // The limit holds by this race, whatever undici waits for and however it treats the signal meanwhile.
         return await unlessAborted(signal, requestMethod.call(dispatcherFor(proxy), request));
       } catch (error) {
-        throw proxy !== undefined && isOfProxy(error) ? new ProxyFailure(proxy.variable, error) : error;
+        throw proxy !== undefined && isOfProxy(error, new URL(url), proxy)
+          ? new ProxyFailure(proxy.variable, error)
+          : error;
       }
     },
     close() {
@@ -99,9 +101,25 @@ function openDispatcher(proxy: URL | undefined): Dispatcher {
     proxyTls: tls,
     // Plain HTTP is not tunnelled: many proxies allow CONNECT to port 443 alone.
     proxyTunnel: false,
-    // How long a proxy may take to answer CONNECT; undici's own limit is 300 s.
-    clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: LIMITS.connectMs }),
+    clientFactory: openProxy,
   });
+}
+
+/** No tunnel came about. */
+class TunnelFailure extends Error {}
+
+/** The connections to the proxy itself, on which it is asked for tunnels. */
+function openProxy(origin: URL, options: object): Dispatcher {
+  // How long a proxy may take to answer CONNECT; undici's own limit is 300 s.
+  const pool = new Pool(origin, { ...options, headersTimeout: LIMITS.connectMs });
+  const connect = pool.connect.bind(pool) as (
+    wanted: Dispatcher.ConnectOptions,
+  ) => Promise<Dispatcher.ConnectData>;
+  const connectOrBlame = (wanted: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> =>
+    connect(wanted).catch((cause: unknown) => {
+      throw new TunnelFailure('no tunnel', { cause });
+    });
+  return Object.assign(pool, { connect: connectOrBlame });
 }
 
 /** undici warns of its SOCKS agent as experimental when one is made: on the terminal that is noise. */
@@ -124,9 +142,11 @@ function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 }
 
 /** Whether a proxied request failed at the proxy: the one machine that it connects to, and that answers CONNECT. */
-function isOfProxy(error: unknown): boolean {
-  if (proxyStatusOf(error) !== undefined) return true;
+function isOfProxy(error: unknown, { protocol }: URL, proxy: ProxyChoice): boolean {
+  if (error instanceof TunnelFailure || proxyStatusOf(error) !== undefined) return true;
   const failure = failureOf(error);
+  // Without a tunnel there is no other connection that could be lost.
+  if (failure === 'lost' && protocol === 'http:' && proxy.url.protocol !== 'socks5:') return true;
   return failure === 'dns' || failure === 'refused' || codesOf(error).some((code) => PROXY_CODE.test(code));
 }
 

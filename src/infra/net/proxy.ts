@@ -47,7 +47,14 @@ export function proxyFor(url: URL, variables: NetworkVariables): ProxyChoice | u
   const proxy = new URL(address.replace(/^socks5h:/i, 'socks5:'));
   if (!['http:', 'https:', 'socks5:'].includes(proxy.protocol) || proxy.hostname === '')
     throw new UnusableProxy(variable);
+  proxy.username = decodable(proxy.username);
+  proxy.password = decodable(proxy.password);
   return { url: proxy, variable };
+}
+
+/** undici decodes it; a percent sign that begins no code stands for itself. */
+function decodable(text: string): string {
+  return text.replace(/%(?![0-9a-f]{2})/gi, '%25');
 }
 
 function setName(name: string, variables: NetworkVariables): string {
@@ -56,7 +63,7 @@ function setName(name: string, variables: NetworkVariables): string {
 
 function isLoopback(hostname: string): boolean {
   const name = hostname.replace(/\.$/, '');
-  return /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]+\])$/.test(
+  return /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]+\])$/.test(
     name,
   );
 }

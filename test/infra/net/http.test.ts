@@ -49,6 +49,21 @@ describe('a proxy that fails', () => {
     }
   }
 
+  for (const kind of [
+    'RST after the request',
+    'RST at once',
+    'FIN after the request',
+    'FIN at once',
+  ] as const) {
+    for (const scheme of ['https', 'http']) {
+      test(`${scheme} by a proxy that gives ${kind} is blamed on the proxy`, async (t) => {
+        const proxy = await startBadProxy(t, BAD_PROXIES[kind] ?? assert.fail());
+        const { message } = await failure(`${scheme}://api.test/`, { ALL_PROXY: proxy.url }, 5_000);
+        assert.equal(message, 'Cannot reach api.test: the proxy in ALL_PROXY closed the connection.');
+      });
+    }
+  }
+
   test('a silent proxy is given up after the connect limit of 5 s, long before the total limit', async (t) => {
     const proxy = await startBadProxy(t, () => undefined);
     const error = await failure('https://api.test/', { HTTPS_PROXY: proxy.url }, 30_000);
@@ -62,6 +77,11 @@ describe('a proxy that fails', () => {
       'is unknown',
       'http://proxy.invalid:1',
       'the proxy in HTTPS_PROXY has a host name that could not be resolved.',
+    ],
+    [
+      'has a password with a percent sign',
+      'http://u:100%s@127.0.0.1:1',
+      'the proxy in HTTPS_PROXY refused the connection.',
     ],
     ['is of an older kind', 'socks4://user:hidden@127.0.0.1:1', 'HTTPS_PROXY is not a proxy address.'],
     ['is nonsense', 'http://user:hid#den@h', 'HTTPS_PROXY is not a proxy address.'],

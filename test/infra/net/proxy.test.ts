@@ -22,6 +22,8 @@ for (const [url, variables, expected] of [
   ['http://[::1]:9099', { HTTP_PROXY: P, NO_PROXY: '' }, null],
   ['http://[::ffff:127.0.0.1]:9099', { HTTP_PROXY: P }, null],
   ['http://localhost', { HTTP_PROXY: 'nonsense://' }, null],
+  ['http://0.0.0.0:9099', { HTTP_PROXY: P }, null],
+  ['http://[::]:9099', { HTTP_PROXY: P }, null],
   ['https://api.x', { HTTPS_PROXY: P, NO_PROXY: '*' }, null],
   ['https://api.x', { HTTPS_PROXY: P, NO_PROXY: 'a, *' }, null],
   ['https://api.x', { HTTPS_PROXY: P, NO_PROXY: 'API.X' }, null],
