@@ -9,6 +9,7 @@ import {
   fstatSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   type Stats,
@@ -19,6 +20,7 @@ import { UserError } from '../errors.ts';
 import { type Fields, fieldsOf } from '../infra/fields.ts';
 import {
   makePrivateDirectory,
+  ownerOfBorrowedHome,
   removeDrafts,
   removeLeftDrafts,
   targetOf,
@@ -142,21 +144,18 @@ export function removeDocument(path: string): boolean {
  * another user's home is told to go on without sudo: that user could have it follow links. Changes nothing.
  */
 export function requireOwnPlace(directory: string): void {
-  if (process.geteuid === undefined) return; // On Windows neither owners nor modes say anything.
-  let place = directory;
-  let found = orUndefined(() => lstatSync(place));
-  for (; found === undefined && place !== dirname(place); found = orUndefined(() => lstatSync(place)))
-    place = dirname(place);
-  if (found === undefined) return;
-  const home = place === directory ? statSync(dirname(directory)) : found;
-  if (process.geteuid() === 0 && (home.uid !== 0 || found.uid !== 0)) {
-    throw forbidden(directory, 'it belongs to another user', WITHOUT_SUDO);
-  }
-  if (place !== directory) return;
+  const user = process.geteuid?.();
+  if (user === undefined) return; // On Windows neither owners nor modes say anything.
+  const why = 'it belongs to another user';
+  if (ownerOfBorrowedHome(directory, user) !== undefined) throw forbidden(directory, why, WITHOUT_SUDO);
+  const link = orUndefined(() => lstatSync(directory));
+  if (link === undefined) return;
   // Where it leads, if it is a link. Opening a file in it will say what is missing there.
-  const there = orUndefined(() => statSync(directory)) ?? found;
-  if ([found, there].some((each) => !isOurs(each) && each.uid !== 0))
-    throw forbidden(directory, 'it belongs to another user', 'Set ARCADE_WORK_DIR to a folder of your own.');
+  const there = orUndefined(() => statSync(directory)) ?? link;
+  if ([link, there].some(({ uid }) => uid !== user && uid !== 0)) {
+    const hint = user === 0 ? WITHOUT_SUDO : 'Set ARCADE_WORK_DIR to a folder of your own.';
+    throw forbidden(directory, why, hint);
+  }
   if (there.isDirectory() && (there.mode & OTHERS_WRITE) !== 0)
     throw forbidden(directory, 'other users may write to it', `Run \`chmod go-w ${directory}\`.`);
 }
@@ -171,6 +170,16 @@ function orUndefined(look: () => Stats): Stats | undefined {
 
 const WITHOUT_SUDO = 'Run the command without sudo, as the user who logged in.';
 const CHANGE_OWNER = 'Change its owner, or remove it and run `arcade login`.';
+
+/** Whether there is the file, or what a killed process or `arcade login` left of one. */
+export function isAnythingLeft(directory: string): boolean {
+  try {
+    return readdirSync(directory).some((name) => /^(credentials\.yaml(\.bak)?$|\.credentials-)/.test(name));
+  } catch (error) {
+    // A directory that is closed to us: removing will say so.
+    return !isMissing(error);
+  }
+}
 
 /** The error of a file that is there and holds no credentials. */
 export function malformed(path: string, place?: string): UserError {
@@ -193,8 +202,7 @@ function readBytes(path: string): Buffer | undefined {
     closeToOthers(file, found);
     return readFileSync(file);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (isMissing(cause)) return undefined;
     throw cause instanceof UserError ? cause : unreadable(path, reasonOf(cause), cause);
   } finally {
     if (file !== undefined) closeSync(file);
@@ -269,6 +277,11 @@ function unwritable(path: string, cause: unknown): UserError {
     hint: 'Fix that, choose another location with ARCADE_WORK_DIR, or use ARCADE_API_KEY, which needs no file.',
     cause,
   });
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /** In words, what the system said of a file. */

@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto';
 import { type Fields, fieldsOf, parseFields, textOf } from '../infra/fields.ts';
 import type { Settings } from '../settings.ts';
-import { credentialsFile, malformed, readDocument, requireOwnPlace } from './credentials-file.ts';
+import {
+  credentialsFile,
+  isAnythingLeft,
+  malformed,
+  readDocument,
+  requireOwnPlace,
+} from './credentials-file.ts';
 
 export interface Context {
   readonly orgId: string;
@@ -59,9 +65,11 @@ export async function readCredentials(
 export async function readStored(directory: string | undefined): Promise<Credentials> {
   if (directory === undefined) return { kind: 'none' };
   const path = credentialsFile(directory);
+  if (!isAnythingLeft(directory)) return { kind: 'none' };
+  // Before it is opened: reading closes a file of ours to others, wherever a link has led.
+  requireOwnPlace(directory);
   const content = await readDocument(path);
   if (content === undefined) return { kind: 'none' };
-  requireOwnPlace(directory);
   const credentials = parseCredentials(content);
   if (credentials === undefined) throw malformed(path);
   return credentials;

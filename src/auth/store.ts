@@ -17,6 +17,7 @@ import {
 } from './credentials.ts';
 import {
   credentialsFile,
+  isAnythingLeft,
   keepCopy,
   readDocument,
   removeDocument,
@@ -125,20 +126,11 @@ function localTime(time: number): string {
 
 /** Deletes the login stored in `directory`, readable or not, and says whether there was one. Throws UserError. */
 export async function removeLogin(directory: string, before: () => Promise<void>): Promise<boolean> {
-  const path = credentialsFile(directory);
-  if (!exists(path)) return false;
+  if (!isAnythingLeft(directory)) return false;
   return withCredentialsLock(directory, LIMITS.credentialsLockMs, async () => {
     await before();
-    return removeDocument(path);
+    return removeDocument(credentialsFile(directory));
   });
-}
-
-function exists(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return true; // The directory is closed to us: removing will say so.
-  }
 }
 
 /** Whether a file holds Arcade credentials. */

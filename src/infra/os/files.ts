@@ -202,6 +202,17 @@ export function nearestExisting(
 }
 
 /**
+ * Whose home it is that root is in with `directory` (`.arcade`, there or not), as under `sudo`; undefined in root's own,
+ * and for every other user.
+ */
+export function ownerOfBorrowedHome(directory: string, user: number | undefined): number | undefined {
+  if (user !== 0) return undefined;
+  const home = nearestExisting(dirname(directory));
+  const owner = home === undefined ? 0 : statSync(home).uid;
+  return owner === 0 ? undefined : owner;
+}
+
+/**
  * Makes a directory that only its owner enters, 0700 whatever the umask, with the folders above it; one that exists is
  * left as it is. Returns whether it was made. Throws the system's error, but not where the file system keeps no modes.
  */

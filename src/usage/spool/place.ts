@@ -4,9 +4,14 @@
  * has the words for it.
  */
 import { chmodSync, lstatSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { opensToOthers } from '../../infra/os/file-system.ts';
-import { createPrivateFile, makePrivateDirectory, nearestExisting } from '../../infra/os/files.ts';
+import {
+  createPrivateFile,
+  makePrivateDirectory,
+  nearestExisting,
+  ownerOfBorrowedHome,
+} from '../../infra/os/files.ts';
 
 /** What of a place may not be as it is. */
 export type PlaceProblem =
@@ -106,7 +111,7 @@ export function isOwnPlace(directory: string, user: User): boolean {
 
 /** All that is not as it should be, what keeps events from being kept first. Changes nothing. */
 export function placeProblems(directory: string, user: User): PlaceProblem[] {
-  const owner = ownerOfHome(directory, user);
+  const owner = ownerOfBorrowedHome(directory, user);
   // What is in it is that person's, and for their next command it may be just right.
   if (owner !== undefined) return [{ kind: 'home of another user', owner }];
   const place = statSync(directory, { throwIfNoEntry: false });
@@ -128,14 +133,6 @@ export function placeProblems(directory: string, user: User): PlaceProblem[] {
 function modelessAt(existing: string | undefined, directory: string, user: User): PlaceProblem[] {
   if (user === undefined || existing === undefined || !opensToOthers(existing)) return [];
   return [{ kind: 'cannot be closed', path: directory }];
-}
-
-/** Whose home it is that root is in, as under `sudo`; undefined in root's own, and for every other user. */
-function ownerOfHome(directory: string, user: User): number | undefined {
-  if (user !== 0) return undefined;
-  const home = nearestExisting(dirname(directory));
-  const owner = home === undefined ? 0 : statSync(home).uid;
-  return owner === 0 ? undefined : owner;
 }
 
 function folderProblem({ mode, uid }: Stats, user: User): PlaceProblem | undefined {

@@ -149,6 +149,27 @@ test('root in the home of another user reads, follows, writes and deletes nothin
   }
 });
 
+test('root changes no mode where a link of another user leads', { skip }, async (t) => {
+  const home = sandbox(t);
+  const folder = mkdtempSync(join(tmpdir(), 'arcade-root-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'credentials.yaml');
+  writeFileSync(file, 'cloud: {api: {key: of-a-service}}', { mode: 0o644 });
+  symlinkSync(folder, home.directory);
+  lchownSync(home.directory, NOBODY, NOBODY);
+  chownSync(home.home, NOBODY, NOBODY);
+  for (const args of [
+    ['whoami'],
+    ['secret', 'list'],
+    ['logout'],
+    ['login', '--api-key'],
+    ['usage', 'status'],
+  ]) {
+    await asRoot(home, args);
+    assert.equal(statSync(file).mode & 0o777, 0o644, args.join(' '));
+  }
+});
+
 test('root is told to go on without sudo where a login of another user would be refreshed', {
   skip,
 }, async (t) => {
@@ -211,6 +232,14 @@ test('`logout` removes what killed processes left of the login', async (t) => {
   home.write('.credentials-1-0123456789abcdef.tmp', 'hidden');
   home.write('credentials.yaml.bak', 'hidden');
   assert.equal((await asRoot(home, ['logout'])).exitCode, 0);
+  assert.deepEqual(readdirSync(home.directory), ['credentials.lock']);
+});
+
+test('`logout` removes what is left of a login whose file is gone, as after a logout of the Python CLI', async (t) => {
+  const home = sandbox(t);
+  home.write('.credentials-1-0123456789abcdef.tmp', 'hidden');
+  home.write('credentials.yaml.bak', 'hidden');
+  assert.equal((await asRoot(home, ['logout'])).stdout, "You're not logged in.\n");
   assert.deepEqual(readdirSync(home.directory), ['credentials.lock']);
 });
 
