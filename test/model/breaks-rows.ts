@@ -170,6 +170,10 @@ export const ROW_BREAKS: readonly Break[] = [
     'if (textOf(spool) !== text) return false;',
     '',
   ]),
+  of('drain/drain.ts', 'an alias is sent before usage.json tells of its link', [
+    '    await persist(() => exportIdentity(spool, now()));\n    await spool',
+    '    await spool',
+  ]),
   of(
     'append/append.ts',
     'a logout removes what it has not read',

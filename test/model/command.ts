@@ -9,18 +9,17 @@ import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
 import type { Change } from './oracle-events.ts';
 import { committed, count, isRecorded, momentOf, type Run } from './run.ts';
-import type { Login, Step } from './steps.ts';
+import type { Login, Mortal, Step } from './steps.ts';
 import { accountId, accountOfLogin, glimpse, identityIn } from './world.ts';
 
 const DESTINATION = { host: 'http://posthog.test', apiKey: undefined };
 
-interface Recording {
+interface Recording extends Mortal {
   readonly login: Login | null | undefined;
   readonly change: Change;
   readonly known?: boolean;
   readonly resolvable: boolean;
   readonly fromEnvironment?: boolean;
-  readonly kill?: number | 'after usage.json';
   readonly meanwhile?: readonly Step[];
   readonly spills?: true;
 }

@@ -72,7 +72,11 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       now: () => world.now,
       random: run.random,
       onDelivered: () => undefined,
-      persist: async (work) => work(),
+      persist: async (work) => {
+        const result = work();
+        if (Array.isArray(result)) sink.claimed(result);
+        return result;
+      },
       runId: 0,
     });
     count(run, `drain: ${outcome}`);

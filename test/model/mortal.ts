@@ -1,5 +1,6 @@
 /** A spool in the hands of a process that may be killed between any two statements. */
 import type { Spool } from '../../src/usage/spool/spool.ts';
+import type { Mortal } from './steps.ts';
 
 /** What is left of a process. */
 export interface Life {
@@ -8,14 +9,21 @@ export interface Life {
   live(): void;
   /** usage.json has been written, and not committed. */
   wrote(): void;
+  /** A transaction has been committed. */
+  committed(): void;
 }
 
 /** Thrown in place of SIGKILL; whatever catches it is killed at its next step. */
 export class Killed extends Error {}
 
 /** A life until then; for ever when undefined. */
-export function lifeOf(end: number | 'after usage.json' | undefined): Life {
+export function lifeOf(end: Mortal['kill']): Life {
   let left = typeof end === 'number' ? end : Number.POSITIVE_INFINITY;
+  const endAt = (moment: Mortal['kill']): void => {
+    if (end !== moment) return;
+    left = 0;
+    throw new Killed('killed');
+  };
   return {
     get killed() {
       return left <= 0;
@@ -24,11 +32,8 @@ export function lifeOf(end: number | 'after usage.json' | undefined): Life {
       left -= 1;
       if (left <= 0) throw new Killed('killed');
     },
-    wrote() {
-      if (end !== 'after usage.json') return;
-      left = 0;
-      throw new Killed('killed');
-    },
+    wrote: () => endAt('after usage.json'),
+    committed: () => endAt('after its commit'),
   };
 }
 
@@ -62,6 +67,7 @@ export function mortal(spool: Spool, life: Life, witness: Witness): Spool {
         return done;
       });
       witness.committed();
+      life.committed();
       life.live();
       return result;
     },

@@ -1,6 +1,7 @@
 /** PostHog, in this process: the stand-in's persons and event table, and what must hold of every request. */
 import { randomUUID } from 'node:crypto';
 import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
+import type { PendingRecord } from '../../src/usage/drain/claim.ts';
 import { shuffle } from '../support/posthog/order.ts';
 import { createProject, type StoredEvent } from '../support/posthog/project.ts';
 import type { Who } from './steps.ts';
@@ -12,6 +13,8 @@ export interface Link {
 }
 
 export interface Sink {
+  /** A batch is about to be sent. What the coordinator's answer links from here on does not hold it up. */
+  claimed(batch: readonly PendingRecord[]): void;
   /** Takes a batch as PostHog's present state has it. */
   receive(records: readonly WireRecord[]): Answer;
   aliasByOther(anonId: string, who: Who): void;
@@ -52,9 +55,6 @@ export function openSink(world: World, seed: number): Sink {
       const bytes = JSON.stringify(record);
       if ((sent.get(record.uuid) ?? bytes) !== bytes) violations.push(`resent with other bytes: ${bytes}`);
       sent.set(record.uuid, bytes);
-      if (record.event !== '$create_alias' && hasPendingAlias(world, record.distinctId)) {
-        violations.push(`sent before the alias of ${record.distinctId} was answered`);
-      }
     }
     const aliases = records.filter((record) => record.event === '$create_alias');
     if (aliases.length > 0 && records.length > 1) violations.push('an alias did not go alone');
@@ -81,6 +81,11 @@ export function openSink(world: World, seed: number): Sink {
   }
 
   return {
+    claimed(batch) {
+      for (const { kind, distinct_id: id } of batch)
+        if (kind === 'capture' && hasPendingAlias(world, id))
+          violations.push(`sent before the alias of ${id} was answered`);
+    },
     receive(records) {
       check(records);
       log.push(

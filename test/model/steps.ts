@@ -10,10 +10,10 @@ export interface Login {
 
 /**
  * The moment at which a process is killed: after so many statements, commits and requests, or when it has written
- * usage.json and not yet committed what that says.
+ * usage.json and not yet committed what that says, or committed something and not yet written usage.json.
  */
 export interface Mortal {
-  readonly kill?: number | 'after usage.json';
+  readonly kill?: number | 'after usage.json' | 'after its commit';
 }
 
 /** The database cannot be had: the event is spilled. */

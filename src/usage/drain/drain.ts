@@ -57,16 +57,18 @@ async function sendDue(draining: Draining): Promise<DrainOutcome> {
 
 /**
  * Alone, each answered before the next and before any capture of its principal: the alias fence. What a power cut
- * could still undo is not sent to PostHog, which forgets nothing: the command that recorded the alias may have been
- * killed before it synced the log.
+ * could still undo is not sent to PostHog, which forgets nothing, nor what usage.json does not say yet: with the
+ * database lost it would lend the anon_id to another account. The command that recorded the alias may have been killed
+ * before it did either.
  */
 async function sendAliases(
-  { spool, claims, persist }: Circuit,
+  { spool, claims, persist, now }: Circuit,
   delivery: Delivery,
 ): Promise<Stop | undefined> {
   for (;;) {
     const alias = await persist(claims.alias);
     if (alias === undefined) return undefined;
+    await persist(() => exportIdentity(spool, now()));
     await spool.syncMeanwhile();
     const stop = await delivery.send([alias]);
     if (stop !== undefined) return stop;
