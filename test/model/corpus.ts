@@ -248,27 +248,28 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'login', as: { who: 'B', via: 'oauth' }, known: true, tracked: true },
     { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
   ],
-  'a login killed before its export while a flusher sends, the database lost, and a login as another account': [
-    { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
-    { do: 'logout', tracked: true },
-    { do: 'command', shell: 0, resolvable: true },
-    {
-      do: 'drain',
-      shell: 0,
-      impatient: true,
-      meanwhile: [
-        {
-          do: 'login',
-          as: { who: 'B', via: 'oauth' },
-          known: true,
-          tracked: true,
-          kill: 'after its commit',
-        },
-      ],
-    },
-    { do: 'lose usage.db' },
-    { do: 'login', as: { who: 'C', via: 'oauth' }, known: true, tracked: true },
-  ],
+  'a login killed before its export while a flusher sends, the database lost, and a login as another account':
+    [
+      { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
+      { do: 'logout', tracked: true },
+      { do: 'command', shell: 0, resolvable: true },
+      {
+        do: 'drain',
+        shell: 0,
+        impatient: true,
+        meanwhile: [
+          {
+            do: 'login',
+            as: { who: 'B', via: 'oauth' },
+            known: true,
+            tracked: true,
+            kill: 'after its commit',
+          },
+        ],
+      },
+      { do: 'lose usage.db' },
+      { do: 'login', as: { who: 'C', via: 'oauth' }, known: true, tracked: true },
+    ],
   'nothing is left of the past, and the credentials cannot be read': [
     { do: 'login', as: { who: 'A', via: 'key 2' }, known: true, tracked: true },
     { do: 'usage.json', becomes: 'garbage' },

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isConstraint, isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
 import { removeDatabase, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
-import { installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
+import { birthOf, installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
 import { attachDamaged, copyTable, detachDamaged, isUnreadable, sharedColumns } from './open-corrupt.ts';
 import { markRecovered } from './set-aside.ts';
 
@@ -80,10 +80,10 @@ async function recoverFile(
   hasTime: () => boolean,
 ): Promise<boolean> {
   spool.pragma('temp_store = MEMORY');
-  const hasIdentities = copyTable(spool, 'identity');
+  const identities = copyTable(spool, 'identity') ? sharedColumns(spool, 'identity') : [];
   const ledger = readableLedger(spool);
   const last = lastId(spool);
-  const before = await write(() => begin(spool, file, hasIdentities));
+  const before = await write(() => begin(spool, file, identities));
   if (before.done === 1) return true;
   // Ids of identities and of batches mean nothing here.
   const columns = sharedColumns(spool, 'record').filter((name) => !OWN_IDS.has(name));
@@ -107,8 +107,8 @@ async function recoverFile(
 /** For records of an identity that cannot be read. */
 const NO_IDENTITY = -1;
 
-/** Notes that it has begun, and which identity of ours each of its own is. */
-function begin(spool: Spool, file: string, hasIdentities: boolean): Progress {
+/** Notes that it has begun, and which identity of ours each of its own is. No columns: they cannot be read. */
+function begin(spool: Spool, file: string, columns: readonly string[]): Progress {
   const run = (sql: string, ...values: unknown[]): void => void spool.statement(sql).run(...values);
   run('INSERT INTO recovery (file) VALUES (?) ON CONFLICT DO NOTHING', file);
   run('DROP TABLE IF EXISTS temp.identity_map');
@@ -117,13 +117,22 @@ function begin(spool: Spool, file: string, hasIdentities: boolean): Progress {
   run('CREATE TEMP TABLE found (uuid TEXT PRIMARY KEY, delivered INTEGER) WITHOUT ROWID');
   const nobody = throwaway(spool);
   run('INSERT INTO identity_map VALUES (?, ?, ?)', NO_IDENTITY, nobody, nobody);
-  const identities = hasIdentities
-    ? (spool.statement('SELECT id, anon_id, fingerprint FROM temp.damaged_identity').all() as OldIdentity[])
-    : [];
+  const identities =
+    columns.length > 0
+      ? (spool.statement('SELECT id, anon_id, fingerprint FROM temp.damaged_identity').all() as OldIdentity[])
+      : [];
   for (const theirs of identities) {
-    const { bound, unbound } = identityFor(spool, theirs);
+    const { bound, unbound } = identityFor(spool, theirs, columns);
     run('INSERT OR IGNORE INTO identity_map VALUES (?, ?, ?)', theirs.id, bound, unbound);
   }
+  // One that has begun again from usage.json is still the copy that it was.
+  if (columns.includes('birth'))
+    run(
+      `UPDATE identity SET birth = t.birth FROM temp.damaged_identity AS t
+       WHERE t.anon_id = identity.anon_id AND t.birth <> ? AND identity.birth = ?`,
+      birthOf(join(spool.directory, file)) ?? '',
+      spool.birth,
+    );
   return spool.statement('SELECT * FROM recovery WHERE file = ?').get(file) as Progress;
 }
 
@@ -138,15 +147,19 @@ interface OldIdentity {
  * the anon_id. So where ours has begun again without the credentials that theirs had seen, and may be linked to anyone,
  * that event gets an id that is never linked.
  */
-function identityFor(spool: Spool, theirs: OldIdentity): { bound: number; unbound: number } {
+function identityFor(
+  spool: Spool,
+  theirs: OldIdentity,
+  columns: readonly string[],
+): { bound: number; unbound: number } {
   const ours = spool
     .statement('SELECT id, fingerprint, retired_at FROM identity WHERE anon_id = ? ORDER BY id LIMIT 1')
     .get(theirs.anon_id) as { id: number; fingerprint: string | null; retired_at: number | null } | undefined;
   if (ours === undefined) {
+    const same = columns.filter((name) => name !== 'id' && name !== 'retired_at').join(', ');
     const copied = spool
       .statement(
-        `INSERT INTO identity (anon_id, principal_id, verified, fingerprint, created_at, linked_at, retired_at)
-         SELECT anon_id, principal_id, verified, fingerprint, created_at, linked_at, coalesce(retired_at, @now)
+        `INSERT INTO identity (${same}, retired_at) SELECT ${same}, coalesce(retired_at, @now)
          FROM temp.damaged_identity WHERE id = @id`,
       )
       .run({ id: theirs.id, now: Date.now() });

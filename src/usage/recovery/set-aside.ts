@@ -152,17 +152,15 @@ function openHeir(directory: string, migrations: string, patience: Patience): Sp
  */
 function inherit(spool: Spool, damaged: string, migrations: string): void {
   try {
-    const isReadable = attachDamaged(spool, damaged, migrations) && copyTable(spool, 'installation');
+    const isReadable = attachDamaged(spool, damaged, migrations);
+    const hasInstallation = isReadable && copyTable(spool, 'installation');
     const tables = isReadable ? INHERITED.filter((table) => copyTable(spool, table)) : [];
     const inserts = tables.map((table) => insertOf(table, sharedColumns(spool, table)));
     const birth = birthOf(damaged);
     spool.transaction(() => {
       // Another process may have done so meanwhile.
       if (installationOf(spool).notice_shown_at !== null) return;
-      if (!isReadable || !attempt(spool, INHERIT_INSTALLATION)) {
-        keepNotice(spool);
-        return;
-      }
+      if (!hasInstallation || !attempt(spool, INHERIT_INSTALLATION)) keepNotice(spool);
       for (const sql of inserts) attempt(spool, sql);
       // Where an identity is at home goes on to the new database; that it is a copy does, too.
       spool.statement('UPDATE identity SET birth = ? WHERE birth = ?').run(spool.birth, birth);

@@ -354,6 +354,21 @@ test('a `usage disable` that looked for the file under its old name leaves none 
   assert.deepEqual(asideIn(store.home), []);
 });
 
+test('an identity that begins again from usage.json is the copy that it was, where that can be read later', async (t) => {
+  const store = storeOf(t, 0);
+  change(store.path, `UPDATE identity SET birth = '5', unused = 1`);
+  // Another process has it open at the moment: the new database knows nothing of the old one.
+  const held = new Database(store.path);
+  held.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  const spool = aside(t, store);
+  held.close();
+  command(spool, Date.now(), {});
+  assert.equal(currentIdentity(spool)?.birth, spool.birth);
+  await recoverAll(spool);
+  assert.equal(currentIdentity(spool)?.birth, '5');
+  assert.equal(spool.statement('SELECT count(*) FROM identity').pluck().get(), 1);
+});
+
 for (const part of ['ledger', 'identity', 'identity_current', 'installation']) {
   test(`an event that waits for its account when the page of ${part} is damaged is never joined to another's`, async (t) => {
     const store = storeOf(t, 0);

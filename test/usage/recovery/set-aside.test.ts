@@ -6,10 +6,19 @@ import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { NewerSchemaError } from '../../../src/infra/sqlite/database.ts';
 import { isDamage } from '../../../src/infra/sqlite/errors.ts';
+import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { inSoundSpool, openSoundSpool } from '../../../src/usage/recovery/set-aside.ts';
 import { installationOf, openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
 import { arcade } from '../../support/cli.ts';
-import { asideIn, change, ledgerOf, openSound, overwrite, storeOf } from '../../support/damage.ts';
+import {
+  asideIn,
+  change,
+  ledgerOf,
+  openSound,
+  overwrite,
+  overwritePages,
+  storeOf,
+} from '../../support/damage.ts';
 import { startPostHog } from '../../support/posthog.ts';
 import { command, MIGRATIONS } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -190,6 +199,29 @@ test('a new database takes over from the damaged one also where it could not be 
   const { fingerprint_key, notice_shown_at } = installationOf(openSound(t, home));
   assert.deepEqual([fingerprint_key, notice_shown_at], [key, 5]);
 });
+
+for (const part of ['nothing else', 'installation'] as const) {
+  test(`where the header and ${part} are gone, identities go on with what is known of them; a copy stays one`, (t) => {
+    const { home, path, roots } = storeOf(t, 0);
+    change(path, `UPDATE identity SET unused = 1, fingerprint = 'ana'`);
+    const open = (): Spool => openSoundSpool(home.directory, MIGRATIONS);
+    const ofCurrent = (spool: Spool): unknown[] => {
+      const { birth, unused, fingerprint } = currentIdentity(spool) ?? {};
+      spool.close();
+      return [birth, unused, fingerprint];
+    };
+    const damage = (): void => {
+      if (part !== 'nothing else') overwritePages(path, roots.get(part));
+      overwrite(path, 0, 100);
+    };
+    damage();
+    const second = open();
+    assert.deepEqual(ofCurrent(second), [second.birth, true, 'ana']);
+    change(path, `UPDATE identity SET birth = '5'`);
+    damage();
+    assert.deepEqual(ofCurrent(open()), ['5', true, 'ana']);
+  });
+}
 
 test('damage is what SQLite calls so, and nothing else', () => {
   for (const code of ['SQLITE_CORRUPT', 'SQLITE_CORRUPT_INDEX', 'SQLITE_NOTADB'])
