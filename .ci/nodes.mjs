@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const VERSIONS = ['22.22.0', '22', '24', '26'];
-const TESTS = ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-concurrency=2'];
+const TESTS = ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-concurrency=4'];
 const files = process.argv.length > 2 ? process.argv.slice(2) : ['test/**/*.test.ts'];
 
 const failed = VERSIONS.filter((version) => {

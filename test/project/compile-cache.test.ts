@@ -15,11 +15,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { PROGRAM } from '../support/cli.ts';
+import { everyones, NOBODY, notRoot } from '../support/everyones.ts';
 
 const root = join(PROGRAM, '..', '..');
-const isRoot = process.geteuid?.() === 0;
-const skip = isRoot ? false : 'other users can be played by root alone';
-const NOBODY = 65_534;
+const skip = notRoot;
 
 /** A copy of the built program without its cache, in a folder that all may look into. */
 function installed(t: TestContext): { folder: string; cache: string } {
@@ -36,7 +35,8 @@ function installed(t: TestContext): { folder: string; cache: string } {
 
 async function version(folder: string, options: { uid?: number } = {}): Promise<void> {
   const script = join(folder, 'dist', 'arcade.js');
-  const ran = await execa(process.execPath, ['--', script, '--version'], {
+  const node = options.uid === undefined ? process.execPath : everyones().node;
+  const ran = await execa(node, ['--', script, '--version'], {
     ...options,
     extendEnv: false,
     env: {},

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
-  cpSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -15,13 +14,13 @@ import { after, before, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { keyOf } from '../support/arcade/client.ts';
 import { startArcade } from '../support/arcade.ts';
+import { everyones, NOBODY, notRoot } from '../support/everyones.ts';
 import { INSTALLERS, NPM, NPM_10, openRegistry, openWorkshop, type Workshop } from '../support/installed.ts';
 import { startPostHog } from '../support/posthog.ts';
 import { openSandbox, removeHome } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const NOBODY = 65_534;
 let workshop: Workshop;
 let installed: Promise<string>;
 
@@ -169,15 +168,11 @@ online('it works in a folder with blanks, and through a symbolic link', async (t
 });
 
 online('it works for another user than the one who installed it', async (t) => {
-  if (process.geteuid?.() !== 0) return t.skip('another user can be played by root alone');
+  if (notRoot) return t.skip(notRoot);
   const [command, at] = [await onceInstalled(), await machine(t)];
   chmodSync(workshop.folder, 0o755);
   await execa('chown', ['-R', `${NOBODY}:${NOBODY}`, at.home]);
-  // Node itself where that user may start it.
-  const bin = join(workshop.folder, 'everyone');
-  mkdirSync(bin, { recursive: true });
-  cpSync(process.execPath, join(bin, 'node'));
-  const env = { ...at.env, PATH: [bin, '/usr/bin', '/bin'].join(delimiter) };
+  const env = { ...at.env, PATH: [dirname(everyones().node), '/usr/bin', '/bin'].join(delimiter) };
   await recordsSendsAndLists(command, { ...at, env }, { uid: NOBODY, gid: NOBODY });
   assert.equal(statSync(join(at.home, '.arcade', 'usage.db')).uid, NOBODY);
 });

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { execaSync } from 'execa';
 import { arcade, baseEnvironment, PROGRAM } from './cli.ts';
+import { asUser, everyones, NOBODY, notRoot } from './everyones.ts';
 import { openSandbox, type Sandbox } from './sandbox.ts';
 
 export interface Fault {
@@ -24,6 +25,8 @@ export interface Fault {
   readonly prepare?: (home: Sandbox) => void | Promise<void> | Promise<() => Promise<void>>;
   /** Shell words that run before the program, in its own process. */
   readonly shell?: string;
+  /** The user who runs it. */
+  readonly user?: number;
   /** In a mount namespace of its own. */
   readonly mounts?: boolean;
   readonly env?: (home: Sandbox) => Record<string, string | undefined>;
@@ -40,7 +43,6 @@ export interface Fault {
 const noNamespaces =
   execaSync('unshare', ['--mount', 'true'], { reject: false }).exitCode !== 0 &&
   'mount namespaces are not permitted here';
-const notRoot = process.getuid?.() !== 0 && 'only root can become another user';
 /** A library that takes the place of the system's calls, and why it cannot be made here. */
 function preloaded(name: string): { library: string; skip: string | false } {
   const library = join(PROGRAM, '..', `${name}.so`);
@@ -73,7 +75,6 @@ const inUse = (change: (home: Sandbox) => void) => async (home: Sandbox) => {
   change(home);
 };
 const tmpfs = (options: string): string => `mount -t tmpfs -o ${options} tmpfs "$HOME"`;
-const somebodyElse = (id: number): string => `SWITCH="setpriv --reuid=${id} --regid=${id} --clear-groups"`;
 
 /** Calls that fail on files whose name ends so. */
 function failing(calls: string, suffix: string, error = 'EIO', after = 0): Pick<Fault, 'env' | 'skip'> {
@@ -121,10 +122,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   // Nobody can be told of a place that there is not.
   'HOME is unset, and the system knows no other': {
     env: () => ({ HOME: undefined }),
-    shell: somebodyElse(54321),
+    user: 54321,
     skip: notRoot,
   },
-  'HOME is empty': { env: () => ({ HOME: '' }), shell: somebodyElse(54321), skip: notRoot },
+  'HOME is empty': { env: () => ({ HOME: '' }), user: 54321, skip: notRoot },
   'HOME does not exist': { env: ({ home }) => ({ HOME: join(home, 'no', 'such', 'place') }) },
   'HOME is a file': { env: () => ({ HOME: '/dev/null' }), loses: /ENOTDIR|EEXIST/ },
   'HOME belongs to somebody else': {
@@ -134,7 +135,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'the user may not write to the home': {
     prepare: ({ home }) => chmodSync(home, 0o755),
-    shell: somebodyElse(65534),
+    user: NOBODY,
     skip: notRoot,
     loses: /EACCES/,
   },
@@ -238,11 +239,14 @@ export function faulty(
   env: Readonly<Record<string, string>>,
   run = 'exec $SWITCH "$@"',
 ): CommandLine {
-  const program = fault.program?.(home) ?? PROGRAM;
+  const { node, program: ours } =
+    fault.user === undefined ? { node: process.execPath, program: PROGRAM } : everyones();
+  const program = fault.program?.(home) ?? ours;
+  const switched = fault.user === undefined ? '' : asUser(fault.user).join(' ');
   const script = `${fault.shell ?? ':'}\n${run}`;
-  const shell = ['bash', '-c', script, 'bash', process.execPath, '--', program, ...arcadeArgs];
+  const shell = ['bash', '-c', script, 'bash', node, '--', program, ...arcadeArgs];
   const [file = 'bash', ...args] = fault.mounts === true ? ['unshare', '--mount', ...shell] : shell;
-  return { file, args, env: { SWITCH: '', ...baseEnvironment(home), ...env, ...fault.env?.(home) } };
+  return { file, args, env: { SWITCH: switched, ...baseEnvironment(home), ...env, ...fault.env?.(home) } };
 }
 
 /** In another process: it begins a transaction and does not end it. */

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import {
   chmodSync,
   chownSync,
-  cpSync,
   existsSync,
   lchownSync,
   mkdtempSync,
@@ -16,21 +15,22 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { execa } from 'execa';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf, started } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
-import { arcade as arcadeCli, PROGRAM, type Ran } from '../../support/cli.ts';
+import { arcade as arcadeCli, type Ran } from '../../support/cli.ts';
+import { everyones, NOBODY, notRoot } from '../../support/everyones.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
-const NOBODY = 65_534;
-/** Nobody stands in the way of root, so these run as somebody else; and only root can become that. */
-const skip = process.getuid?.() === 0 ? false : 'only root can run a program as another user';
+/** Nobody stands in the way of root, so these run as somebody else. */
+const skip = notRoot;
 
 /** Runs the program as nobody. */
-async function asNobody(home: Sandbox, program: string, args: readonly string[]): Promise<Ran> {
-  const { exitCode, signal, stdout, stderr } = await execa(process.execPath, ['--', program, ...args], {
+async function asNobody(home: Sandbox, args: readonly string[]): Promise<Ran> {
+  const { node, program } = everyones();
+  const { exitCode, signal, stdout, stderr } = await execa(node, ['--', program, ...args], {
     uid: NOBODY,
     gid: NOBODY,
     cwd: '/',
@@ -43,19 +43,6 @@ async function asNobody(home: Sandbox, program: string, args: readonly string[])
   return { exitCode, signal, stdout, stderr };
 }
 
-/** The built program where nobody can read it. */
-function publicProgram(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'arcade-program-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const root = join(PROGRAM, '..', '..');
-  for (const name of ['dist', 'migrations', 'package.json'])
-    cpSync(join(root, name), join(folder, name), { recursive: true });
-  const module = join('node_modules', 'better-sqlite3');
-  cpSync(join(root, module), join(folder, module), { recursive: true, dereference: true });
-  chmodSync(folder, 0o755);
-  return join(folder, 'dist', 'arcade.js');
-}
-
 function signedIn(home: Sandbox, arcade: Arcade, expiresInSeconds: number) {
   const user = arcade.user('A');
   const tokens = arcade.issueTokens(user, { expiresInSeconds });
@@ -65,14 +52,14 @@ function signedIn(home: Sandbox, arcade: Arcade, expiresInSeconds: number) {
 }
 
 test('in a home that cannot be written', { skip }, async (t) => {
-  const [home, arcade, program] = [sandbox(t), await started(t), publicProgram(t)];
+  const [home, arcade] = [sandbox(t), await started(t)];
   const list = ['secret', 'list', '--host', arcade.engine.url];
   const old = signedIn(home, arcade, -60);
   chmodSync(home.home, 0o755);
   chmodSync(home.directory, 0o755);
   chmodSync(join(home.directory, 'credentials.yaml'), 0o644);
 
-  const expired = await asNobody(home, program, list);
+  const expired = await asNobody(home, list);
   assert.equal(expired.exitCode, 1);
   assert.match(
     expired.stderr,
@@ -80,10 +67,10 @@ test('in a home that cannot be written', { skip }, async (t) => {
   );
   assert.equal(arcade.stateOf(old.refresh_token ?? ''), 'valid', 'the refresh token was not spent in vain');
 
-  const login = await asNobody(home, program, ['login', '--force', '--host', arcade.coordinator.url]);
+  const login = await asNobody(home, ['login', '--force', '--host', arcade.coordinator.url]);
   assert.equal(login.exitCode, 1);
   assert.match(login.stderr, /^Error: .* cannot be written: permission denied\.\nHint: .*ARCADE_API_KEY/);
-  const logout = await asNobody(home, program, ['logout']);
+  const logout = await asNobody(home, ['logout']);
   assert.equal(logout.exitCode, 1);
   assert.match(logout.stderr, /^Error: .* cannot be removed: permission denied\.\nHint: /);
 
@@ -92,11 +79,11 @@ test('in a home that cannot be written', { skip }, async (t) => {
   const context = { ...contextOf(user) };
   home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
   chmodSync(join(home.directory, 'credentials.yaml'), 0o644);
-  assert.equal((await asNobody(home, program, list)).exitCode, 0, 'a token that still works is used');
+  assert.equal((await asNobody(home, list)).exitCode, 0, 'a token that still works is used');
 });
 
 test('a file of somebody else', { skip }, async (t) => {
-  const [home, arcade, program] = [sandbox(t), await started(t), publicProgram(t)];
+  const [home, arcade] = [sandbox(t), await started(t)];
   signedIn(home, arcade, 3600);
   chmodSync(home.home, 0o755);
   chownSync(home.directory, NOBODY, NOBODY);
@@ -106,7 +93,7 @@ test('a file of somebody else', { skip }, async (t) => {
     ['org', 'list'],
     ['login', '--host', arcade.coordinator.url],
   ]) {
-    const ran = await asNobody(home, program, args);
+    const ran = await asNobody(home, args);
     assert.equal(ran.exitCode, 1);
     assert.match(
       ran.stderr,

@@ -24,8 +24,9 @@ import { obstacleOf } from '../../../src/usage/inspect/obstacles.ts';
 import { PlaceError, type PlaceProblem, placeProblems } from '../../../src/usage/spool/place.ts';
 import { openSpool } from '../../../src/usage/spool/spool.ts';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
-import { arcade, baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { arcade, baseEnvironment } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';
+import { asUser, everyones, notRoot } from '../../support/everyones.ts';
 import { FAULTS, withoutFault } from '../../support/faults.ts';
 import { inside } from '../../support/inside.ts';
 import { command, MIGRATIONS } from '../../support/queue.ts';
@@ -46,7 +47,12 @@ const signedIn = (): Record<string, string> => ({
 });
 const list = (home: Sandbox, env: Record<string, string> = {}) =>
   arcade(home, ['secret', 'list'], { env: { ...signedIn(), ...env } });
-const notRoot = process.getuid?.() !== 0 && 'only root can make files of others and become somebody else';
+/** The program as another user. */
+function as(id: number, args: readonly string[]): [file: string, words: string[]] {
+  const { node, program } = everyones();
+  const [file = '', ...words] = [...asUser(id), node, '--', program, ...args];
+  return [file, words];
+}
 
 const FILES = [
   'usage.db',
@@ -202,16 +208,17 @@ test("a folder that is somebody else's is not used, also where we may write to i
   mkdirSync(home.directory);
   chownSync(home.directory, 0, id);
   chmodSync(home.directory, 0o770);
-  const asUser = (words: readonly string[]) =>
-    execa(
-      'setpriv',
-      [`--reuid=${id}`, `--regid=${id}`, '--clear-groups', process.execPath, '--', PROGRAM, ...words],
-      { env: { ...baseEnvironment(home), ...signedIn() }, extendEnv: false, reject: false, cwd: home.home },
-    );
-  const ran = await asUser(['secret', 'list']);
+  const asOwner = (words: readonly string[]) =>
+    execa(...as(id, words), {
+      env: { ...baseEnvironment(home), ...signedIn() },
+      extendEnv: false,
+      reject: false,
+      cwd: home.home,
+    });
+  const ran = await asOwner(['secret', 'list']);
   assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
   assert.deepEqual(readdirSync(home.directory), []);
-  const { exitCode, stdout } = await asUser(['usage', 'doctor']);
+  const { exitCode, stdout } = await asOwner(['usage', 'doctor']);
   assert.equal(exitCode, 1);
   assert.match(stdout, /The \.arcade folder belongs to another user \(0\)/);
 });
@@ -272,19 +279,15 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
   staleLogin(home, server, { expiresInSeconds: 60 });
   const id = 12345;
   execFileSync('chown', ['-R', `${id}:${id}`, home.home]);
-  const asUser = (words: readonly string[]) =>
-    execa(
-      'setpriv',
-      [`--reuid=${id}`, `--regid=${id}`, '--clear-groups', process.execPath, '--', PROGRAM, ...words],
-      { env: baseEnvironment(home), extendEnv: false, reject: false, cwd: home.home },
-    );
+  const asOwner = (words: readonly string[]) =>
+    execa(...as(id, words), { env: baseEnvironment(home), extendEnv: false, reject: false, cwd: home.home });
   const owners = (): (readonly [string, number])[] =>
     readdirSync(home.home, { recursive: true }).map((name) => [
       String(name),
       lstatSync(join(home.home, String(name))).uid,
     ]);
   for (const first of ['sudo', 'user'] as const) {
-    if (first === 'user') await asUser(['whoami']);
+    if (first === 'user') await asOwner(['whoami']);
     // The login has expired: root leaves even that to its owner.
     for (const words of [
       ['whoami'],
@@ -294,9 +297,9 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
     ])
       await arcade(home, words, { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
     for (const [name, uid] of owners()) assert.equal(uid, id, name);
-    const ran = await asUser(['whoami']);
+    const ran = await asOwner(['whoami']);
     assert.equal(ran.exitCode, 0, ran.stderr);
-    const { stdout } = await asUser(['usage', 'status', '--json']);
+    const { stdout } = await asOwner(['usage', 'status', '--json']);
     const { ledger } = JSON.parse(stdout) as { ledger: { recorded: number } };
     assert.equal(ledger.recorded, first === 'sudo' ? 1 : 3);
   }
@@ -307,8 +310,10 @@ test('a person whose umask takes everything away has a folder of their own all t
 }, async (t) => {
   const home = sandbox(t);
   chownSync(home.home, 12345, 12345);
-  const user = ['--reuid=12345', '--regid=12345', '--clear-groups', 'sh', '-c', 'umask 777; exec "$@"', 'sh'];
-  await execa('setpriv', [...user, process.execPath, '--', PROGRAM, 'secret', 'list'], {
+  const { node, program } = everyones();
+  const shell = ['sh', '-c', 'umask 777; exec "$@"', 'sh'];
+  const [file = '', ...words] = [...asUser(12345), ...shell, node, '--', program, 'secret', 'list'];
+  await execa(file, words, {
     env: { ...baseEnvironment(home), ...signedIn() },
     extendEnv: false,
     cwd: home.home,

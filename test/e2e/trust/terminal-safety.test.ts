@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
 import { arcade, baseEnvironment, PROGRAM, type Ran } from '../../support/cli.ts';
+import { asUser, everyones } from '../../support/everyones.ts';
 import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { seedSpool } from '../../support/seed.ts';
@@ -227,14 +228,10 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
       // Root may write everywhere.
       const other = process.getuid?.() === 0 ? 12345 : undefined;
       if (other !== undefined) for (const path of [home.home, place]) chownSync(path, other, other);
-      const asOther = ['setpriv', `--reuid=${other}`, `--regid=${other}`, '--clear-groups'];
+      const { node, program } =
+        other === undefined ? { node: process.execPath, program: PROGRAM } : everyones();
       const run = async (words: readonly string[]): Promise<Ran> => {
-        const [file = '', ...args] = [
-          ...(other === undefined ? [] : asOther),
-          process.execPath,
-          '--',
-          PROGRAM,
-        ];
+        const [file = '', ...args] = [...(other === undefined ? [] : asUser(other)), node, '--', program];
         const options = { env, extendEnv: false, reject: false, cwd: home.home } as const;
         const { exitCode, signal, stdout, stderr } = await execa(file, [...args, ...words], options);
         const ran = { exitCode, signal, stdout, stderr };
