@@ -8,11 +8,14 @@ import {
   chmodSync,
   cpSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { execaSync } from 'execa';
@@ -45,7 +48,10 @@ const noNamespaces =
   'mount namespaces are not permitted here';
 /** A library that takes the place of the system's calls, and why it cannot be made here. */
 function preloaded(name: string): { library: string; skip: string | false } {
-  const library = join(PROGRAM, '..', `${name}.so`);
+  const folder = mkdtempSync(join(tmpdir(), 'arcade-preload-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  chmodSync(folder, 0o755); // Other users load it as well.
+  const library = join(folder, `${name}.so`);
   const source = join(import.meta.dirname, `${name}.c`);
   const made = execaSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'], { reject: false });
   return { library, skip: made.exitCode !== 0 && 'there is no C compiler to make a sick disk with' };

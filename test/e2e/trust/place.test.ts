@@ -196,7 +196,7 @@ test('what was recorded before a folder was opened to others can be erased', asy
   assert.notEqual((await view(home, 'list')).exitCode, 0, 'nothing is read there');
   const { exitCode, stdout, stderr } = await view(home, 'disable');
   assert.deepEqual([exitCode, stderr], [0, ''], stdout);
-  assert.deepEqual(readdirSync(home.directory), ['usage.key', 'usage.off']);
+  assert.deepEqual(readdirSync(home.directory), ['usage.off']);
 });
 
 test("a folder that is somebody else's is not used, also where we may write to it", {
