@@ -6,12 +6,14 @@ import { wrapped } from '../../terminal/wrap.ts';
 import { sentIds } from '../../usage/inspect/identities.ts';
 import { readSnapshot } from '../../usage/inspect/snapshot.ts';
 import { disable, eraseUnfit, type Purged, refuse } from '../../usage/spool/consent.ts';
+import { countSpilled } from '../../usage/spool/spill.ts';
 import { changeSpool } from './changing.ts';
 import { counted } from './words.ts';
 
 /** Stops recording and erases what was recorded. */
 export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
+  const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
   // First: the opt-out holds even if the spool cannot be opened or this process is killed.
   const refused = settings.directory !== undefined && refuse(settings.directory);
   // Here they are erased; what was sent under them can be found by nothing else.
@@ -20,10 +22,10 @@ export const run: Run = async (invocation) => {
   const { purged, erased } = await purge(invocation, refused);
   await respond(
     invocation,
-    { consent: { enabled: false, decided_by: 'usage disable' }, purged, erased, sent_as: ids },
+    { consent: { enabled: false, decided_by: 'usage disable' }, purged, spilled, erased, sent_as: ids },
     () => {
       output.line(say`Recording is off. Nothing will be sent, and stored events have been erased.`);
-      if (purged > 0) output.line(say`${counted(purged, 'event')} will never be sent.`);
+      if (purged + spilled > 0) output.line(say`${counted(purged + spilled, 'event')} will never be sent.`);
     },
   );
   if (erased) return undefined;

@@ -3,6 +3,7 @@
 import { type Run, respond } from '../../invocation.ts';
 import { canAsk, confirm } from '../../terminal/confirm.ts';
 import { say, visible } from '../../terminal/visible.ts';
+import { takeInStep } from '../../usage/identity/take-in.ts';
 import { discard } from '../../usage/spool/consent.ts';
 import { readLedger } from '../../usage/spool/ledger.ts';
 import { changeExisting, chosenRecord, notPossible } from './changing.ts';
@@ -19,7 +20,12 @@ export const run: Run = async (invocation) => {
     const records = ledger.pending + ledger.quarantined;
     if (records > 0) await confirm(invocation, say`Permanently drop ${counted(records, 'record')}?`);
   }
-  const { records, state } = (await changeExisting(invocation, (spool) => discard(spool, id))) ?? NOTHING;
+  const discarded = await changeExisting(invocation, (spool) => {
+    // The reader has shown what was spilled as if it were there already.
+    while (takeInStep(spool, Date.now()) > 0);
+    return discard(spool, id);
+  });
+  const { records, state } = discarded ?? NOTHING;
   if (id !== null && records === 0) throw notPossible(id, state, 'it has already been delivered');
   const done = records === 0 ? say`Nothing to discard.` : say`Discarded ${counted(records, 'record')}.`;
   await respond(invocation, { discarded: records }, () => invocation.output.line(done));

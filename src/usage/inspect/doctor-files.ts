@@ -44,13 +44,12 @@ export function checkSpilled(directory: string): Checked[] {
     findings.push({
       code: 'spill-bad',
       severity: 'warning',
-      message: `${bad} files in ${join(directory, 'spill')} are not events of this program; they were renamed to .bad.`,
+      message: `Files in ${join(directory, 'spill')} that are not events of this program, renamed to .bad: ${bad}.`,
       advice: 'Look into them if you want to know what they are, and delete them.',
     });
   }
   if (findings.length > 0) return findings;
-  const what = waiting === 0 ? 'No event waits' : `${waiting} events wait`;
-  return [passed('spill', `${what} in a file for the database.`)];
+  return [passed('spill', `Events that wait in files for the database: ${waiting}.`)];
 }
 
 /** What earlier damage has left. */
