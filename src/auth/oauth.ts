@@ -22,6 +22,7 @@ import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
 import { exchange } from '../infra/net/http.ts';
 import { LIMITS } from '../settings.ts';
+import { mayNameEndpoint } from './connection.ts';
 import type { OAuthCredentials } from './credentials.ts';
 import type { BrowserLogin, Proof } from './login.ts';
 import { findRevocationEndpoint, findSignInServer, type SignInServer } from './sign-in-server.ts';
@@ -63,6 +64,7 @@ export async function oauthLogin(server: SignInServer, redirectUri: string): Pro
   const exchangeCode = async (callback: URLSearchParams): Promise<Granted> => {
     const { as, client } = partiesOf(server);
     const parameters = new URLSearchParams(callback);
+    requireOwnIssuer(server.coordinator, parameters.get('iss'));
     // Without the server's own word there is nothing to compare it with.
     if (server.issuer === null) parameters.delete('iss');
     return granted(async () => {
@@ -81,6 +83,18 @@ export async function oauthLogin(server: SignInServer, redirectUri: string): Pro
     });
   };
   return { url: url.href, state, redeem: (callback) => redeem(callback, exchangeCode) };
+}
+
+/**
+ * Throws UserError where the answer names a party (RFC 9207) at which the coordinator may not have people sign in: its
+ * page may have sent them on there, and their code would be redeemed by the coordinator.
+ */
+function requireOwnIssuer(coordinator: string, issuer: string | null): void {
+  if (issuer === null || (URL.canParse(issuer) && mayNameEndpoint(coordinator, issuer))) return;
+  const { host } = new URL(coordinator);
+  throw new UserError('LOGIN_FAILED', `Login failed: you signed in at another host than ${host} may use.`, {
+    hint: 'Log in with --host at the host that you trust.',
+  });
 }
 
 async function redeem(

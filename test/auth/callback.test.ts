@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openCallback } from '../../src/auth/callback.ts';
 import { askWhoami } from '../../src/auth/coordinator.ts';
-import { redeemRefreshToken } from '../../src/auth/oauth.ts';
+import { oauthLogin, redeemRefreshToken } from '../../src/auth/oauth.ts';
 import { findSignInServer } from '../../src/auth/sign-in-server.ts';
 import { authFields } from '../../src/auth/store.ts';
 import { started } from '../support/arcade/client.ts';
@@ -32,6 +32,28 @@ test('a life of tokens that no date can hold is a year', async (t) => {
   const leftDays = (granted.tokens.expiresAt - Date.now()) / 86_400_000;
   assert.ok(leftDays > 364 && leftDays <= 365, `${leftDays} days`);
   assert.match(String(authFields(granted.tokens).expires_at), /^\d{4}-/);
+});
+
+test('a sign-in that another host says was made there sends its code nowhere', async (t) => {
+  const arcade = await started(t);
+  const found = await findSignInServer(arcade.coordinator.url, 5_000);
+  assert.ok(found !== undefined);
+  // What the coordinator says of its issuer counts for nothing: it may be the one who leads people astray.
+  for (const issuer of [null, 'https://cloud.arcade.dev'])
+    for (const iss of [
+      'https://cloud.arcade.dev',
+      'https://cloud.arcade.dev./',
+      'https://other.example.com',
+      'x',
+    ]) {
+      const login = await oauthLogin({ ...found, issuer }, 'http://127.0.0.1:9905/callback');
+      const callback = new URLSearchParams({ code: 'c', state: login.state, iss });
+      await assert.rejects(login.redeem(callback), /^UserError: Login failed: you signed in at another host/);
+    }
+  assert.deepEqual(
+    arcade.requests.filter(({ path }) => path.endsWith('/token')),
+    [],
+  );
 });
 
 test('whoami takes blank and odd fields for absent', async (t) => {
