@@ -1,6 +1,7 @@
 /** The secrets of Arcade's engine, in both eras of its API. */
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { type Bearer, exchange, type HttpAnswer, type HttpRequest } from '../infra/net/http.ts';
+import { LIMITS } from '../settings.ts';
 
 /** Where the engine is and how to sign in to it. With an API key `project` is null. */
 export interface Engine {
@@ -19,20 +20,28 @@ export interface Secret {
 }
 
 const DESCRIPTION = 'Secret set via CLI';
-/** Bound for a server whose pages never end. */
+/** Bounds for a server whose pages never end. */
 const MAX_PAGES = 1000;
+const MAX_LIST_BYTES = 4 * LIMITS.answerBytes;
+const MAX_LIST_MS = 2 * LIMITS.requestMs;
 
 /**
- * All secrets; reads every page. Throws UserError when there is no answer, for an error status, and for an answer that
- * is not the API's.
+ * All secrets; reads every page. Throws UserError when there is no answer, for an error status, for an answer that is
+ * not the API's, and for a list without an end.
  */
 export async function listSecrets(engine: Engine): Promise<Secret[]> {
   const secrets: Secret[] = [];
   let offset = 0;
   let previous = '';
-  for (let page = 0; page < MAX_PAGES; page += 1) {
+  let bytes = 0;
+  const deadline = performance.now() + MAX_LIST_MS;
+  for (let page = 0; ; page += 1) {
+    if (page === MAX_PAGES || bytes > MAX_LIST_BYTES || performance.now() > deadline)
+      throw notTheApi('a list of secrets without an end');
     const query = offset === 0 ? '' : `?offset=${offset}`;
-    const answer = objectOf(await call(engine, { method: 'GET', path: query }));
+    const received = await call(engine, { method: 'GET', path: query });
+    bytes += received.text.length;
+    const answer = objectOf(received);
     if (!Array.isArray(answer.items)) throw notTheApi();
     const total = answer.total_count;
     const pages = typeof total === 'number';

@@ -1,5 +1,8 @@
 /** The engine's API: what is asked of it, and what each wrong answer comes to. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import pLimit from 'p-limit';
 import { UserError } from '../../src/errors.ts';
@@ -98,6 +101,21 @@ test('all pages are read', async (t) => {
     arcade.requests.map(({ query }) => query),
     ['', 'offset=3', 'offset=6', 'offset=9'],
   );
+});
+
+test('a list without an end is an error, and not gigabytes in memory', async (t) => {
+  let sent = 0;
+  const server = createServer((_request, response) => {
+    sent += 1;
+    const items = [{ key: `K${sent}`, description: 'x'.repeat(4 * 1024 * 1024) }];
+    response.end(JSON.stringify({ items, total_count: 1e9 }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const engine = { url: `http://127.0.0.1:${port}`, bearer: 'k', project: null };
+  await assert.rejects(listSecrets(engine), { code: 'UNEXPECTED_ANSWER' });
+  assert.ok(sent < 20, `${sent} pages of 4 MB`);
 });
 
 test('a page that is empty is the last one, whatever the total says', async (t) => {
