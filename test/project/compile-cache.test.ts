@@ -5,9 +5,11 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -83,4 +85,25 @@ test('a program in a folder that cannot be written gets no cache', { skip }, asy
   chmodSync(join(folder, 'dist'), 0o555);
   await version(folder, { uid: NOBODY });
   assert.equal(existsSync(cache), false);
+});
+
+test('no other user can put code into the cache, whatever the umask', { skip }, async (t) => {
+  const { folder, cache } = installed(t);
+  const script = join(folder, 'dist', 'arcade.js');
+  await execa('/bin/sh', ['-c', 'umask 0; exec "$@"', 'sh', process.execPath, '--', script, '--version']);
+  assert.ok(cached(cache).length > 0);
+  assert.equal(statSync(cache).mode & 0o077, 0);
+});
+
+test('a cache into which another user could have put code is not used', { skip }, async (t) => {
+  for (const make of [
+    (cache: string) => chmodSync(cache, 0o777),
+    (cache: string) => chownSync(cache, NOBODY, NOBODY),
+  ]) {
+    const { folder, cache } = installed(t);
+    mkdirSync(cache, { mode: 0o700 });
+    make(cache);
+    await version(folder);
+    assert.deepEqual(cached(cache), []);
+  }
 });
