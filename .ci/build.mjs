@@ -100,11 +100,18 @@ const packageFile = ([name, paths]) => {
   });
 };
 // better-sqlite3 looks for its native code beside itself; bundled, it is to look in its package. Only when the code is
-// loaded, so that a command runs without it too.
+// loaded, so that a command runs without it too. Of the folders that Node would search, only those count that came with
+// the program: its own `node_modules`, and those that it lies in. Others belong to whoever has a folder above, or a home.
 const ADDON_IN_ITS_PACKAGE = {
   define: { __dirname: '$package.lib' },
   banner: {
-    js: 'const $package={get lib(){return require("node:path").dirname(require.resolve("better-sqlite3"))}};',
+    js: `const $package={get lib(){
+const {dirname,join,sep}=require("node:path"),name="better-sqlite3",program=dirname(__dirname);
+if(process.versions.pnp)return dirname(require.resolve(name));
+const ours=require.resolve.paths(name).filter(path=>path===join(program,"node_modules")||program.startsWith(path+sep));
+const found=ours.find(path=>require("node:fs").existsSync(join(path,name)));
+if(found===undefined)throw Object.assign(new Error("Cannot find module '"+name+"'"),{code:"MODULE_NOT_FOUND"});
+return join(found,name,"lib")}};`,
   },
 };
 const programs = await Promise.all(['bin/arcade.ts', 'bin/command.ts', 'bin/flusher.ts'].map(program));

@@ -1,6 +1,6 @@
 /** SQLite's native module cannot be loaded: commands work as ever, and every view says why nothing is recorded. */
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
+import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
@@ -110,3 +110,22 @@ for (const { name, flags, program, advice } of CASES) {
     assert.match(said, /"obstacle":"better-sqlite3 cannot be loaded/);
   });
 }
+
+test('a better-sqlite3 in a folder that did not come with the program is not loaded', async (t) => {
+  const at = await desk(t);
+  const folder = join(at.home.home, 'installed');
+  for (const name of ['dist', 'migrations', 'package.json'])
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  const real = join(ROOT, 'node_modules');
+  // Where Node looks too: by a variable, in the home, and above the program.
+  symlinkSync(real, join(at.home.home, '.node_modules'));
+  symlinkSync(real, join(at.home.home, 'node_modules'));
+  const env = { ...baseEnvironment(at.home), NODE_PATH: real };
+  const script = join(folder, 'dist', 'arcade.js');
+  const { stdout } = await execa(process.execPath, ['--', script, 'usage', 'doctor'], {
+    env,
+    extendEnv: false,
+    reject: false,
+  });
+  assert.match(stdout, /Reinstall arcade/);
+});
