@@ -86,13 +86,13 @@ function rowOf(
 
 /**
  * Quoted by RFC 4180, with control characters escaped; a cell that a spreadsheet would run as a formula is
- * made text.
+ * made text, also one that begins where a spreadsheet splits at semicolons.
  */
 function csvCell(value: unknown): Safe {
   if (value === null || value === undefined) return say``;
   const text =
     typeof value === 'object' ? compactJson(value) : joined(String(value).split('\n').map(visible), say`\n`);
-  const inert = /^[=+\-@\t\r]/.test(text) ? say`'${text}` : text;
+  const inert = text.replace(/((?:^|;)\s*)(?=[=+\-@])/g, "$1'") as Safe;
   return /[",\r\n]/.test(inert) ? say`"${inert.replaceAll('"', '""') as Safe}"` : inert;
 }
 

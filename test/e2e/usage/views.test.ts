@@ -144,6 +144,20 @@ test('export writes each record as a line, as CSV, and as one document', async (
   assert.deepEqual([records.length, records[0]?.payload.event], [12, '$create_alias']);
 });
 
+test('export --format csv holds nothing that a spreadsheet runs, at whatever character it splits', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const { default: Database } = await import('better-sqlite3');
+  const db = new Database(join(home.directory, 'usage.db'));
+  const ids = ['=1+1', ';=1+1', 'a;@x', 'a; +x', '-1'];
+  for (const [i, id] of ids.entries())
+    db.prepare('UPDATE record SET distinct_id = ? WHERE id = (SELECT max(id) - ? FROM record)').run(id, i);
+  db.close();
+  const { stdout } = await arcade(home, ['usage', 'export', '--format', 'csv']);
+  for (const id of ["'=1+1", ";'=1+1", "a;'@x", "a; '+x", "'-1"]) assert.ok(stdout.includes(`,${id},`), id);
+  assert.doesNotMatch(stdout, /(^|;)\s*[=+\-@]/m);
+});
+
 for (const args of [['list'], ['list', '--json'], ['export'], ['export', '--format', 'csv']]) {
   test(`${args.join(' ')} begins before it has read all, and ends quietly when nobody reads on`, async (t) => {
     const home = sandbox(t);
