@@ -6,7 +6,8 @@ import { mayHang } from './infra/os/file-system.ts';
 import { FLUSHER, LIMITS, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
-import { isRefused, type Spool, spoolFile } from './usage/spool/spool.ts';
+import { isOptedOut } from './usage/spool/opt-out.ts';
+import { type Spool, spoolFile } from './usage/spool/spool.ts';
 
 export interface FlusherSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,7 +46,7 @@ export async function flush({ env, program, uptimeMs, keepTime }: FlusherSurroun
   const { directory, destination, maxRecords } = settings;
   if (!settings.consent.enabled || directory === undefined || destination.apiKey === undefined) return;
   if (await mayHang(directory)) keepTime();
-  if (isRefused(directory)) return;
+  if (isOptedOut(directory)) return;
   // Only a command makes folder and database: what was deleted stays deleted.
   const isDeleted = (): boolean => !existsSync(spoolFile(directory));
   if (isDeleted()) return;

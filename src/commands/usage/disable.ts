@@ -5,7 +5,7 @@ import { say, visible } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
 import { sentIds } from '../../usage/inspect/identities.ts';
 import { readSnapshot } from '../../usage/inspect/snapshot.ts';
-import { disable, eraseUnfit, type Purged, refuse } from '../../usage/spool/consent.ts';
+import { disable, eraseUnfit, optOut, type Purged } from '../../usage/spool/consent.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
 import { changeSpool } from './changing.ts';
 import { counted } from './words.ts';
@@ -15,11 +15,11 @@ export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
   const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
   // First: the opt-out holds even if the spool cannot be opened or this process is killed.
-  const refused = settings.directory !== undefined && refuse(settings.directory);
+  const optedOut = settings.directory !== undefined && optOut(settings.directory);
   // Here they are erased; what was sent under them can be found by nothing else.
   const ids = (await readSnapshot(settings, sentIds)).value ?? [];
   if (!invocation.json && ids.length > 0) await printIds(invocation, ids);
-  const { purged, erased } = await purge(invocation, refused);
+  const { purged, erased } = await purge(invocation, optedOut);
   await respond(
     invocation,
     { consent: { enabled: false, decided_by: 'usage disable' }, purged, spilled, erased, sent_as: ids },
@@ -42,12 +42,12 @@ async function printIds({ output }: Invocation, ids: readonly string[]): Promise
   output.line();
 }
 
-async function purge(invocation: Invocation, refused: boolean): Promise<Purged> {
+async function purge(invocation: Invocation, optedOut: boolean): Promise<Purged> {
   const { directory } = invocation.settings;
   try {
     return await changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
   } catch (cause) {
-    if (!refused || !(cause instanceof UserError)) throw cause;
+    if (!optedOut || !(cause instanceof UserError)) throw cause;
     if (directory !== undefined && eraseUnfit(directory)) return { purged: 0, erased: true };
     const message = `Recording is off, but stored events could not be erased. ${cause.message}`;
     const hint = 'Run `arcade usage doctor`, then `arcade usage disable` again to erase them.';

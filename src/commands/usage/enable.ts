@@ -2,7 +2,7 @@
 import { UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { say, visible } from '../../terminal/visible.ts';
-import { enable, withdrawRefusal } from '../../usage/spool/consent.ts';
+import { enable, withdrawOptOut } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 
 /** Undoes `usage disable`; a variable that switches recording off still does, and is named. */
@@ -24,7 +24,7 @@ async function takeBack(invocation: Invocation): Promise<boolean> {
   try {
     return await changeSpool(invocation, enable);
   } catch (cause) {
-    if (!(cause instanceof UserError) || directory === undefined || !withdrawRefusal(directory)) throw cause;
+    if (!(cause instanceof UserError) || directory === undefined || !withdrawOptOut(directory)) throw cause;
     const message = `Recording is enabled again, but nothing can be recorded yet. ${cause.message}`;
     throw new UserError(cause.code, message, { hint: 'Run `arcade usage doctor`.', cause });
   }

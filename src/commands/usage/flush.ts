@@ -6,7 +6,8 @@ import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { openSoundSpool, reopenIfDamaged } from '../../usage/recovery/set-aside.ts';
 import { readLedger } from '../../usage/spool/ledger.ts';
-import { isRefused, type Spool } from '../../usage/spool/spool.ts';
+import { isOptedOut } from '../../usage/spool/opt-out.ts';
+import type { Spool } from '../../usage/spool/spool.ts';
 import { REPLACED, refuseUnusable, spoolError } from './changing.ts';
 import { progressLine } from './flush-progress.ts';
 import { digits } from './words.ts';
@@ -21,7 +22,7 @@ export const run: Run = async (invocation) => {
   if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
   const { directory } = settings;
   // A file says so, and nothing is opened.
-  if (isRefused(directory)) throw off('usage disable');
+  if (isOptedOut(directory)) throw off('usage disable');
   const { state } = await refuseUnusable(invocation);
   if (state === 'absent' || directory === undefined) return print(invocation, NOTHING_YET);
   if (settings.destination.apiKey === undefined) {

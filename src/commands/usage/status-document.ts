@@ -4,8 +4,8 @@ import type { Settings } from '../../settings.ts';
 import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
 import type { Status } from '../../usage/inspect/status.ts';
+import { isOptedOut } from '../../usage/spool/opt-out.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
-import { isRefused } from '../../usage/spool/spool.ts';
 import type { Sender } from './who.ts';
 import { isoTime } from './words.ts';
 
@@ -53,7 +53,7 @@ export function consentOf(
   { consent: { enabled, decidedBy }, directory }: Settings,
   status: Status | undefined,
 ): { enabled: boolean; decided_by: string } {
-  const refused = isRefused(directory) || status?.consent === false;
+  const refused = isOptedOut(directory) || status?.consent === false;
   if (enabled && refused) return { enabled: false, decided_by: 'usage disable' };
   return { enabled, decided_by: decidedBy };
 }

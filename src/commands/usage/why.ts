@@ -3,7 +3,7 @@ import type { Settings } from '../../settings.ts';
 import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
 import { flusherFault, type Status } from '../../usage/inspect/status.ts';
-import { isRefused } from '../../usage/spool/spool.ts';
+import { isOptedOut } from '../../usage/spool/opt-out.ts';
 import { relativeTime } from './words.ts';
 
 /** The first reason that applies. `status` undefined: there is none, or none that can be read. */
@@ -16,7 +16,7 @@ export function deliveryState(
   const { consent, destination, directory } = settings;
   const left = whatIsLeft(settings, store, status);
   if (!consent.enabled) return `Recording is off (${consent.decidedBy}).${left}`;
-  if (isRefused(directory) || status?.consent === false)
+  if (isOptedOut(directory) || status?.consent === false)
     return `Recording is off (\`arcade usage disable\`).${left}`;
   if ('advice' in store && status === undefined) return `${store.message} ${store.advice}`;
   const obstacle = recordingObstacle(settings, store);
@@ -48,7 +48,7 @@ export function deliveryState(
 
 /** A `usage disable` that was ended before its time, or could not open the spool, has erased nothing. */
 function whatIsLeft({ directory }: Settings, store: StoreState, status: Status | undefined): string {
-  if (!isRefused(directory)) return '';
+  if (!isOptedOut(directory)) return '';
   if (status?.keepsRecords === true)
     return ' What was recorded before is still here: `arcade usage disable` erases it.';
   if (status !== undefined || !('advice' in store)) return '';

@@ -252,10 +252,10 @@ function setMode(present: number, wanted: number, change: (mode: number) => void
 }
 
 /**
- * Creates an empty file of mode 0600 whatever the umask, unless `path` exists. Returns whether it did. Throws the
- * system's error, but not where the file system keeps no modes.
+ * Creates a file of mode 0600 whatever the umask, unless `path` exists. Returns whether it did. Throws the system's
+ * error, but not where the file system keeps no modes.
  */
-export function createPrivateFile(path: string): boolean {
+export function createPrivateFile(path: string, text = ''): boolean {
   let file: number;
   try {
     file = openSync(path, 'wx', 0o600);
@@ -265,6 +265,7 @@ export function createPrivateFile(path: string): boolean {
   }
   try {
     setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
+    if (text !== '') writeFileSync(file, text);
   } finally {
     closeSync(file);
   }

@@ -91,7 +91,7 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
   const db = new Database(image ?? ':memory:', {});
   try {
     const target = migrationsIn(migrations);
-    refuseNewer(db, target);
+    assertNotNewer(db, target);
     if (versionOf(db) !== target.version) db.transaction(applyMigrations)(db, target);
     return db;
   } catch (error) {
@@ -101,11 +101,11 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
 }
 
 /** Throws NewerSchemaError if a newer program has brought the schema up to date since we opened it. */
-export function refuseNewerFile(path: string, migrations: string): void {
+export function assertNotNewerFile(path: string, migrations: string): void {
   let db: Sqlite.Database | undefined;
   try {
     db = openReadOnly(path, 0);
-    refuseNewer(db, migrationsIn(migrations));
+    assertNotNewer(db, migrationsIn(migrations));
   } catch (error) {
     if (error instanceof NewerSchemaError) throw error;
   } finally {
@@ -150,7 +150,7 @@ function migrationsIn(folder: string): Migrations {
  * finds the work done; the switch to WAL fails at once instead of waiting when both try, hence the retries.
  */
 function migrate(db: Sqlite.Database, target: Migrations, journal: Journal, patience: Patience): void {
-  refuseNewer(db, target);
+  assertNotNewer(db, target);
   patiently(patience, () => {
     if (db.pragma('journal_mode', { simple: true }) === journal.toLowerCase()) return;
     // An empty database has nothing that a journal could bring back; making and syncing one takes 8 ms.
@@ -161,7 +161,7 @@ function migrate(db: Sqlite.Database, target: Migrations, journal: Journal, pati
 }
 
 function applyMigrations(db: Sqlite.Database, target: Migrations): void {
-  refuseNewer(db, target);
+  assertNotNewer(db, target);
   for (const file of target.files.slice(versionOf(db))) {
     db.exec(readFileSync(file, 'utf8'));
     db.pragma(`user_version = ${versionOf(db) + 1}`);
@@ -171,7 +171,7 @@ function applyMigrations(db: Sqlite.Database, target: Migrations): void {
 /** More than so many versions ahead is no newer program, but a damaged header. */
 const FARTHEST_VERSION = 1_000_000;
 
-function refuseNewer(db: Sqlite.Database, target: Migrations): void {
+function assertNotNewer(db: Sqlite.Database, target: Migrations): void {
   const ahead = versionOf(db) - target.version;
   if (ahead > FARTHEST_VERSION || ahead < -target.version)
     throw new DamagedError('the database is of no version');

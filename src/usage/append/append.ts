@@ -18,10 +18,10 @@ import { takeIn } from '../identity/take-in.ts';
 import { insertCapture, trim } from '../spool/records.ts';
 import { collectSpilled, emptySpill, removeSpilled, type Spilled } from '../spool/spill.ts';
 import {
+  assertNotReplaced,
   fingerprintOf,
   installationOf,
-  isRefused,
-  refuseReplaced,
+  isRecordingAllowed,
   type Spool,
   sharedFile,
 } from '../spool/spool.ts';
@@ -74,8 +74,8 @@ export function append(spool: Spool, entry: Entry): Appended {
   const spilled = collectSpilled(spool.directory, SPOOL.takenInPerStep);
   const appended = spool.transaction(() => {
     // A command may have had it open for as long as its network took.
-    refuseReplaced(spool);
-    return isRecording(spool) ? appendIn(spool, entry, spilled) : 'refused';
+    assertNotReplaced(spool);
+    return isRecordingAllowed(spool) ? appendIn(spool, entry, spilled) : 'refused';
   });
   if (appended === 'refused') {
     emptySpill(spool.directory);
@@ -90,11 +90,6 @@ export function append(spool: Spool, entry: Entry): Appended {
     if (isDamage(error)) throw error;
   }
   return appended;
-}
-
-/** The file is there, too, where the person has said no but the database could not be opened. */
-function isRecording(spool: Spool): boolean {
-  return installationOf(spool).consent === 1 && !isRefused(spool.directory);
 }
 
 /** The transaction itself. `isFirst`: no event has been recorded here before. */
@@ -120,8 +115,8 @@ function appendIn(
 
 /** What usage.json says must be committed before it is removed: a link of the Python CLI stands nowhere else. */
 function followShared(spool: Spool, now: number): void {
-  refuseReplaced(spool);
-  if (isRecording(spool) && readNews(spool) !== undefined) follow(spool, ANY_CREDENTIALS, now);
+  assertNotReplaced(spool);
+  if (isRecordingAllowed(spool) && readNews(spool) !== undefined) follow(spool, ANY_CREDENTIALS, now);
 }
 
 function removeSharedFile(spool: Spool): void {
@@ -186,9 +181,8 @@ function distinctIdOf(identity: Identity, binding: Binding): string | null {
 function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
   const { event, credentials, now } = entry;
   const { resolvable, fromEnvironment = false } = credentials;
-  const drawn = entry.uuid === undefined ? {} : { uuid: entry.uuid };
-  insertCapture(spool, { event, ...owner, ...drawn, resolvable, fromEnvironment }, now);
+  insertCapture(spool, { event, ...owner, uuid: entry.uuid, resolvable, fromEnvironment }, now);
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
   const environment = fromEnvironment ? owner.fingerprint : null;
-  return askForFlusher(spool, installationOf(spool), { ...entry, environment });
+  return askForFlusher(spool, { ...entry, environment });
 }

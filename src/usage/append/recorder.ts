@@ -11,7 +11,7 @@ import { type Execution, UsageEvent } from '../event/event.ts';
 import { machineOf } from '../event/machine.ts';
 import { uuidv7 } from '../event/uuid.ts';
 import { inSoundSpool, openSoundSpool } from '../recovery/set-aside.ts';
-import { isRefused } from '../spool/opt-out.ts';
+import { isOptedOut } from '../spool/opt-out.ts';
 import { inodeOf, type Spool } from '../spool/spool.ts';
 import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
 import { spillCapture } from './spill-capture.ts';
@@ -42,7 +42,7 @@ export type Debug = (what: string, error: unknown) => void;
 export function openRecorder(settings: Settings, debug: Debug): Recorder {
   const { directory } = settings;
   // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
-  if (directory === undefined || isRefused(directory) || isHomeMissing(settings))
+  if (directory === undefined || isOptedOut(directory) || isHomeMissing(settings))
     return { wakeIsLikely: false, record: () => false };
   let spool: Spool | undefined;
   let failure: unknown;

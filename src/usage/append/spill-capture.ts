@@ -5,7 +5,7 @@ import type { UsageEvent } from '../event/event.ts';
 import { ensureKey, fingerprintBy } from '../spool/key.ts';
 import { spill } from '../spool/spill.ts';
 import { sharedFile } from '../spool/spool.ts';
-import { parseUsageJson, readText, type SharedIds } from '../spool/usage-json.ts';
+import { readUsageJson, type SharedIds, usageJson } from '../spool/usage-json.ts';
 import type { CredentialsSeen, IdentityChange } from './append.ts';
 
 interface Capture {
@@ -20,7 +20,7 @@ interface Capture {
 /** Spills a capture. Returns whether it did; see `spill`. Throws the system's error. */
 export function spillCapture(directory: string, { uuid, now, event, credentials, change }: Capture): boolean {
   const account = change?.kind === 'login' ? change.account : credentials.account;
-  const shared = parseUsageJson(readText(sharedFile(directory)) ?? '');
+  const shared = readUsageJson(sharedFile(directory));
   if (change?.kind === 'logout') rotateShared(directory, shared);
   const isAnonymous = account === null && shared?.principalId === null;
   return spill(directory, {
@@ -41,6 +41,5 @@ export function spillCapture(directory: string, { uuid, now, event, credentials,
  */
 function rotateShared(directory: string, shared: SharedIds | undefined): void {
   if (shared === undefined || shared.principalId === null) return;
-  const content = { anon_id: randomUUID(), linked_principal_id: null };
-  replaceAtomically(sharedFile(directory), JSON.stringify(content, null, 2));
+  replaceAtomically(sharedFile(directory), usageJson({ anonId: randomUUID(), principalId: null }));
 }

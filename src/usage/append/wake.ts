@@ -10,15 +10,10 @@ import { type Installation, installationOf, lockFile, type Spool } from '../spoo
  * was asked for in the last two seconds; the asking is then noted in this transaction, so that of two
  * commands only one starts a flusher.
  */
-export function askForFlusher(
-  spool: Spool,
-  installation: Installation,
-  circumstances: Circumstances,
-): boolean {
-  const { now } = circumstances;
-  if (circumstances.destination.apiKey === undefined || wasJustAsked(installation, now)) return false;
-  if (!isAnythingDue(spool, installation, circumstances)) return false;
-  if (isFlusherAlive(spool)) return false;
+export function askForFlusher(spool: Spool, circumstances: Circumstances): boolean {
+  const { destination, now } = circumstances;
+  if (destination.apiKey === undefined || wasJustAsked(installationOf(spool), now)) return false;
+  if (!isAnythingDue(spool, circumstances) || isFlusherAlive(spool)) return false;
   spool.statement('UPDATE installation SET flusher_asked_at = ?').run(now);
   return true;
 }
@@ -46,6 +41,6 @@ export function isWakeLikely(
   const installation = installationOf(spool);
   if (destination.apiKey === undefined || installation.consent === 0 || wasJustAsked(installation, now))
     return false;
-  if (backoffInForce(spool, postHogAt(installation, destination), now) !== null) return false;
+  if (backoffInForce(spool, postHogAt(spool, destination), now) !== null) return false;
   return !isFlusherAlive(spool);
 }

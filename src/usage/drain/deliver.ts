@@ -6,7 +6,7 @@ import type { Deliverer } from '../../infra/net/posthog.ts';
 import { FLUSHER } from '../../settings.ts';
 import { wireRecord } from '../event/wire.ts';
 import type { Target } from '../spool/backoff.ts';
-import { installationOf, isRefused, type Spool } from '../spool/spool.ts';
+import { isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import type { Claims, PendingRecord } from './claim.ts';
 import { type Attempt, putOff, settleDelivered, settleRejected, settleSplit } from './settle.ts';
 
@@ -46,7 +46,7 @@ const TRIPS_AT = 8;
 
 /** Looked at before each request, and before the coordinator's answer is written down. */
 export function reasonToStop(spool: Spool, leftMs: () => number): Stop | undefined {
-  if (installationOf(spool).consent === 0 || isRefused(spool.directory)) return 'consent withdrawn';
+  if (!isRecordingAllowed(spool)) return 'consent withdrawn';
   return leftMs() <= 0 ? 'out of time' : undefined;
 }
 

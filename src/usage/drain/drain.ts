@@ -6,7 +6,6 @@ import { type Destination, FLUSHER } from '../../settings.ts';
 import { exportIdentity } from '../identity/export.ts';
 import { takeInStep } from '../identity/take-in.ts';
 import { backoffInForce, postHogAt } from '../spool/backoff.ts';
-import { installationOf } from '../spool/spool.ts';
 import { claimsOf, type PendingRecord } from './claim.ts';
 import { type Circuit, type Delivery, openDelivery, reasonToStop, type Stop } from './deliver.ts';
 import { bindUnbound, type Resolving } from './resolve.ts';
@@ -46,7 +45,7 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
 /** Sends what is bound. */
 async function sendDue(draining: Draining): Promise<DrainOutcome> {
   const { spool, now } = draining;
-  const target = postHogAt(installationOf(spool), draining.destination);
+  const target = postHogAt(spool, draining.destination);
   if (!draining.ignoreBackoff && backoffInForce(spool, target, now()) !== null) return 'backing off';
   const circuit: Circuit = { ...draining, target, claims: claimsOf(spool, now) };
   const delivery = openDelivery(circuit);

@@ -148,9 +148,8 @@ function letGo(run: Alive, lock: Lock, id: number, outcome: DrainOutcome): boole
 }
 
 function stillDue({ spool, destination, resolving, now }: Alive): boolean {
-  const installation = installationOf(spool);
-  const environment = fingerprintOf(installation, resolving.environment);
-  return isAnythingDue(spool, installation, { destination, online: false, environment, now: now() });
+  const environment = fingerprintOf(installationOf(spool), resolving.environment);
+  return isAnythingDue(spool, { destination, online: false, environment, now: now() });
 }
 
 /** The mark stays: where one flusher fails at once the next one would too, and 500 commands would start 500. */

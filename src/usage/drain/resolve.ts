@@ -15,7 +15,7 @@ import {
 } from '../identity/identities.ts';
 import { backOff, COORDINATOR, endBackoff } from '../spool/backoff.ts';
 import { mayResolve } from '../spool/due.ts';
-import { fingerprintOf, installationOf, isRefused, type Spool } from '../spool/spool.ts';
+import { fingerprintOf, installationOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import type { Draining } from './drain.ts';
 
 /** What the coordinator says of the credentials in force. */
@@ -146,11 +146,14 @@ function unboundGroups(spool: Spool): Unbound[] {
     .all() as Unbound[];
 }
 
-/** The captures of these credentials are the principal's, and so is the identity, if it is still theirs. */
+/**
+ * The captures of these credentials are the principal's, and so is the identity, if it still has those credentials.
+ * Nothing is written after `usage disable`, which may have erased everything while the answer was awaited.
+ */
 function bindTo(spool: Spool, group: Group, principalId: string, now: number): void {
   const { fingerprint, from_environment } = group;
   spool.transaction(() => {
-    if (isConsentGone(spool)) return;
+    if (!isRecordingAllowed(spool)) return;
     // Without the credentials: an identity that the other program has begun since is not these ones' to take.
     follow(spool, ANY_CREDENTIALS, now);
     rememberAccount(spool, fingerprint, principalId, now);
@@ -175,7 +178,7 @@ function release(spool: Spool, group: Unbound, recordedUntil: number, now: numbe
     AND resolvable = @resolvable AND from_environment = @from_environment AND id <= @lastId AND coalesce(entered_at, recorded_at) <= @recordedUntil`;
   const which = { ...group, recordedUntil };
   spool.transaction(() => {
-    if (isConsentGone(spool)) return;
+    if (!isRecordingAllowed(spool)) return;
     // The other program may have linked that anon_id by now.
     follow(spool, ANY_CREDENTIALS, now);
     const identities = spool
@@ -196,12 +199,7 @@ function release(spool: Spool, group: Unbound, recordedUntil: number, now: numbe
 
 function waitForAnswer(spool: Spool, now: number, random: () => number): void {
   spool.transaction(() => {
-    if (isConsentGone(spool)) return;
+    if (!isRecordingAllowed(spool)) return;
     backOff(spool, COORDINATOR, { reason: 'offline', status: null }, { at: now, random });
   });
-}
-
-/** Looked at in the transaction that writes: `usage disable` may have erased everything while an answer was awaited. */
-function isConsentGone(spool: Spool): boolean {
-  return installationOf(spool).consent === 0 || isRefused(spool.directory);
 }

@@ -4,8 +4,14 @@
  * overwritten by an earlier one.
  */
 import { type Draft, prepareAtomically } from '../../infra/os/files.ts';
-import { type Installation, installationOf, refuseReplaced, type Spool, sharedFile } from '../spool/spool.ts';
-import { stampOf } from '../spool/usage-json.ts';
+import {
+  assertNotReplaced,
+  type Installation,
+  installationOf,
+  type Spool,
+  sharedFile,
+} from '../spool/spool.ts';
+import { stampOf, usageJson } from '../spool/usage-json.ts';
 import { ANY_CREDENTIALS, currentIdentity, follow, readNews } from './identities.ts';
 
 /** A crowd of identity changes may overtake each draft; the last of them exports what all have come to. */
@@ -40,8 +46,7 @@ function isExportDue({ consent, export_due, export_failed_at }: Installation, no
 
 function textOf(spool: Spool): string | null {
   const current = currentIdentity(spool);
-  if (current === null) return null;
-  return JSON.stringify({ anon_id: current.anonId, linked_principal_id: current.principalId }, null, 2);
+  return current === null ? null : usageJson(current);
 }
 
 /** The file to be, beside usage.json; undefined where none can be written. */
@@ -61,7 +66,7 @@ interface Publication {
 
 /** False where another state is to be exported by now. */
 function publish(spool: Spool, { text, draft, now }: Publication): boolean {
-  refuseReplaced(spool);
+  assertNotReplaced(spool);
   if (installationOf(spool).consent === 0) return true;
   if (readNews(spool) !== undefined) {
     // Another program has written meanwhile. What it said must be committed before it is written over.

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { recordedId } from '../event/event.ts';
 import { insertAlias } from '../spool/records.ts';
 import { installationOf, type Spool, sharedFile } from '../spool/spool.ts';
-import { parseUsageJson, readText, type SharedIds, stampOf } from '../spool/usage-json.ts';
+import { readUsageJson, type SharedIds, stampOf } from '../spool/usage-json.ts';
 import { type Binding, type Identity, type Observation, reconcile, rotate, type Step } from './rules.ts';
 
 export interface StoredIdentity extends Identity {
@@ -13,16 +13,6 @@ export interface StoredIdentity extends Identity {
 interface CurrentIdentity extends StoredIdentity {
   readonly unused: boolean;
   /** The birth time of the database in which its anon_id was drawn or imported; null where that is not known. */
-  readonly birth: string | null;
-}
-
-interface IdentityRow {
-  readonly id: number;
-  readonly anon_id: string;
-  readonly principal_id: string | null;
-  readonly verified: number;
-  readonly fingerprint: string | null;
-  readonly unused: number;
   readonly birth: string | null;
 }
 
@@ -40,19 +30,13 @@ export const ANY_CREDENTIALS: CredentialsInForce = { fingerprint: undefined, fro
 export function currentIdentity(spool: Spool): CurrentIdentity | null {
   const row = spool
     .statement(
-      `SELECT id, anon_id, principal_id, verified, fingerprint, unused, birth FROM identity WHERE retired_at IS NULL`,
+      `SELECT id, anon_id AS anonId, principal_id AS principalId, verified, fingerprint, unused, birth
+       FROM identity WHERE retired_at IS NULL`,
     )
-    .get() as IdentityRow | undefined;
-  if (row === undefined) return null;
-  return {
-    id: row.id,
-    anonId: row.anon_id,
-    principalId: row.principal_id,
-    verified: row.verified === 1,
-    fingerprint: row.fingerprint,
-    unused: row.unused === 1,
-    birth: row.birth,
-  };
+    .get() as
+    | (Omit<CurrentIdentity, 'verified' | 'unused'> & { readonly verified: number; readonly unused: number })
+    | undefined;
+  return row === undefined ? null : { ...row, verified: row.verified === 1, unused: row.unused === 1 };
 }
 
 /** What the rules need to know beside the current identity. */
@@ -84,7 +68,7 @@ export function readNews(spool: Spool): News | undefined {
   const stamp = stampOf(path);
   const { export_stamp, fingerprint_key: key } = installationOf(spool);
   if (stamp === export_stamp) return undefined;
-  return { ids: recordable(parseUsageJson(readText(path) ?? ''), key), stamp };
+  return { ids: recordable(readUsageJson(path), key), stamp };
 }
 
 /** Another program may have written an account's e-mail address, and no random id is one. */
@@ -149,10 +133,8 @@ export function rememberAccount(spool: Spool, fingerprint: string, principalId: 
 
 /** Whose credentials these are, as far as that has been found out. */
 export function accountOf(spool: Spool, fingerprint: string): string | null {
-  const row = spool.statement('SELECT principal_id FROM account WHERE fingerprint = ?').get(fingerprint) as
-    | { principal_id: string }
-    | undefined;
-  return row?.principal_id ?? null;
+  const sql = 'SELECT principal_id FROM account WHERE fingerprint = ?';
+  return (spool.statement(sql).pluck().get(fingerprint) as string | undefined) ?? null;
 }
 
 /** Whether an anon_id has been linked to any account, by us or by another program, now or earlier, or may have been. */
@@ -229,11 +211,10 @@ function updateIdentity(spool: Spool, id: number, identity: Identity, now: numbe
 
 /** Makes an earlier identity the current one again. Returns its id. */
 function resumeIdentity(spool: Spool, identity: Identity, now: number): number {
-  const row = spool
-    .statement('UPDATE identity SET retired_at = NULL WHERE anon_id = ? RETURNING id')
-    .get(identity.anonId) as { id: number };
-  updateIdentity(spool, row.id, identity, now);
-  return row.id;
+  const sql = 'UPDATE identity SET retired_at = NULL WHERE anon_id = ? RETURNING id';
+  const id = spool.statement(sql).pluck().get(identity.anonId) as number;
+  updateIdentity(spool, id, identity, now);
+  return id;
 }
 
 type Ending =
@@ -272,11 +253,7 @@ function noteNews(spool: Spool, { ids, stamp }: News, now: number): void {
 
 /** That principal's latest identity that was retired without a logout: those keep their fingerprint. */
 function earlierOf(spool: Spool, principalId: string): string | null {
-  const row = spool
-    .statement(
-      `SELECT anon_id FROM identity WHERE principal_id = ? AND verified = 1 AND fingerprint IS NOT NULL
-         AND retired_at IS NOT NULL ORDER BY id DESC LIMIT 1`,
-    )
-    .get(principalId) as { anon_id: string } | undefined;
-  return row?.anon_id ?? null;
+  const sql = `SELECT anon_id FROM identity WHERE principal_id = ? AND verified = 1 AND fingerprint IS NOT NULL
+    AND retired_at IS NOT NULL ORDER BY id DESC LIMIT 1`;
+  return (spool.statement(sql).pluck().get(principalId) as string | undefined) ?? null;
 }

@@ -3,7 +3,6 @@
  * id that belongs to nobody.
  */
 import { randomUUID } from 'node:crypto';
-import { isConstraint } from '../../infra/sqlite/errors.ts';
 import { SPOOL } from '../../settings.ts';
 import { insertCapture } from '../spool/records.ts';
 import {
@@ -15,7 +14,7 @@ import {
   type Spilled,
   setBadAside,
 } from '../spool/spill.ts';
-import { installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
+import { assertNotReplaced, installationOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import { accountOf, currentIdentity, isAccount } from './identities.ts';
 
 /**
@@ -27,9 +26,8 @@ export function takeInStep(spool: Spool, now: number): number {
   const captures = collectSpilled(spool.directory, SPOOL.takenInPerStep);
   if (captures.length === 0) return 0;
   const taken = spool.transaction(() => {
-    refuseReplaced(spool);
-    const { consent, notice_shown_at } = installationOf(spool);
-    if (consent === 0 || isRefused(spool.directory) || notice_shown_at === null) return false;
+    assertNotReplaced(spool);
+    if (!isRecordingAllowed(spool) || installationOf(spool).notice_shown_at === null) return false;
     takeIn(spool, captures, now);
     return true;
   });
@@ -52,23 +50,19 @@ export function takeIntoCopy(copy: Spool): void {
 export function takeIn(spool: Spool, captures: readonly Spilled[], now: number): void {
   for (const capture of captures) {
     if (!isStillSpilled(spool.directory, capture)) continue;
-    try {
-      spool.tentatively(() => insert(spool, capture, now));
-    } catch (error) {
-      if (!isConstraint(error)) throw error;
+    if (spool.savepoint(() => insert(spool, capture, now)) === undefined)
       setBadAside(spool.directory, `${capture.uuid}.json`);
-    }
   }
 }
 
-function insert(spool: Spool, capture: Spilled, now: number): void {
-  const { uuid, event, fingerprint, resolvable, fromEnvironment, recordedAt } = capture;
-  const owner = ownerOf(spool, capture, now);
+function insert(spool: Spool, capture: Spilled, now: number): true {
+  const { recordedAt, anonId: _, fingerprint = null, ...event } = capture;
   insertCapture(
     spool,
-    { ...owner, uuid, event, fingerprint: fingerprint ?? null, resolvable, fromEnvironment, enteredAt: now },
+    { ...event, ...ownerOf(spool, capture, now), fingerprint, enteredAt: now },
     recordedAt,
   );
+  return true;
 }
 
 interface Owner {

@@ -4,8 +4,9 @@ import { LAST_TIME } from '../event/wire.ts';
 import { currentIdentity } from '../identity/identities.ts';
 import { backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
-import { installationOf, isRefused, type Spool, sharedFile } from '../spool/spool.ts';
-import { parseUsageJson, readText } from '../spool/usage-json.ts';
+import { isOptedOut } from '../spool/opt-out.ts';
+import { type Spool, sharedFile } from '../spool/spool.ts';
+import { readUsageJson } from '../spool/usage-json.ts';
 import { checkFiles, checkLock, checkRoom, checkSetAside, checkSpilled } from './doctor-files.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { obstacleOf } from './obstacles.ts';
@@ -52,7 +53,7 @@ export async function checkStore(settings: Settings, { now, platform }: Circumst
 
 /** Beside a store that cannot be read. */
 function notErased(directory: string): Finding[] {
-  return isRefused(directory) ? [NOT_ERASED] : [];
+  return isOptedOut(directory) ? [NOT_ERASED] : [];
 }
 
 interface Contents {
@@ -90,7 +91,7 @@ const NOT_ERASED: Finding = {
 
 /** Whether `usage disable` came to its end. */
 function checkErased(spool: Spool): Checked[] {
-  if (!isRefused(spool.directory)) return [];
+  if (!isOptedOut(spool.directory)) return [];
   if (!keepsRecords(spool))
     return [passed('not-erased', 'Recording is switched off here, and no event is kept.')];
   const message = 'Recording is switched off here, but what was recorded before is still there.';
@@ -185,7 +186,7 @@ function checkClock(spool: Spool, now: number): Checked {
 
 function checkIdentity(spool: Spool): Checked {
   const current = currentIdentity(spool);
-  const shared = parseUsageJson(readText(sharedFile(spool.directory)) ?? '');
+  const shared = readUsageJson(sharedFile(spool.directory));
   if (current === null) return passed('identity', 'There is no identity yet; the first command makes one.');
   if (shared === undefined) {
     return {
@@ -208,7 +209,7 @@ function checkIdentity(spool: Spool): Checked {
 
 /** Being offline passes by itself; a key that PostHog refuses, or somebody in its place, does not. */
 function checkRefusal(spool: Spool, { destination }: Settings): Checked {
-  const reason = backoffOf(spool, postHogAt(installationOf(spool), destination))?.reason;
+  const reason = backoffOf(spool, postHogAt(spool, destination))?.reason;
   if (reason === 'unauthorized') {
     const message = 'PostHog does not accept the project key: nothing is delivered.';
     return {

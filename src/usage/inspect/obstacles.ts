@@ -208,7 +208,7 @@ const ROOM_BYTES = 1024 * 1024;
 /** What would keep the next command from recording, as far as the files tell; undefined for nothing. Changes nothing. */
 function placeObstacle({ directory }: Settings): Obstacle | undefined {
   if (directory === undefined) return obstacleOf({ kind: 'no home' }, '');
-  const reason = caught(() => blockingProblem(directory, currentUser()));
+  const reason = caught(() => blockingProblem(directory));
   return reason === undefined ? roomObstacle(directory) : obstacleOf(reason, directory);
 }
 

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { openCopy } from '../../infra/sqlite/database.ts';
 import { readDatabaseImage } from '../../infra/sqlite/image.ts';
 import type { Settings } from '../../settings.ts';
-import { assertPlace, currentUser } from '../spool/place.ts';
+import { assertPlace } from '../spool/place.ts';
 import { type Spool, spoolFile, spoolOf } from '../spool/spool.ts';
 import { obstacleOf, reasonOf, type Unreadable } from './obstacles.ts';
 
@@ -60,7 +60,7 @@ function openSnapshot({ directory, program }: Settings): { state: 'ok' | 'absent
 /** Undefined when there is no database yet. */
 function readImage(directory: string): Buffer | undefined {
   if (!existsSync(directory)) return undefined;
-  assertPlace(directory, currentUser());
+  assertPlace(directory);
   const path = spoolFile(directory);
   if (!existsSync(path)) return undefined;
   const image = readDatabaseImage(path);

@@ -69,7 +69,7 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
     oldestPendingAt: one<{ at: number | null }>(
       `SELECT min(recorded_at) AS at FROM record WHERE state = 'pending'`,
     ).at,
-    backoff: backoffInForce(spool, postHogAt(installation, settings.destination), now),
+    backoff: backoffInForce(spool, postHogAt(spool, settings.destination), now),
     resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? 0,
     flusherIsRunning: isFlusherAlive(spool.directory),
     flusherAskedAt: installation.flusher_asked_at,

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isConstraint, isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
+import { isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
 import { removeDatabase, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
-import { birthOf, installationOf, isRefused, refuseReplaced, type Spool } from '../spool/spool.ts';
+import { assertNotReplaced, birthOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import { attachDamaged, copyTable, detachDamaged, isUnreadable, sharedColumns } from './open-corrupt.ts';
 import { markRecovered } from './set-aside.ts';
 
@@ -32,7 +32,7 @@ interface Recovering {
  * error when the spool itself is damaged, or has been set aside meanwhile.
  */
 export async function recover({ spool, migrations, leftMs, persist }: Recovering): Promise<void> {
-  refuseReplaced(spool);
+  assertNotReplaced(spool);
   const reserveMs = leftMs() / 2;
   for (const file of unrecoveredFiles(spool.directory)) {
     try {
@@ -47,16 +47,12 @@ export async function recover({ spool, migrations, leftMs, persist }: Recovering
     } finally {
       detachDamaged(spool);
     }
-    refuseReplaced(spool);
+    assertNotReplaced(spool);
     markRecovered(spool.directory, file);
     // `usage disable` says so first and then removes what was set aside: if not under its old name, it is done here.
-    if (isWithdrawn(spool)) removeDatabase(join(spool.directory, file.replace('damaged', 'recovered')));
+    if (!isRecordingAllowed(spool))
+      removeDatabase(join(spool.directory, file.replace('damaged', 'recovered')));
   }
-}
-
-/** `usage disable` may have come in between: what it has purged must not come back. */
-function isWithdrawn(spool: Spool): boolean {
-  return installationOf(spool).consent === 0 || isRefused(spool.directory);
 }
 
 const OWN_IDS = new Set(['id', 'identity_id', 'half_id', 'split_group']);
@@ -94,12 +90,13 @@ async function recoverFile(
     ranges = readStep(spool, ranges, budget);
     const upto = ranges.at(-1)?.to ?? 0;
     await write(() => {
-      if (!isWithdrawn(spool)) writeStep(spool, { file, columns, before, upto });
+      // What `usage disable` has purged meanwhile must not come back.
+      if (isRecordingAllowed(spool)) writeStep(spool, { file, columns, before, upto });
     });
     await pause(LET_IN_MS);
   }
   await write(() => {
-    if (!isWithdrawn(spool)) end(spool, file, ledger);
+    if (isRecordingAllowed(spool)) end(spool, file, ledger);
   });
   return true;
 }
@@ -244,9 +241,10 @@ function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
      ON CONFLICT (uuid) DO UPDATE SET state = 'delivered', settled_at = excluded.settled_at, reason = NULL
        WHERE excluded.state = 'delivered' AND record.state <> 'delivered'`,
   );
-  if (!isTaken(spool, () => insert.run({ row: null }))) {
+  if (spool.savepoint(() => insert.run({ row: null })) === undefined) {
+    // Damage that reads like a row has values that no record may have.
     const rows = spool.statement('SELECT rowid FROM temp.damaged_record').pluck().all() as number[];
-    for (const row of rows) isTaken(spool, () => insert.run({ row }));
+    for (const row of rows) spool.savepoint(() => insert.run({ row }));
   }
   spool
     .statement(
@@ -260,17 +258,6 @@ function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
   spool
     .statement('UPDATE recovery SET upto = ?, found = ?, found_delivered = ? WHERE file = ?')
     .run(upto, before.found + found, before.found_delivered + delivered, file);
-}
-
-/** False for values that no record may have: damage that reads like a row. */
-function isTaken(spool: Spool, insert: () => unknown): boolean {
-  try {
-    spool.tentatively(insert);
-    return true;
-  } catch (error) {
-    if (!isConstraint(error)) throw error;
-    return false;
-  }
 }
 
 /** Undefined when it cannot be read: nobody can tell any more how much there was. */
@@ -312,7 +299,7 @@ function end(spool: Spool, file: string, ledger: ReadonlyMap<string, number> | u
 
 /** Nobody can tell how many of its records are lost. */
 function endUncounted(spool: Spool, file: string): void {
-  if (isWithdrawn(spool)) return;
+  if (!isRecordingAllowed(spool)) return;
   count(spool, UNCOUNTED, 1);
   spool
     .statement('INSERT INTO recovery (file, done) VALUES (?, 1) ON CONFLICT DO UPDATE SET done = 1')

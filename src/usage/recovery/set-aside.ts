@@ -4,23 +4,23 @@
  */
 import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openCopy, refuseNewerFile, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
-import { DamagedError, isConstraint, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
+import { assertNotNewerFile, openCopy, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
+import { DamagedError, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
 import type { Patience } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
 import { removeDatabase, setAsideFiles, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
+import { isOptedOut } from '../spool/opt-out.ts';
 import {
   birthOf,
   inodeOf,
   installationOf,
-  isRefused,
   openSpool,
   type Spool,
   sharedFile,
   spoolFile,
 } from '../spool/spool.ts';
-import { parseUsageJson, readText } from '../spool/usage-json.ts';
+import { readUsageJson } from '../spool/usage-json.ts';
 import { attachDamaged, copyTable, detachDamaged, sharedColumns } from './open-corrupt.ts';
 
 /** How many are kept for a person who wants to look into them. */
@@ -39,7 +39,7 @@ export function openSoundSpool(
     if (isDamage(error)) return replaceDamaged({ directory, patience, inode }, migrations);
     if (!isOtherSchema(error)) throw error;
     // A migration that does not fit the database's own version; or its version is a newer one by now.
-    refuseNewerFile(spoolFile(directory), migrations);
+    assertNotNewerFile(spoolFile(directory), migrations);
     return replaceDamaged({ directory, patience, inode }, migrations);
   }
 }
@@ -79,7 +79,7 @@ export function assertSound(spool: Spool): void {
  * NewerSchemaError where a newer program has changed it.
  */
 function hasOtherSchema(spool: Spool, migrations: string): boolean {
-  refuseNewerFile(spoolFile(spool.directory), migrations);
+  assertNotNewerFile(spoolFile(spool.directory), migrations);
   const sql =
     'SELECT group_concat(type || name || sql) AS text FROM (SELECT * FROM sqlite_schema ORDER BY type, name)';
   const sound = openCopy(null, migrations);
@@ -111,7 +111,7 @@ function replaceDamaged(
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
     const spool = openHeir(directory, migrations, patience);
-    if (isRefused(directory)) removeDatabase(join(directory, aside));
+    if (isOptedOut(directory)) removeDatabase(join(directory, aside));
     prune(spool);
     return spool;
   });
@@ -187,17 +187,12 @@ function insertOf(table: (typeof INHERITED)[number], columns: readonly string[])
 
 /** False where it changes nothing, for there was nothing or its values are none that ours may have. */
 function attempt(spool: Spool, sql: string): boolean {
-  try {
-    return spool.tentatively(() => spool.statement(sql).run().changes > 0);
-  } catch (error) {
-    if (!isConstraint(error)) throw error;
-    return false;
-  }
+  return (spool.savepoint(() => spool.statement(sql).run().changes) ?? 0) > 0;
 }
 
 /** A person who has a usage.json beside a damaged database has been told that usage is recorded. */
 function keepNotice(spool: Spool): void {
-  if (parseUsageJson(readText(sharedFile(spool.directory)) ?? '') === undefined) return;
+  if (readUsageJson(sharedFile(spool.directory)) === undefined) return;
   spool.statement('UPDATE installation SET notice_shown_at = ?').run(Date.now());
 }
 

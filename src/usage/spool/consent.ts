@@ -11,11 +11,11 @@ import {
 import { removeDatabase, setAsideFiles } from './aside.ts';
 import { replaceKey } from './key.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
-import { isRefused, refusalFile } from './opt-out.ts';
-import { blockingProblem, currentUser, isOwnPlace } from './place.ts';
+import { isOptedOut, optOutFile } from './opt-out.ts';
+import { blockingProblem, isOwnPlace } from './place.ts';
 import { emptySpill } from './spill.ts';
 import { installationOf, type Spool, sharedFile } from './spool.ts';
-import { parseUsageJson, readText } from './usage-json.ts';
+import { readText, readUsageJson, usageJson } from './usage-json.ts';
 
 /** What was done to how many records. */
 export interface Changed {
@@ -67,9 +67,9 @@ function stateOf(spool: Spool, id: string): string | null {
 export function enable(spool: Spool): boolean {
   return spool.transaction(() => {
     const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
-    const refused = isRefused(spool.directory);
+    const refused = isOptedOut(spool.directory);
     if (refused) emptySpill(spool.directory);
-    rmSync(refusalFile(spool.directory), { force: true });
+    rmSync(optOutFile(spool.directory), { force: true });
     return refused || changes > 0;
   });
 }
@@ -78,24 +78,24 @@ export function enable(spool: Spool): boolean {
  * Remembers that the person says no, also where the database cannot be opened: while that file is there, nothing
  * is recorded. Returns whether it is; none is made where the folder or the home is somebody else's. Throws nothing.
  */
-export function refuse(directory: string): boolean {
+export function optOut(directory: string): boolean {
   try {
-    if (!isOwnPlace(directory, currentUser())) return false;
+    if (!isOwnPlace(directory)) return false;
     makePrivateDirectory(directory);
-    createPrivateFile(refusalFile(directory));
+    createPrivateFile(optOutFile(directory));
     emptySpill(directory);
   } catch {
     // Told by what it returns.
   }
-  return isRefused(directory);
+  return isOptedOut(directory);
 }
 
-/** Takes `refuse` back, where the folder is ours. Returns whether that has changed anything. Throws nothing. */
-export function withdrawRefusal(directory: string): boolean {
+/** Takes `optOut` back, where the folder is ours. Returns whether that has changed anything. Throws nothing. */
+export function withdrawOptOut(directory: string): boolean {
   try {
-    if (!isOwnPlace(directory, currentUser()) || !isRefused(directory)) return false;
+    if (!isOwnPlace(directory) || !isOptedOut(directory)) return false;
     emptySpill(directory);
-    rmSync(refusalFile(directory));
+    rmSync(optOutFile(directory));
     return true;
   } catch {
     return false;
@@ -119,7 +119,7 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
   spool.pragma('secure_delete = ON');
   spool.pragma('temp_store = MEMORY');
   spool.makeDurable();
-  createPrivateFile(refusalFile(spool.directory));
+  createPrivateFile(optOutFile(spool.directory));
   emptySpill(spool.directory);
   replaceKey(spool.directory, randomBytes(32));
   const purged = spool.transaction(() => purge(spool, now, isNew));
@@ -136,7 +136,7 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
  * SQLite opens nothing in it. Returns whether it did; false in any other place. Throws the system's error.
  */
 export function eraseUnfit(directory: string): boolean {
-  const kind = blockingProblem(directory, currentUser())?.kind;
+  const kind = blockingProblem(directory)?.kind;
   if (kind !== 'open folder' && kind !== 'cannot be closed') return false;
   removeDrafts(sharedFile(directory));
   for (const name of [...setAsideFiles(directory), 'usage.db']) removeDatabase(join(directory, name));
@@ -147,7 +147,7 @@ export function eraseUnfit(directory: string): boolean {
 
 function purge(spool: Spool, now: number, isNew: boolean): number {
   const { pending, quarantined } = readLedger(spool);
-  const previous = ids(spool);
+  const previous = spool.statement('SELECT anon_id FROM identity').pluck().all() as string[];
   for (const table of ['attempt', 'record', 'activity', 'account', 'backoff', 'flusher_run']) {
     spool.statement(`DELETE FROM ${table}`).run();
   }
@@ -170,20 +170,14 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
   return pending + quarantined;
 }
 
-function ids(spool: Spool): Set<string> {
-  const rows = spool.statement('SELECT anon_id FROM identity').all() as { anon_id: string }[];
-  return new Set(rows.map((row) => row.anon_id));
-}
-
 /**
  * usage.json is the other programs' too: it gets a new id, unless it holds one that was never ours. `previous` is null
  * where nobody knows any more which were.
  */
-function forgetShared(spool: Spool, previous: ReadonlySet<string> | null, anonId: string): void {
+function forgetShared(spool: Spool, previous: readonly string[] | null, anonId: string): void {
   const path = sharedFile(spool.directory);
   const text = readText(path) ?? '';
   const isOurs =
-    previous === null ? parseUsageJson(text) !== undefined : [...previous].some((id) => text.includes(id));
-  if (!isOurs) return;
-  replaceAtomically(path, JSON.stringify({ anon_id: anonId, linked_principal_id: null }, null, 2));
+    previous === null ? readUsageJson(path) !== undefined : previous.some((id) => text.includes(id));
+  if (isOurs) replaceAtomically(path, usageJson({ anonId, principalId: null }));
 }

@@ -2,7 +2,7 @@
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { backoffInForce, COORDINATOR, hasten, postHogAt } from './backoff.ts';
 import { hasSpilled } from './spill.ts';
-import type { Installation, Spool } from './spool.ts';
+import { installationOf, type Spool } from './spool.ts';
 
 export interface Circumstances {
   readonly destination: Destination;
@@ -15,16 +15,12 @@ export interface Circumstances {
 }
 
 /** Inside a transaction. Where the command was online it may bring the next attempt forward. */
-export function isAnythingDue(
-  spool: Spool,
-  installation: Installation,
-  circumstances: Circumstances,
-): boolean {
+export function isAnythingDue(spool: Spool, circumstances: Circumstances): boolean {
   const { now, environment } = circumstances;
   return (
-    (installation.notice_shown_at !== null && hasSpilled(spool.directory)) ||
+    (installationOf(spool).notice_shown_at !== null && hasSpilled(spool.directory)) ||
     (mayResolve(spool, now) && hasUnbound(spool, environment, now)) ||
-    (hasSendable(spool) && maySend(spool, installation, circumstances))
+    (hasSendable(spool) && maySend(spool, circumstances))
   );
 }
 
@@ -47,12 +43,8 @@ function hasSendable(spool: Spool): boolean {
   return spool.statement(sql).get() !== undefined;
 }
 
-function maySend(
-  spool: Spool,
-  installation: Installation,
-  { destination, online, now }: Circumstances,
-): boolean {
-  const target = postHogAt(installation, destination);
+function maySend(spool: Spool, { destination, online, now }: Circumstances): boolean {
+  const target = postHogAt(spool, destination);
   const backoff = backoffInForce(spool, target, now);
   return backoff === null || (online && hasten(spool, target, backoff, now));
 }

@@ -3,9 +3,8 @@
  * database, so that an event can be spilled with its fingerprint while the database cannot be had.
  */
 import { createHmac } from 'node:crypto';
-import { closeSync, fchmodSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaceAtomically } from '../../infra/os/files.ts';
+import { createPrivateFile, replaceAtomically } from '../../infra/os/files.ts';
 import { pause } from '../../infra/sqlite/pause.ts';
 import { readText } from './usage-json.ts';
 
@@ -25,7 +24,7 @@ export function readKey(directory: string): Buffer | undefined {
 export function ensureKey(directory: string, seed: Buffer): Buffer {
   const known = readKey(directory);
   if (known !== undefined) return known;
-  if (createExclusively(keyFile(directory), seed.toString('hex'))) return seed;
+  if (createPrivateFile(keyFile(directory), seed.toString('hex'))) return seed;
   for (let waitedMs = 0; waitedMs < HALF_WRITTEN_MS; waitedMs += 5) {
     const key = readKey(directory);
     if (key !== undefined) return key;
@@ -45,21 +44,4 @@ export function replaceKey(directory: string, key: Buffer): void {
 export function fingerprintBy<T extends null | undefined>(key: Buffer, account: string | T): string | T {
   if (typeof account !== 'string') return account;
   return createHmac('sha256', key).update(account).digest('base64url');
-}
-
-function createExclusively(path: string, text: string): boolean {
-  let file: number;
-  try {
-    file = openSync(path, 'wx', 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-  try {
-    fchmodSync(file, 0o600);
-    writeSync(file, text);
-    return true;
-  } finally {
-    closeSync(file);
-  }
 }

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A lost or damaged database must not forget it. */
-export const refusalFile = (directory: string): string => join(directory, 'usage.off');
+export const optOutFile = (directory: string): string => join(directory, 'usage.off');
 
 /** Whether `usage disable` holds, as far as that can be told without opening the database. */
-export function isRefused(directory: string | undefined): boolean {
-  return directory !== undefined && existsSync(refusalFile(directory));
+export function isOptedOut(directory: string | undefined): boolean {
+  return directory !== undefined && existsSync(optOutFile(directory));
 }

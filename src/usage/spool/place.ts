@@ -63,21 +63,21 @@ export type User = number | undefined;
 export const currentUser = (): User => process.geteuid?.();
 
 /** Throws PlaceError unless events may be kept here; files of ours that others may open are closed to them. */
-export function requirePlace(directory: string, user: User): void {
-  assertPlace(directory, user);
-  for (const problem of placeProblems(directory, user))
+export function requirePlace(directory: string): void {
+  assertPlace(directory);
+  for (const problem of placeProblems(directory, currentUser()))
     if (problem.kind === 'open file' && problem.name !== CREDENTIALS) close(join(directory, problem.name));
 }
 
 /** Throws PlaceError unless what is here is ours. Changes nothing. */
-export function assertPlace(directory: string, user: User): void {
-  const blocking = blockingProblem(directory, user);
+export function assertPlace(directory: string): void {
+  const blocking = blockingProblem(directory);
   if (blocking !== undefined) throw new PlaceError(blocking);
 }
 
 /** What keeps events from being kept here; undefined for nothing. Changes nothing. */
-export function blockingProblem(directory: string, user: User): PlaceProblem | undefined {
-  return placeProblems(directory, user).find(isBlocking);
+export function blockingProblem(directory: string): PlaceProblem | undefined {
+  return placeProblems(directory, currentUser()).find(isBlocking);
 }
 
 function isBlocking(problem: PlaceProblem): boolean {
@@ -89,7 +89,8 @@ function isBlocking(problem: PlaceProblem): boolean {
  * Makes `.arcade` and an empty database in it, unless they exist. Throws the system's error, or PlaceError where they
  * cannot be closed to others, before an event is written: what was made is then removed again.
  */
-export function preparePlace(directory: string, user: User): void {
+export function preparePlace(directory: string): void {
+  const user = currentUser();
   const isNew = makePrivateDirectory(directory);
   if (isNew && isOpen(lstatSync(directory), user)) {
     rmdirSync(directory);
@@ -104,8 +105,8 @@ export function preparePlace(directory: string, user: User): void {
 }
 
 /** Whether `.arcade` is the user's own, or may be made by them, fit for events or not. */
-export function isOwnPlace(directory: string, user: User): boolean {
-  const kind = blockingProblem(directory, user)?.kind;
+export function isOwnPlace(directory: string): boolean {
+  const kind = blockingProblem(directory)?.kind;
   return kind !== 'home of another user' && kind !== 'folder of another user' && kind !== 'not a folder';
 }
 

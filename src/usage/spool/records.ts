@@ -16,7 +16,7 @@ interface NewCapture {
   /** Whether its credentials are the environment's and not the file's. */
   readonly fromEnvironment?: boolean;
   /** Drawn already, for it may have been put in before; it is then left as it is. */
-  readonly uuid?: string;
+  readonly uuid?: string | undefined;
   /** When it came into the database, where that is not its time. */
   readonly enteredAt?: number;
 }
@@ -31,85 +31,60 @@ interface NewAlias {
 const ROW_BYTES = 400;
 
 /** Appends a capture. `at` is its time, ms since the epoch. */
-export function insertCapture(spool: Spool, capture: NewCapture, at: number): void {
-  insert(spool, {
-    kind: 'capture',
-    event: capture.event.name,
-    commandName: capture.event.command,
-    distinctId: capture.distinctId,
-    personless: capture.personless,
-    identityId: capture.identityId,
-    fingerprint: capture.fingerprint,
-    resolvable: capture.resolvable,
-    fromEnvironment: capture.fromEnvironment ?? false,
-    properties: capture.event.toText(),
-    uuid: capture.uuid ?? uuidv7(at),
-    enteredAt: capture.enteredAt ?? null,
+export function insertCapture(spool: Spool, { event, ...capture }: NewCapture, at: number): void {
+  insert(
+    spool,
+    {
+      ...capture,
+      kind: 'capture',
+      event: event.name,
+      commandName: event.command,
+      properties: event.toText(),
+    },
     at,
-  });
+  );
 }
 
 /**
  * Appends the alias that joins an anon_id's history to a principal. PostHog merges the person of `alias` into
  * that of `distinct_id`; in this direction it also takes an account that it knows from another machine.
  */
-export function insertAlias(spool: Spool, alias: NewAlias, at: number): void {
-  insert(spool, {
-    kind: 'alias',
-    event: '$create_alias',
-    commandName: null,
-    distinctId: alias.principalId,
-    personless: false,
-    identityId: alias.identityId,
-    fingerprint: null,
-    resolvable: false,
-    fromEnvironment: false,
-    properties: JSON.stringify({ distinct_id: alias.principalId, alias: alias.anonId }),
-    uuid: uuidv7(at),
-    enteredAt: null,
+export function insertAlias(spool: Spool, { identityId, anonId, principalId }: NewAlias, at: number): void {
+  const properties = JSON.stringify({ distinct_id: principalId, alias: anonId });
+  insert(
+    spool,
+    { kind: 'alias', event: '$create_alias', distinctId: principalId, identityId, properties },
     at,
-  });
+  );
 }
 
-interface Row {
+interface Row extends Partial<Omit<NewCapture, 'event'>> {
   readonly kind: 'alias' | 'capture';
   readonly event: string;
-  readonly commandName: string | null;
-  readonly distinctId: string | null;
-  readonly personless: boolean;
-  readonly identityId: number;
-  readonly fingerprint: string | null;
-  readonly resolvable: boolean;
-  readonly fromEnvironment: boolean;
+  readonly commandName?: string;
   readonly properties: string;
-  readonly uuid: string;
-  readonly enteredAt: number | null;
-  readonly at: number;
 }
 
-function insert(spool: Spool, row: Row): void {
+function insert(spool: Spool, row: Row, at: number): void {
   spool
     .statement(
       `INSERT INTO record (uuid, kind, event, command_name, distinct_id, personless, identity_id, fingerprint,
          resolvable, from_environment, properties, bytes, recorded_at, entered_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uuid) DO NOTHING`,
+       VALUES (@uuid, @kind, @event, @commandName, @distinctId, @personless, @identityId, @fingerprint,
+         @resolvable, @fromEnvironment, @properties, @bytes, @at, @enteredAt) ON CONFLICT (uuid) DO NOTHING`,
     )
-    .run(
-      row.uuid,
-      row.kind,
-      row.event,
-      row.commandName,
-      row.distinctId,
-      row.personless ? 1 : 0,
-      row.identityId,
-      row.fingerprint,
-      row.resolvable ? 1 : 0,
-      row.fromEnvironment ? 1 : 0,
-      row.properties,
-      ROW_BYTES + Buffer.byteLength(row.properties),
-      row.at,
-      row.enteredAt,
-    );
+    .run({
+      commandName: null,
+      fingerprint: null,
+      enteredAt: null,
+      ...row,
+      uuid: row.uuid ?? uuidv7(at),
+      personless: row.personless ? 1 : 0,
+      resolvable: row.resolvable ? 1 : 0,
+      fromEnvironment: row.fromEnvironment ? 1 : 0,
+      bytes: ROW_BYTES + Buffer.byteLength(row.properties),
+      at,
+    });
 }
 
 /**

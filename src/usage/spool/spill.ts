@@ -6,7 +6,7 @@ import { accessSync, constants, lstatSync, readdirSync, renameSync, rmSync, type
 import { join } from 'node:path';
 import { draftUnsynced, makePrivateDirectory } from '../../infra/os/files.ts';
 import { isDistinctId, UsageEvent } from '../event/event.ts';
-import { isRefused } from './opt-out.ts';
+import { isOptedOut } from './opt-out.ts';
 import { readText } from './usage-json.ts';
 
 /** What a file of this program's holds; a newer one has a greater number. */
@@ -62,7 +62,7 @@ export function spill(directory: string, capture: Spilled): boolean {
     draft.discard();
   }
   // Looked at last: `disable` makes its file before it empties the folder.
-  if (!isRefused(directory)) return true;
+  if (!isOptedOut(directory)) return true;
   rmSync(path, { force: true });
   return false;
 }

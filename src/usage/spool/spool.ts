@@ -3,14 +3,12 @@ import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncFile, syncFileMeanwhile } from '../../infra/os/files.ts';
 import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
-import { DamagedError } from '../../infra/sqlite/errors.ts';
+import { DamagedError, isConstraint } from '../../infra/sqlite/errors.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
 import { ensureKey, fingerprintBy, readKey } from './key.ts';
-import { isRefused, refusalFile } from './opt-out.ts';
-import { currentUser, preparePlace, requirePlace } from './place.ts';
-
-export { isRefused, refusalFile };
+import { isOptedOut } from './opt-out.ts';
+import { preparePlace, requirePlace } from './place.ts';
 
 export interface Spool {
   readonly directory: string;
@@ -26,8 +24,11 @@ export interface Spool {
   statement(sql: string): Sqlite.Statement;
   /** Runs `work` in one transaction, beside which nobody writes; whatever it throws undoes all of it. */
   transaction<T>(work: () => T): T;
-  /** Inside a transaction: whatever `work` throws undoes what `work` did, and no more. */
-  tentatively<T>(work: () => T): T;
+  /**
+   * Inside a transaction: what `work` returns; undefined, and nothing done, where it breaks a constraint. Whatever else it
+   * throws undoes what it did, and no more.
+   */
+  savepoint<T>(work: () => T): T | undefined;
   /** `synchronous=FULL` from here on: commits survive a power cut. Not inside a transaction. */
   makeDurable(): void;
   /** What has been committed so far survives a power cut. Outside a transaction, so that nobody waits for it. */
@@ -64,14 +65,14 @@ export function openSpool(
   migrations: string,
   patience: Patience = { leftMs: LIMITS.patienceMs },
 ): Spool {
-  requirePlace(directory, currentUser());
+  requirePlace(directory);
   const path = spoolFile(directory);
   // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
-  preparePlace(directory, currentUser());
+  preparePlace(directory);
   const db = openDatabase(path, { patience, migrations });
   const spool = spoolOf(directory, db, { patience, inode: inode ?? inodeOf(directory) });
-  if (inode === undefined && isRefused(directory))
+  if (inode === undefined && isOptedOut(directory))
     spool.statement('UPDATE installation SET consent = 0').run();
   return spool;
 }
@@ -91,7 +92,7 @@ export function birthOf(path: string): string | null {
  * Throws DamagedError if another process has set the database aside since it was opened: what is done to it from
  * here on is done to a file that is to be carried over.
  */
-export function refuseReplaced(spool: Spool): void {
+export function assertNotReplaced(spool: Spool): void {
   if (inodeOf(spool.directory) !== spool.inode) throw new DamagedError('the database has been replaced');
 }
 
@@ -108,6 +109,7 @@ export function spoolOf(
   { patience, inode }: Opened = { patience: { leftMs: LIMITS.patienceMs }, inode: undefined },
 ): Spool {
   const statements = new Map<string, Sqlite.Statement>();
+  const log = `${spoolFile(directory)}-wal`;
   let key: Buffer | undefined;
   return {
     directory,
@@ -127,15 +129,21 @@ export function spoolOf(
       return made;
     },
     transaction: (work) => transact(db, patience, work),
-    // A transaction within one is a savepoint.
-    tentatively: (work) => db.transaction(work)(),
+    savepoint(work) {
+      try {
+        return db.transaction(work)();
+      } catch (error) {
+        if (!isConstraint(error)) throw error;
+        return undefined;
+      }
+    },
     makeDurable: () => {
       db.pragma('synchronous = FULL');
       // What that takes on macOS.
       db.pragma('fullfsync = ON');
     },
-    sync: () => syncFile(`${spoolFile(directory)}-wal`),
-    syncMeanwhile: () => syncFileMeanwhile(`${spoolFile(directory)}-wal`),
+    sync: () => syncFile(log),
+    syncMeanwhile: () => syncFileMeanwhile(log),
     dataVersion: () => db.pragma('data_version', { simple: true }) as number,
     pragma: (text) => db.pragma(text),
     close: () => void db.close(),
@@ -148,6 +156,11 @@ export function installationOf(spool: Spool): Installation {
   if (row === undefined) throw new DamagedError('the installation is missing');
   // Older versions kept the key in the database: there it is the seed of the file.
   return { ...row, fingerprint_key: spool.key(row.fingerprint_key) };
+}
+
+/** Whether the person allows recording. usage.off counts as well: the database may not have been there to be told. */
+export function isRecordingAllowed(spool: Spool): boolean {
+  return installationOf(spool).consent === 1 && !isOptedOut(spool.directory);
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   openSync,
   readFileSync,
 } from 'node:fs';
+import { parseFields } from '../../infra/fields.ts';
 import { isDistinctId } from '../event/event.ts';
 
 /** What usage.json says. */
@@ -22,16 +23,16 @@ export interface SharedIds {
 /** Largest usage.json that is read: ours has about a hundred bytes. */
 const MAX_BYTES = 64n * 1024n;
 
-/** Parses the text of usage.json; undefined when it names no anon_id that PostHog would take. */
-export function parseUsageJson(text: string): SharedIds | undefined {
-  try {
-    const content = JSON.parse(text) as Record<string, unknown> | null;
-    const { anon_id: anonId, linked_principal_id: principalId } = content ?? {};
-    if (!isDistinctId(anonId)) return undefined;
-    return { anonId, principalId: isDistinctId(principalId) ? principalId : null };
-  } catch {
-    return undefined; // Not JSON: the same as missing.
-  }
+/** What the file at `path` says; undefined when it is missing, or names no anon_id that PostHog would take. */
+export function readUsageJson(path: string): SharedIds | undefined {
+  const { anon_id: anonId, linked_principal_id: principalId } = parseFields(readText(path) ?? '') ?? {};
+  if (!isDistinctId(anonId)) return undefined;
+  return { anonId, principalId: isDistinctId(principalId) ? principalId : null };
+}
+
+/** The text of usage.json, as the Python CLI writes it. */
+export function usageJson({ anonId, principalId }: SharedIds): string {
+  return JSON.stringify({ anon_id: anonId, linked_principal_id: principalId }, null, 2);
 }
 
 /** Reads a plain file of at most 64 KiB; null for anything else, also a link to one. Never waits for the other end of a pipe. */

@@ -351,7 +351,7 @@ test('a flusher is at work for those events alone whose credentials it can see',
   const isDue = (account: string | null): boolean => {
     const installation = installationOf(m.spool);
     const environment = fingerprintOf(installation, account);
-    return isAnythingDue(m.spool, installation, { destination, environment, online: false, now: m.now });
+    return isAnythingDue(m.spool, { destination, environment, online: false, now: m.now });
   };
   assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [false, false, true]);
   m.now += DAY;

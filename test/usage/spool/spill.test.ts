@@ -19,7 +19,7 @@ import { spillCapture } from '../../../src/usage/append/spill-capture.ts';
 import { uuidv7 } from '../../../src/usage/event/uuid.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { takeInStep, takeIntoCopy } from '../../../src/usage/identity/take-in.ts';
-import { disable, enable, refuse, withdrawRefusal } from '../../../src/usage/spool/consent.ts';
+import { disable, enable, optOut, withdrawOptOut } from '../../../src/usage/spool/consent.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import { countSpilled, MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
 import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
@@ -305,7 +305,7 @@ test('a reader sees what was spilled as pending, and changes nothing', (t) => {
 
 for (const [what, sayNo] of [
   ['disable', ({ spool }: Stage): void => void disable(spool, NOW)],
-  ['disable without a database that can be opened', ({ home }: Stage): void => void refuse(home.directory)],
+  ['disable without a database that can be opened', ({ home }: Stage): void => void optOut(home.directory)],
 ] as const) {
   test(`${what} empties the folder, and what is spilled afterwards is removed at once`, (t) => {
     const stage = staged(t);
@@ -333,7 +333,7 @@ test('what a killed disable or a racing command has left in the folder comes bac
   home.write('usage.off', '');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, `${uuidv7(NOW)}.json`), 'CANARY');
-  assert.equal(withdrawRefusal(home.directory), true);
+  assert.equal(withdrawOptOut(home.directory), true);
   assert.deepEqual(files(), []);
 });
 

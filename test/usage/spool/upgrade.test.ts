@@ -33,7 +33,7 @@ test('a spool of schema 6 opens with its records, identities, accounts and back-
   assert.equal(unbound, 1);
   const installation = installationOf(spool);
   assert.equal(accountOf(spool, fingerprintOf<null>(installation, 'account of ana') ?? ''), 'principal-ana');
-  const backoff = backoffOf(spool, postHogAt(installation, DESTINATION));
+  const backoff = backoffOf(spool, postHogAt(spool, DESTINATION));
   assert.deepEqual([backoff?.reason, backoff?.streak], ['offline', 3]);
   const before = currentIdentity(spool);
   const now = Date.parse('2026-11-28T01:00:00Z');
