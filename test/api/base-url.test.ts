@@ -1,3 +1,4 @@
+/** Which hosts, ports and schemes a person may give, and what address they make. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,3 +1,4 @@
+/** The model: thought-out, random and interrupted histories, each judged by the oracle of who owns which event. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { edgesIn, runCampaign, SEEDS, tell } from './campaign.ts';

@@ -1,3 +1,4 @@
+/** The model with real processes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runRealCampaign } from './real-campaign.ts';

@@ -1,3 +1,4 @@
+/** README names what the source has. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** What a command loads before it does anything. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Readers that stop reading. */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';

@@ -1,3 +1,4 @@
+/** Every way to say no to recording: nothing is written, and nothing is sent. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** `arcade usage` beside every kind of store that is not sound: it says so, and leaves the store as it is. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import {
@@ -308,7 +309,7 @@ async function check(t: TestContext, { state, words, make, finds, closed }: Brok
 }
 
 for (const store of STORES.filter(({ name }) => ['absent', 'cut short', 'newer'].includes(name))) {
-  test(`watch tells in its first line of a store that is ${store.name}`, async (t) => {
+  test(`\`usage watch\` tells in its first line of a store that is ${store.name}`, async (t) => {
     const home = sandbox(t);
     seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000 });
     await store.make({ t, home, path: join(home.directory, 'usage.db') });
@@ -402,7 +403,7 @@ test('a damaged store is replaced by what has to change it, which says so', asyn
   }
 });
 
-test('what is not committed is not shown', async (t) => {
+test('`usage list` does not show what is not committed', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
   await hold(t, join(home.directory, 'usage.db'), 'BEGIN IMMEDIATE; DELETE FROM attempt; DELETE FROM record');

@@ -1,3 +1,4 @@
+/** `arcade usage requeue`, `discard`, `reset`, `enable` and `disable`. */
 import assert from 'node:assert/strict';
 import {
   chmodSync,
@@ -44,7 +45,7 @@ function seeded(home: Sandbox): void {
   seedSpool(home, { records: 12, now: Date.now(), everyMs: 60_000, delivered: 4, quarantined: 3 });
 }
 
-test('requeue lets one, then all of the quarantined records go on', async (t) => {
+test('`usage requeue` lets one, then all of the quarantined records go on', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const one = await arcade(home, ['usage', 'requeue', '5']);
@@ -59,7 +60,7 @@ test('requeue lets one, then all of the quarantined records go on', async (t) =>
   assert.equal(stdout, 'No quarantined records.\n');
 });
 
-test('discard drops one, then all that was not delivered, and counts them', async (t) => {
+test('`usage discard` drops one, then all that was not delivered, and counts them', async (t) => {
   const home = sandbox(t);
   seeded(home);
   assert.equal((await arcade(home, ['usage', 'discard', '12'])).stdout, 'Discarded 1 record.\n');
@@ -89,7 +90,7 @@ const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
   ['no answer', ['reset'], 2, /no terminal to ask on\.\n.*--yes/],
 ];
 
-test('what cannot be done is refused in words, and changes nothing', async (t) => {
+test('`usage requeue` and `discard` refuse in words what cannot be done, and change nothing', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const before = await status(home);
@@ -102,7 +103,7 @@ test('what cannot be done is refused in words, and changes nothing', async (t) =
   assert.deepEqual(await status(home), before);
 });
 
-test('what there is nothing to do to makes no store', async (t) => {
+test('`usage requeue`, `discard` and the like create nothing in an empty home', async (t) => {
   const home = sandbox(t);
   for (const args of [
     ['requeue', '--all'],
@@ -114,7 +115,7 @@ test('what there is nothing to do to makes no store', async (t) => {
   assert.equal(existsSync(home.directory), false);
 });
 
-test('reset begins a new anonymous identity, and usage.json follows', async (t) => {
+test('`usage reset` begins a new anonymous identity, and usage.json follows', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const { exitCode, stdout } = await arcade(home, ['usage', 'reset', '--yes', '--json']);
@@ -127,7 +128,7 @@ test('reset begins a new anonymous identity, and usage.json follows', async (t) 
   assert.deepEqual(shared, { anon_id: anonId, linked_principal_id: null });
 });
 
-test('disable leaves no event value in any file; enable brings nothing back', async (t) => {
+test('`usage disable` leaves no event value in any file; enable brings nothing back', async (t) => {
   const home = sandbox(t);
   seeded(home);
   home.write('usage.json', JSON.stringify({ anon_id: ANON_ID, linked_principal_id: PRINCIPAL }));
@@ -159,7 +160,7 @@ test('disable leaves no event value in any file; enable brings nothing back', as
   conserved(again);
 });
 
-test('disable works on an empty home, and again, and enable says what else is off', async (t) => {
+test('`usage disable` works on an empty home, and again, and enable says what else is off', async (t) => {
   const home = sandbox(t);
   for (let i = 0; i < 2; i += 1) assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
   assert.equal((await status(home)).consent.enabled, false);
@@ -171,7 +172,7 @@ test('disable works on an empty home, and again, and enable says what else is of
   assert.match(stderr, /DO_NOT_TRACK is still set/);
 });
 
-test('disable leaves an id alone that another program has put into usage.json since', async (t) => {
+test('`usage disable` leaves an id alone that another program has put into usage.json since', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const theirs = JSON.stringify({
@@ -227,7 +228,7 @@ function exchangeVersion(path: string, version: number): number {
 
 for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
   const skip = rootOnly === true && notRoot;
-  test(`a "no" to a store that is ${name} is remembered, and erases what is there once it can`, {
+  test(`\`usage disable\` of a store that is ${name} is remembered, and erases what is there once it can`, {
     skip,
   }, async (t) => {
     const home = sandbox(t);
@@ -262,7 +263,7 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
     assert.match(stdout, /8 events will never be sent/);
   });
 
-  test(`enable takes back a "no" to a store that is ${name}`, { skip }, async (t) => {
+  test(`\`usage enable\` takes back a "no" to a store that is ${name}`, { skip }, async (t) => {
     const home = sandbox(t);
     seeded(home);
     const path = join(home.directory, 'usage.db');
@@ -279,7 +280,7 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
   });
 }
 
-test('enable takes back a "no" that only its file remembers', async (t) => {
+test('`usage enable` takes back a "no" that only its file remembers', async (t) => {
   const home = sandbox(t);
   seeded(home);
   home.write('usage.off', '');
@@ -288,7 +289,7 @@ test('enable takes back a "no" that only its file remembers', async (t) => {
   assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording was not disabled.\n');
 });
 
-test('a "no" in a folder that is not ours is not written there', { skip: notRoot }, async (t) => {
+test('`usage disable` in a folder that is not ours is not written there', { skip: notRoot }, async (t) => {
   for (const owned of ['the folder', 'the home', 'the home, without a folder']) {
     const home = sandbox(t);
     if (owned !== 'the home, without a folder') {
@@ -305,7 +306,7 @@ test('a "no" in a folder that is not ours is not written there', { skip: notRoot
   }
 });
 
-test('a disable that was killed halfway: what is still there is told, and the next one erases it', async (t) => {
+test('`usage disable` killed halfway: what is still there is told, and the next one erases it', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const env = { NODE_OPTIONS: `--import=${HOOK}`, ARCADE_TEST_KILL_AT: 'DELETE FROM record' };

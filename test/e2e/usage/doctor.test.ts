@@ -1,3 +1,4 @@
+/** `arcade usage doctor`: what it finds, and what it advises. */
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -48,7 +49,7 @@ function change(home: Sandbox, sql: string): void {
   db.close();
 }
 
-test('a sound store has nothing wrong, an absent one neither, and both say so', async (t) => {
+test('`usage doctor` finds nothing wrong with a sound store, nor with an absent one, and says so', async (t) => {
   for (const home of [seeded(t), sandbox(t)]) {
     const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'doctor']);
     assert.equal(exitCode, 0, stdout);
@@ -111,7 +112,7 @@ const WRONG: readonly {
 ];
 
 for (const { finds, when, make, env } of WRONG) {
-  test(`finds that ${when}, and says what to do`, async (t) => {
+  test(`\`usage doctor\` finds that ${when}, and says what to do`, async (t) => {
     const home = seeded(t);
     make?.(home);
     const { ok, findings } = await diagnose(home, [], env);
@@ -121,7 +122,7 @@ for (const { finds, when, make, env } of WRONG) {
   });
 }
 
-test('what is worth knowing is told and is nothing wrong', async (t) => {
+test('`usage doctor` tells what is worth knowing as nothing wrong', async (t) => {
   const home = seeded(t);
   chmodSync(home.directory, 0o755);
   home.write('usage.json', 'not JSON');
@@ -131,7 +132,7 @@ test('what is worth knowing is told and is nothing wrong', async (t) => {
   assert.deepEqual(codes, ['consent', 'destination', 'identity', 'mode']);
 });
 
-test('without --network nothing is connected to; with it, no event is sent', async (t) => {
+test('`usage doctor` without --network: nothing is connected to; with it, no event is sent', async (t) => {
   const posthog = await startPostHog();
   t.after(() => posthog.close());
   const home = seeded(t);
@@ -161,7 +162,7 @@ const ANSWERS: readonly [
 ];
 
 for (const [when, fault, finds, words] of ANSWERS) {
-  test(`--network tells that ${when}`, async (t) => {
+  test(`\`usage doctor --network\` tells that ${when}`, async (t) => {
     const posthog = await startPostHog();
     t.after(() => posthog.close());
     if (fault === 'down') await posthog.down();
@@ -173,7 +174,7 @@ for (const [when, fault, finds, words] of ANSWERS) {
   });
 }
 
-test('--network tells that a name cannot be resolved, and that the clock is wrong', async (t) => {
+test('`usage doctor --network` tells that a name cannot be resolved, and that the clock is wrong', async (t) => {
   const env = { ARCADE_POSTHOG_API_KEY: 'phc_test', ARCADE_POSTHOG_HOST: 'http://no-such-name.invalid' };
   const { findings } = await diagnose(seeded(t), ['--network'], env);
   assert.ok(
@@ -194,7 +195,7 @@ test('--network tells that a name cannot be resolved, and that the clock is wron
   );
 });
 
-test('certificates that are there are counted', async (t) => {
+test('`usage doctor` counts the certificates that are there', async (t) => {
   const home = seeded(t);
   const path = join(home.home, 'ca.pem');
   writeFileSync(path, 'no certificate');
@@ -206,7 +207,7 @@ for (const [why, place, mount, code] of [
   ['the home is read-only', undefined, 'ro', 'unwritable'],
   ['the disk is full', undefined, 'size=20k', 'disk-full'],
 ] as const) {
-  test(`the doctor tells that nothing can be recorded when ${why}`, {
+  test(`\`usage doctor\` tells that nothing can be recorded when ${why}`, {
     skip: mount !== undefined && withoutMounts,
   }, async (t) => {
     const { home } = sandbox(t);
@@ -225,7 +226,7 @@ for (const [why, place, mount, code] of [
   });
 }
 
-test('--network asks from a flusher, with its environment and nothing else of the shell', async (t) => {
+test('`usage doctor --network` asks from a flusher, with its environment and nothing else of the shell', async (t) => {
   const posthog = await startPostHog();
   t.after(() => posthog.close());
   const home = seeded(t);
@@ -242,7 +243,7 @@ test('--network asks from a flusher, with its environment and nothing else of th
   assert.equal(posthog.stored().length, 0);
 });
 
-test('a flusher that cannot be started is told with its first words', async () => {
+test('`usage doctor` tells of a flusher that cannot be started with its first words', async () => {
   const program = { execPath: process.execPath, execArgv: [] } as unknown as Program;
   const started = await runAttached(
     { program, script: '/nowhere/flusher.js', environment: {} },

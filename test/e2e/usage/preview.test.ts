@@ -104,7 +104,7 @@ const COMMANDS: readonly (readonly string[])[] = [
 ];
 
 for (const who of ['nobody', 'oauth', 'unknown key'] as const) {
-  test(`what is previewed, spooled and sent is the same to the byte: ${who}`, async (t) => {
+  test(`\`usage preview\` shows what is recorded and sent, to the byte: ${who}`, async (t) => {
     const place = await world(t, who);
     const { home, env, posthog } = place;
     for (const args of COMMANDS) {
@@ -144,7 +144,7 @@ function withError(shown: Event | null, exact: Event | null): Record<string, unk
   return { ...shown?.properties, error_code, error_message };
 }
 
-test('a login is previewed with the alias that is recorded beside it, and both are what is sent', async (t) => {
+test('`usage preview -- login` shows the alias that is recorded beside it, and both are what is sent', async (t) => {
   const place = await world(t, 'nobody');
   const { home, env, server, posthog } = place;
   await arcade(home, ['whoami'], { env });
@@ -174,7 +174,7 @@ test('a login is previewed with the alias that is recorded beside it, and both a
   assert.equal((await preview(place, ['secret', 'list'])).alias, null);
 });
 
-test('a login of a person who is signed in already is previewed with the organization that it is recorded with', async (t) => {
+test('`usage preview -- login` of a person who is logged in shows the organization that is recorded', async (t) => {
   const place = await world(t, 'oauth');
   const { home, env } = place;
   await arcade(home, ['whoami'], { env });
@@ -189,7 +189,7 @@ test('a login of a person who is signed in already is previewed with the organiz
   assert.equal(shown.alias, null);
 });
 
-test('every failure can be previewed with its code, and says what the catalogue says', async (t) => {
+test('`usage preview --error` takes every code, and shows what the catalogue says', async (t) => {
   const place = await world(t, 'nobody');
   const codes = Object.keys(RECORDED_MESSAGES) as (keyof typeof RECORDED_MESSAGES)[];
   for (const code of codes) {
@@ -206,7 +206,7 @@ const NOTHING: readonly (readonly string[])[] = [
   ['--version'],
 ];
 
-test('a command that is not tracked has no event', async (t) => {
+test('`usage preview` of a command that is not tracked shows no event', async (t) => {
   const place = await world(t, 'nobody');
   for (const command of NOTHING) {
     const { command_name, succeeded, failed } = await preview(place, command);
@@ -214,7 +214,7 @@ test('a command that is not tracked has no event', async (t) => {
   }
 });
 
-test('arguments that cannot succeed are told, with the error that they are recorded with', async (t) => {
+test('`usage preview` tells of arguments that cannot succeed, with the error that is recorded', async (t) => {
   const place = await world(t, 'nobody');
   const { succeeded, failed } = await preview(place, ['secret', 'unset']);
   assert.equal(succeeded, null);
@@ -239,7 +239,7 @@ const WRONG: readonly [readonly string[], RegExp][] = [
   [['usage', 'preview', '--error', 'constructor', '--', 'secret', 'list'], /Unknown error_code/],
 ];
 
-test('what cannot be previewed is a usage error', async (t) => {
+test('`usage preview` of what cannot be previewed is a usage error', async (t) => {
   const home = sandbox(t);
   for (const [args, words] of WRONG) {
     const { exitCode, stdout, stderr } = await here({ home, env: {} }, args);

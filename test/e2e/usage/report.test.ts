@@ -1,3 +1,4 @@
+/** `arcade usage report`: the page, where it may be written, and how a browser shows it. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,7 +23,7 @@ async function report(home: Sandbox): Promise<string> {
   return join(home.home, 'arcade-usage.html');
 }
 
-test('writes one private file that loads and runs nothing', async (t) => {
+test('`usage report` writes one private file that loads and runs nothing', async (t) => {
   const path = await report(sandbox(t));
   assert.equal(statSync(path).mode & 0o777, 0o600);
   const text = readFileSync(path, 'utf8');
@@ -37,7 +38,7 @@ test('writes one private file that loads and runs nothing', async (t) => {
   assert.match(text, /Peak 60 pending; 18 now\./);
 });
 
-test('replaces its own report and nothing else', async (t) => {
+test('`usage report` replaces its own report and nothing else', async (t) => {
   const home = sandbox(t);
   const path = await report(home);
   assert.equal((await arcade(home, ['usage', 'report'])).exitCode, 0);
@@ -50,7 +51,7 @@ test('replaces its own report and nothing else', async (t) => {
   assert.equal(readFileSync(path, 'utf8'), mine);
 });
 
-test('what is no file is neither read nor replaced', { timeout: 60_000 }, async (t) => {
+test('`usage report` neither reads nor replaces what is no file', { timeout: 60_000 }, async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
   const pipe = join(home.home, 'pipe');
@@ -63,7 +64,7 @@ test('what is no file is neither read nor replaced', { timeout: 60_000 }, async 
   assert.ok(lstatSync(pipe).isFIFO());
 });
 
-test('usage report writes through no link, whatever the link points at', async (t) => {
+test('`usage report` writes through no link, whatever the link points at', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
   const target = join(home.home, 'shadowed');
@@ -74,7 +75,7 @@ test('usage report writes through no link, whatever the link points at', async (
   assert.equal(existsSync(target), false);
 });
 
-test('usage report --output - prints the page', async (t) => {
+test('`usage report --output -` prints the page', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
   const { exitCode, stdout } = await inside(home, ['usage', 'report', '-o', '-']);
@@ -84,7 +85,7 @@ test('usage report --output - prints the page', async (t) => {
   assert.equal(existsSync(join(home.home, '-')), false);
 });
 
-test('there is no report of nothing', async (t) => {
+test('`usage report` makes no report of nothing', async (t) => {
   const home = sandbox(t);
   const { exitCode, stderr } = await arcade(home, ['usage', 'report']);
   assert.equal(exitCode, 1);
@@ -92,7 +93,7 @@ test('there is no report of nothing', async (t) => {
   assert.equal(existsSync(join(home.home, 'arcade-usage.html')), false);
 });
 
-test('what somebody wrote into the database is text, and never markup', async (t) => {
+test('`usage report` shows what anyone wrote into the database as text, never as markup', async (t) => {
   const home = sandbox(t);
   await report(home);
   const evil = `</pre><script>document.title = 'run'</script><img src=x onerror="document.title = 'run'">`;
@@ -105,7 +106,7 @@ test('what somebody wrote into the database is text, and never markup', async (t
   assert.ok(text.includes('&lt;script&gt;'));
 });
 
-test('the report of ten thousand records holds each of them, as it goes on the wire, and stays below 8 MB', async (t) => {
+test('`usage report` of ten thousand records holds each of them, as it goes on the wire, and stays below 8 MB', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 10_000, now: Date.now(), everyMs: 100_000, delivered: 500, quarantined: 20 });
   const { exitCode, stderr } = await arcade(home, ['usage', 'report']);
@@ -123,7 +124,7 @@ test('the report of ten thousand records holds each of them, as it goes on the w
 });
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  test(`in a browser, ${colorScheme}: whole, legible, named, and without a word to the network`, async (t) => {
+  test(`\`usage report\` in a browser, ${colorScheme}: whole, legible, named, and without a word to the network`, async (t) => {
     if (BROWSER === undefined) return t.skip('there is no Chromium on this machine');
     const path = await report(sandbox(t));
     const { chromium } = await import('playwright-core');

@@ -51,7 +51,7 @@ const ANSWERS: readonly { typed: string; done: boolean; exitCode: number; says: 
 ];
 
 for (const { typed, done, exitCode, says } of ANSWERS) {
-  test(`discard --all, answered ${JSON.stringify(typed)}`, { skip }, async (t) => {
+  test(`\`usage discard --all\`, answered ${JSON.stringify(typed)}`, { skip }, async (t) => {
     const home = seeded(t);
     const shown = await onTerminal(home, ['discard', '--all'], { steps: [['[y/N]', typed]] });
     assert.match(shown.shown, /Permanently drop 8 records\? \[y\/N\]/);
@@ -64,7 +64,7 @@ for (const { typed, done, exitCode, says } of ANSWERS) {
   });
 }
 
-test('one record is asked about on a terminal too, and --yes asks nothing', { skip }, async (t) => {
+test('`usage discard ID` asks on a terminal too, and with --yes it does not', { skip }, async (t) => {
   const home = seeded(t);
   const kept = await onTerminal(home, ['discard', '12'], { steps: [['Permanently drop record 12?', 'n\n']] });
   assert.equal(kept.exitCode, 1);
@@ -73,7 +73,7 @@ test('one record is asked about on a terminal too, and --yes asks nothing', { sk
 });
 
 for (const { typed, done, exitCode } of ANSWERS) {
-  test(`reset, answered ${JSON.stringify(typed)}`, { skip }, async (t) => {
+  test(`\`usage reset\`, answered ${JSON.stringify(typed)}`, { skip }, async (t) => {
     const home = seeded(t);
     const before = (await status(home)).identity.anon_id;
     const shown = await onTerminal(home, ['reset'], { steps: [['[y/N]', typed]] });
@@ -82,7 +82,7 @@ for (const { typed, done, exitCode } of ANSWERS) {
   });
 }
 
-test('a question is not asked where nobody can answer', async (t) => {
+test('`usage reset` and `discard --all` do not ask where no one can answer', async (t) => {
   const home = seeded(t);
   for (const args of [['reset'], ['discard', '--all']]) {
     const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args], { input: 'y\n' });
@@ -110,7 +110,7 @@ for (const [columns, rows] of [
   [80, 24],
   [40, 8],
 ] as const) {
-  test(`watch draws the queue anew when it changes, in ${columns} columns and ${rows} rows`, {
+  test(`\`usage watch\` draws the queue anew when it changes, in ${columns} columns and ${rows} rows`, {
     skip,
   }, async (t) => {
     const home = seeded(t);
@@ -140,14 +140,14 @@ for (const [columns, rows] of [
   });
 }
 
-test('watch ends with 130 at Ctrl-C', { skip }, async (t) => {
+test('`usage watch` ends with 130 at Ctrl-C', { skip }, async (t) => {
   const { exitCode, echoes } = await onTerminal(seeded(t), ['watch'], {
     steps: [['Latest responses', '\u0003']],
   });
   assert.deepEqual([exitCode, echoes], [130, true]);
 });
 
-test('watch ends soon after its reader, though nothing changes', async (t) => {
+test('`usage watch` ends soon after its reader, though nothing changes', async (t) => {
   const home = seeded(t);
   const watching = startArcadeCli(home, ['usage', 'watch']);
   await once(watching.stdout, 'data');
@@ -156,7 +156,7 @@ test('watch ends soon after its reader, though nothing changes', async (t) => {
   assert.deepEqual([exitCode, stderr], [0, '']);
 });
 
-test('every view fits a narrow terminal', async (t) => {
+test('`usage`: every view fits a narrow terminal', async (t) => {
   const home = seeded(t);
   for (const columns of [20, 30, 39, 60, 80]) {
     for (const args of [['status'], ['list'], ['stats'], ['doctor'], ['identity']]) {
@@ -167,7 +167,9 @@ test('every view fits a narrow terminal', async (t) => {
   }
 });
 
-test('flush shows how far it has come, takes it away, and tells what this flush did', { skip }, async (t) => {
+test('`usage flush` shows how far it has come, takes it away, and tells what this flush did', {
+  skip,
+}, async (t) => {
   const posthog = await startPostHog({ latencyMs: 20 });
   t.after(() => posthog.close());
   const home = sandbox(t);
@@ -181,7 +183,7 @@ test('flush shows how far it has come, takes it away, and tells what this flush 
   assert.equal(again.shown.endsWith('Nothing to send.\n'), true, again.shown);
 });
 
-test('flush tells of what it refused, not of what was refused before', async (t) => {
+test('`usage flush` tells of what it refused, not of what was refused before', async (t) => {
   const posthog = await startPostHog();
   t.after(() => posthog.close());
   const home = seeded(t);
@@ -205,7 +207,7 @@ test('flush tells of what it refused, not of what was refused before', async (t)
   });
 });
 
-test('report --open hands the file to the opener, and says where it is when there is none', async (t) => {
+test('`usage report --open` hands the file to the opener, and says where it is when there is none', async (t) => {
   if (process.platform !== 'linux') return t.skip('the opener of this system cannot be stood in for');
   const home = seeded(t);
   const opener = join(home.home, 'xdg-open');
@@ -226,7 +228,7 @@ test('report --open hands the file to the opener, and says where it is when ther
   assert.match(failed.stderr, /Could not open a browser; open file:\/\/.*arcade-usage\.html yourself/);
 });
 
-test('doctor finds a lock that is held for longer than any flusher lives', async (t) => {
+test('`usage doctor` finds a lock that is held for longer than any flusher lives', async (t) => {
   const home = seeded(t);
   const holder = execa(
     process.execPath,

@@ -1,3 +1,4 @@
+/** `arcade usage` and its views: list, show, stats, export, watch. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -26,7 +27,7 @@ async function listed(home: Sandbox, ...options: string[]): Promise<number[]> {
   return (JSON.parse(stdout) as { records: { id: number }[] }).records.map(({ id }) => id);
 }
 
-test('usage alone is status', async (t) => {
+test('`usage` alone is `usage status`', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const [alone, status] = await Promise.all([arcade(home, ['usage']), arcade(home, ['usage', 'status'])]);
@@ -36,7 +37,7 @@ test('usage alone is status', async (t) => {
   assert.equal(alone.stdout.split('\n')[0], status.stdout.split('\n')[0]);
 });
 
-test('list filters by state, command, time and number, oldest first', async (t) => {
+test('`usage list` filters by state, command, time and number, oldest first', async (t) => {
   const home = sandbox(t);
   seeded(home);
   assert.deepEqual(await listed(home), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
@@ -51,7 +52,7 @@ test('list filters by state, command, time and number, oldest first', async (t) 
   );
 });
 
-test('list as a table is whole in a pipe, and ASCII where the locale has no more', async (t) => {
+test('`usage list` as a table is whole in a pipe, and ASCII where the locale has no more', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const ascii = await arcade(home, ['usage', 'list'], { env: { LANG: 'C' } });
@@ -62,7 +63,7 @@ test('list as a table is whole in a pipe, and ASCII where the locale has no more
   assert.match(unicode.stdout, /● delivered/);
 });
 
-test('every picture of stats is ASCII where the locale has no more', async (t) => {
+test('`usage stats`: every picture is ASCII where the locale has no more', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'stats', '--days', '90'], {
@@ -76,7 +77,7 @@ test('every picture of stats is ASCII where the locale has no more', async (t) =
   assert.ok(stdout.split('\n').every((line) => line.length <= 80));
 });
 
-test('stats counts every event, and measures what is kept', async (t) => {
+test('`usage stats` counts every event, and measures what is kept', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const { stdout } = await arcade(home, ['usage', 'stats', '--days', '7', '--json']);
@@ -98,7 +99,7 @@ test('stats counts every event, and measures what is kept', async (t) => {
   assert.deepEqual(stats.delivery.attempts, { accepted: 6, invalid: 1 });
 });
 
-test('times in lists are the same as in every other view', async (t) => {
+test('`usage list`: times are the same as in every other view', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const { stdout } = await arcade(home, ['usage', 'list', '--json']);
@@ -109,7 +110,7 @@ test('times in lists are the same as in every other view', async (t) => {
   }
 });
 
-test('show tells the bytes, the identity and the tries, by number and by uuid', async (t) => {
+test('`usage show` tells the bytes, the identity and the tries, by number and by uuid', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const { stdout: json } = await arcade(home, ['usage', 'show', '7', '--json']);
@@ -127,7 +128,7 @@ test('show tells the bytes, the identity and the tries, by number and by uuid', 
   assert.match(byUuid.stdout, /the anonymous id 5d0c8a52/);
 });
 
-test('export writes each record as a line, as CSV, and as one document', async (t) => {
+test('`usage export` writes each record as a line, as CSV, and as one document', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const [lines, csv, json] = await Promise.all(
@@ -159,7 +160,7 @@ test('export --format csv holds nothing that a spreadsheet runs, at whatever cha
 });
 
 for (const args of [['list'], ['list', '--json'], ['export'], ['export', '--format', 'csv']]) {
-  test(`${args.join(' ')} begins before it has read all, and ends quietly when nobody reads on`, async (t) => {
+  test(`\`usage ${args.join(' ')}\` begins before it has read all, and ends quietly when nobody reads on`, async (t) => {
     const home = sandbox(t);
     seedSpool(home, { records: 10_000, now: Date.now(), everyMs: 1000, delivered: 500 });
     const whole = await arcade(home, ['usage', ...args]);
@@ -203,7 +204,7 @@ const WRONG: readonly [readonly string[], number, RegExp][] = [
   [['report', '--output', 'no/such/folder.html'], 1, /Cannot write /],
 ];
 
-test('what cannot be shown is refused in words', async (t) => {
+test('`usage show` and the like refuse in words what cannot be shown', async (t) => {
   const home = sandbox(t);
   seeded(home);
   for (const [args, code, words] of WRONG) {
@@ -214,7 +215,7 @@ test('what cannot be shown is refused in words', async (t) => {
   }
 });
 
-test('no view is recorded itself, whatever its outcome', async (t) => {
+test('`usage`: no view is recorded itself, whatever its outcome', async (t) => {
   const home = sandbox(t);
   seeded(home);
   for (const args of [[], ['list'], ['show', '99'], ['list', '--limit', '0'], ['doctor']])
@@ -222,7 +223,7 @@ test('no view is recorded itself, whatever its outcome', async (t) => {
   assert.equal((await listed(home)).length, 12);
 });
 
-test('watch tells each change as one line of JSON, and ends with 130', async (t) => {
+test('`usage watch` tells each change as one line of JSON, and ends with 130', async (t) => {
   const home = sandbox(t);
   const watching = startArcadeCli(home, ['usage', 'watch']);
   let text = '';
@@ -245,7 +246,7 @@ test('watch tells each change as one line of JSON, and ends with 130', async (t)
   assert.equal(stderr, '');
 });
 
-test('an id beyond all numbers ends a list as it ends', async (t) => {
+test('`usage list` ends as ever where an id is beyond all numbers', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
   const db = new Database(join(home.directory, 'usage.db'));

@@ -1,3 +1,4 @@
+/** A process that ends by a signal, for the shell to see. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';

@@ -1,3 +1,4 @@
+/** Which folders are on a network file system. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';

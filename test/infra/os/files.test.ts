@@ -1,3 +1,4 @@
+/** Folders: the nearest that exists, and private ones. */
 import assert from 'node:assert/strict';
 import { mkdirSync, statSync } from 'node:fs';
 import { join, posix, win32 } from 'node:path';

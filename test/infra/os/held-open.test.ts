@@ -1,3 +1,4 @@
+/** On Windows, replacing a file that another program has open. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { whileHeldOpen } from '../../../src/infra/os/files.ts';

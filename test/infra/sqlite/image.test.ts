@@ -1,3 +1,4 @@
+/** A database read as bytes, without locking or changing it. */
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

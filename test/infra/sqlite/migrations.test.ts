@@ -1,3 +1,4 @@
+/** Migrations: in order, once, and all of one or nothing. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** One event into the spool: what is kept, what gives way, who it belongs to. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

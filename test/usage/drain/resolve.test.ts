@@ -1,3 +1,4 @@
+/** Events whose account is not known yet: who is asked, and what becomes of the answers. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** docs/telemetry.md is what the source says. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** The state machine of identity, rule by rule. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Identity, type Observation, reconcile, rotate } from '../../../src/usage/identity/rules.ts';

@@ -1,3 +1,4 @@
+/** What is counted for `usage stats`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readStats } from '../../../src/usage/inspect/stats.ts';
