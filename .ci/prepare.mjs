@@ -6,7 +6,11 @@
  * shell that has just run this file with an older Node would go on with that one.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -26,19 +30,56 @@ env[pathName] = [path('node_modules', 'node', 'bin'), path('node_modules', '.bin
   .filter(Boolean)
   .join(delimiter);
 
-if (!packagesAreInStep()) {
-  say('Installing packages ...');
-  // The one script that is needed, Node's, follows. Without this npm 11 and older compile better-sqlite3.
-  npm('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
-}
-requireNode();
-if (!steps.includes('packages') && !bundleIsFresh()) {
-  say('Building ...');
-  // A key in somebody's environment is for a release, not for a test.
-  const { ARCADE_POSTHOG_API_KEY: _key, ...rest } = env;
-  run('node', [path('.ci', 'build.mjs')], { env: rest });
+const needed = json('package.json').engines.node.replace('>=', '');
+const needsBundle = () => !steps.includes('packages') && !bundleIsFresh();
+if (!packagesAreInStep() || !isNewEnough(nodeVersion(), needed) || needsBundle()) {
+  const turn = await takeTurn();
+  if (!packagesAreInStep()) {
+    say('Installing packages ...');
+    // The one script that is needed, Node's, follows. Without this npm 11 and older compile better-sqlite3.
+    npm('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
+  }
+  requireNode();
+  if (needsBundle()) {
+    say('Building ...');
+    // A key in somebody's environment is for a release, not for a test.
+    const { ARCADE_POSTHOG_API_KEY: _key, ...rest } = env;
+    run('node', [path('.ci', 'build.mjs')], { env: rest });
+  }
+  turn?.close();
 }
 if (command.length > 0) become(command[0], command.slice(1));
+
+/**
+ * Waits until no other process prepares this checkout: two `npm ci` at once delete each other's files.
+ *
+ * A turn is a socket on which this process listens, so it ends with the process, however that ends. Where no socket can
+ * be made, there are no turns.
+ */
+async function takeTurn() {
+  const name = `arcade-prepare-${createHash('sha256').update(root).digest('hex').slice(0, 16)}-${process.getuid?.()}`;
+  const place = isWindows ? `\\\\.\\pipe\\${name}` : join(tmpdir(), name);
+  for (let told = false; ; ) {
+    try {
+      const server = createServer().listen(place);
+      await once(server, 'listening');
+      return server;
+    } catch (error) {
+      if (error.code !== 'EADDRINUSE') return undefined;
+    }
+    try {
+      const other = connect(place);
+      await once(other, 'connect');
+      if (!told) say('Waiting for another command, which prepares this checkout ...');
+      told = true;
+      await once(other.resume(), 'close');
+    } catch (error) {
+      // Left by a process that was killed. Two that find it so may both go on, as if there were no turns.
+      if (error.code === 'ECONNREFUSED') rmSync(place, { force: true });
+      else if (!['ENOENT', 'ECONNRESET', 'EPIPE'].includes(error.code)) return undefined;
+    }
+  }
+}
 
 /** Whether what npm noted as installed is what the lock file says; what is optional may be missing. */
 function packagesAreInStep() {
@@ -54,9 +95,8 @@ function packagesAreInStep() {
 
 /** The package `node` fetches its program in an install script. */
 function requireNode() {
-  const needed = json('package.json').engines.node.replace('>=', '');
-  const { version } = json('node_modules', 'node', 'package.json');
   if (isNewEnough(nodeVersion(), needed)) return;
+  const { version } = json('node_modules', 'node', 'package.json');
   say(`Fetching Node ${version} ...`);
   npm('rebuild', 'node', '--ignore-scripts=false', '--loglevel=error');
   const found = nodeVersion();
