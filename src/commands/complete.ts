@@ -18,6 +18,12 @@ const ANSWER_BY_MS = 170;
 /** A line longer than this is not completed. */
 const LINE_BYTES = 64 * 1024;
 
+/**
+ * What a shell leaves as it is, and arcade does not take for an option. bash puts a candidate on the line unquoted, and
+ * who names a secret may be another member of the project.
+ */
+const PLAIN = /^[\p{L}\p{N}_.][\p{L}\p{M}\p{N}_.:@/+%,-]*$/u;
+
 /** Prints the candidates. Whatever fails, or takes too long, offers nothing. */
 export const run: Run = async (invocation) => {
   const { output, positionals } = invocation;
@@ -62,7 +68,7 @@ async function atHand(
   try {
     const { connection } = invocation.readLine(typed);
     const found = await Promise.race([late, candidatesOf({ ...invocation, connection }, values)]);
-    return found.map(([value, what]) => [prefix + value, what]);
+    return found.filter(([value]) => PLAIN.test(value)).map(([value, what]) => [prefix + value, what]);
   } catch {
     return []; // Not logged in, offline, no spool: there is nothing at hand, and a shell shows no errors at Tab.
   } finally {

@@ -86,6 +86,34 @@ test('completion offers the keys of secrets that are not on the line yet', async
   await eventually('API_KEY ', 'secret', 'unset', 'OTHER', 'API_K');
 });
 
+test('completion puts nothing on the line that a shell would run or arcade take for an option', async (t) => {
+  const at = await desk(t);
+  const hostile = [
+    '$(id)',
+    'a;id',
+    'a`id`',
+    'a|id',
+    'a&id',
+    'a>f',
+    '!!',
+    '--host=evil.example',
+    '-h',
+    "a'b",
+    '~root',
+    '*',
+  ];
+  for (const key of [...hostile, 'A.b-c_d', 'clé']) at.arcade.store(at.user, { key, value: 'v' });
+  const offered = async (): Promise<string[]> =>
+    (await at.inside(['__complete', 'bash'], { input: 'secret\nunset\n\n' })).stdout.trim().split(/ *\n/);
+  let found: string[] = [];
+  const isAnswered = async (): Promise<boolean> => {
+    found = await offered();
+    return found.length > 1;
+  };
+  await until(isAnswered, { what: 'an answer', timeoutMs: 60_000 });
+  assert.deepEqual(found, ['A.b-c_d', 'clé']);
+});
+
 test('completion offers the ids of the latest records', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
