@@ -141,7 +141,7 @@ for (const [title, kind] of [
     const started = performance.now();
     const ran = await at.run(['__complete', 'bash'], { input: 'secret\nunset\n\n' });
     assert.deepEqual([ran.exitCode, ran.stdout, ran.stderr], [0, '', '']);
-    assert.ok(performance.now() - started < 5_000, 'it does not wait for the 30 s of a request');
+    assert.ok(performance.now() - started < 20_000, 'it does not wait for the 30 s of a request');
   });
 }
 

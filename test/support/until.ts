@@ -5,13 +5,13 @@ const POLL_MS = 10;
 
 /**
  * Polls `condition` until it is truthy and resolves to what it returned; throws, naming `what`, when
- * `timeoutMs` (10 s) has passed. An error thrown by the condition itself ends the wait at once.
+ * `timeoutMs` (60 s, for a busy machine) has passed. An error thrown by the condition itself ends the wait at once.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
   options: { timeoutMs?: number; what?: string } = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { timeoutMs = 10_000, what = 'the condition' } = options;
+  const { timeoutMs = 60_000, what = 'the condition' } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await condition();

