@@ -25,6 +25,8 @@ const common = {
   define: {
     'process.env.ARCADE_BUILD_POSTHOG_API_KEY': JSON.stringify(process.env.ARCADE_POSTHOG_API_KEY ?? ''),
     'import.meta.url': '$url',
+    // undici's own switch, by which Node leaves out a second parser of 150 KB.
+    esbuildDetection: 'true',
   },
   banner: { js: 'const $url=require("node:url").pathToFileURL(__filename).href;' },
   logLevel: 'warning',
@@ -93,6 +95,8 @@ const packageFile = ([name, paths]) => {
   return build({
     ...common,
     plugins: [leftOut],
+    // A third less to read; our own code keeps its names, for the stack traces of --debug.
+    minifyIdentifiers: true,
     ...(name === 'better-sqlite3' ? ADDON_IN_ITS_PACKAGE : {}),
     stdin: { contents, resolveDir: root },
     outfile: join(dist, fileOf(name)),
