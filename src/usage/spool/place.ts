@@ -64,8 +64,10 @@ export const currentUser = (): User => process.geteuid?.();
 
 /** Throws PlaceError unless events may be kept here; files of ours that others may open are closed to them. */
 export function requirePlace(directory: string): void {
-  assertPlace(directory);
-  for (const problem of placeProblems(directory, currentUser()))
+  const problems = placeProblems(directory, currentUser());
+  const blocking = problems.find(isBlocking);
+  if (blocking !== undefined) throw new PlaceError(blocking);
+  for (const problem of problems)
     if (problem.kind === 'open file' && problem.name !== CREDENTIALS) close(join(directory, problem.name));
 }
 
