@@ -44,7 +44,7 @@ if (!packagesAreInStep() || !isNewEnough(nodeVersion(), needed) || needsBundle()
     say('Building ...');
     // A key in somebody's environment is for a release, not for a test.
     const { ARCADE_POSTHOG_API_KEY: _key, ...rest } = env;
-    run('node', [path('.ci', 'build.mjs')], { env: rest });
+    must('node', [path('.ci', 'build.mjs')], { env: rest });
   }
   turn?.close();
 }
@@ -140,10 +140,15 @@ function newest(place) {
 
 /** npm is a script for a shell on Windows, which takes words without blanks only: these are. */
 function npm(...words) {
+  must('npm', words, { shell: isWindows });
+}
+
+/** It has said itself why it failed. */
+function must(program, args, options) {
   try {
-    run('npm', words, { shell: isWindows });
+    run(program, args, options);
   } catch {
-    say(`npm ${words.join(' ')} failed.`);
+    say(`${program} ${args.join(' ')} failed.`);
     process.exit(1);
   }
 }

@@ -81,3 +81,11 @@ test('a script that was killed while it prepared keeps no other waiting', async 
   writeFileSync(join(root, 'go'), '');
   assert.deepEqual([await next.exitCode, next.said().includes('Waiting')], [3, false], next.said());
 });
+
+test('a build that fails says so itself, and ends with 1 without a stack of ours', async (t) => {
+  const root = freshClone(t);
+  writeFileSync(join(root, '.ci', 'build.mjs'), "console.error('no room'); process.exitCode = 9;");
+  const { exitCode, said } = start(root, 0);
+  assert.equal(await exitCode, 1);
+  assert.match(said(), /no room\nnode .*build\.mjs failed\.\n$/);
+});
