@@ -1,7 +1,7 @@
 // Prints docs/telemetry.md, from the program's own lists; a test compares the two.
 import { RECORDED_MESSAGES } from '../src/errors.ts';
 import { SPOOL } from '../src/settings.ts';
-import { PROPERTIES } from '../src/usage/event/catalogue.ts';
+import { PROPERTIES } from './event-properties.ts';
 
 const days = (ms: number): number => ms / 86_400_000;
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>

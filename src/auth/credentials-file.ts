@@ -23,8 +23,8 @@ import {
   ownerOfBorrowedHome,
   removeDrafts,
   removeLeftDrafts,
+  replaceAtomically,
   targetOf,
-  writeAtomically,
 } from '../infra/os/files.ts';
 
 /** Largest credentials.yaml that is read. */
@@ -78,7 +78,7 @@ export async function writeDocument(path: string, content: Fields): Promise<void
     makePrivateDirectory(dirname(path));
     const target = ownTarget(path);
     removeLeftDrafts(target);
-    writeAtomically(target, dump(content, { lineWidth: -1 }));
+    replaceAtomically(target, dump(content, { lineWidth: -1 }));
   } catch (cause) {
     throw unwritable(path, cause);
   }

@@ -1,9 +1,11 @@
 /** Tries a destination step by step, without sending it anything that it would keep. */
 import { lookup } from 'node:dns/promises';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { extraAuthorities } from './certificates.ts';
 import { failureOf, openNetwork } from './network.ts';
 import { type Answer, openEndpoint } from './posthog.ts';
+import { networkVariables } from './proxy.ts';
 
 interface Step {
   readonly name: 'DNS' | 'TCP' | 'TLS' | 'HTTP';
@@ -69,28 +71,38 @@ async function resolve(name: string): Promise<string> {
 }
 
 function tryTcp(host: string, port: number): Promise<string> {
-  return new Promise((done, fail) => {
-    const socket = connect({ host, port });
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      done(`connected to ${socket.remoteAddress}`);
-      socket.destroy();
-    });
-    socket.setTimeout(30_000, () => socket.destroy());
-    socket.unref();
-  });
+  const socket = connect({ host, port });
+  return opened(socket, 'connect', () => `connected to ${socket.remoteAddress}`);
 }
 
 function tryTls(host: string, port: number): Promise<string> {
+  const secureContext = extraAuthorities(networkVariables());
+  const socket = connectTls({
+    host,
+    port,
+    servername: host,
+    rejectUnauthorized: true,
+    ...(secureContext && { secureContext }),
+  });
+  return opened(socket, 'secureConnect', () => {
+    const { issuer } = socket.getPeerCertificate();
+    return `${socket.getProtocol()}, certificate of ${issuer?.O ?? issuer?.CN ?? 'an unknown issuer'}`;
+  });
+}
+
+/** What there is to say of a connection once it is open; it is then closed. */
+function opened(
+  socket: Socket,
+  event: 'connect' | 'secureConnect',
+  describeIt: () => string,
+): Promise<string> {
+  socket.unref();
   return new Promise((done, fail) => {
-    const socket = connectTls({ host, port, servername: host, rejectUnauthorized: true });
     socket.once('error', fail);
-    socket.once('secureConnect', () => {
-      const { issuer } = socket.getPeerCertificate();
-      done(`${socket.getProtocol()}, certificate of ${issuer?.O ?? issuer?.CN ?? 'an unknown issuer'}`);
+    socket.once(event, () => {
+      done(describeIt());
       socket.destroy();
     });
-    socket.unref();
   });
 }
 

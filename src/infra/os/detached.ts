@@ -39,16 +39,11 @@ const POOL = { UV_THREADPOOL_SIZE: '2' };
 export async function startDetached({ program, script, environment }: Detached): Promise<void> {
   if (!hasRoomFor(THREADS + SPARE)) return;
   const { execa } = await import('execa');
-  const child = execa(program.execPath, [...inherited(program.execArgv), ...LEAN, '--', script], {
-    // A working directory keeps a folder from being deleted, or its file system from being unmounted.
-    cwd: parse(script).root,
-    env: { ...environment, ...POOL },
-    extendEnv: false,
+  const child = execa(program.execPath, argumentsOf(program, script), {
+    ...surroundings(script, environment),
     detached: true,
     cleanup: false,
     stdio: 'ignore',
-    windowsHide: true,
-    reject: false,
     buffer: false,
   });
   child.nodeChildProcess.unref();
@@ -64,22 +59,29 @@ export async function runAttached(
   limitMs: number,
 ): Promise<{ readonly output: string } | { readonly failure: string }> {
   const { execa } = await import('execa');
-  const ended = await execa(
-    program.execPath,
-    [...inherited(program.execArgv), ...LEAN, '--', script, ...words],
-    {
-      cwd: parse(script).root,
-      env: { ...environment, ...POOL },
-      extendEnv: false,
-      windowsHide: true,
-      reject: false,
-      timeout: limitMs,
-      stdin: 'ignore',
-    },
-  );
+  const ended = await execa(program.execPath, [...argumentsOf(program, script), ...words], {
+    ...surroundings(script, environment),
+    timeout: limitMs,
+    stdin: 'ignore',
+  });
   if (!ended.failed) return { output: ended.stdout ?? '' };
   const [line = ''] = ended.stderr.split('\n').filter((each) => each.trim() !== '');
   return { failure: line || (ended.shortMessage ?? 'it ended early') };
+}
+
+function argumentsOf({ execArgv }: Program, script: string): string[] {
+  return [...inherited(execArgv), ...LEAN, '--', script];
+}
+
+function surroundings(script: string, environment: Detached['environment']) {
+  return {
+    // A working directory keeps a folder from being deleted, or its file system from being unmounted.
+    cwd: parse(script).root,
+    env: { ...environment, ...POOL },
+    extendEnv: false,
+    windowsHide: true,
+    reject: false,
+  } as const;
 }
 
 /** Of the caller's own flags those that let Node run this project from source, and those that make its TLS work. */

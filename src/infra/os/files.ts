@@ -25,20 +25,12 @@ import { pause } from '../sqlite/pause.ts';
 const LEFT_AFTER_MS = 60_000;
 
 /**
- * Replaces `path` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever
- * the umask. A symbolic link is written through, at its target. Throws the system's error; `path` is then
- * as it was.
+ * Replaces `target` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever
+ * the umask. A symbolic link is replaced, and what it leads to stays as it is. Throws the system's error; `target` is
+ * then as it was.
  */
-export function writeAtomically(path: string, text: string): void {
-  replaceAtomically(targetOf(path), text);
-}
-
-/** The same for a file of this program's own: a symbolic link is replaced, and what it leads to stays as it is. */
 export function replaceAtomically(target: string, text: string): void {
-  replace(prepareAtomically(target, text));
-}
-
-function replace(draft: Draft): void {
+  const draft = writeDraft(target, text);
   try {
     whileHeldOpen(draft.publish);
   } catch (error) {
@@ -69,26 +61,19 @@ export function whileHeldOpen(work: () => void, platform: NodeJS.Platform = proc
   }
 }
 
-/** A text that is safely on the disk, beside the file that it is to replace. */
+/** A file beside the one that it is to replace. */
 export interface Draft {
-  readonly text: string;
   /** Puts it in the file's place. Throws the system's error. */
   publish(): void;
   /** Removes it, unless it has been published. Never throws. */
   discard(): void;
 }
 
-/** The slow half of `replaceAtomically`. Throws the system's error; nothing is then left behind. */
-export function prepareAtomically(target: string, text: string): Draft {
-  return draftOf(target, text, fsyncSync);
-}
-
-/** The same at once: a power cut may leave nothing of it. */
-export function draftUnsynced(target: string, text: string): Draft {
-  return draftOf(target, text, () => undefined);
-}
-
-function draftOf(target: string, text: string, sync: (file: number) => void): Draft {
+/**
+ * The slow half of `replaceAtomically`: a text that is on the disk; not `durable`, a power cut may leave nothing of it.
+ * Throws the system's error; nothing is then left behind.
+ */
+export function writeDraft(target: string, text: string, { durable = true } = {}): Draft {
   const temporary = join(
     dirname(target),
     `${draftPrefix(target)}${process.pid}-${randomBytes(8).toString('hex')}.tmp`,
@@ -100,7 +85,7 @@ function draftOf(target: string, text: string, sync: (file: number) => void): Dr
       setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
       // Goes on after a short write, until the disk is full.
       writeFileSync(file, text);
-      sync(file);
+      if (durable) fsyncSync(file);
     } finally {
       closeSync(file);
     }
@@ -108,11 +93,11 @@ function draftOf(target: string, text: string, sync: (file: number) => void): Dr
     discard();
     throw error;
   }
-  return { text, publish: () => renameSync(temporary, target), discard };
+  return { publish: () => renameSync(temporary, target), discard };
 }
 
 /**
- * Removes what killed processes have left of `prepareAtomically` for this file. One that looks dead may live in
+ * Removes what killed processes have left of `writeDraft` for this file. One that looks dead may live in
  * another namespace of processes, so it is given a minute. Never throws.
  */
 export function removeLeftDrafts(target: string): void {

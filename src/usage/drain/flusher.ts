@@ -1,14 +1,13 @@
 /** One flusher's life: it takes the lock, drains what is there and what arrives, and lets go without losing a wake-up. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { removeLeftDrafts } from '../../infra/os/files.ts';
-import { isBusy } from '../../infra/sqlite/errors.ts';
+import { DamagedError, isBusy } from '../../infra/sqlite/errors.ts';
 import { type Lock, tryLockFor } from '../../infra/sqlite/lock.ts';
 import { SPOOL } from '../../settings.ts';
 import { recover } from '../recovery/recover.ts';
-import { assertSound } from '../recovery/set-aside.ts';
 import { isAnythingDue } from '../spool/due.ts';
 import { trim } from '../spool/records.ts';
-import { fingerprintOf, installationOf, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
+import { fingerprintOf, installationOf, isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
 import { trimQuarantine } from './settle.ts';
 
@@ -86,7 +85,8 @@ async function live(run: Run, persist: Draining['persist'], lock: Lock, runId: n
       // Something is due, and for the second time there was nothing that could be sent: an index and its table differ.
       const before = written;
       written = run.spool.statement('SELECT total_changes()').pluck().get() as number;
-      if (written === before) assertSound(run.spool);
+      if (written === before && !isSound(run.spool))
+        throw new DamagedError('an index differs from its table');
     }
   } finally {
     deliverer.close();

@@ -1,4 +1,5 @@
 /** The wire form of a stored record, and whether its text is still what this program wrote. */
+import { parseFields } from '../../infra/fields.ts';
 import type { WireRecord } from '../../infra/net/posthog.ts';
 import { EVENT_NAMES } from './event.ts';
 
@@ -25,17 +26,7 @@ export function isReadable(
   const { uuid, event, properties, recorded_at: at } = row;
   if (typeof uuid !== 'string' || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) return false;
   if (!EVENTS.has(event) || typeof at !== 'number' || at < 0 || at > LAST_TIME) return false;
-  return objectIn(properties) !== undefined;
-}
-
-function objectIn(text: unknown): Record<string, unknown> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(String(text));
-    const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
-    return isObject ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
+  return parseFields(String(properties)) !== undefined;
 }
 
 /**
@@ -50,7 +41,7 @@ export function wireRecord(record: StoredRecord): WireRecord {
     event: record.event,
     distinctId: record.distinct_id,
     properties: {
-      ...objectIn(record.properties),
+      ...parseFields(record.properties),
       ...(record.spool_dropped > 0 ? { spool_dropped: record.spool_dropped } : {}),
       ...(record.personless === 1 ? { $process_person_profile: false } : {}),
       $ignore_sent_at: true,

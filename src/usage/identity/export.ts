@@ -3,7 +3,7 @@
  * The draft is made and synced without a lock; under the lock it is only checked and renamed, so a later state is never
  * overwritten by an earlier one.
  */
-import { type Draft, prepareAtomically } from '../../infra/os/files.ts';
+import { type Draft, writeDraft } from '../../infra/os/files.ts';
 import {
   assertNotReplaced,
   type Installation,
@@ -52,7 +52,7 @@ function textOf(spool: Spool): string | null {
 /** The file to be, beside usage.json; undefined where none can be written. */
 function draftOf(spool: Spool, text: string): Draft | undefined {
   try {
-    return prepareAtomically(sharedFile(spool.directory), text);
+    return writeDraft(sharedFile(spool.directory), text);
   } catch {
     return undefined;
   }

@@ -2,16 +2,16 @@
 import type { Settings } from '../../settings.ts';
 import { LAST_TIME } from '../event/wire.ts';
 import { currentIdentity } from '../identity/identities.ts';
-import { backoffOf, postHogAt } from '../spool/backoff.ts';
+import { type BackoffReason, backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
 import { isOptedOut } from '../spool/opt-out.ts';
-import { type Spool, sharedFile } from '../spool/spool.ts';
+import { isSound, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
 import { checkFiles, checkLock, checkRoom, checkSetAside, checkSpilled } from './doctor-files.ts';
 import { type Checked, type Finding, passed } from './finding.ts';
 import { obstacleOf } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
-import { flusherFault, keepsRecords, readStatus, type Status } from './status.ts';
+import { flusherFault, keepsRecords, lastRunOf, readStatus, type Status } from './status.ts';
 
 /** Where and when the doctor looks. */
 export interface Circumstances {
@@ -63,9 +63,7 @@ interface Contents {
 }
 
 function contents(spool: Spool, settings: Settings, now: number): Contents {
-  const run = spool
-    .statement('SELECT started_at, ended_at FROM flusher_run ORDER BY id DESC LIMIT 1')
-    .get() as { started_at: number; ended_at: number | null } | undefined;
+  const run = lastRunOf(spool);
   return {
     checked: [
       checkIntegrity(spool),
@@ -119,15 +117,11 @@ const DAMAGED =
   'The next command that meets the damage sets the file aside and saves what can be read; `arcade usage export` first, if you want a copy.';
 
 function checkIntegrity(spool: Spool): Checked {
-  const [row] = spool.pragma('integrity_check(1)') as { integrity_check: string }[];
-  const orphans = spool.pragma('foreign_key_check') as unknown[];
-  if (row?.integrity_check !== 'ok') {
-    return { code: 'integrity', severity: 'error', message: 'The database is damaged.', advice: DAMAGED };
-  }
-  if (orphans.length > 0) {
-    const message = `${orphans.length} rows refer to rows that are not there.`;
-    return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
-  }
+  const orphans = (spool.pragma('foreign_key_check') as unknown[]).length;
+  const message = !isSound(spool)
+    ? 'The database is damaged.'
+    : orphans > 0 && `${orphans} rows refer to rows that are not there.`;
+  if (message) return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
   return passed('integrity', 'The database is sound.');
 }
 
@@ -153,14 +147,8 @@ function checkConservation(spool: Spool): Checked {
 }
 
 function checkGauges(spool: Spool): Checked {
-  const rows = spool.statement('SELECT state, count(*) AS n FROM record GROUP BY state').all() as {
-    state: string;
-    n: number;
-  }[];
-  const count = new Map(rows.map((row) => [row.state, row.n]));
-  const wrong = ['pending', 'quarantined'].filter(
-    (state) => readCounter(spool, state) !== (count.get(state) ?? 0),
-  );
+  const count = spool.statement('SELECT count(*) FROM record WHERE state = ?').pluck();
+  const wrong = ['pending', 'quarantined'].filter((state) => readCounter(spool, state) !== count.get(state));
   if (wrong.length === 0) return passed('gauges', 'The counters agree with the records.');
   return {
     code: 'gauges',
@@ -209,28 +197,23 @@ function checkIdentity(spool: Spool): Checked {
 
 /** Being offline passes by itself; a key that PostHog refuses, or somebody in its place, does not. */
 function checkRefusal(spool: Spool, { destination }: Settings): Checked {
-  const reason = backoffOf(spool, postHogAt(spool, destination))?.reason;
-  if (reason === 'unauthorized') {
-    const message = 'PostHog does not accept the project key: nothing is delivered.';
-    return {
-      code: 'refused',
-      severity: 'warning',
-      message,
-      advice: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
-    };
-  }
-  if (reason === 'proxy') {
-    const message = 'The address of the proxy cannot be used: nothing is delivered.';
-    return { code: 'refused', severity: 'warning', message, advice: 'Check HTTPS_PROXY and HTTP_PROXY.' };
-  }
-  if (reason === 'portal' || reason === 'rejected') {
-    const message =
-      "Something else answers in PostHog's place, or it rejects everything: nothing is delivered.";
-    const advice = 'Sign in to the network you are on; `arcade usage doctor --network` looks closer.';
-    return { code: 'refused', severity: 'warning', message, advice };
-  }
-  return passed('refused', 'The destination has not turned anything away.');
+  const backoff = backoffOf(spool, postHogAt(spool, destination));
+  const found = backoff === null ? undefined : REFUSALS[backoff.reason];
+  if (found === undefined) return passed('refused', 'The destination has not turned anything away.');
+  const [what, advice] = found;
+  return { code: 'refused', severity: 'warning', message: `${what}: nothing is delivered.`, advice };
 }
+
+const NOT_POSTHOG = [
+  "Something else answers in PostHog's place, or it rejects everything",
+  'Sign in to the network you are on; `arcade usage doctor --network` looks closer.',
+] as const;
+const REFUSALS: Readonly<Partial<Record<BackoffReason, readonly [string, string]>>> = {
+  unauthorized: ['PostHog does not accept the project key', 'Check ARCADE_POSTHOG_API_KEY, if you set it.'],
+  proxy: ['The address of the proxy cannot be used', 'Check HTTPS_PROXY and HTTP_PROXY.'],
+  portal: NOT_POSTHOG,
+  rejected: NOT_POSTHOG,
+};
 
 function checkQuarantine(spool: Spool): Checked {
   const number = readCounter(spool, 'quarantined');

@@ -143,20 +143,13 @@ function percentile(sorted: readonly number[], share: number): number | null {
 function queueHours(spool: Spool, since: number, now: number): QueueHour[] {
   const from = Math.floor(since / HOUR_MS);
   const until = Math.floor(now / HOUR_MS);
-  const before = spool
-    .statement('SELECT last FROM queue_length WHERE hour < ? ORDER BY hour DESC LIMIT 1')
-    .get(from) as { last: number } | undefined;
+  const before = 'SELECT last FROM queue_length WHERE hour < ? ORDER BY hour DESC LIMIT 1';
+  let length = (spool.statement(before).pluck().get(from) as number | undefined) ?? 0;
+  const rows = spool.statement('SELECT hour, most, last FROM queue_length WHERE hour >= ?').all(from);
   const changes = new Map(
-    (
-      spool.statement('SELECT hour, most, last FROM queue_length WHERE hour >= ?').all(from) as {
-        hour: number;
-        most: number;
-        last: number;
-      }[]
-    ).map((row) => [row.hour, row]),
+    (rows as { hour: number; most: number; last: number }[]).map((row) => [row.hour, row]),
   );
   const hours: QueueHour[] = [];
-  let length = before?.last ?? 0;
   for (let hour = from; hour <= until; hour += 1) {
     const change = changes.get(hour);
     hours.push({ at: hour * HOUR_MS, most: Math.max(length, change?.most ?? 0) });
@@ -166,33 +159,29 @@ function queueHours(spool: Spool, since: number, now: number): QueueHour[] {
 }
 
 function deliveryOf(spool: Spool, since: number): Delivery {
-  const delays = (
-    spool
-      .statement(
-        `SELECT max(0, settled_at - recorded_at) AS ms FROM record
-         WHERE state = 'delivered' AND settled_at >= ? ORDER BY 1`,
-      )
-      .all(since) as { ms: number }[]
-  ).map(({ ms }) => ms);
+  const delays = spool
+    .statement(
+      `SELECT max(0, settled_at - recorded_at) FROM record WHERE state = 'delivered' AND settled_at >= ? ORDER BY 1`,
+    )
+    .pluck()
+    .all(since) as number[];
   const within = [...LIMITS_MS, null].map((limit_ms, i) => {
     const above = i === 0 ? -1 : (LIMITS_MS[i - 1] ?? -1);
     const records = delays.filter((ms) => ms > above && (limit_ms === null || ms <= limit_ms)).length;
     return { limit_ms, records };
   });
   const outcomes = spool
-    .statement('SELECT outcome, count(*) AS n FROM attempt WHERE at >= ? GROUP BY outcome')
-    .all(since) as { outcome: string; n: number }[];
+    .statement('SELECT outcome, count(*) FROM attempt WHERE at >= ? GROUP BY outcome')
+    .raw()
+    .all(since) as [string, number][];
+  const runs = spool.statement('SELECT count(*) FROM flusher_run WHERE started_at >= ?').pluck().get(since);
   return {
     measured: delays.length,
     p50_ms: percentile(delays, 0.5),
     p95_ms: percentile(delays, 0.95),
     longest_ms: delays.at(-1) ?? null,
     within,
-    runs: (
-      spool.statement('SELECT count(*) AS n FROM flusher_run WHERE started_at >= ?').get(since) as {
-        n: number;
-      }
-    ).n,
-    attempts: Object.fromEntries(outcomes.map(({ outcome, n }) => [outcome, n])),
+    runs: runs as number,
+    attempts: Object.fromEntries(outcomes),
   };
 }

@@ -57,27 +57,29 @@ export interface Status {
 /** Everything that `usage status` tells. `now` is ms since the epoch. */
 export function readStatus(spool: Spool, settings: Settings, now: number): Status {
   const installation = installationOf(spool);
-  const one = <T>(sql: string): T => spool.statement(sql).get() as T;
   return {
     consent: installation.consent === 1,
     keepsRecords: keepsRecords(spool),
     identity: currentIdentity(spool),
     ledger: readLedger(spool),
-    unbound: one<{ n: number }>(
-      `SELECT count(*) AS n FROM record WHERE state = 'pending' AND distinct_id IS NULL`,
-    ).n,
-    oldestPendingAt: one<{ at: number | null }>(
-      `SELECT min(recorded_at) AS at FROM record WHERE state = 'pending'`,
-    ).at,
+    ...(spool
+      .statement(
+        `SELECT count(*) FILTER (WHERE distinct_id IS NULL) AS unbound, min(recorded_at) AS oldestPendingAt
+         FROM record WHERE state = 'pending'`,
+      )
+      .get() as Pick<Status, 'unbound' | 'oldestPendingAt'>),
     backoff: backoffInForce(spool, postHogAt(spool, settings.destination), now),
     resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? 0,
     flusherIsRunning: isFlusherAlive(spool.directory),
     flusherAskedAt: installation.flusher_asked_at,
-    lastRun:
-      one<FlusherRun | undefined>(
-        'SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1',
-      ) ?? null,
+    lastRun: lastRunOf(spool),
   };
+}
+
+/** The latest flusher's run; null before the first. */
+export function lastRunOf(spool: Spool): FlusherRun | null {
+  const sql = 'SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1';
+  return (spool.statement(sql).get() as FlusherRun | undefined) ?? null;
 }
 
 /** A flusher has begun by then, on a slow machine too. */
@@ -156,11 +158,7 @@ function inFull(row: Row): RecordInFull {
   };
 }
 
-export interface LatestAnswer {
-  readonly at: number;
-  readonly outcome: string;
-  readonly status: number | null;
-  readonly duration_ms: number;
+export interface LatestAnswer extends Attempt {
   /** How many records were in the request. */
   readonly records: number;
 }

@@ -5,7 +5,7 @@
 import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertNotNewerFile, openCopy, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
-import { DamagedError, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
+import { isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
 import type { Patience } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
 import { removeDatabase, setAsideFiles, unrecoveredFiles } from '../spool/aside.ts';
@@ -66,12 +66,6 @@ export function inSoundSpool<T>(spool: Spool, migrations: string, work: (spool: 
       sound.close();
     }
   }
-}
-
-/** Asks SQLite about every page of the database. Throws DamagedError for what it finds, and what SQLite throws. */
-export function assertSound(spool: Spool): void {
-  const found = spool.statement('PRAGMA integrity_check(1)').pluck().get();
-  if (found !== 'ok') throw new DamagedError(String(found));
 }
 
 /**

@@ -27,11 +27,12 @@ export interface Changed {
 /** Lets a quarantined record, or with null all of them, be sent once more. Its bytes stay the same. */
 export function requeue(spool: Spool, id: string | null): Changed {
   return spool.transaction(() => {
-    const where = id === null ? `state = 'quarantined'` : `state = 'quarantined' AND ${column(id)} = ?`;
-    const state = id === null ? null : stateOf(spool, id);
+    const state = stateOf(spool, id);
     const { changes } = spool
-      .statement(`UPDATE record SET state = 'pending', settled_at = NULL, reason = NULL WHERE ${where}`)
-      .run(...values(id));
+      .statement(
+        `UPDATE record SET state = 'pending', settled_at = NULL, reason = NULL WHERE state = 'quarantined' AND ${IS_ASKED_FOR}`,
+      )
+      .run({ id });
     return { records: changes, state };
   });
 }
@@ -39,28 +40,23 @@ export function requeue(spool: Spool, id: string | null): Changed {
 /** Drops a record that was not delivered, or with null all of them. */
 export function discard(spool: Spool, id: string | null): Changed {
   return spool.transaction(() => {
-    const where = id === null ? `state <> 'delivered'` : `state <> 'delivered' AND ${column(id)} = ?`;
-    const state = id === null ? null : stateOf(spool, id);
-    const { carried } = spool
-      .statement(`SELECT coalesce(sum(spool_dropped), 0) AS carried FROM record WHERE ${where}`)
-      .get(...values(id)) as { carried: number };
-    const { changes } = spool.statement(`DELETE FROM record WHERE ${where}`).run(...values(id));
-    if (changes > 0) countDropped(spool, 'discarded', changes, carried);
-    return { records: changes, state };
+    const state = stateOf(spool, id);
+    const dropped = spool
+      .statement(`DELETE FROM record WHERE state <> 'delivered' AND ${IS_ASKED_FOR} RETURNING spool_dropped`)
+      .pluck()
+      .all({ id }) as number[];
+    const carried = dropped.reduce((sum, number) => sum + number, 0);
+    if (dropped.length > 0) countDropped(spool, 'discarded', dropped.length, carried);
+    return { records: dropped.length, state };
   });
 }
 
-function column(id: string): string {
-  return /^\d+$/.test(id) ? 'id' : 'uuid';
-}
+/** By its id or its uuid; all of them where none is named. */
+const IS_ASKED_FOR = '(@id IS NULL OR lower(@id) IN (CAST(id AS TEXT), uuid))';
 
-function values(id: string | null): string[] {
-  return id === null ? [] : [id.toLowerCase()];
-}
-
-function stateOf(spool: Spool, id: string): string | null {
-  const row = spool.statement(`SELECT state FROM record WHERE ${column(id)} = ?`).get(id.toLowerCase());
-  return (row as { state: string } | undefined)?.state ?? null;
+function stateOf(spool: Spool, id: string | null): string | null {
+  const sql = `SELECT state FROM record WHERE @id IS NOT NULL AND ${IS_ASKED_FOR}`;
+  return (spool.statement(sql).pluck().get({ id }) as string | undefined) ?? null;
 }
 
 /** Records again from now on. Returns whether that is a change. */

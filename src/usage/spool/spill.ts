@@ -2,9 +2,10 @@
  * Captures that could not be appended in time, each in a small file of `spill/`, until an append or the flusher takes
  * them in. What is written here needs no database, and says of credentials no more than their fingerprint.
  */
-import { accessSync, constants, lstatSync, readdirSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { accessSync, constants, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { draftUnsynced, makePrivateDirectory } from '../../infra/os/files.ts';
+import { parseFields } from '../../infra/fields.ts';
+import { makePrivateDirectory, writeDraft } from '../../infra/os/files.ts';
 import { isDistinctId, UsageEvent } from '../event/event.ts';
 import { isOptedOut } from './opt-out.ts';
 import { readText } from './usage-json.ts';
@@ -55,7 +56,7 @@ export function spill(directory: string, capture: Spilled): boolean {
     anon_id: anonId,
   });
   const path = join(folder, `${uuid}.json`);
-  const draft = draftUnsynced(path, text);
+  const draft = writeDraft(path, text, { durable: false });
   try {
     draft.publish();
   } finally {
@@ -67,25 +68,16 @@ export function spill(directory: string, capture: Spilled): boolean {
   return false;
 }
 
-/** The oldest captures that wait, `limit` at most; none from a folder in which we may not delete. Changes and throws nothing. */
-export function readSpilled(directory: string, limit: number): Spilled[] {
-  return walk(spillFolder(directory), limit, () => undefined);
-}
-
 /**
- * The same for taking them in: what is not ours to understand is put out of the way, and drafts of killed processes are
- * removed. Never throws.
+ * The oldest captures that wait, `limit` at most; none from a folder in which we may not delete. `onBad` is told which
+ * files are not ours to understand. Changes and throws nothing.
  */
-export function collectSpilled(directory: string, limit: number): Spilled[] {
+export function readSpilled(
+  directory: string,
+  limit: number,
+  onBad: (name: string) => void = () => undefined,
+): Spilled[] {
   const folder = spillFolder(directory);
-  const captures = walk(folder, limit, (name) => setBadAside(directory, name));
-  for (const name of entriesOf(folder))
-    if (name.endsWith('.tmp') && isOlder(join(folder, name), DRAFT_MS))
-      rmSync(join(folder, name), { force: true });
-  return captures;
-}
-
-function walk(folder: string, limit: number, onBad: (name: string) => void): Spilled[] {
   const found: Spilled[] = [];
   if (!isOurs(folder)) return found;
   for (const name of namesIn(folder)) {
@@ -95,6 +87,18 @@ function walk(folder: string, limit: number, onBad: (name: string) => void): Spi
     else if (capture === 'bad') onBad(name);
   }
   return found;
+}
+
+/**
+ * The same for taking them in: what is not ours to understand is put out of the way, and drafts of killed processes are
+ * removed. Never throws.
+ */
+export function collectSpilled(directory: string, limit: number): Spilled[] {
+  const folder = spillFolder(directory);
+  for (const name of entriesOf(folder))
+    if (name.endsWith('.tmp') && isOlder(join(folder, name), DRAFT_MS))
+      rmSync(join(folder, name), { force: true });
+  return readSpilled(directory, limit, (name) => setBadAside(directory, name));
 }
 
 /** Whether anything waits that can be taken in. */
@@ -118,7 +122,7 @@ export function setBadAside(directory: string, name: string): void {
   try {
     renameSync(path, `${path}.bad`);
   } catch {
-    return; // Another process has done so.
+    // Another process has done so.
   }
 }
 
@@ -155,7 +159,7 @@ function entriesOf(folder: string): string[] {
 /** A folder, not a link to one, of our own, in which we may delete. */
 function isOurs(folder: string): boolean {
   try {
-    const found: Stats | undefined = lstatSync(folder, { throwIfNoEntry: false });
+    const found = lstatSync(folder, { throwIfNoEntry: false });
     if (found?.isDirectory() !== true) return false;
     if (process.geteuid !== undefined && found.uid !== process.geteuid()) return false;
     accessSync(folder, constants.W_OK | constants.X_OK);
@@ -172,13 +176,8 @@ function isOlder(path: string, ageMs: number): boolean {
 
 /** 'newer': another version of this program will understand it. */
 function parse(name: string, text: string | null): Spilled | 'newer' | 'bad' {
-  let content: Record<string, unknown> | null;
-  try {
-    content = JSON.parse(text ?? '') as Record<string, unknown> | null;
-  } catch {
-    return 'bad';
-  }
-  const { format, uuid, recorded_at, event, properties, fingerprint, anon_id } = content ?? {};
+  const content = parseFields(text ?? '') ?? {};
+  const { format, uuid, recorded_at, event, properties, fingerprint, anon_id } = content;
   if (typeof format === 'number' && format > FORMAT) return 'newer';
   const revived = UsageEvent.revive(event, properties);
   const isSound =
@@ -195,8 +194,8 @@ function parse(name: string, text: string | null): Spilled | 'newer' | 'bad' {
     recordedAt: recorded_at as number,
     event: revived,
     fingerprint: fingerprint as string | null | undefined,
-    resolvable: content?.resolvable === true,
-    fromEnvironment: content?.from_environment === true,
+    resolvable: content.resolvable === true,
+    fromEnvironment: content.from_environment === true,
     anonId: anon_id as string | null,
   };
 }

@@ -96,6 +96,11 @@ export function assertNotReplaced(spool: Spool): void {
   if (inodeOf(spool.directory) !== spool.inode) throw new DamagedError('the database has been replaced');
 }
 
+/** Asks SQLite about every page of the database. Throws what SQLite throws. */
+export function isSound(spool: Spool): boolean {
+  return spool.statement('PRAGMA integrity_check(1)').pluck().get() === 'ok';
+}
+
 interface Opened {
   /** What opening it has left. */
   readonly patience: Patience;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import type { Answer } from '../../../src/infra/net/posthog.ts';
-import { prepareAtomically, removeDrafts } from '../../../src/infra/os/files.ts';
+import { removeDrafts, writeDraft } from '../../../src/infra/os/files.ts';
 import { tryLockFor } from '../../../src/infra/sqlite/lock.ts';
 import { lockFile, openSpool, spoolFile } from '../../../src/usage/spool/spool.ts';
 import { ACCEPTED, DESTINATION, MIGRATIONS, OFFLINE, openQueue } from '../../support/queue.ts';
@@ -186,7 +186,7 @@ test('drafts of usage.json that a killed process left go after a minute, other d
 test('a draft of credentials has a name of its own', (t) => {
   const home = sandbox(t);
   const path = home.write('credentials.yaml', 'old');
-  const draft = prepareAtomically(path, 'new');
+  const draft = writeDraft(path, 'new');
   assert.match(readdirSync(home.directory).join(), /(?:^|,)\.credentials-/);
   removeDrafts(join(home.directory, 'usage.json'));
   draft.publish();

@@ -1,9 +1,9 @@
 /** What an event can hold. The `@ts-expect-error` lines are checks too: `npm run check` fails when one type-checks. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PROPERTIES } from '../../../.ci/event-properties.ts';
 import { RECORDED_MESSAGES, UserError } from '../../../src/errors.ts';
 import type { Entry } from '../../../src/usage/append/append.ts';
-import { PROPERTIES } from '../../../src/usage/event/catalogue.ts';
 import {
   type CommandName,
   type EventProperties,

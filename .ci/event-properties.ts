@@ -1,6 +1,6 @@
 /** Every property of an event in the words of its documentation; `docs/telemetry.md` is made from this. */
-import { RECORDED_MESSAGES } from '../../errors.ts';
-import type { EventProperties } from './event.ts';
+import { RECORDED_MESSAGES } from '../src/errors.ts';
+import type { EventProperties } from '../src/usage/event/event.ts';
 
 interface Documented {
   readonly what: string;
