@@ -377,7 +377,7 @@ test('faults answer as they say, and store only what PostHog would have', async 
     [{ kind: 'portal-page' }, 200, /<form>/, 0],
     [{ kind: 'portal-redirect' }, 302, '', 0],
     [{ kind: 'portal-json' }, 200, '{"ok":true}', 0],
-    [{ kind: 'wrong-json' }, 200, '{"status":1}', 0],
+    [{ kind: 'wrong-json' }, 200, '{"status":0}', 0],
     [{ kind: 'empty-200' }, 200, '', 0],
     [{ kind: 'billing-limit' }, 200, OK, 0],
     [{ kind: 'gzip-answer' }, 200, OK, 1],
