@@ -90,8 +90,11 @@ export function keepCopy(path: string): string {
   try {
     const target = ownTarget(path);
     rmSync(copy, { force: true });
-    // The mode is copied too, and reading has closed the file to others.
     copyFileSync(target, copy, constants.COPYFILE_EXCL);
+    // The mode is copied too, and one of root's file was not ours to change.
+    const file = openSync(copy, constants.O_RDONLY);
+    closeToOthers(file, fstatSync(file));
+    closeSync(file);
     return copy;
   } catch (cause) {
     throw unwritable(path, cause);

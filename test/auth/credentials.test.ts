@@ -1,5 +1,6 @@
 /** credentials.yaml in every shape that it has been written in. */
 import assert from 'node:assert/strict';
+import { chmodSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import {
   accountOf,
@@ -8,6 +9,7 @@ import {
   parseCredentials,
   readStored,
 } from '../../src/auth/credentials.ts';
+import { keepCopy } from '../../src/auth/credentials-file.ts';
 import { signed } from '../support/arcade/tokens.ts';
 import { sandbox } from '../support/sandbox.ts';
 
@@ -106,4 +108,10 @@ test('a login stays the same when its tokens change, and is another for another 
   assert.ok(
     isSameLogin(login({ accessToken: 'opaque', email: null }), login({ accessToken: 'other', email: null })),
   );
+});
+
+test('the copy of a file that holds no login is for its owner alone, also where the file is not ours to close', (t) => {
+  const file = sandbox(t).write('credentials.yaml', 'cloud: [');
+  chmodSync(file, 0o644);
+  assert.equal(statSync(keepCopy(file)).mode & 0o777, 0o600);
 });
