@@ -32,7 +32,7 @@ _arcade() {
       _files
       return
     fi
-    candidates+=("\${\${line%% *}//:/\\\\:}:\${line#* }")
+    candidates+=("\${\${line%% *}//:/\\\\:}\${\${line#* }:+:\${line#* }}")
   done
   _describe -t values arcade candidates
 }

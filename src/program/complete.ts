@@ -21,7 +21,9 @@ export function complete(typed: readonly string[]): Completion {
     } else if (COMMANDS.has(words)) {
       used += 1;
     } else {
-      words = wordsBelow(words, token) ?? words;
+      const below = wordsBelow(words, token);
+      if (below === undefined && token !== 'help') return { candidates: [], values: null, prefix: '' };
+      words = below ?? words;
     }
   }
   if (awaiting !== undefined) return valuesOf(awaiting, '');

@@ -5,8 +5,8 @@ import { COMMANDS, optionsOf, subcommandsOf } from './commands.ts';
 import type { Command } from './spec.ts';
 
 /** Where to read how a command or a group is used. */
-export function helpHint(words: string): string {
-  return `Run \`arcade ${words === '' ? '' : `${words} `}--help\` for usage.`;
+export function helpHint(words: string, what = 'usage'): string {
+  return `Run \`arcade ${words === '' ? '' : `${words} `}--help\` for ${what}.`;
 }
 
 /** An option that the command does not have. `position` counts the arguments from 1. */
@@ -56,14 +56,14 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 
 /** A word that is no command of the group `words`. */
 export function unknownCommand(token: string, position: number, words: string): UserError {
-  const guess = guessIn(token, words) ?? (words === '' ? guessIn(token, 'secret') : undefined);
-  const hint =
-    guess === undefined ? helpHint(words).replace('usage', 'the list') : `Did you mean \`arcade ${guess}\`?`;
+  const groups = words === '' ? ['', 'secret', 'usage'] : [words];
+  const [guess] = groups.flatMap((group) => guessIn(token, group) ?? []);
+  const hint = guess === undefined ? helpHint(words, 'the list') : `Did you mean \`arcade ${guess}\`?`;
   return usageError(`No such command ${repeatable(token) ? `'${token}'` : `(argument ${position})`}.`, hint);
 }
 
 function guessIn(token: string, words: string): string | undefined {
-  const known = subcommandsOf(words);
+  const known = words === '' ? [...subcommandsOf(words), '--version'] : subcommandsOf(words);
   const word = token.toLowerCase();
   const guess =
     [word, ...(SYNONYMS[word] ?? [])].find((name) => known.includes(name)) ?? closest(word, known);

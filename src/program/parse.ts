@@ -135,7 +135,8 @@ function optionAt({ argv, words }: Line, at: number): Read {
   }
   // Values that start with `--` must be written as `--x=--y`; otherwise the value was probably forgotten.
   const value = attached ?? (next?.startsWith('--') ? undefined : next);
-  if (value === undefined) return invalid(`Option '${shown}' requires an argument.`);
+  if (value === undefined || (value === '' && option.completes === 'files'))
+    return invalid(`Option '${shown}' requires an argument.`);
   const { choices } = option;
   if (choices !== undefined && !choices.includes(value))
     return invalid(`${shown} must be ${oneOf(choices)}.`);

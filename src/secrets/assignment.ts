@@ -68,8 +68,9 @@ export function keyWithoutValue(key: string, value: string): UserError {
 
 /**
  * How a value may be shown: its last 4 characters when it has 12 or more, which then give little away;
- * otherwise nothing. Blanks around it are no part of the secret that counts.
+ * otherwise nothing. White space around it, such as the line end of a key file, does not count.
  */
 export function tailOf(value: string): string | null {
-  return Array.from(value.trim()).length >= 12 ? Array.from(value).slice(-4).join('') : null;
+  const characters = Array.from(value.trim());
+  return characters.length >= 12 ? characters.slice(-4).join('') : null;
 }

@@ -28,7 +28,7 @@ const SHELLS = {
   zsh: `
     autoload -Uz compinit && compinit -u -d "$HOME/.zcompdump"
     source "$SCRIPT"
-    function _describe() { for each in "\${(@P)4}"; do print -r -- "\${\${each//\\\\\\\\:/:}%%:*}"; done }
+    function _describe() { for each in "\${(@P)4}"; do print -r -- "\${\${each//\\\\\\\\:/:}%%:?*}"; done }
     function _files() { print -rl -- $~PREFIX*(N) }
     function compset() { PREFIX=\${PREFIX#*=} }
     words=("\${(@s: :)LINE}"); CURRENT=$#words; PREFIX=$words[CURRENT]
@@ -58,6 +58,7 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
       assert.deepEqual(await tab('arcade usage preview -- secret li'), ['list']);
       assert.deepEqual(await tab('arcade completion z'), ['zsh']);
       assert.deepEqual(await tab('arcade whoami '), []);
+      assert.deepEqual(await tab('arcade nope '), []);
       assert.deepEqual(at.requests(), []);
     });
 

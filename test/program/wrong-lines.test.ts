@@ -49,6 +49,36 @@ test('a wrong line is one JSON document with --json, wherever that stands', asyn
   }
 });
 
+for (const [line, error, hint] of [
+  ['usage nope', "No such command 'nope'.", 'Run `arcade usage --help` for the list.'],
+  ['debug nope', "No such command 'nope'.", 'Run `arcade usage --help` for the list.'],
+  ['doctor', "No such command 'doctor'.", 'Did you mean `arcade usage doctor`?'],
+  ['version', "No such command 'version'.", 'Did you mean `arcade --version`?'],
+  [
+    'secret set --env-file=',
+    "Option '--env-file' requires an argument.",
+    'Run `arcade secret set --help` for usage.',
+  ],
+  [
+    'secret unset K=s3cret',
+    'Invalid key (argument 1).',
+    'Name the KEY alone, as `arcade secret list` shows it.',
+  ],
+  ['secret unset A ', 'Invalid key (argument 2).', 'Name the KEY alone, as `arcade secret list` shows it.'],
+  [
+    'usage discard 5 --all',
+    'Specify a record ID or --all, not both.',
+    'See `arcade usage list` for the ids.',
+  ],
+] as const) {
+  test(`${line}: ${error}`, async (t) => {
+    const { arcade, home, env } = await desk(t);
+    const { exitCode, stderr } = await inside(home, line.split(' '), { env });
+    assert.deepEqual([exitCode, stderr], [2, `Error: ${error}\nHint: ${hint}\n`]);
+    assert.equal(arcade.requests.length, 0);
+  });
+}
+
 test('a missing value fails under --no-input instead of prompting', async (t) => {
   const { home, env, arcade } = await desk(t);
   const { exitCode, stderr } = await inside(home, ['secret', 'set', 'K', '--no-input'], { env });

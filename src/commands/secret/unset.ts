@@ -1,5 +1,6 @@
 /** `arcade secret unset` */
 
+import { usageError } from '../../errors.ts';
 import type { Invocation, Run } from '../../invocation.ts';
 import { deleteSecret, listSecrets } from '../../secrets/api.ts';
 import { say, visible } from '../../terminal/visible.ts';
@@ -9,6 +10,7 @@ import { describeFailure, failureOfResults, openAttempts, printResults, type Res
 /** Deletes the secrets in the order given. A secret that does not exist is not a failure. */
 export const run: Run = async (invocation) => {
   const { json, output, positionals } = invocation;
+  requireKeys(positionals);
   const engine = await connectEngine(invocation);
   const secrets = new Map((await listSecrets(engine)).map((secret) => [secret.key, secret]));
   const attempt = openAttempts();
@@ -23,6 +25,14 @@ export const run: Run = async (invocation) => {
   if (json) printResults(output, results);
   return failureOfResults(results);
 };
+
+/** A key that is empty or has a value behind it is a mistake, and may be a secret: it is not repeated. */
+function requireKeys(keys: readonly string[]): void {
+  const wrong = keys.findIndex((key) => key.trim() === '' || key.includes('='));
+  if (wrong < 0) return;
+  const hint = 'Name the KEY alone, as `arcade secret list` shows it.';
+  throw usageError(`Invalid key (argument ${wrong + 1}).`, hint, 'INVALID_KEY');
+}
 
 function printResult(output: Invocation['output'], { key, error, found }: Result): void {
   const name = visible(key);

@@ -109,7 +109,7 @@ async function readFromTerminal({ key }: Argument, { askHidden, output }: Invoca
 }
 
 const NOTHING_PIPED =
-  'Standard input, from which KEY alone reads the value, is empty; on a terminal it prompts for the value.';
+  'Standard input is empty. KEY alone reads its value from there, or prompts for it on a terminal.';
 
 async function readFromPipe({ value, position }: Argument, invocation: Invocation): Promise<string> {
   const { input, options, output } = invocation;

@@ -82,7 +82,10 @@ export async function changeExisting<T>(
 export function chosenRecord({ options, positionals }: Invocation): string | null {
   const [id] = positionals;
   if ((options.all === true) === (id !== undefined)) {
-    throw usageError('Specify a record ID or --all.', 'See `arcade usage list` for the ids.');
+    throw usageError(
+      `Specify a record ID or --all${id === undefined ? '' : ', not both'}.`,
+      'See `arcade usage list` for the ids.',
+    );
   }
   return id ?? null;
 }

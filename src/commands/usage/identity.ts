@@ -29,7 +29,7 @@ export const run: Run = async (invocation) => {
     identity.alias ?? '',
     String(identity.pending),
   ]);
-  const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Waiting'];
+  const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Pending'];
   const paint = await output.paint('stdout');
   for (const line of await tableLines(headings, rows, {
     width: output.width,
@@ -52,11 +52,11 @@ function document({ created_at, linked_at, retired_at, ...rest }: IdentitySummar
 /** What is known of the account in plain words. */
 function accountOf({ principal_id, state, current, in_doubt }: IdentitySummary): string {
   if (principal_id !== null) {
-    return state === 'linked' ? principal_id : `${principal_id}, as another program says`;
+    return state === 'linked' ? principal_id : `${principal_id} (according to the Python CLI)`;
   }
-  if (in_doubt) return 'none, or one that another program linked';
+  if (in_doubt) return 'none, or one linked by the Python CLI';
   if (state === 'unresolved') {
-    return current ? 'to be found out: Arcade has not said yet' : 'was never found out';
+    return current ? 'not known yet' : 'never known';
   }
-  return current ? 'nobody has logged in' : 'none that is known';
+  return current ? 'not logged in' : 'not known';
 }

@@ -18,7 +18,7 @@ export const run: Run = async (invocation) => {
   if (absence !== null) throw new UserError('NO_SUCH_RECORD', `There is no record ${id}. ${absence}`);
   if (found === undefined) {
     throw new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, {
-      hint: 'See `arcade usage list` for their ids.',
+      hint: 'See `arcade usage list` for the ids.',
     });
   }
   const payload = await postHogEvent(found.wire);

@@ -103,7 +103,7 @@ function checkFlusher(status: Status, { destination }: Settings, now: number): C
   const { oldestPendingAt, backoff } = status;
   const isLeft = oldestPendingAt !== null && now - oldestPendingAt > LEFT_MS && backoff === null;
   const fault = isLeft && destination.apiKey !== undefined ? flusherFault(status, now) : null;
-  if (fault === null) return passed('flusher', 'Nothing shows that a flusher was ended early.');
+  if (fault === null) return passed('flusher', 'There is no sign of a flusher that was ended early.');
   return {
     code: 'flusher-dies',
     severity: 'warning',
@@ -199,7 +199,7 @@ function checkIdentity(spool: Spool): Checked {
 function checkRefusal(spool: Spool, { destination }: Settings): Checked {
   const backoff = backoffOf(spool, postHogAt(spool, destination));
   const found = backoff === null ? undefined : REFUSALS[backoff.reason];
-  if (found === undefined) return passed('refused', 'The destination has not turned anything away.');
+  if (found === undefined) return passed('refused', 'The destination has not rejected anything.');
   const [what, advice] = found;
   return { code: 'refused', severity: 'warning', message: `${what}: nothing is delivered.`, advice };
 }

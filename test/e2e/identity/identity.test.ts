@@ -223,5 +223,5 @@ test('`usage identity` lists what was, and `usage status` says who is next', asy
   );
   const { stdout } = await go(['usage', 'identity']);
   assert.match(stdout, /in use/);
-  assert.match(stdout, /nobody has logged in/);
+  assert.match(stdout, /not logged in/);
 });

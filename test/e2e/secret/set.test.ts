@@ -10,7 +10,7 @@ const BOTH = 'Cannot use both KEY=VALUE pairs and --from-env at the same time.';
 const EITHER_WAY =
   'KEY alone prompts for the value on a terminal, and reads it from standard input otherwise.';
 const NOTHING =
-  'Standard input, from which KEY alone reads the value, is empty; on a terminal it prompts for the value.';
+  'Standard input is empty. KEY alone reads its value from there, or prompts for it on a terminal.';
 const EMPTY = 'The value is empty. To delete a secret, run `arcade secret unset KEY`.';
 const format = (position: number, hint = EITHER_WAY): string =>
   `Error: Invalid format (argument ${position}). Expected KEY=VALUE\nHint: ${hint}\n`;

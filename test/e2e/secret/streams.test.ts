@@ -34,7 +34,7 @@ describe('streams', { concurrency: 4 }, () => {
       '"$@" secret set A <&-',
       2,
       '',
-      'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: Standard input, from which KEY alone reads the value, is empty; on a terminal it prompts for the value.\n',
+      'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: Standard input is empty. KEY alone reads its value from there, or prompts for it on a terminal.\n',
     ],
     ['"$@" secret set A=- <&-', 2, '', 'Error: No value on standard input.\n'],
     [
