@@ -15,6 +15,8 @@ const RUNS: Readonly<Record<string, readonly string[]>> = {
   'model: 10,000 random histories, the corpus with three seeds each': ['model/long.ts', '10000'],
   'model: 200 random histories with real processes': ['model/long.ts', 'real', '200'],
   'storm: 64 processes, 200 events each, 40 killed': ['bench/storm.ts'],
+  'crowd: 64 and 256 commands at once beside two busy loops, a lock held for a minute': ['bench/crowd.ts'],
+  'deaths: SIGKILL at each step of spilling, taking in and disable': ['bench/deaths.ts'],
   'deadlines: each obstacle five times': ['bench/deadlines.ts', 'obstacles', '5'],
   'deadlines: a queue of a million records, twice': ['bench/deadlines.ts', 'queue', '2'],
   'mutations: each rule broken in turn': ['model/long.ts', 'mutations'],
