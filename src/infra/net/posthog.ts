@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
 import type { Dispatcher } from 'undici';
+import { parseFields } from '../fields.ts';
 import { type Network, openNetwork } from './network.ts';
 import { UnusableProxy } from './proxy.ts';
 
@@ -242,11 +243,7 @@ function judge(status: number, contentType: string, text: string, retryAfter: st
 }
 
 function isPostHogs(text: string): boolean {
-  try {
-    const { status } = JSON.parse(text) as { status?: unknown };
-    // 1: PostHog before its capture service was written in Rust (posthog/api/capture.py).
-    return status === 'Ok' || status === 1;
-  } catch {
-    return false;
-  }
+  const status = parseFields(text)?.status;
+  // 1: PostHog before its capture service was written in Rust (posthog/api/capture.py).
+  return status === 'Ok' || status === 1;
 }

@@ -50,6 +50,9 @@ interface Unbound {
   readonly lastId: number;
 }
 
+/** A time after that of every capture. */
+const ALL = Number.MAX_SAFE_INTEGER;
+
 /** Captures of the credentials in force, whose account is not known. */
 type Group = Unbound & { readonly fingerprint: string };
 
@@ -61,35 +64,30 @@ type Binding = Pick<Draining, 'spool' | 'resolving' | 'ignoreBackoff' | 'persist
  */
 export async function bindUnbound(binding: Binding): Promise<() => Promise<boolean>> {
   const { spool, resolving, persist } = binding;
+  const { now } = resolving;
   const groups = await persist(() => unboundGroups(spool));
   if (groups.length === 0) return async () => false;
   // After the look at the records: whoever replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
   const fingerprint = fingerprintOf(installationOf(spool), inForce.account);
   const unknown: Group[] = [];
-  for (const group of groups) {
-    const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
-    if (group.fingerprint !== null && known !== null) {
-      const of = { ...group, fingerprint: group.fingerprint };
-      await persist(() => bindTo(spool, of, known, resolving.now()));
-    } else if (unknown.some(({ fingerprint: asked }) => asked === group.fingerprint)) {
-      unknown.push({ ...group, fingerprint: group.fingerprint as string });
-    } else if (group.fingerprint === null || group.resolvable === 0) {
-      await persist(() => release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now()));
-    } else if (isElsewhere(group, fingerprint, resolving)) {
-      await persist(() => release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now()));
-    } else if (isGone(group.fingerprint, fingerprint)) {
-      await persist(() => release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now()));
-    } else {
-      unknown.push({ ...group, fingerprint: group.fingerprint });
-    }
+  for (const each of groups) {
+    const group = each.fingerprint === null ? null : { ...each, fingerprint: each.fingerprint };
+    const known = group === null ? null : accountOf(spool, group.fingerprint);
+    if (group === null) await persist(() => release(spool, each, ALL, now()));
+    else if (known !== null) await persist(() => bindTo(spool, group, known, now()));
+    else if (unknown.some((asked) => asked.fingerprint === group.fingerprint)) unknown.push(group);
+    else if (group.resolvable === 1 && isElsewhere(group, fingerprint, resolving))
+      await persist(() => release(spool, group, now() - FLUSHER.unboundMs, now()));
+    else if (group.resolvable === 0 || isGone(group.fingerprint, fingerprint))
+      await persist(() => release(spool, group, ALL, now()));
+    else unknown.push(group);
   }
   if (unknown.length === 0) return async () => false;
-  if (binding.ignoreBackoff || (await persist(() => mayResolve(spool, resolving.now()))))
+  if (binding.ignoreBackoff || (await persist(() => mayResolve(spool, now()))))
     return async () => await bindByAnswer(binding, unknown, await inForce.ask());
   for (const group of unknown)
-    if (group.resolvable === 0)
-      await persist(() => release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now()));
+    if (group.resolvable === 0) await persist(() => release(spool, group, ALL, now()));
   return async () => false;
 }
 
@@ -111,7 +109,7 @@ async function bindByAnswer(
   }
   for (const group of groups) {
     const isOver = whose.kind === 'refused' || group.resolvable === 0;
-    const until = isOver ? Number.MAX_SAFE_INTEGER : now() - FLUSHER.unboundMs;
+    const until = isOver ? ALL : now() - FLUSHER.unboundMs;
     await persist(() => release(spool, group, until, now()));
   }
   if (whose.kind !== 'refused') await persist(() => waitForAnswer(spool, now(), random));

@@ -17,6 +17,7 @@ import {
   placeProblems,
 } from '../spool/place.ts';
 import { spoolFile } from '../spool/spool.ts';
+import type { Finding } from './finding.ts';
 
 /** A reason, with the facts that its words need. */
 type Reason =
@@ -34,15 +35,8 @@ type Reason =
 /** The state of a store that cannot be read, as `status --json` names it. */
 export type Unreadable = 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy' | 'no sqlite';
 
-export interface Obstacle {
+export interface Obstacle extends Finding {
   readonly state: Unreadable;
-  /** As `doctor --json` names it. */
-  readonly code: string;
-  /** 'info' is worth knowing and nothing wrong. */
-  readonly severity: 'error' | 'warning' | 'info';
-  /** Sentences. */
-  readonly message: string;
-  readonly advice: string;
 }
 
 /** The words of a reason; `directory` is `.arcade`. */
@@ -58,12 +52,7 @@ export function obstacleOf(reason: Reason, directory: string): Obstacle {
         `Run it without sudo, as user ${reason.owner}.`,
       );
     case 'folder of another user':
-      return error(
-        'foreign',
-        'owner',
-        `The .arcade folder belongs to another user (${reason.owner}): nothing is recorded in it.`,
-        giveBack(directory),
-      );
+      return ofAnother(reason.owner, 'The .arcade folder', directory);
     case 'not a folder':
       return error('foreign', 'folder', '.arcade is not a folder: nothing is recorded.', MOVE_AWAY);
     case 'open folder':
@@ -87,23 +76,13 @@ export function obstacleOf(reason: Reason, directory: string): Obstacle {
         'Set ARCADE_WORK_DIR to a folder of another file system. In WSL that is any folder outside of /mnt; or mount the drives of Windows with `metadata` (/etc/wsl.conf).',
       );
     case 'file of another user':
-      return error(
-        'foreign',
-        'owner',
-        `${reason.name} belongs to another user (${reason.owner}): nothing is recorded.`,
-        giveBack(`${directory}/${reason.name}`),
-      );
+      return ofAnother(reason.owner, reason.name, `${directory}/${reason.name}`);
     case 'symbolic link':
-      return error('foreign', 'link', `${reason.name} is a symbolic link: nothing is recorded.`, MOVE_AWAY);
     case 'hard link':
-      return error(
-        'foreign',
-        'link',
-        `${reason.name} has another name as well (a hard link): nothing is recorded.`,
-        MOVE_AWAY,
-      );
-    case 'not a file':
-      return error('foreign', 'link', `${reason.name} is not a file: nothing is recorded.`, MOVE_AWAY);
+    case 'not a file': {
+      const what = NOT_PLAIN[reason.kind];
+      return error('foreign', 'link', `${reason.name} ${what}: nothing is recorded.`, MOVE_AWAY);
+    }
     case 'open file':
       return error(
         'foreign',
@@ -169,11 +148,23 @@ function error(state: Unreadable, code: string, message: string, advice: string)
   return { state, code, severity: 'error', message, advice };
 }
 
+const NOT_PLAIN = {
+  'symbolic link': 'is a symbolic link',
+  'hard link': 'has another name as well (a hard link)',
+  'not a file': 'is not a file',
+} as const;
+
+function ofAnother(owner: number, what: string, path: string): Obstacle {
+  return error(
+    'foreign',
+    'owner',
+    `${what} belongs to another user (${owner}): nothing is recorded.`,
+    `Give it back with \`sudo chown ${currentUser()} ${quoted(path)}\`; it was probably created under sudo.`,
+  );
+}
+
 const NAME_A_HOME = 'Set HOME or ARCADE_WORK_DIR.';
 const MOVE_AWAY = 'Move it away; the next command makes a new one.';
-function giveBack(path: string): string {
-  return `Give it back with \`sudo chown ${currentUser()} ${quoted(path)}\`; it was probably created under sudo.`;
-}
 
 function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0');

@@ -13,6 +13,7 @@ import { arcade, PROGRAM } from '../../support/cli.ts';
 import { startPostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { seedSpool } from '../../support/seed.ts';
+import { makeAuthority, startTls } from '../../support/tls.ts';
 
 const withoutMounts =
   execaSync('unshare', ['--mount', 'true'], { reject: false }).exitCode !== 0 &&
@@ -173,6 +174,23 @@ for (const [when, fault, finds, words] of ANSWERS) {
     assert.match(findings.find(({ code }) => code === finds)?.message ?? JSON.stringify(findings), words);
   });
 }
+
+test('`usage doctor --network` trusts the authority that SSL_CERT_FILE names, and no unknown one', async (t) => {
+  const posthog = await startPostHog();
+  t.after(() => posthog.close());
+  const authority = makeAuthority(t, 'posthog.test');
+  const host = `https://127.0.0.1:${await startTls(t, Number(new URL(posthog.url).port), authority)}`;
+  const env = { ARCADE_POSTHOG_HOST: host, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const home = seeded(t);
+  const { findings } = await diagnose(home, ['--network'], env);
+  assert.ok(
+    findings.some(({ code }) => code === 'network-tls'),
+    JSON.stringify(findings),
+  );
+  const trusting = await diagnose(home, ['--network'], { ...env, SSL_CERT_FILE: authority.ca });
+  assert.ok(trusting.passed.some(({ code }) => code === 'network-tls'));
+  assert.equal(trusting.ok, true);
+});
 
 test('`usage doctor --network` tells that a name cannot be resolved, and that the clock is wrong', async (t) => {
   const env = { ARCADE_POSTHOG_API_KEY: 'phc_test', ARCADE_POSTHOG_HOST: 'http://no-such-name.invalid' };
