@@ -33,7 +33,12 @@ for (const [what, [file = '', ...args]] of Object.entries(RUNS)) {
   const { exitCode, all, stdout, timedOut } = await execa(
     process.execPath,
     ['--import', 'tsx', join(import.meta.dirname, file), ...args],
-    { all: true, reject: false, stdin: 'ignore', timeout: Math.max(1, started + LIMIT_MS - began) },
+    {
+      all: true,
+      reject: false,
+      stdin: 'ignore',
+      timeout: Math.max(1, Math.round(started + LIMIT_MS - began)),
+    },
   );
   if (exitCode !== 0) process.exitCode = 1;
   writeFileSync(join(folder, `${rows.length + 1}.log`), all);

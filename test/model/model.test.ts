@@ -1,7 +1,7 @@
 /** The model: thought-out, random and interrupted histories, each judged by the oracle of who owns which event. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { edgesIn, runCampaign, SEEDS, tell } from './campaign.ts';
+import { edgesIn, runCampaign, SEEDS, seedsFrom, tell } from './campaign.ts';
 import { CORPUS } from './corpus.ts';
 import { EDGE_CORPUS } from './corpus-edges.ts';
 import { allEdges } from './edges.ts';
@@ -19,15 +19,22 @@ for (const [what, steps] of Object.entries({ ...CORPUS, ...EDGE_CORPUS })) {
   });
 }
 
+/** Where a change of the model makes other histories of the seeds, those up to this one are searched for the edges. */
+const LAST_SEED = 300;
+
 // `npm run test:long` runs thousands.
-test(`every event is with its owner in ${SEEDS.length} random histories`, async () => {
-  const { failure, counts } = await runCampaign(SEEDS);
-  assert.equal(failure === null ? '' : tell(failure), '');
-  for (const edge of edgesIn(counts)) missed.delete(edge);
+test('every event is with its owner in random histories, as many as it takes to take every edge', async (t) => {
+  for (const seeds of [SEEDS, ...seedsFrom(1, LAST_SEED).map((seed) => [seed])]) {
+    if (missed.size === 0) return;
+    if (seeds !== SEEDS) t.diagnostic(`SEEDS are not enough: npm run test:model -- seeds`);
+    const { failure, counts } = await runCampaign(seeds);
+    assert.equal(failure === null ? '' : tell(failure), '');
+    for (const edge of edgesIn(counts)) missed.delete(edge);
+  }
 });
 
 test('all these histories together take every edge of the state machine', () => {
-  assert.deepEqual([...missed], [], 'choose the seeds once more: npm run test:model -- seeds');
+  assert.deepEqual([...missed], []);
 });
 
 const login = { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true } as const;

@@ -102,16 +102,16 @@ for (const kind of KINDS) {
       assert.ok(connections() <= 3, `${connections()} connections`);
     });
 
-    test('`usage flush --timeout 2` ends in time, with everything behind it and with the coordinator alone', async (t) => {
+    test('`usage flush --timeout` ends in time, with everything behind it and with the coordinator alone', async (t) => {
       const { home, posthog } = await prepare(t);
       const { url } = await startBadProxy(t, behave);
       const env = { ARCADE_POSTHOG_API_KEY: 'phc_test', HTTPS_PROXY: url };
-      for (const [host, delivered] of [
-        ['https://posthog.test', 0],
-        [posthog.url, BOUND],
+      for (const [host, delivered, seconds] of [
+        ['https://posthog.test', 0, '2'],
+        [posthog.url, BOUND, '8'],
       ] as const) {
         const started = performance.now();
-        const words = ['usage', 'flush', '--timeout', '2', '--json'];
+        const words = ['usage', 'flush', '--timeout', seconds, '--json'];
         const { stdout } = await arcade(home, words, { env: { ...env, ARCADE_POSTHOG_HOST: host } });
         const ranMs = performance.now() - started;
         // Long before the 30 s of a flush without --timeout; a busy machine takes its time to start and end it.
