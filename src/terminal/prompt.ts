@@ -50,9 +50,19 @@ export async function askHidden(prompting: Prompting, question: string): Promise
   });
   // An error elsewhere ends the process without coming back here.
   process.once('exit', restore);
-  input.setRawMode?.(true);
-  screen.write(`${marks.on}${question}`);
+  const ask = (): void => {
+    input.setRawMode?.(true);
+    screen.write(`${marks.on}${question}`);
+  };
+  // A shell gives the terminal its own modes while the process is stopped, and Node believes it is still raw.
+  const askAgain = (): void => {
+    input.setRawMode?.(false);
+    ask();
+  };
+  process.on('SIGCONT', askAgain);
+  ask();
   const ending = await readLine(input, interrupted);
+  process.removeListener('SIGCONT', askAgain);
   process.removeListener('exit', restore);
   restore();
   switch (ending.kind) {

@@ -9,6 +9,7 @@ import { askHidden, type Input, PromptInterrupted } from '../../../src/terminal/
 import { desk } from '../../support/desk.ts';
 import { recorded } from '../../support/recorded.ts';
 import { hasTerminals, onTerminal } from '../../support/terminal.ts';
+import { until } from '../../support/until.ts';
 
 const options = { skip: !hasTerminals && 'python3 with its pty module is needed' };
 const hasSetsid = spawnSync('setsid', ['true']).status === 0;
@@ -18,6 +19,19 @@ const ASK = "Value of secret 'K' (not shown): ";
 const ASKED = `${ON}${ASK}${OFF}`;
 const paste = (text: string): string => `\u001b[200~${text}\u001b[201~`;
 const PEM = '-----BEGIN KEY-----\nMIIB=\n-----END KEY-----';
+
+/** A prompt in this process, on a terminal that notes how it is set. */
+function prompted() {
+  const modes: boolean[] = [];
+  const input = Object.assign(new PassThrough(), {
+    isTTY: true,
+    setRawMode: (isRaw: boolean) => void modes.push(isRaw),
+  });
+  const [shown, stop] = [[] as string[], new AbortController()];
+  const stderr = { isTTY: true, write: (text: string) => void shown.push(text) };
+  const prompting = { input: input as unknown as Input, stderr, term: 'xterm', interrupted: stop.signal };
+  return { input, modes, shown, stop, asked: askHidden(prompting, ASK) };
+}
 
 describe('prompt', { concurrency: 4 }, () => {
   // What each key does is in test/terminal/hidden-line.test.ts.
@@ -129,17 +143,22 @@ describe('prompt', { concurrency: 4 }, () => {
   });
 
   test('a signal at a prompt restores the terminal at once, before anything else is done', async () => {
-    const modes: boolean[] = [];
-    const input = Object.assign(new PassThrough(), {
-      isTTY: true,
-      setRawMode: (isRaw: boolean) => void modes.push(isRaw),
-    }) as unknown as Input;
-    const [shown, stop] = [[] as string[], new AbortController()];
-    const stderr = { isTTY: true, write: (text: string) => void shown.push(text) };
-    const asked = askHidden({ input, stderr, term: 'xterm', interrupted: stop.signal }, ASK);
+    const { input, modes, shown, stop, asked } = prompted();
     stop.abort();
     await assert.rejects(asked, PromptInterrupted);
+    input.end();
     assert.deepEqual([modes, shown.join('')], [[true, false], ASKED]);
+  });
+
+  test('a prompt that was stopped and continued (fg) hides what is typed again, and asks again', async () => {
+    const { input, modes, shown, asked } = prompted();
+    process.kill(process.pid, 'SIGCONT');
+    // The shell has given the terminal its own modes meanwhile: one that is raw already is set again.
+    await until(() => modes.length >= 3, { what: 'the modes to be set again' });
+    input.write('secret\r');
+    assert.equal(await asked, 'secret');
+    assert.deepEqual([modes, shown.join('')], [[true, false, true, false], `${ON}${ASK}${ASKED}`]);
+    assert.equal(process.listenerCount('SIGCONT'), 0);
   });
 
   for (const signal of ['TERM', 'HUP'] as const) {
