@@ -270,6 +270,34 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
       { do: 'lose usage.db' },
       { do: 'login', as: { who: 'C', via: 'oauth' }, known: true, tracked: true },
     ],
+  'a switch of accounts that is killed before its export in the middle of the export of another': [
+    {
+      do: 'login',
+      as: { who: 'A', via: 'oauth' },
+      known: true,
+      tracked: true,
+      meanwhile: [
+        {
+          do: 'login',
+          as: { who: 'B', via: 'oauth' },
+          known: true,
+          tracked: true,
+          kill: 'after its commit',
+        },
+      ],
+    },
+  ],
+  'a logout killed when it has removed a usage.json in which the other program has linked': [
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'python login', as: { who: 'C', via: 'oauth' } },
+    { do: 'logout', tracked: true, kill: 'after usage.json' },
+    { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true },
+  ],
+  'a command killed before it could remove the file of what it has taken in': [
+    { do: 'command', shell: 0, resolvable: true },
+    { do: 'command', shell: 0, resolvable: true, spills: true },
+    { do: 'command', shell: 0, resolvable: true, kill: 'after its commit' },
+  ],
   'nothing is left of the past, and the credentials cannot be read': [
     { do: 'login', as: { who: 'A', via: 'key 2' }, known: true, tracked: true },
     { do: 'usage.json', becomes: 'garbage' },

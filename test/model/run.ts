@@ -1,9 +1,10 @@
 /** One run of a history, and what its processes have in common. */
+import { isDeepStrictEqual } from 'node:util';
 import { stampOf } from '../../src/usage/spool/usage-json.ts';
 import type { Oracle } from './oracle.ts';
 import type { Sink } from './sink.ts';
 import type { Step } from './steps.ts';
-import { glimpse, identityIn, sharedPath, type World } from './world.ts';
+import { glimpse, identityIn, sharedPath, understood, type World } from './world.ts';
 
 export interface Run {
   readonly world: World;
@@ -39,6 +40,8 @@ export function committed({ world, oracle, sink, spilled }: Run, before: Moment)
     sink.aliasRecorded(uuid);
   if (hasWritten && after.text !== '') {
     oracle.exported(after.text);
+    if (!isDeepStrictEqual(understood(after.text), identityIn(world)))
+      oracle.violations.push('usage.json was written and says another than the database');
     world.texts.push(after.text);
   }
   return after;
