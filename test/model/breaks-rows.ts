@@ -13,7 +13,7 @@ const of = (file: string, what: string, ...changes: Break['changes']): Break => 
 export const ROW_BREAKS: readonly Break[] = [
   // Rows
   of('identity/identities.ts', 'no account is ever known', [
-    'return row?.principal_id ?? null;',
+    'return (spool.statement(sql).pluck().get(fingerprint) as string | undefined) ?? null;',
     'return null;',
   ]),
   of('identity/identities.ts', 'the identity of a logout is resumed', [
@@ -129,11 +129,11 @@ export const ROW_BREAKS: readonly Break[] = [
     ': 0;',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is given up at once', [
-    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now())',
-    'release(spool, group, Number.MAX_SAFE_INTEGER, resolving.now())',
+    'release(spool, group, now() - FLUSHER.unboundMs, now())',
+    'release(spool, group, ALL, now())',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is never given up', [
-    'release(spool, group, resolving.now() - FLUSHER.unboundMs, resolving.now())',
+    'release(spool, group, now() - FLUSHER.unboundMs, now())',
     'undefined',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is gone', [
@@ -142,11 +142,11 @@ export const ROW_BREAKS: readonly Break[] = [
   ]),
   of('drain/resolve.ts', 'a refusal is no answer', ["whose.kind === 'refused'", 'false']),
   of('drain/resolve.ts', 'the coordinator is asked about what it must not be', [
-    'group.fingerprint === null || group.resolvable === 0',
-    'group.fingerprint === null',
+    'group.resolvable === 0 || isGone(group.fingerprint, fingerprint)',
+    'isGone(group.fingerprint, fingerprint)',
   ]),
   of('drain/resolve.ts', 'the coordinator is never left alone', [
-    'binding.ignoreBackoff || (await persist(() => mayResolve(spool, resolving.now())))',
+    'binding.ignoreBackoff || (await persist(() => mayResolve(spool, now())))',
     'true',
   ]),
   of(
@@ -182,8 +182,8 @@ export const ROW_BREAKS: readonly Break[] = [
   ),
   // Spilled events
   of('identity/take-in.ts', 'what is spilled twice counts twice', [
-    'uuid, event, fingerprint: fingerprint ?? null,',
-    'event, fingerprint: fingerprint ?? null,',
+    'const { recordedAt,',
+    'const { uuid: __, recordedAt,',
   ]),
   of('identity/take-in.ts', 'what is not certain goes to the anon_id that holds', [
     'if (current !== null && current.principalId === null && current.fingerprint === null)',
@@ -226,14 +226,14 @@ export const ROW_BREAKS: readonly Break[] = [
   of(
     'spool/records.ts',
     'the alias goes in the direction that may be refused',
-    ['distinctId: alias.principalId,', 'distinctId: alias.anonId,'],
+    ['distinctId: principalId, identityId', 'distinctId: anonId, identityId'],
     [
-      'JSON.stringify({ distinct_id: alias.principalId, alias: alias.anonId })',
-      'JSON.stringify({ distinct_id: alias.anonId, alias: alias.principalId })',
+      'JSON.stringify({ distinct_id: principalId, alias: anonId })',
+      'JSON.stringify({ distinct_id: anonId, alias: principalId })',
     ],
   ),
   of('spool/records.ts', 'the alias is personless', [
-    'distinctId: alias.principalId,\n    personless: false,',
-    'distinctId: alias.principalId,\n    personless: true,',
+    'distinctId: principalId, identityId',
+    'distinctId: principalId, personless: true, identityId',
   ]),
 ];

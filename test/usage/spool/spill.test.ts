@@ -144,6 +144,9 @@ test('an event with known credentials goes to their account, one with unknown cr
   spill(of('b'));
   append();
   assert.deepEqual(ids().slice(2, 4), ['account-a', null]);
+  const unbound = `SELECT count(*) FROM record AS r JOIN identity AS i ON i.id = r.identity_id
+    WHERE r.distinct_id IS NULL AND i.linked_at IS NOT NULL AND i.retired_at IS NOT NULL`;
+  assert.equal(spool.statement(unbound).pluck().get(), 1, 'given up, it gets an id of its own');
   assert.deepEqual(currentIdentity(spool), before === null ? null : { ...before, unused: false });
 });
 
