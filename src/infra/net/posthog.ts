@@ -40,12 +40,34 @@ export interface Deliverer {
   close(): void;
 }
 
-/** Connects to PostHog at `host` with a project's key. */
+/**
+ * Connects to PostHog at `host` with a project's key. One client for one batch: after an HTTP error posthog-node empties
+ * its queue, so a client that outlives its batch would leave us guessing. What it resolves to counts for nothing (it
+ * takes every status from 200 to 399 for success): the answer is what our own `fetch` saw.
+ */
 export function openDeliverer(host: string, apiKey: string): Deliverer {
   const network = openNetwork();
   const endpoint = openEndpoint(network);
   return {
-    deliver: (records, limitMs) => deliver(records, { host, apiKey, endpoint, limitMs }),
+    async deliver(records, limitMs) {
+      let answer: Answer = { kind: 'offline', status: null };
+      const client = openClient(apiKey, records.length, {
+        host,
+        requestTimeout: limitMs,
+        fetch: async (url, options) => {
+          answer = await ask(url, options, endpoint, limitMs);
+          if (answer.kind !== 'accepted') throw new Error(answer.kind);
+          return { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
+        },
+      });
+      try {
+        for (const record of records) client.capture(messageOf(record));
+        await client.flush();
+      } catch {
+        // posthog-node repeats what our fetch has already found out.
+      }
+      return answer;
+    },
     close: network.close,
   };
 }
@@ -74,41 +96,6 @@ export async function postHogEvents(records: readonly WireRecord[]): Promise<Rec
     client.capture(messageOf({ ...record, distinctId: record.distinctId || 'unbound' }));
   await client.flush();
   return events.map((event, i) => (records[i]?.distinctId === '' ? { ...event, distinct_id: null } : event));
-}
-
-interface Sending {
-  readonly host: string;
-  readonly apiKey: string;
-  readonly endpoint: Endpoint;
-  readonly limitMs: number;
-}
-
-/**
- * One client for one batch: after an HTTP error posthog-node empties its queue, so a client that outlives its
- * batch would leave us guessing. What it resolves to counts for nothing (it takes every status from 200 to 399
- * for success): the answer is what our own `fetch` saw.
- */
-async function deliver(
-  records: readonly WireRecord[],
-  { host, apiKey, endpoint, limitMs }: Sending,
-): Promise<Answer> {
-  let answer: Answer = { kind: 'offline', status: null };
-  const client = openClient(apiKey, records.length, {
-    host,
-    requestTimeout: limitMs,
-    fetch: async (url, options) => {
-      answer = await ask(url, options, endpoint, limitMs);
-      if (answer.kind !== 'accepted') throw new Error(answer.kind);
-      return { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
-    },
-  });
-  try {
-    for (const record of records) client.capture(messageOf(record));
-    await client.flush();
-  } catch {
-    // posthog-node repeats what our fetch has already found out.
-  }
-  return answer;
 }
 
 /**

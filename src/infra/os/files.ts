@@ -202,28 +202,17 @@ export function ownerOfBorrowedHome(directory: string, user: number | undefined)
  * left as it is. Returns whether it was made. Throws the system's error, but not where the file system keeps no modes.
  */
 export function makePrivateDirectory(path: string): boolean {
-  const there = nearestExisting(path);
-  if (there === path) return false;
-  let isNew = false;
+  if (existsSync(path)) return false;
   // Not `recursive`: Node then tries for ever where a parent exists and yet refuses with ENOENT, as /proc does.
-  for (const directory of foldersBetween(there, path)) {
-    try {
-      mkdirSync(directory, { mode: 0o700 });
-      isNew = true;
-      setMode(lstatSync(directory).mode, 0o700, (mode) => chmodSync(directory, mode));
-    } catch (error) {
-      isNew = false;
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+  if (dirname(path) !== path) makePrivateDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
   }
-  return isNew;
-}
-
-/** The folders that are missing, the outermost first; where not even the root is there, the path alone. */
-function foldersBetween(there: string | undefined, path: string): string[] {
-  const missing = [path];
-  for (let at = dirname(path); there !== undefined && at !== there; at = dirname(at)) missing.unshift(at);
-  return missing;
+  setMode(lstatSync(path).mode, 0o700, (mode) => chmodSync(path, mode));
+  return true;
 }
 
 /** Where the file system keeps no modes this is refused, or does nothing: the caller looks if it matters. */

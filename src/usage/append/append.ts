@@ -15,7 +15,7 @@ import {
 } from '../identity/identities.ts';
 import type { Binding, Identity } from '../identity/rules.ts';
 import { takeIn } from '../identity/take-in.ts';
-import { insertCapture, trim } from '../spool/records.ts';
+import { insertCapture, type Owner, trim } from '../spool/records.ts';
 import { collectSpilled, emptySpill, removeSpilled, type Spilled } from '../spool/spill.ts';
 import {
   assertNotReplaced,
@@ -138,15 +138,10 @@ export function appendToCopy(copy: Spool, entry: Entry): void {
   insert(copy, entry, whose(copy, entry));
 }
 
-interface Owner {
-  readonly identityId: number;
-  readonly distinctId: string | null;
-  readonly personless: boolean;
-  readonly fingerprint: string | null;
-}
+type OwnerOfEntry = Owner & { readonly fingerprint: string | null };
 
 /** Settles who the event is sent as, and who the next one will be. */
-function whose(spool: Spool, { change, credentials, now }: Entry): Owner {
+function whose(spool: Spool, { change, credentials, now }: Entry): OwnerOfEntry {
   const account = change?.kind === 'login' ? change.account : credentials.account;
   const installation = installationOf(spool);
   const fingerprint = fingerprintOf(installation, account);
@@ -178,7 +173,7 @@ function distinctIdOf(identity: Identity, binding: Binding): string | null {
 }
 
 /** Returns whether a flusher is to be started. */
-function insert(spool: Spool, entry: Entry, owner: Owner): boolean {
+function insert(spool: Spool, entry: Entry, owner: OwnerOfEntry): boolean {
   const { event, credentials, now } = entry;
   const { resolvable, fromEnvironment = false } = credentials;
   insertCapture(spool, { event, ...owner, uuid: entry.uuid, resolvable, fromEnvironment }, now);

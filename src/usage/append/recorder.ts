@@ -13,8 +13,8 @@ import { uuidv7 } from '../event/uuid.ts';
 import { inSoundSpool, openSoundSpool } from '../recovery/set-aside.ts';
 import { isOptedOut } from '../spool/opt-out.ts';
 import { inodeOf, type Spool } from '../spool/spool.ts';
-import { append, type CredentialsSeen, type IdentityChange } from './append.ts';
-import { spillCapture } from './spill-capture.ts';
+import { append, type Entry } from './append.ts';
+import { type Capture, spillCapture } from './spill-capture.ts';
 import { isWakeLikely } from './wake.ts';
 
 /** As the original words it, with the variable's name as the way out. */
@@ -29,11 +29,7 @@ export interface Recorder {
   record(execution: Execution, who: Recording): boolean;
 }
 
-interface Recording {
-  readonly credentials: CredentialsSeen;
-  readonly change: IdentityChange;
-  readonly online: boolean;
-}
+type Recording = Pick<Entry, 'credentials' | 'change' | 'online'>;
 
 /** Told what went wrong, under ARCADE_DEBUG. */
 export type Debug = (what: string, error: unknown) => void;
@@ -100,13 +96,7 @@ function isFirstRun(directory: string): boolean {
   return inodeOf(directory) === undefined;
 }
 
-interface Capture extends Recording {
-  readonly uuid: string;
-  readonly now: number;
-  readonly event: UsageEvent;
-}
-
-function record(spool: Spool, capture: Capture, { destination, maxRecords }: Settings): boolean {
+function record(spool: Spool, capture: Capture & Recording, { destination, maxRecords }: Settings): boolean {
   const appended = append(spool, {
     ...capture,
     destination,

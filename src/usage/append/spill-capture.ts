@@ -1,21 +1,14 @@
 /** A command's event where the database cannot be had: what of it can be told without one goes into a file. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { replaceAtomically } from '../../infra/os/files.ts';
-import type { UsageEvent } from '../event/event.ts';
 import { ensureKey, fingerprintBy } from '../spool/key.ts';
 import { spill } from '../spool/spill.ts';
 import { sharedFile } from '../spool/spool.ts';
 import { readUsageJson, type SharedIds, usageJson } from '../spool/usage-json.ts';
-import type { CredentialsSeen, IdentityChange } from './append.ts';
+import type { Entry } from './append.ts';
 
-interface Capture {
-  readonly uuid: string;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  readonly event: UsageEvent;
-  readonly credentials: CredentialsSeen;
-  readonly change: IdentityChange;
-}
+/** What is known of an event before there is a database. */
+export type Capture = Pick<Entry, 'event' | 'credentials' | 'change' | 'now'> & { readonly uuid: string };
 
 /** Spills a capture. Returns whether it did; see `spill`. Throws the system's error. */
 export function spillCapture(directory: string, { uuid, now, event, credentials, change }: Capture): boolean {

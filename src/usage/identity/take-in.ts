@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SPOOL } from '../../settings.ts';
-import { insertCapture } from '../spool/records.ts';
+import { insertCapture, type Owner } from '../spool/records.ts';
 import {
   collectSpilled,
   isStillSpilled,
@@ -63,12 +63,6 @@ function insert(spool: Spool, capture: Spilled, now: number): true {
     recordedAt,
   );
   return true;
-}
-
-interface Owner {
-  readonly identityId: number;
-  readonly distinctId: string | null;
-  readonly personless: boolean;
 }
 
 function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): Owner {

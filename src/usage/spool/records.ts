@@ -21,6 +21,9 @@ interface NewCapture {
   readonly enteredAt?: number;
 }
 
+/** Who a capture is sent as. */
+export type Owner = Pick<NewCapture, 'identityId' | 'distinctId' | 'personless'>;
+
 interface NewAlias {
   readonly identityId: number;
   readonly anonId: string;
