@@ -2,7 +2,8 @@
  * `node .ci/pack.mjs FOLDER [--accept]`: makes the package that is published, `arcade-VERSION.tgz`, and prints its path.
  *
  * It holds the built program and what `.ci/package-files.txt` lists, no more and no less; `--accept` writes that list
- * anew. Every migration is in the package, so the list has one line for all. Its package.json is what a user needs of ours, and its npm-shrinkwrap.json is the lock file without the tools.
+ * anew. Every migration is in the package, so the list has one line for all. Its package.json is what a user needs of
+ * ours, and its npm-shrinkwrap.json is the lock file without the tools.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,7 +54,11 @@ function isOfThePackage(path) {
 function publicManifest(manifest) {
   const { private: _private, scripts: _scripts, devDependencies: _tools, knip: _knip, ...kept } = manifest;
   const { allowScripts: _allowed, ...rest } = kept;
-  return { ...rest, files: ['dist', 'migrations', 'CHANGELOG.md', 'npm-shrinkwrap.json'] };
+  return {
+    ...rest,
+    bin: { arcade: 'dist/arcade.js' },
+    files: ['dist', 'migrations', 'CHANGELOG.md', 'npm-shrinkwrap.json'],
+  };
 }
 
 /** Every package that a user gets, with the hash of its content. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -37,7 +37,7 @@ function freshClone(t: TestContext): string {
     },
   });
   for (const folder of ['bin', 'src']) mkdirSync(join(root, folder));
-  cpSync(join(ROOT, '.ci', 'prepare.mjs'), join(root, '.ci', 'prepare.mjs'));
+  for (const name of ['prepare.mjs', 'arcade.mjs']) cpSync(join(ROOT, '.ci', name), join(root, '.ci', name));
   write('.ci/build.mjs', BUILD);
   return root;
 }
@@ -88,4 +88,35 @@ test('a build that fails says so itself, and ends with 1 without a stack of ours
   const { exitCode, said } = start(root, 0);
   assert.equal(await exitCode, 1);
   assert.match(said(), /no room\nnode .*build\.mjs failed\.\n$/);
+});
+
+test('arcade in a fresh clone prepares it, and is the built program', async (t) => {
+  const root = freshClone(t);
+  const program = 'console.log(process.argv.slice(1).join(" ")); process.exitCode = 4;';
+  const build = `import { mkdirSync, writeFileSync } from 'node:fs';
+mkdirSync('dist');
+writeFileSync('dist/arcade.js', ${JSON.stringify(program)});
+writeFileSync('dist/meta.json', '{}');`;
+  writeFileSync(join(root, '.ci', 'build.mjs'), build);
+  const run = async () => {
+    const child = spawn(
+      process.execPath,
+      ['--', join(root, '.ci', 'arcade.mjs'), 'secret', '--env-file', 'x'],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    const said = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (chunk: Buffer) => {
+        said[name] += chunk.toString();
+      });
+    const [exitCode] = await once(child, 'close');
+    return { exitCode, ...said };
+  };
+  const argv = `${realpathSync(join(root, 'dist'))}/arcade.js secret --env-file x\n`;
+  const first = await run();
+  assert.deepEqual([first.exitCode, first.stdout], [4, argv], first.stderr);
+  assert.match(first.stderr, /Building/);
+  assert.deepEqual(await run(), { exitCode: 4, stdout: argv, stderr: '' });
 });
