@@ -16,7 +16,8 @@ export async function main(around: Process): Promise<number> {
 type Shown = Extract<Parsed, { kind: 'version' | 'help' }>;
 
 async function show(parsed: Shown, { env, program, stdout, stderr }: Process): Promise<number> {
-  const output = openOutput(stdout, stderr, env);
+  const isPlain = parsed.kind === 'help' && parsed.options['no-color'] === true;
+  const output = openOutput(stdout, stderr, isPlain ? { ...env, NO_COLOR: '1' } : env);
   const written = watchPipes(stdout, stderr);
   if (parsed.kind === 'version') output.line(say`arcade ${visible(program.version)}`);
   else await (await import('./program/help.ts')).printHelp(parsed.words, output);

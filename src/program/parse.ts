@@ -14,7 +14,7 @@ export type Parsed =
       readonly options: Options;
       readonly positionals: readonly string[];
     }
-  | { readonly kind: 'help'; readonly words: string }
+  | { readonly kind: 'help'; readonly words: string; readonly options: Options }
   | { readonly kind: 'version' }
   /** `words` names the command whose arguments are wrong; null when no command was recognized. */
   | {
@@ -33,10 +33,10 @@ export function parseLine(argv: readonly string[]): Parsed {
     at = next;
   }
   const { options, positionals } = line;
-  if (line.help !== null) return { kind: 'help', words: line.words };
+  if (line.help !== null) return { kind: 'help', words: line.words, options };
   const words = GROUPS.get(line.words)?.runs ?? line.words;
   const command = COMMANDS.get(words);
-  if (command === undefined) return { kind: 'help', words };
+  if (command === undefined) return { kind: 'help', words, options };
   const error = wrongOptions(options, words) ?? wrongPositionals(words, command, positionals);
   return error === undefined ? { kind: 'run', words, options, positionals } : wrong(line, error);
 }
@@ -85,7 +85,8 @@ function readOption(line: Line, at: number): number | Parsed {
   const token = argv[at];
   if (words === '' && (token === '--version' || token === '-v')) return { kind: 'version' };
   const read = optionAt(line, at);
-  if (read.kind === 'wrong') return line.help === null ? wrong(line, read.error) : { kind: 'help', words };
+  if (read.kind === 'wrong')
+    return line.help === null ? wrong(line, read.error) : { kind: 'help', words, options: line.options };
   if (read.kind === 'help') {
     line.help ??= 'option';
     return at + 1;

@@ -19,6 +19,21 @@ test('arcade alone fits a screen of 24 lines and names the everyday commands and
   assert.match(stdout, /arcade help <command>/);
 });
 
+test('--no-color takes the colors from help too', async () => {
+  const env = { NO_COLOR: undefined, TERM: 'xterm' };
+  for (const line of [
+    [],
+    ['secret'],
+    ['secret', 'set', '--help'],
+    ['help', 'usage'],
+    ['login', '--help', '--no-such'],
+  ]) {
+    const { stdout } = await inside(home, ['--no-color', ...line], { columns: 80, env });
+    assert.ok(!stdout.includes('\u001b'), stdout);
+    assert.ok((await inside(home, line, { columns: 80, env })).stdout.includes('\u001b'), line.join(' '));
+  }
+});
+
 for (const words of pages) {
   for (const columns of [80, 50]) {
     test(`arcade ${words} --help fits ${columns} columns without breaking a word`, async () => {

@@ -76,7 +76,7 @@ for (const [line, words] of [
   ['help debug list', 'usage list'],
   ['help --json', ''],
 ] as const) {
-  test(`"${line}" asks for help`, () => assert.deepEqual(parse(line), { kind: 'help', words }));
+  test(`"${line}" asks for help`, () => assert.partialDeepStrictEqual(parse(line), { kind: 'help', words }));
 }
 
 test('the version is asked for at the root alone', () => {
