@@ -114,7 +114,7 @@ writeFileSync('dist/meta.json', '{}');`;
     const [exitCode] = await once(child, 'close');
     return { exitCode, ...said };
   };
-  const argv = `${realpathSync(join(root, 'dist'))}/arcade.js secret --env-file x\n`;
+  const argv = `${realpathSync(root)}/dist/arcade.js secret --env-file x\n`;
   const first = await run();
   assert.deepEqual([first.exitCode, first.stdout], [4, argv], first.stderr);
   assert.match(first.stderr, /Building/);
