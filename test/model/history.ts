@@ -145,6 +145,8 @@ async function take(run: Run, step: Step): Promise<void> {
     case 'lose usage.db':
       // A usage.json from before, without the database that knows it, would join accounts in anybody's hands.
       if (isFromBefore(world)) writeShared(world, world.texts.at(-1) ?? '');
+      // One that was too old when it was taken in was dropped at once, and the count of that is lost.
+      if (countSpilled(world.directory).waiting === 0) run.spilled.clear();
       world.loseDatabase();
       run.oracle.lostDatabase();
       break;
