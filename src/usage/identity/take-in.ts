@@ -80,15 +80,15 @@ function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): O
 
 function rowOf(spool: Spool, anonId: string): number | undefined {
   const sql = 'SELECT id FROM identity WHERE anon_id = ? ORDER BY id DESC LIMIT 1';
-  return (spool.statement(sql).get(anonId) as { id: number } | undefined)?.id;
+  return spool.statement(sql).pluck().get(anonId) as number | undefined;
 }
 
 /** An identity that never holds and counts as linked: what is given up under it gets an id of its own. */
 function nobody(spool: Spool, now: number): number {
   const sql = `SELECT id FROM identity
     WHERE retired_at = created_at AND linked_at = created_at AND principal_id IS NULL LIMIT 1`;
-  const known = spool.statement(sql).get() as { id: number } | undefined;
-  if (known !== undefined) return known.id;
+  const known = spool.statement(sql).pluck().get() as number | undefined;
+  if (known !== undefined) return known;
   const { lastInsertRowid } = spool
     .statement('INSERT INTO identity (anon_id, created_at, linked_at, retired_at) VALUES (?, ?, ?, ?)')
     .run(randomUUID(), now, now, now);

@@ -50,14 +50,14 @@ export function eachRecord(spool: Spool, filter: Filter): IterableIterator<Recor
 
 /** How many records a filter finds, whatever its limit. */
 export function countRecords(spool: Spool, { state, command, since }: Filter): number {
-  const sql = `SELECT count(*) AS n FROM record WHERE ${MATCHES}`;
-  return (spool.statement(sql).get({ state, command, since }) as { n: number }).n;
+  const sql = `SELECT count(*) FROM record WHERE ${MATCHES}`;
+  return spool.statement(sql).pluck().get({ state, command, since }) as number;
 }
 
 /** How many records have been quarantined since a moment, and still are. */
 export function countQuarantinedSince(spool: Spool, at: number): number {
-  const sql = `SELECT count(*) AS n FROM record WHERE state = 'quarantined' AND settled_at >= ?`;
-  return (spool.statement(sql).get(at) as { n: number }).n;
+  const sql = `SELECT count(*) FROM record WHERE state = 'quarantined' AND settled_at >= ?`;
+  return spool.statement(sql).pluck().get(at) as number;
 }
 
 /** ISO 8601, to the millisecond. */

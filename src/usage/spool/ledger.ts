@@ -21,27 +21,18 @@ export interface Ledger {
 
 /** All counters as they stand in the present transaction or read. */
 export function readLedger(spool: Spool): Ledger {
-  const rows = spool.statement('SELECT name, value FROM ledger').all() as { name: string; value: number }[];
-  const value = new Map(rows.map((row) => [row.name, row.value]));
+  const rows = spool.statement('SELECT name, value FROM ledger').raw().all() as [string, number][];
   const dropped = rows
-    .filter((row) => row.name.startsWith('dropped.'))
-    .map((row) => [row.name.slice('dropped.'.length), row.value] as const);
-  return {
-    recorded: value.get('recorded') ?? 0,
-    delivered: value.get('delivered') ?? 0,
-    pending: value.get('pending') ?? 0,
-    quarantined: value.get('quarantined') ?? 0,
-    dropped: Object.fromEntries(dropped),
-    purged: value.get('purged') ?? 0,
-  };
+    .filter(([name]) => name.startsWith('dropped.'))
+    .map(([name, value]) => [name.slice('dropped.'.length), value] as const);
+  const { recorded = 0, delivered = 0, pending = 0, quarantined = 0, purged = 0 } = Object.fromEntries(rows);
+  return { recorded, delivered, pending, quarantined, dropped: Object.fromEntries(dropped), purged };
 }
 
 /** One counter; 0 when it was never touched. */
 export function readCounter(spool: Spool, name: string): number {
-  const row = spool.statement('SELECT value FROM ledger WHERE name = ?').get(name) as
-    | { value: number }
-    | undefined;
-  return row?.value ?? 0;
+  const sql = 'SELECT value FROM ledger WHERE name = ?';
+  return (spool.statement(sql).pluck().get(name) as number | undefined) ?? 0;
 }
 
 /** Adds `by` to a counter. */
