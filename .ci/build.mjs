@@ -105,7 +105,7 @@ const packageFile = ([name, paths]) => {
 };
 // better-sqlite3 looks for its native code beside itself; bundled, it is to look in its package. Only when the code is
 // loaded, so that a command runs without it too. Of the folders that Node would search, only those count that came with
-// the program: its own `node_modules`, and those that it lies in. Others belong to whoever has a folder above, or a home.
+// the program: its own `node_modules`, and those that it lies in. Other folders may belong to another user.
 const ADDON_IN_ITS_PACKAGE = {
   define: { __dirname: '$package.lib' },
   banner: {

@@ -2,7 +2,7 @@
  * `node .ci/pack.mjs FOLDER [--accept]`: makes the package that is published, `arcade-VERSION.tgz`, and prints its path.
  *
  * It holds the built program and what `.ci/package-files.txt` lists, no more and no less; `--accept` writes that list
- * anew. Every migration is in the package, so the list has one line for all. Its package.json is what a user needs of
+ * again. Every migration is in the package, so the list has one line for all. Its package.json is what a user needs of
  * ours, and its npm-shrinkwrap.json is the lock file without the tools.
  */
 import { execFileSync } from 'node:child_process';

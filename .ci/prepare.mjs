@@ -42,7 +42,7 @@ if (!packagesAreInStep() || !isNewEnough(nodeVersion(), needed) || needsBundle()
   requireNode();
   if (needsBundle()) {
     say('Building ...');
-    // A key in somebody's environment is for a release, not for a test.
+    // A key in a user's environment is for a release, not for a test.
     const { ARCADE_POSTHOG_API_KEY: _key, ...rest } = env;
     must('node', [path('.ci', 'build.mjs')], { env: rest });
   }

@@ -67,7 +67,7 @@ export const FLUSHER = {
   /** Where the server takes longer than `slowAnswerMs` to answer. */
   batchesInFlight: 5,
   slowAnswerMs: 100,
-  /** Captures whose account nobody could tell by then are bound without one. */
+  /** Captures whose account was still unknown by then are bound without one. */
   unboundMs: 24 * 3600_000,
 } as const;
 

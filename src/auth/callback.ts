@@ -22,7 +22,7 @@ export interface CallbackServer {
    * knows what to say. Rejects with UserError after `timeoutSeconds`, or when the one-time address was used twice.
    */
   wait(state: string, timeoutSeconds: number): Promise<URLSearchParams>;
-  /** An address of this server that leads to `url`, once. Whoever comes second ends the login. */
+  /** An address of this server that leads to `url`, once. A second request ends the login. */
   leadOnceTo(url: string): string;
   /** Takes the address of a callback from elsewhere, such as the terminal; false when it is not of this login. */
   accept(address: string): boolean;
@@ -58,7 +58,7 @@ export async function openCallback({ port, signal, onStray }: Listening): Promis
     arrived = resolve;
     fail = reject;
   });
-  arrival.catch(() => undefined); // It may fail before anybody waits.
+  arrival.catch(() => undefined); // It may fail before anything waits for it.
   const open = (response: ServerResponse): void => {
     if (!opening.used) redirect(response, opening.url);
     else fail(openedTwice());

@@ -105,7 +105,7 @@ function coordinatorOfLogin(credentials: Credentials): string | undefined {
 
 /**
  * The coordinator that credentials belong to. ARCADE_URL says it of a key from the environment, and never of a stored
- * login: whoever runs the server that it names must not get that login's tokens. Throws UserError for an address that
+ * login: the operator of the server that it names must not get that login's tokens. Throws UserError for an address that
  * cannot be used.
  */
 export function coordinatorUrl(settings: Settings, credentials: Credentials): string {

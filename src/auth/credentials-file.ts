@@ -143,7 +143,7 @@ export function removeDocument(path: string): boolean {
 }
 
 /**
- * Throws UserError unless `directory` may hold a person's login: it is theirs, and no other user may write there. Root in
+ * Throws UserError unless `directory` may hold a person's login: it belongs to them, and no other user may write there. Root in
  * another user's home is told to go on without sudo: that user could have it follow links. Changes nothing.
  */
 export function requireOwnPlace(directory: string): void {

@@ -199,7 +199,7 @@ function endsBehind(text: string, at: number): boolean {
 function unescaped(inner: string, quote: string): string {
   if (quote === '`') return inner.replaceAll('\\`', '`');
   if (quote === "'") return inner.replace(/'\\''|'"'"'|\\'/g, "'");
-  // Whoever writes a path such as "C:\new\table" means no line end.
+  // Someone who writes a path such as "C:\new\table" means no line end.
   const letters = /^[A-Za-z]:\\/.test(inner) ? {} : { n: '\n', r: '\r', t: '\t' };
   const meanings: Record<string, string> = { '"': '"', '\\': '\\', ...letters };
   return inner.replace(/\\(["\\nrt])/g, (all, letter: string) => meanings[letter] ?? all);

@@ -53,7 +53,7 @@ function flusherEnvironment(
   return inForce && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
 }
 
-/** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anybody waits for it. */
+/** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anything waits for it for it. */
 export async function loadRecorder(settings: Settings): Promise<Recorder> {
   try {
     const { openRecorder } = await import('../usage/append/recorder.ts');

@@ -63,11 +63,11 @@ export const ROW_BREAKS: readonly Break[] = [
     'fingerprint: null,',
   ]),
   of('append/append.ts', 'an event of nobody knows whom goes to the anon_id', [
-    "case 'nobody':\n      return randomUUID();",
-    "case 'nobody':\n      return identity.anonId;",
+    "case 'unowned':\n      return randomUUID();",
+    "case 'unowned':\n      return identity.anonId;",
   ]),
   of('append/append.ts', 'anonymous events make persons', [
-    "personless: binding === 'anonymous' || binding === 'nobody'",
+    "personless: binding === 'anonymous' || binding === 'unowned'",
     'personless: false',
   ]),
   of('append/append.ts', 'a logout is no logout', [
@@ -190,8 +190,8 @@ export const ROW_BREAKS: readonly Break[] = [
     'if (current !== null)',
   ]),
   of('identity/take-in.ts', 'unknown credentials are those of the identity that holds', [
-    'return { identityId: nobody(spool, now), distinctId, personless: false };',
-    'return { identityId: currentIdentity(spool)?.id ?? nobody(spool, now), distinctId, personless: false };',
+    'return { identityId: unowned(spool, now), distinctId, personless: false };',
+    'return { identityId: currentIdentity(spool)?.id ?? unowned(spool, now), distinctId, personless: false };',
   ]),
   of('identity/take-in.ts', 'an account is taken for an anon_id', [' && !isAccount(spool, anonId))', ')']),
   of('append/spill-capture.ts', 'the anon_id of an account is spilled', [

@@ -160,12 +160,12 @@ export const RULE_BREAKS: readonly Break[] = [
   ]),
   // Binding
   rule('an event of unreadable credentials is like any other', [
-    "if (seen.fingerprint === undefined) return 'nobody';",
+    "if (seen.fingerprint === undefined) return 'unowned';",
     '',
   ]),
   rule("an event of unreadable credentials is nobody's also where nobody was ever signed in", [
-    "if (isBlank(identity)) return 'anonymous';\n  if (seen.fingerprint === undefined) return 'nobody';",
-    "if (seen.fingerprint === undefined) return 'nobody';\n  if (isBlank(identity)) return 'anonymous';",
+    "if (isBlank(identity)) return 'anonymous';\n  if (seen.fingerprint === undefined) return 'unowned';",
+    "if (seen.fingerprint === undefined) return 'unowned';\n  if (isBlank(identity)) return 'anonymous';",
   ]),
   rule("an event goes to an account that only the other program's file names", [
     'identity.principalId !== null && identity.verified ?',

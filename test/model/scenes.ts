@@ -16,13 +16,13 @@ function past(random: Random): Step[] {
 
 function state(random: Random): Step[] {
   switch (
-    pick(random, ['as it is', 'nothing', 'nobody', 'unresolved', 'linked', 'by them', 'by them'] as const)
+    pick(random, ['as it is', 'nothing', 'unowned', 'unresolved', 'linked', 'by them', 'by them'] as const)
   ) {
     case 'as it is':
       return [];
     case 'nothing':
       return [{ do: 'lose usage.db' }];
-    case 'nobody':
+    case 'unowned':
       return [{ do: 'remove' }, COMMAND];
     case 'unresolved':
       return [{ do: 'replace', as: loginOf(random) }, COMMAND];

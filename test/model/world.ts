@@ -150,7 +150,7 @@ export function identityIn({ commands }: World): SharedFile | null {
   return understood(JSON.stringify(commands.statement(sql).get() ?? null));
 }
 
-/** What a text of usage.json says; null when nobody can tell. */
+/** What a text of usage.json says; null when its account is unknown. */
 export function understood(text: string): SharedFile | null {
   try {
     const { anon_id, linked_principal_id } = (JSON.parse(text) ?? {}) as Record<string, string | null>;

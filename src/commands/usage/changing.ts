@@ -24,7 +24,7 @@ export const REPLACED = say`The usage spool was damaged and has been replaced.`;
 
 /**
  * Looks at the store, and throws UserError when it is one that is not to be touched. A damaged one is: it is set
- * aside by whoever opens it. Returns what was found.
+ * aside by the process that opens it. Returns what was found.
  */
 export async function refuseUnusable(invocation: Invocation): Promise<StoreState> {
   const { store } = await readSnapshot(invocation.settings, installationOf);

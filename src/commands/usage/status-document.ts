@@ -58,7 +58,7 @@ export function consentOf(
   return { enabled, decided_by: decidedBy };
 }
 
-/** Whether the next command would be recorded, and what keeps it from that where nobody has switched it off. */
+/** Whether the next command would be recorded, and what keeps it from that where no one has switched it off. */
 export function recordingOf(
   settings: Settings,
   store: StoreState,

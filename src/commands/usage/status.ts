@@ -59,7 +59,7 @@ async function lines(
   const rows: Row[] = [
     [say`Recording`, recordingInWords(settings, seen, paint)],
     [say`Destination`, apiKey === undefined ? say`${host} ${paint.yellow(say`(no project key)`)}` : host],
-    [say`Next event as`, sender?.words ?? say`nobody (recording is off)`],
+    [say`Next event as`, sender?.words ?? say`no one (recording is off)`],
   ];
   const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
   if (spilled > 0)

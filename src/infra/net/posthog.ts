@@ -1,6 +1,6 @@
 /**
  * Sends a batch to PostHog and says what came of it. The only place that knows posthog-node, and the only one
- * that knows how to tell PostHog's answer from anybody else's.
+ * that knows how to tell PostHog's answer from another server's.
  */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -99,7 +99,7 @@ export async function postHogEvents(records: readonly WireRecord[]): Promise<Rec
 }
 
 /**
- * POSTHOG_CAPTURE_MODE=v1 in somebody's environment selects a protocol whose `flush()` resolves on failure;
+ * POSTHOG_CAPTURE_MODE=v1 in a user's environment selects a protocol whose `flush()` resolves on failure;
  * there is no option against it, so the field that it sets is set back.
  */
 function openClient(apiKey: string, records: number, options: PostHogOptions): PostHog {

@@ -14,7 +14,7 @@ export async function prepareToStart(): Promise<void> {
   await import('execa');
 }
 
-/** Node's own flags for a program that nobody waits for. */
+/** Node's own flags for a program that nothing waits for. */
 export const LEAN: readonly string[] = [
   // One thread of V8's own in place of four, and none that waits for a debugger: a container may allow few, and a
   // process that cannot start one is aborted.

@@ -106,7 +106,7 @@ export function removeLeftDrafts(target: string): void {
   removeDraftsOf(target, isLeft);
 }
 
-/** Removes all drafts of this file; whoever is about to publish one can then not do so. Never throws. */
+/** Removes all drafts of this file; a process about to publish one then cannot. Never throws. */
 export function removeDrafts(target: string): void {
   removeDraftsOf(target, () => true);
 }
@@ -121,7 +121,7 @@ function removeDraftsOf(target: string, which: (path: string, pid: number) => bo
       if (pid !== undefined && which(path, Number(pid))) rmSync(path, { force: true });
     }
   } catch {
-    return; // They are in nobody's way, or somebody else is at it.
+    return; // They are in no one's way, or another process is removing them.
   }
 }
 

@@ -55,7 +55,7 @@ function openIn(journal: Journal, path: string, { patience, migrations }: Openin
     });
     if (version !== target.version) migrate(db, target, journal, patience);
     db.pragma('foreign_keys = ON');
-    // A log that a long reader has made grow is cut when it begins anew.
+    // A log that a long reader has made grow is cut when it starts over.
     db.pragma(`journal_size_limit = ${LOG_BYTES}`);
     // macOS: its plain sync neither empties the drive's cache nor orders what is written (https://sqlite.org/pragma.html).
     db.pragma('checkpoint_fullfsync = ON');

@@ -34,7 +34,7 @@ export function readDatabaseImage(path: string): Buffer {
   throw new NeverStillError('the database was written to faster than it could be read');
 }
 
-/** Undefined when there is no log, or when it has begun anew meanwhile. */
+/** Undefined when there is no log, or when it has started over meanwhile. */
 function readLogged(path: string): Buffer | undefined {
   const begins = (): Buffer | undefined => beginningOf(`${path}-wal`, LOG_HEADER);
   const before = begins();

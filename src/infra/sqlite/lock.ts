@@ -14,7 +14,7 @@ export interface Lock {
 /** The lock can be neither taken nor looked at: its file is a directory, say. */
 export class UnusableLockError extends Error {}
 
-/** Takes the lock at once, or returns undefined when somebody else has it. */
+/** Takes the lock at once, or returns undefined when another process has it. */
 function tryLock(path: string): Lock | undefined {
   const db = open(path);
   try {
@@ -29,7 +29,7 @@ function tryLock(path: string): Lock | undefined {
 
 /**
  * Whether another process holds the lock. Makes no file. Looking takes a shared lock for a moment; a taker who meets it
- * tries again (see `tryLockFor`), so a look never keeps anybody from the lock. Throws UnusableLockError.
+ * tries again (see `tryLockFor`), so a look never keeps another process from the lock. Throws UnusableLockError.
  */
 export function isLocked(path: string): boolean {
   try {

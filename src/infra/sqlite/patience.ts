@@ -29,7 +29,7 @@ export function patiently<T>(patience: Patience, work: () => T, mayRepeat: () =>
 }
 
 /**
- * Runs `work` in one transaction beside which nobody else can write, and for whose lock it waits with patience.
+ * Runs `work` in one transaction beside which no other process can write, and for whose lock it waits with patience.
  * Whatever `work` throws undoes all of it. Throws SqliteError when the lock cannot be had.
  */
 export function transact<T>(db: Sqlite.Database, patience: Patience, work: () => T): T {
@@ -38,11 +38,11 @@ export function transact<T>(db: Sqlite.Database, patience: Patience, work: () =>
     begun = true;
     return work();
   });
-  // Within another one it is a savepoint, for which nobody waits.
+  // Within another one it is a savepoint, for which nothing waits.
   if (db.inTransaction) return transaction();
   db.pragma('busy_timeout = 0');
   try {
-    // With a rollback journal a commit fails where somebody reads; with a log this is no different from `immediate`.
+    // With a rollback journal a commit fails where another process reads; with a log this is no different from `immediate`.
     return patiently(
       patience,
       () => transaction.exclusive(),

@@ -104,7 +104,7 @@ function appendIn(
   const owner = whose(spool, entry);
   // Not before there is an identity whose they can be.
   if (!isBegun) takeIn(spool, spilled, entry.now);
-  // Before the commit: other programs begin anew then, and none sends as the account that has left.
+  // Before the commit: other programs start with a new id then, and none sends as the account that has left.
   if (leaves) removeSharedFile(spool);
   const wake = insert(spool, entry, owner);
   const { changes } = spool
@@ -154,7 +154,7 @@ function whose(spool: Spool, { change, credentials, now }: Entry): OwnerOfEntry 
   return {
     identityId: identity.id,
     distinctId: distinctIdOf(identity, binding),
-    personless: binding === 'anonymous' || binding === 'nobody',
+    personless: binding === 'anonymous' || binding === 'unowned',
     fingerprint: fingerprint ?? null,
   };
 }
@@ -165,7 +165,7 @@ function distinctIdOf(identity: Identity, binding: Binding): string | null {
       return identity.principalId;
     case 'anonymous':
       return identity.anonId;
-    case 'nobody':
+    case 'unowned':
       return randomUUID();
     case 'unbound':
       return null;

@@ -64,7 +64,7 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
           logsIn && failure === null
             ? { kind: 'login', account: STAND_IN.account, principalId: STAND_IN.account }
             : null,
-        // Without a key no flusher is asked for, and nobody looks for one.
+        // Without a key no flusher is asked for, and no one looks for one.
         destination: { ...settings.destination, apiKey: undefined },
         maxRecords: Number.MAX_SAFE_INTEGER,
         online: false,

@@ -29,7 +29,7 @@ export function spillCapture(directory: string, { uuid, now, event, credentials,
 }
 
 /**
- * No other program is to send as the account that has left. The file begins anew and is not removed, for it may state a
+ * No other program is to send as the account that has left. The file gets a new id and is not removed, for it may state a
  * link that the database does not know of: as after a logout of the Python CLI, its anon_id then counts as linked.
  */
 function rotateShared(directory: string, shared: SharedIds | undefined): void {

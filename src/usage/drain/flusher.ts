@@ -17,7 +17,7 @@ export type RunOutcome = DrainOutcome | 'locked';
 export type Connections = Pick<Draining, 'deliverer' | 'resolving'>;
 
 interface Run extends Omit<Draining, keyof Connections | 'persist' | 'runId'> {
-  /** Called once the lock is held: whoever finds it taken need not load what speaks to the network. */
+  /** Called once the lock is held: a process that finds it taken need not load what speaks to the network. */
   readonly connect: () => Promise<Connections>;
   readonly maxRecords: number;
   /** Folder of the numbered migrations. */

@@ -1,6 +1,6 @@
 /**
  * Binds the captures whose account was not known when they were recorded: by the fingerprint of their own
- * credentials, never by whoever is signed in now.
+ * credentials, never by the account that is signed in now.
  */
 import { randomUUID } from 'node:crypto';
 import { FLUSHER } from '../../settings.ts';
@@ -67,7 +67,7 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
   const { now } = resolving;
   const groups = await persist(() => unboundGroups(spool));
   if (groups.length === 0) return async () => false;
-  // After the look at the records: whoever replaced the credentials since may have recorded under the new ones.
+  // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
   const fingerprint = fingerprintOf(installationOf(spool), inForce.account);
   const unknown: Group[] = [];
@@ -167,8 +167,8 @@ function bindTo(spool: Spool, group: Group, principalId: string, now: number): v
 }
 
 /**
- * Nobody can tell any more whose these captures are: they stay with the anon_id under which they were
- * recorded. One that has been linked to anybody would make them that account's, so they then get an id of
+ * It can no longer be told whose these captures are: they stay with the anon_id under which they were
+ * recorded. One that has been linked to an account would make them that account's, so they then get an id of
  * their own, which is never aliased.
  */
 function release(spool: Spool, group: Unbound, recordedUntil: number, now: number): void {

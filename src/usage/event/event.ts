@@ -142,7 +142,7 @@ function isMessage(value: unknown): boolean {
   return Object.values(RECORDED_MESSAGES).some((message) => message === value);
 }
 
-/** An id as Arcade's servers make them. What somebody wrote into the credentials file instead stays there. */
+/** An id as Arcade's servers make them. What a person wrote into the credentials file instead stays there. */
 function isReference(id: unknown): id is Reference {
   return typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id);
 }
@@ -170,7 +170,7 @@ const NAMES_SOMEONE = /[@./\\]|::|:\d+$/;
 /**
  * The id under which an account is recorded, or null for none that PostHog would take. One that names a person or a
  * host, as a self-hosted coordinator may give, is recorded as a keyed hash: by the installation's key, so that its
- * events still belong together and nobody else can tell whose they are.
+ * events still belong together and no one else can tell whose they are.
  */
 export function recordedId(id: unknown, key: BinaryLike): string | null {
   if (typeof id !== 'string') return null;

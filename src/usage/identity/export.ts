@@ -25,7 +25,7 @@ const RETRY_MS = 3600_000;
  */
 export function exportIdentity(spool: Spool, now: number): void {
   if (!isExportDue(installationOf(spool), now)) return;
-  // What the file is to say must survive a power cut before it is said. Outside the lock: nobody waits for the disk.
+  // What the file is to say must survive a power cut before it is said. Outside the lock: nothing waits for the disk.
   spool.sync();
   for (let tries = 0; tries < TRIES; tries += 1) {
     const text = textOf(spool);

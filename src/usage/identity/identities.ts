@@ -23,7 +23,7 @@ export interface CredentialsInForce {
   readonly fromEnvironment: boolean;
 }
 
-/** Where nobody knows which credentials are in force, or it is not to be considered. */
+/** Where it is unknown which credentials are in force, or it is not to be considered. */
 export const ANY_CREDENTIALS: CredentialsInForce = { fingerprint: undefined, fromEnvironment: false };
 
 /** The identity that holds now; null before the first event. */

@@ -1,4 +1,4 @@
-/** Beginning anew because the person says so. */
+/** Starting over because the person says so. */
 import type { Spool } from '../spool/spool.ts';
 import { exportIdentity } from './export.ts';
 import { startAfresh } from './identities.ts';

@@ -8,7 +8,7 @@
 export interface Identity {
   readonly anonId: string;
   readonly principalId: string | null;
-  /** False: another program's usage.json said so, and nobody has checked yet. */
+  /** False: another program's usage.json said so, and it has not been checked yet. */
   readonly verified: boolean;
   /** The credentials that were last in force, as a keyed hash; null when there have been none. */
   readonly fingerprint: string | null;
@@ -33,7 +33,7 @@ export interface Observation {
   readonly copied: boolean;
   /** The current anon_id was drawn here, and no capture was ever bound to it. */
   readonly unused: boolean;
-  /** The anon_id of an earlier identity of that principal's which nobody has logged out, or null. */
+  /** The anon_id of an earlier identity of that principal's which has not been logged out, or null. */
   readonly earlierAnonId: string | null;
   readonly shared: SharedIdentity | null;
 }
@@ -51,9 +51,9 @@ export interface Step {
 
 /**
  * How an event recorded now is bound: to the principal, to the anon_id, once its account is known, or to
- * nobody, ever.
+ * no one, ever.
  */
-export type Binding = 'principal' | 'anonymous' | 'unbound' | 'nobody';
+export type Binding = 'principal' | 'anonymous' | 'unbound' | 'unowned';
 
 export interface Transition {
   /** In the order in which they are taken; none when all stays as it is. */
@@ -87,7 +87,7 @@ export function reconcile(current: Identity | null, observed: Observation, newAn
   return { steps, identity, binding: bindingOf(identity, seen) };
 }
 
-/** The identity after `logout`, or null when the present one was nobody's and may go on. */
+/** The identity after `logout`, or null when the current one belongs to no account and may stay. */
 export function rotate(identity: Identity, newAnonId: NewAnonId): Identity | null {
   return isBlank(identity) ? null : blank(newAnonId);
 }
@@ -154,10 +154,10 @@ function change(identity: Identity, changes: Partial<Identity>, alias: boolean):
   return same ? null : { kind: 'change', identity: changed, alias };
 }
 
-/** An event of credentials that cannot be read is nobody's for certain, unless nobody has ever signed in here. */
+/** An event of credentials that cannot be read belongs to no known account, unless no one has ever signed in here. */
 function bindingOf(identity: Identity, seen: Observation): Binding {
   if (isBlank(identity)) return 'anonymous';
-  if (seen.fingerprint === undefined) return 'nobody';
+  if (seen.fingerprint === undefined) return 'unowned';
   return identity.principalId !== null && identity.verified ? 'principal' : 'unbound';
 }
 

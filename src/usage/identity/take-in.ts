@@ -1,6 +1,6 @@
 /**
  * Taking spilled captures into the database, each with its owner. That changes no identity: what is not certain gets an
- * id that belongs to nobody.
+ * id that belongs to no account.
  */
 import { randomUUID } from 'node:crypto';
 import { SPOOL } from '../../settings.ts';
@@ -68,14 +68,14 @@ function insert(spool: Spool, capture: Spilled, now: number): true {
 function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): Owner {
   if (typeof fingerprint === 'string') {
     const distinctId = accountOf(spool, fingerprint);
-    return { identityId: nobody(spool, now), distinctId, personless: false };
+    return { identityId: unowned(spool, now), distinctId, personless: false };
   }
   if (fingerprint === null && anonId !== null && !isAccount(spool, anonId))
-    return { identityId: rowOf(spool, anonId) ?? nobody(spool, now), distinctId: anonId, personless: true };
+    return { identityId: rowOf(spool, anonId) ?? unowned(spool, now), distinctId: anonId, personless: true };
   const current = currentIdentity(spool);
   if (current !== null && current.principalId === null && current.fingerprint === null)
     return { identityId: current.id, distinctId: current.anonId, personless: true };
-  return { identityId: nobody(spool, now), distinctId: randomUUID(), personless: true };
+  return { identityId: unowned(spool, now), distinctId: randomUUID(), personless: true };
 }
 
 function rowOf(spool: Spool, anonId: string): number | undefined {
@@ -84,7 +84,7 @@ function rowOf(spool: Spool, anonId: string): number | undefined {
 }
 
 /** An identity that never holds and counts as linked: what is given up under it gets an id of its own. */
-function nobody(spool: Spool, now: number): number {
+function unowned(spool: Spool, now: number): number {
   const sql = `SELECT id FROM identity
     WHERE retired_at = created_at AND linked_at = created_at AND principal_id IS NULL LIMIT 1`;
   const known = spool.statement(sql).pluck().get() as number | undefined;

@@ -134,7 +134,7 @@ function checkConservation(spool: Spool): Checked {
     const uncounted = readCounter(spool, UNCOUNTED);
     const all = `${recorded} recorded = ${terms}.`;
     if (uncounted === 0) return passed('conservation', `Every record is accounted for: ${all}`);
-    const message = `Of ${uncounted === 1 ? 'a damaged database' : `${uncounted} damaged databases`} nobody can tell how many records were lost with them. All others are accounted for: ${all}`;
+    const message = `Of ${uncounted === 1 ? 'a damaged database' : `${uncounted} damaged databases`} it is not known how many records were lost with them. All others are accounted for: ${all}`;
     const advice = 'Nothing can be done about them; commands and later records are not concerned.';
     return { code: 'uncounted', severity: 'info', message, advice };
   }
@@ -195,7 +195,7 @@ function checkIdentity(spool: Spool): Checked {
   };
 }
 
-/** Being offline passes by itself; a key that PostHog refuses, or somebody in its place, does not. */
+/** Being offline passes by itself; a key that PostHog rejects, or another server in its place, does not. */
 function checkRefusal(spool: Spool, { destination }: Settings): Checked {
   const backoff = backoffOf(spool, postHogAt(spool, destination));
   const found = backoff === null ? undefined : REFUSALS[backoff.reason];

@@ -11,7 +11,7 @@ export interface IdentitySummary {
   readonly in_doubt: boolean;
   /** Milliseconds since the epoch. */
   readonly created_at: number;
-  /** Null when the anonymous id itself has never been joined to anybody. */
+  /** Null when the anonymous id itself has never been linked to an account. */
   readonly linked_at: number | null;
   readonly retired_at: number | null;
   /** What became of the alias that joins it to the account; null when none of ours is on record. */

@@ -186,7 +186,7 @@ export function reasonOf(thrown: unknown): Reason | undefined {
   if (code === undefined) return undefined;
   const advice = adviceForAddon(thrown);
   if (advice !== undefined) return { kind: 'no sqlite', code, advice };
-  // A schema that somebody has changed by hand, or a disk that fails.
+  // A schema that was changed by hand, or a disk that fails.
   if (isSqlite(thrown)) return { kind: 'unreadable', code: `${code}: ${thrown.message}` };
   return UNREADABLE.test(code) ? { kind: 'unreadable', code } : undefined;
 }

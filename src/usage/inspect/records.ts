@@ -81,7 +81,7 @@ export function* pagesOfJson(spool: Spool, filter: Filter): Generator<string> {
     const { last, text } = page.get({ ...rest, from: next }) as { last: number | null; text: string | null };
     if (last === null || text === null) return;
     yield text;
-    // Beyond it there is no next one: an id that only somebody else can have written.
+    // Beyond it there is no next one: an id that only another program can have written.
     if (last >= Number.MAX_SAFE_INTEGER) return;
     next = last + 1;
   }

@@ -112,8 +112,8 @@ function begin(spool: Spool, file: string, columns: readonly string[]): Progress
   run('DROP TABLE IF EXISTS temp.found');
   run('CREATE TEMP TABLE identity_map (theirs INTEGER PRIMARY KEY, bound INTEGER, unbound INTEGER)');
   run('CREATE TEMP TABLE found (uuid TEXT PRIMARY KEY, delivered INTEGER) WITHOUT ROWID');
-  const nobody = throwaway(spool);
-  run('INSERT INTO identity_map VALUES (?, ?, ?)', NO_IDENTITY, nobody, nobody);
+  const unowned = throwaway(spool);
+  run('INSERT INTO identity_map VALUES (?, ?, ?)', NO_IDENTITY, unowned, unowned);
   const identities =
     columns.length > 0
       ? (spool.statement('SELECT id, anon_id, fingerprint FROM temp.damaged_identity').all() as OldIdentity[])
@@ -260,7 +260,7 @@ function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
     .run(upto, before.found + found, before.found_delivered + delivered, file);
 }
 
-/** Undefined when it cannot be read: nobody can tell any more how much there was. */
+/** Undefined when it cannot be read: how much there was is no longer known. */
 function readableLedger(spool: Spool): ReadonlyMap<string, number> | undefined {
   const rows = readAll(spool, 'SELECT name, value FROM damaged.ledger') as { name: string; value: number }[];
   // Damage that reads like a count is none.
@@ -297,7 +297,7 @@ function end(spool: Spool, file: string, ledger: ReadonlyMap<string, number> | u
   spool.statement('UPDATE recovery SET done = 1 WHERE file = ?').run(file);
 }
 
-/** Nobody can tell how many of its records are lost. */
+/** How many of its records are lost is not known. */
 function endUncounted(spool: Spool, file: string): void {
   if (!isRecordingAllowed(spool)) return;
   count(spool, UNCOUNTED, 1);

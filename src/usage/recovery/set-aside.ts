@@ -111,7 +111,7 @@ function replaceDamaged(
   });
 }
 
-/** Removes all but the last three, those that are recovered first; what is lost with another nobody can tell. */
+/** Removes all but the last three, those that are recovered first; what is lost with another is not known. */
 function prune(spool: Spool): void {
   const { directory } = spool;
   const all = setAsideFiles(directory);

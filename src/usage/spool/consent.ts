@@ -72,7 +72,7 @@ export function enable(spool: Spool): boolean {
 
 /**
  * Remembers that the person says no, also where the database cannot be opened: while that file is there, nothing
- * is recorded. Returns whether it is; none is made where the folder or the home is somebody else's. Throws nothing.
+ * is recorded. Returns whether it is; none is made where the folder or the home belongs to another user. Throws nothing.
  */
 export function optOut(directory: string): boolean {
   try {
@@ -108,8 +108,8 @@ export interface Purged {
 /**
  * Stops recording and erases all that was recorded: not only the records, but also the ids they went out as, the
  * pictures' numbers and what earlier damage has left beside the database. What stays is that it is off, and the
- * counters. SQLite leaves deleted rows in its pages and its log; both are written anew without them. `isNew`: the spool
- * has taken the place of one that nobody can read any more.
+ * counters. SQLite leaves deleted rows in its pages and its log; both are written again without them. `isNew`: the spool
+ * has taken the place of one that can no longer be read.
  */
 export function disable(spool: Spool, now: number, isNew = false): Purged {
   spool.pragma('secure_delete = ON');
@@ -119,7 +119,7 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
   emptySpill(spool.directory);
   replaceKey(spool.directory, randomBytes(32));
   const purged = spool.transaction(() => purge(spool, now, isNew));
-  // With ids in them. From here on nobody publishes one: consent is looked at first.
+  // With ids in them. From here on no process publishes one: consent is looked at first.
   removeDrafts(sharedFile(spool.directory));
   for (const name of setAsideFiles(spool.directory)) removeDatabase(join(spool.directory, name));
   spool.statement('VACUUM').run();
@@ -168,7 +168,7 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
 
 /**
  * usage.json is the other programs' too: it gets a new id, unless it holds one that was never ours. `previous` is null
- * where nobody knows any more which were.
+ * where it is no longer known which were.
  */
 function forgetShared(spool: Spool, previous: readonly string[] | null, anonId: string): void {
   const path = sharedFile(spool.directory);

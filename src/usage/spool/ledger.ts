@@ -7,7 +7,7 @@ import type { Spool } from './spool.ts';
 /** Why a record was dropped without having been delivered. */
 export type DropReason = 'overflow' | 'expired' | 'discarded' | 'damaged';
 
-/** Counts damaged databases of which nobody can tell how many records are lost with them. */
+/** Counts damaged databases whose lost records cannot be counted. */
 export const UNCOUNTED = 'uncounted';
 
 export interface Ledger {

@@ -106,7 +106,7 @@ export function hasSpilled(directory: string): boolean {
   return readSpilled(directory, 1).length > 0;
 }
 
-/** Whether a capture has been taken in by nobody else since it was read. */
+/** Whether a capture has been taken in by no other process since it was read. */
 export function isStillSpilled(directory: string, { uuid }: Spilled): boolean {
   return lstatSync(join(spillFolder(directory), `${uuid}.json`), { throwIfNoEntry: false }) !== undefined;
 }

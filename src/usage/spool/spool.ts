@@ -22,7 +22,7 @@ export interface Spool {
   readonly birth: string | null;
   /** The prepared statement of an SQL text, made at its first use. */
   statement(sql: string): Sqlite.Statement;
-  /** Runs `work` in one transaction, beside which nobody writes; whatever it throws undoes all of it. */
+  /** Runs `work` in one transaction, beside which nothing else writes; whatever it throws undoes all of it. */
   transaction<T>(work: () => T): T;
   /**
    * Inside a transaction: what `work` returns; undefined, and nothing done, where it breaks a constraint. Whatever else it
@@ -31,7 +31,7 @@ export interface Spool {
   savepoint<T>(work: () => T): T | undefined;
   /** `synchronous=FULL` from here on: commits survive a power cut. Not inside a transaction. */
   makeDurable(): void;
-  /** What has been committed so far survives a power cut. Outside a transaction, so that nobody waits for it. */
+  /** What has been committed so far survives a power cut. Outside a transaction, so that nothing waits for it. */
   sync(): void;
   /** The same, while this process goes on with something else. */
   syncMeanwhile(): Promise<void>;
@@ -67,7 +67,7 @@ export function openSpool(
 ): Spool {
   requirePlace(directory);
   const path = spoolFile(directory);
-  // Before it is opened: whoever sets it aside meanwhile leaves us with the old one.
+  // Before it is opened: a process that sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
   preparePlace(directory);
   const db = openDatabase(path, { patience, migrations });

@@ -29,7 +29,7 @@ interface World {
   readonly posthog: Awaited<ReturnType<typeof startPostHog>>;
 }
 
-async function world(t: TestContext, who: 'nobody' | 'oauth' | 'unknown key'): Promise<World> {
+async function world(t: TestContext, who: 'unowned' | 'oauth' | 'unknown key'): Promise<World> {
   const [server, posthog] = await Promise.all([startArcade(), startPostHog()]);
   t.after(() => Promise.all([server.close(), posthog.close()]));
   const home = sandbox(t);
@@ -103,7 +103,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['whoami'],
 ];
 
-for (const who of ['nobody', 'oauth', 'unknown key'] as const) {
+for (const who of ['unowned', 'oauth', 'unknown key'] as const) {
   test(`\`usage preview\` shows what is recorded and sent, to the byte: ${who}`, async (t) => {
     const place = await world(t, who);
     const { home, env, posthog } = place;
@@ -145,7 +145,7 @@ function withError(shown: Event | null, exact: Event | null): Record<string, unk
 }
 
 test('`usage preview -- login` shows the alias that is recorded beside it, and both are what is sent', async (t) => {
-  const place = await world(t, 'nobody');
+  const place = await world(t, 'unowned');
   const { home, env, server, posthog } = place;
   await arcade(home, ['whoami'], { env });
   const shown = await preview(place, ['login']);
@@ -190,7 +190,7 @@ test('`usage preview -- login` of a person who is logged in shows the organizati
 });
 
 test('`usage preview --error` takes every code, and shows what the catalogue says', async (t) => {
-  const place = await world(t, 'nobody');
+  const place = await world(t, 'unowned');
   const codes = Object.keys(RECORDED_MESSAGES) as (keyof typeof RECORDED_MESSAGES)[];
   for (const code of codes) {
     const { failed } = await preview(place, ['secret', 'set', 'KEY=value'], code);
@@ -207,7 +207,7 @@ const NOTHING: readonly (readonly string[])[] = [
 ];
 
 test('`usage preview` of a command that is not tracked shows no event', async (t) => {
-  const place = await world(t, 'nobody');
+  const place = await world(t, 'unowned');
   for (const command of NOTHING) {
     const { command_name, succeeded, failed } = await preview(place, command);
     assert.deepEqual([command_name, succeeded, failed], [null, null, null], command.join(' '));
@@ -215,14 +215,14 @@ test('`usage preview` of a command that is not tracked shows no event', async (t
 });
 
 test('`usage preview` tells of arguments that cannot succeed, with the error that is recorded', async (t) => {
-  const place = await world(t, 'nobody');
+  const place = await world(t, 'unowned');
   const { succeeded, failed } = await preview(place, ['secret', 'unset']);
   assert.equal(succeeded, null);
   assert.equal(failed?.properties.error_code, 'INVALID_USAGE');
 });
 
 test('`usage preview` works when recording is off, makes no file, and opens no connection', async (t) => {
-  const place = await world(t, 'nobody');
+  const place = await world(t, 'unowned');
   const off = { ...place, env: { ...place.env, DO_NOT_TRACK: '1', ARCADE_POSTHOG_API_KEY: 'phc_test' } };
   const { succeeded } = await preview(off, ['secret', 'list']);
   assert.equal(succeeded?.event, 'CLI execution succeeded');

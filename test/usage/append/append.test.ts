@@ -260,7 +260,7 @@ test('an e-mail address is no anonymous id: usage.json is written again', (t) =>
   assert.notEqual(shared(home).anon_id, 'alice@example.com');
 });
 
-test('a log that has grown is cut when it begins anew', (t) => {
+test('a log that has grown is cut when it starts over', (t) => {
   const { spool } = opened(t);
   assert.deepEqual(spool.pragma('journal_size_limit'), [{ journal_size_limit: 8 * 1024 * 1024 }]);
 });
