@@ -47,8 +47,9 @@ export function record(run: Run, recording: Recording): void {
   };
   if (recording.spills) {
     count(run, 'spilled');
+    const { text } = glimpse(world);
     spillCapture(world.directory, { ...capture, uuid: uuidv7(now) });
-    oracle.spilled(label, login, now);
+    oracle.spilled(label, login, text, now);
     run.spilled.add(label);
     return;
   }

@@ -27,6 +27,8 @@ export interface Recorded {
   readonly stretch: Stretch;
   /** Those that it may have come to when it was taken in. */
   readonly later: Stretch[];
+  /** Of the usage.json that it was spilled beside, which may only be taken over later; else null. */
+  readonly anonId: string | null;
   readonly at: number;
   /** Whether the coordinator may be asked about its credentials. */
   readonly resolvable: boolean;

@@ -58,6 +58,7 @@ export function createOracle() {
     if (retired.has(shared.anonId) || shared.anonId.startsWith('account-of-')) return null;
     retired.add(shared.anonId);
     stretch = newStretch();
+    for (const event of events) if (event.anonId === shared.anonId) event.later.push(stretch);
     if (shared.linked !== null) theyLink(shared.linked);
     return 'rotated';
   }
@@ -144,6 +145,7 @@ export function createOracle() {
         credentials: login ? nameOf(login) : null,
         stretch,
         later: [],
+        anonId: null,
         at: now,
         resolvable,
         fromEnvironment,
@@ -163,8 +165,8 @@ export function createOracle() {
       if (account !== null && !vague && !mayWait) joins.set(anonId, account);
     },
 
-    /** An event was recorded without the database. */
-    spilled(label: number, login: Login | null | undefined, now: number): void {
+    /** An event was recorded without the database; usage.json said `text`. */
+    spilled(label: number, login: Login | null | undefined, text: string, now: number): void {
       events.push({
         label,
         owner: login?.who ?? null,
@@ -172,6 +174,7 @@ export function createOracle() {
         credentials: login ? nameOf(login) : null,
         stretch,
         later: [],
+        anonId: login === null ? (understood(text)?.anonId ?? null) : null,
         at: now,
         resolvable: false,
         fromEnvironment: false,
