@@ -113,8 +113,8 @@ const rows: readonly Row[] = [
   ],
   // Credentials that cannot be read
   ['unreadable credentials, nobody yet', blank, unreadable, '- | X | anonymous'],
-  ['unreadable credentials, somebody linked', linked, unreadable, '- | X P F | nobody'],
-  ['unreadable credentials, somebody unresolved', unresolved, unreadable, '- | X F | nobody'],
+  ['unreadable credentials, somebody linked', linked, unreadable, '- | X P F | unowned'],
+  ['unreadable credentials, somebody unresolved', unresolved, unreadable, '- | X F | unowned'],
   // The other program
   [
     'the other program links, and nobody is signed in',
