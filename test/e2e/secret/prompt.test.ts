@@ -150,17 +150,6 @@ describe('prompt', { concurrency: 4 }, () => {
     assert.deepEqual([modes, shown.join('')], [[true, false], ASKED]);
   });
 
-  test('a prompt that was stopped and continued (fg) hides what is typed again, and asks again', async () => {
-    const { input, modes, shown, asked } = prompted();
-    process.kill(process.pid, 'SIGCONT');
-    // The shell has given the terminal its own modes meanwhile: one that is raw already is set again.
-    await until(() => modes.length >= 3, { what: 'the modes to be set again' });
-    input.write('secret\r');
-    assert.equal(await asked, 'secret');
-    assert.deepEqual([modes, shown.join('')], [[true, false, true, false], `${ON}${ASK}${ASKED}`]);
-    assert.equal(process.listenerCount('SIGCONT'), 0);
-  });
-
   for (const signal of ['TERM', 'HUP'] as const) {
     test(`SIG${signal} at a prompt leaves the terminal as it was`, options, async (t) => {
       const at = await desk(t);
@@ -218,4 +207,16 @@ describe('prompt', { concurrency: 4 }, () => {
     const few = await onTerminal(at, ['secret', 'set', 'A=1']);
     assert.deepEqual(few, { exitCode: 0, shown: "Secret 'A' set successfully\n", echoes: true });
   });
+});
+
+// Alone: SIGCONT reaches every prompt of this process.
+test('a prompt that was stopped and continued (fg) hides what is typed again, and asks again', async () => {
+  const { input, modes, shown, asked } = prompted();
+  process.kill(process.pid, 'SIGCONT');
+  // The shell has given the terminal its own modes meanwhile: one that is raw already is set again.
+  await until(() => modes.length >= 3, { what: 'the modes to be set again' });
+  input.write('secret\r');
+  assert.equal(await asked, 'secret');
+  assert.deepEqual([modes, shown.join('')], [[true, false, true, false], `${ON}${ASK}${ASKED}`]);
+  assert.equal(process.listenerCount('SIGCONT'), 0);
 });
