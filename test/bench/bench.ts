@@ -4,6 +4,7 @@
  * sets the number of pairs (25). Ends with 1 when a goal is missed.
  */
 import { cpus } from 'node:os';
+import { LEAN } from '../../src/infra/os/detached.ts';
 import { contextOf } from '../support/arcade/accounts.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
@@ -107,7 +108,10 @@ async function benchFlusher(): Promise<void> {
   try {
     const env = sendingTo(posthog, baseEnvironment(home));
     const before = (): void => fillSpool(home.directory, 1);
-    const samples = await inTurn(new Map([['', { args: ['--', FLUSHER_PROGRAM], env, before }]]), ROUNDS);
+    const samples = await inTurn(
+      new Map([['', { args: [...LEAN, '--', FLUSHER_PROGRAM], env, before }]]),
+      ROUNDS,
+    );
     const own = samples.get('') ?? [];
     rows.push(
       atMost(
