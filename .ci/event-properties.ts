@@ -46,7 +46,7 @@ export const PROPERTIES: Readonly<Record<keyof EventProperties, Documented>> = {
     example: '412',
   },
   device_start_timestamp: {
-    what: 'When the command began, in seconds of a clock that starts with the machine and says nothing of the date.',
+    what: 'When the command began, in seconds of a clock that starts with the machine and does not know the date.',
     why: 'To order events of one machine whose clock was changed.',
     example: '2698.909',
   },
@@ -61,7 +61,7 @@ export const PROPERTIES: Readonly<Record<keyof EventProperties, Documented>> = {
     example: 'a6e40bc0-9624-42b8-83bf-0fa3b9eed9d7',
   },
   project_id: {
-    what: 'The id of the active project, likewise.',
+    what: 'The id of the active project, when you are logged in with one.',
     why: 'As above.',
     example: '5ff3f725-d864-5a54-8e5d-753b35fa5c32',
   },
@@ -71,8 +71,8 @@ export const PROPERTIES: Readonly<Record<keyof EventProperties, Documented>> = {
     example: 'UNAUTHORIZED',
   },
   error_message: {
-    what: 'The sentence that belongs to that code, from the same list. What was shown on the terminal is not it.',
-    why: 'To read the above without a manual.',
+    what: 'The sentence that belongs to that code, from the same list. It is not what the terminal showed.',
+    why: 'To read the code without a manual.',
     example: RECORDED_MESSAGES.UNAUTHORIZED,
   },
 };
