@@ -3,7 +3,7 @@
  * credentials, never by the account that is signed in now.
  */
 import { randomUUID } from 'node:crypto';
-import { FLUSHER } from '../../settings.ts';
+import { FLUSHER, SPOOL } from '../../settings.ts';
 import { recordedId } from '../event/event.ts';
 import {
   ANY_CREDENTIALS,
@@ -65,7 +65,10 @@ type Binding = Pick<Draining, 'spool' | 'resolving' | 'ignoreBackoff' | 'persist
 export async function bindUnbound(binding: Binding): Promise<() => Promise<boolean>> {
   const { spool, resolving, persist } = binding;
   const { now } = resolving;
-  const groups = await persist(() => unboundGroups(spool));
+  const groups = await persist(() => {
+    dateUndated(spool, now());
+    return unboundGroups(spool);
+  });
   if (groups.length === 0) return async () => false;
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
@@ -132,6 +135,14 @@ function isElsewhere(
 ): boolean {
   if (group.fingerprint === inForce) return false;
   return group.from_environment === 1 || environment !== null;
+}
+
+/** A capture that entered by a clock that was not set waits its day from now on, if this clock is. */
+function dateUndated(spool: Spool, now: number): void {
+  if (now < SPOOL.existsSince) return;
+  const sql = `UPDATE record SET entered_at = @now
+    WHERE state = 'pending' AND distinct_id IS NULL AND coalesce(entered_at, recorded_at) < @existsSince`;
+  spool.statement(sql).run({ now, existsSince: SPOOL.existsSince });
 }
 
 /** Those that may be asked about first: the answer also binds what was recorded where asking was not allowed. */

@@ -375,3 +375,18 @@ test('an identity that was left before its account was known is shown with it on
     [null, 'unresolved', null],
   ]);
 });
+
+test('an event of a clock that was not set has its day from the first look by one that is', async (t) => {
+  const m = machine(t);
+  m.now = Date.parse('1970-01-01T00:05:00Z');
+  m.record('a');
+  m.now = START;
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null], 'it is not 56 years old');
+  m.now += DAY - 1;
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [null]);
+  m.now += 1;
+  await m.bind('a', { kind: 'no answer' });
+  assert.deepEqual(m.ids(), [m.anonId()]);
+});
