@@ -39,9 +39,9 @@ dropped, the next event carries their number as \`spool_dropped\`. Logging in re
 says that the random id and the account are the same person.
 
 Nothing you type is ever included: no secrets, keys, values, file names, hosts, URLs or e-mail addresses. From servers,
-only the ids of your account, organization and project are included. An account id that is an e-mail address, a host or a
-URL, as a self-hosted Arcade may have, is sent as a hash that only this machine can make. Text in \`credentials.yaml\` that
-does not look like an id is left out.
+only the ids of your account, organization and project are included. An account id that is an e-mail address, a host or
+a URL, as a self-hosted Arcade may have, is sent as a hash that only this machine can make. Text in
+\`credentials.yaml\` that does not look like an id is left out.
 
 ## Where it goes, and how long it is kept
 
