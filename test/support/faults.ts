@@ -261,7 +261,8 @@ async function hold(path: string): Promise<() => Promise<void>> {
     const db = new (require('better-sqlite3'))(process.argv[1]);
     db.exec('BEGIN IMMEDIATE');
     console.log('held');
-    process.stdin.on('end', () => process.exit()).resume();`;
+    // Named here, for a database that is collected as garbage is closed.
+  process.stdin.on('end', () => process.exit(db.open ? 0 : 1)).resume();`;
   const holder = spawn(process.execPath, ['-e', code, path], {
     cwd: join(import.meta.dirname, '..', '..'),
     stdio: ['pipe', 'pipe', 'inherit'],

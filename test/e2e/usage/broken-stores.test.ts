@@ -199,7 +199,8 @@ const HOLDER = `
   const db = new Database(path);
   db.exec(sql);
   console.log('held');
-  process.stdin.on('end', () => process.exit()).resume();
+  // Named here, for a database that is collected as garbage is closed.
+  process.stdin.on('end', () => process.exit(db.open ? 0 : 1)).resume();
 `;
 
 /** In another process, for this one would lose its locks as soon as it looks at the file. */

@@ -257,5 +257,6 @@ const HOLDER = `
   const db = new Database(process.argv.at(-1));
   db.exec('BEGIN EXCLUSIVE');
   console.log('held');
-  process.stdin.on('end', () => process.exit()).resume();
+  // Named here, for a database that is collected as garbage is closed.
+  process.stdin.on('end', () => process.exit(db.open ? 0 : 1)).resume();
 `;

@@ -15,7 +15,8 @@ const HOLDER = `
   db.exec(begin);
   db.prepare('SELECT * FROM t').all();
   console.log('held');
-  setTimeout(() => process.exit(), Number(ms));
+  // Named here, for a database that is collected as garbage is closed.
+  setTimeout(() => process.exit(db.open ? 0 : 1), Number(ms));
 `;
 
 /** Another process that has begun so, and lets go by its end after `ms`. */
