@@ -35,8 +35,8 @@ ${table(['property', 'what', 'why', 'for example'], properties)}
 An event also has its own id, its time, and the id it is sent under: a random id of this machine until you log in, then
 your account's. posthog-node adds \`$lib\`, \`$lib_version\`, \`$is_server\` and \`$geoip_disable\`; \`$ignore_sent_at\` tells
 PostHog to keep the event's own time, and an anonymous event has \`$process_person_profile: false\`. When events had to be
-dropped, the next event carries their number as \`spool_dropped\`. Linking
-the random id to your account records one more event, \`$create_alias\`: it says that the two are the same person.
+dropped, the next event carries their number as \`spool_dropped\`. Linking the random id to your account records one more
+event, \`$create_alias\`: it says that the two are the same person.
 
 Nothing you type is ever included: no secrets, keys, values, file names, hosts, URLs or e-mail addresses. From servers,
 only the ids of your account, organization and project are included. An account id that is an e-mail address, a host or
