@@ -6,7 +6,6 @@ import { CORPUS } from './corpus.ts';
 import { EDGE_CORPUS } from './corpus-edges.ts';
 import { allEdges } from './edges.ts';
 import { runHistory } from './history.ts';
-import { verifyBreaks } from './mutations.ts';
 import type { Step } from './steps.ts';
 
 /** The edges of the state machine that nothing here has taken yet. */
@@ -36,10 +35,6 @@ test('every event is with its owner in random histories, as many as it takes to 
 
 test('all these histories together take every edge of the state machine', () => {
   assert.deepEqual([...missed], []);
-});
-
-test('each rule that `npm run test:model -- mutations` breaks is there in the source, once', () => {
-  verifyBreaks();
 });
 
 const login = { do: 'login', as: { who: 'A', via: 'oauth' }, known: true, tracked: true } as const;

@@ -32,7 +32,7 @@ interface Verdict {
 const BREAKS: readonly Break[] = [...RULE_BREAKS, ...ROW_BREAKS];
 
 /** Throws where a rule that is to be broken is not in the source. */
-export function verifyBreaks(breaks: readonly Break[] = BREAKS): void {
+function verifyBreaks(breaks: readonly Break[] = BREAKS): void {
   for (const broken of breaks) applied(readFileSync(sourceOf(ROOT, broken), 'utf8'), broken);
 }
 

@@ -1,4 +1,4 @@
-/** SQLite's native module cannot be loaded: commands work as ever, and every view says why nothing is recorded. */
+/** SQLite's native module cannot be loaded: commands work as ever, and every view says why events wait in files. */
 import assert from 'node:assert/strict';
 import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -85,7 +85,7 @@ for (const { name, flags, program, advice } of CASES) {
     assert.deepEqual(JSON.parse(stdout), { secrets: [] });
   });
 
-  test(`${name} usage status, list and doctor say why nothing is recorded, and what to do`, async (t) => {
+  test(`${name} usage status, list and doctor say why events wait, and what to do`, async (t) => {
     const { start } = await open(t);
     for (const view of ['status', 'list', 'doctor']) {
       const { exitCode, stdout, stderr } = await start('usage', view);

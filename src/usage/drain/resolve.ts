@@ -65,10 +65,8 @@ type Binding = Pick<Draining, 'spool' | 'resolving' | 'ignoreBackoff' | 'persist
 export async function bindUnbound(binding: Binding): Promise<() => Promise<boolean>> {
   const { spool, resolving, persist } = binding;
   const { now } = resolving;
-  const groups = await persist(() => {
-    dateUndated(spool, now());
-    return unboundGroups(spool);
-  });
+  await persist(() => dateUndated(spool, now()));
+  const groups = await persist(() => unboundGroups(spool));
   if (groups.length === 0) return async () => false;
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();

@@ -138,7 +138,7 @@ export function obstacleOf(reason: Reason, directory: string): Obstacle {
       return error(
         'no sqlite',
         'native-module',
-        `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${reason.code}): nothing is recorded.`,
+        `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${reason.code}): events wait in files, and none is sent.`,
         reason.advice,
       );
   }
