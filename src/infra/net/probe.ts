@@ -1,6 +1,6 @@
 /** Tries a destination step by step, without sending it anything that it would keep. */
 import { lookup } from 'node:dns/promises';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { extraAuthorities } from './certificates.ts';
 import { failureOf, openNetwork } from './network.ts';
@@ -80,7 +80,8 @@ function tryTls(host: string, port: number): Promise<string> {
   const socket = connectTls({
     host,
     port,
-    servername: host,
+    // An address is no server name (RFC 6066, 3), and Node 26 throws at one.
+    ...(isIP(host) === 0 && { servername: host }),
     rejectUnauthorized: true,
     ...(secureContext && { secureContext }),
   });
