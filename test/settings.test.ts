@@ -150,7 +150,7 @@ test('the home is where Python looks for it: on Windows in USERPROFILE, elsewher
     readSettings({ ...both, ...env }, program, platform).directory;
   assert.equal(at({}, 'linux'), resolve('/home/ana/.arcade'));
   assert.equal(at({}, 'win32'), resolve('/users/ana/.arcade'));
-  assert.equal(at({ ARCADE_WORK_DIR: '~\\work' }, 'win32'), resolve('/users/ana/work/.arcade'));
-  assert.equal(at({ ARCADE_WORK_DIR: '~/work' }, 'win32'), resolve('/users/ana/work/.arcade'));
+  assert.equal(at({ ARCADE_WORK_DIR: '~\\tools' }, 'win32'), resolve('/users/ana/tools/.arcade'));
+  assert.equal(at({ ARCADE_WORK_DIR: '~/tools' }, 'win32'), resolve('/users/ana/tools/.arcade'));
   assert.equal(at({ ARCADE_WORK_DIR: '~\\work' }, 'linux'), resolve('~\\work/.arcade'));
 });

@@ -34,8 +34,8 @@ export function copyTable(spool: Spool, table: string): boolean {
 export function sharedColumns(spool: Spool, table: string): string[] {
   const columnsOf = (schema: string): string[] =>
     (spool.pragma(`${schema}.table_info(${table})`) as { name: string }[]).map(({ name }) => name);
-  const theirs = new Set(columnsOf('damaged'));
-  return columnsOf('main').filter((name) => theirs.has(name));
+  const damaged = new Set(columnsOf('damaged'));
+  return columnsOf('main').filter((name) => damaged.has(name));
 }
 
 /** Whether an error says that what was to be read of a damaged database is not there any more. */

@@ -110,7 +110,7 @@ function begin(spool: Spool, file: string, columns: readonly string[]): Progress
   run('INSERT INTO recovery (file) VALUES (?) ON CONFLICT DO NOTHING', file);
   run('DROP TABLE IF EXISTS temp.identity_map');
   run('DROP TABLE IF EXISTS temp.found');
-  run('CREATE TEMP TABLE identity_map (theirs INTEGER PRIMARY KEY, bound INTEGER, unbound INTEGER)');
+  run('CREATE TEMP TABLE identity_map (old_id INTEGER PRIMARY KEY, bound INTEGER, unbound INTEGER)');
   run('CREATE TEMP TABLE found (uuid TEXT PRIMARY KEY, delivered INTEGER) WITHOUT ROWID');
   const unowned = throwaway(spool);
   run('INSERT INTO identity_map VALUES (?, ?, ?)', NO_IDENTITY, unowned, unowned);
@@ -118,9 +118,9 @@ function begin(spool: Spool, file: string, columns: readonly string[]): Progress
     columns.length > 0
       ? (spool.statement('SELECT id, anon_id, fingerprint FROM temp.damaged_identity').all() as OldIdentity[])
       : [];
-  for (const theirs of identities) {
-    const { bound, unbound } = identityFor(spool, theirs, columns);
-    run('INSERT OR IGNORE INTO identity_map VALUES (?, ?, ?)', theirs.id, bound, unbound);
+  for (const old of identities) {
+    const { bound, unbound } = identityFor(spool, old, columns);
+    run('INSERT OR IGNORE INTO identity_map VALUES (?, ?, ?)', old.id, bound, unbound);
   }
   // One that has begun again from usage.json is still the copy that it was.
   if (columns.includes('birth'))
@@ -140,18 +140,18 @@ interface OldIdentity {
 }
 
 /**
- * Ours with the same anon_id, else theirs, retired. An event that still waits for its account could be given up under
- * the anon_id. So where ours has begun again without the credentials that theirs had seen, and may be linked to anyone,
+ * The current one with the same anon_id, else the old one, retired. An event that still waits for its account could be given up under
+ * the anon_id. So where ours has begun again without the credentials that the old one had seen, and may be linked to anyone,
  * that event gets an id that is never linked.
  */
 function identityFor(
   spool: Spool,
-  theirs: OldIdentity,
+  old: OldIdentity,
   columns: readonly string[],
 ): { bound: number; unbound: number } {
   const ours = spool
     .statement('SELECT id, fingerprint, retired_at FROM identity WHERE anon_id = ? ORDER BY id LIMIT 1')
-    .get(theirs.anon_id) as { id: number; fingerprint: string | null; retired_at: number | null } | undefined;
+    .get(old.anon_id) as { id: number; fingerprint: string | null; retired_at: number | null } | undefined;
   if (ours === undefined) {
     const same = columns.filter((name) => name !== 'id' && name !== 'retired_at').join(', ');
     const copied = spool
@@ -159,11 +159,11 @@ function identityFor(
         `INSERT INTO identity (${same}, retired_at) SELECT ${same}, coalesce(retired_at, @now)
          FROM temp.damaged_identity WHERE id = @id`,
       )
-      .run({ id: theirs.id, now: Date.now() });
+      .run({ id: old.id, now: Date.now() });
     const id = Number(copied.lastInsertRowid);
     return { bound: id, unbound: id };
   }
-  const isSame = ours.retired_at !== null || ours.fingerprint === theirs.fingerprint;
+  const isSame = ours.retired_at !== null || ours.fingerprint === old.fingerprint;
   return { bound: ours.id, unbound: isSame ? ours.id : throwaway(spool) };
 }
 
@@ -231,12 +231,12 @@ interface Step {
 
 /** Puts what was read where it belongs, each under its own id where that is free, and notes how far it has come. */
 function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
-  const theirs = columns.map((name) => `r.${name}`).join(', ');
+  const old = columns.map((name) => `r.${name}`).join(', ');
   const insert = spool.statement(
     `INSERT INTO record (id, ${columns.join(', ')}, identity_id)
-     SELECT CASE WHEN r.id IN (SELECT id FROM main.record) THEN NULL ELSE r.id END, ${theirs},
+     SELECT CASE WHEN r.id IN (SELECT id FROM main.record) THEN NULL ELSE r.id END, ${old},
        (SELECT iif(r.distinct_id IS NULL, unbound, bound) FROM temp.identity_map
-        WHERE theirs IN (r.identity_id, ${NO_IDENTITY}) ORDER BY theirs DESC LIMIT 1)
+        WHERE old_id IN (r.identity_id, ${NO_IDENTITY}) ORDER BY old_id DESC LIMIT 1)
      FROM temp.damaged_record AS r WHERE @row IS NULL OR r.rowid = @row ORDER BY r.id
      ON CONFLICT (uuid) DO UPDATE SET state = 'delivered', settled_at = excluded.settled_at, reason = NULL
        WHERE excluded.state = 'delivered' AND record.state <> 'delivered'`,
@@ -273,7 +273,7 @@ function readableLedger(spool: Spool): ReadonlyMap<string, number> | undefined {
 function end(spool: Spool, file: string, ledger: ReadonlyMap<string, number> | undefined): void {
   spool
     .statement(
-      `DELETE FROM identity WHERE id IN (SELECT unbound FROM identity_map WHERE unbound <> bound OR theirs = ${NO_IDENTITY})
+      `DELETE FROM identity WHERE id IN (SELECT unbound FROM identity_map WHERE unbound <> bound OR old_id = ${NO_IDENTITY})
          AND NOT EXISTS (SELECT 1 FROM record WHERE identity_id = identity.id)`,
     )
     .run();
