@@ -2,7 +2,7 @@
 import type { Settings } from '../../settings.ts';
 import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
-import { flusherFault, type Status } from '../../usage/inspect/status.ts';
+import { flusherFault, isFlusherStarting, type Status, waitsForAccount } from '../../usage/inspect/status.ts';
 import { isOptedOut } from '../../usage/spool/opt-out.ts';
 import { relativeTime } from './words.ts';
 
@@ -36,14 +36,15 @@ export function deliveryState(
     const next = relativeTime(backoff.until, now);
     return `${reasonInWords(backoff)} Next attempt ${next}, with the next command you run.`;
   }
-  if (status.unbound === ledger.pending && status.resolveUntil > now) {
+  if (waitsForAccount(status, now)) {
     const next = relativeTime(status.resolveUntil, now);
     return `The account of these events is not known yet; Arcade is asked again ${next}, with the next command you run.`;
   }
   const fault = flusherFault(status, now);
-  return fault === null
-    ? 'Pending events will be sent with your next command.'
-    : `${fault} Run \`arcade usage flush\` to send the pending events.`;
+  if (fault !== null) return `${fault} Run \`arcade usage flush\` to send the pending events.`;
+  return isFlusherStarting(status, now)
+    ? 'A flusher has just been started.'
+    : 'Pending events will be sent with your next command.';
 }
 
 /** A `usage disable` that was ended before its time, or could not open the spool, has erased nothing. */

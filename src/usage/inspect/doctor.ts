@@ -96,13 +96,8 @@ function checkErased(spool: Spool): Checked[] {
   return [{ ...NOT_ERASED, message, advice: '`arcade usage disable` erases it.' }];
 }
 
-/** Pending for so long without a reason, events have been left behind. */
-const LEFT_MS = 60_000;
-
 function checkFlusher(status: Status, { destination }: Settings, now: number): Checked {
-  const { oldestPendingAt, backoff } = status;
-  const isLeft = oldestPendingAt !== null && now - oldestPendingAt > LEFT_MS && backoff === null;
-  const fault = isLeft && destination.apiKey !== undefined ? flusherFault(status, now) : null;
+  const fault = destination.apiKey === undefined ? null : flusherFault(status, now);
   if (fault === null) return passed('flusher', 'There is no sign of a flusher that was ended early.');
   return {
     code: 'flusher-dies',

@@ -85,14 +85,30 @@ export function lastRunOf(spool: Spool): FlusherRun | null {
 /** A flusher has begun by then, on a slow machine too. */
 const BEGINS_WITHIN_MS = 5_000;
 
-/** What became of a flusher that should have sent what is pending, in a sentence; null when nothing has befallen it. */
-export function flusherFault(
-  { flusherIsRunning, flusherAskedAt: asked, lastRun }: Status,
-  now: number,
-): string | null {
-  if (flusherIsRunning) return null;
-  const isAwaited = asked !== null && asked > (lastRun?.ended_at ?? lastRun?.started_at ?? 0);
-  if (isAwaited) return now - asked < BEGINS_WITHIN_MS ? null : NEVER_BEGAN;
+/** Whether a flusher that was asked for may be about to begin. A mark far ahead is one of a clock that was set back. */
+export function isFlusherStarting(status: Status, now: number): boolean {
+  return isFlusherAwaited(status) && Math.abs(now - (status.flusherAskedAt ?? 0)) < BEGINS_WITHIN_MS;
+}
+
+/** The mark of one that was asked for goes when it begins; one that fails leaves another in its place. */
+function isFlusherAwaited({ flusherAskedAt, lastRun }: Status): boolean {
+  return flusherAskedAt !== null && flusherAskedAt !== lastRun?.ended_at;
+}
+
+/** Whether all that is pending waits for Arcade to be asked again whose it is. */
+export function waitsForAccount({ ledger, unbound, resolveUntil }: Status, now: number): boolean {
+  return unbound === ledger.pending && resolveUntil > now;
+}
+
+/**
+ * What became of the flusher that should be sending what is pending, in a sentence; null where nothing has befallen it,
+ * or there is nothing to send at this moment.
+ */
+export function flusherFault(status: Status, now: number): string | null {
+  const { ledger, backoff, flusherIsRunning, lastRun } = status;
+  if (ledger.pending === 0 || backoff !== null || waitsForAccount(status, now)) return null;
+  if (flusherIsRunning || isFlusherStarting(status, now)) return null;
+  if (isFlusherAwaited(status)) return NEVER_BEGAN;
   if (lastRun?.outcome === 'failed') return 'The last flusher failed.';
   return lastRun !== null && lastRun.ended_at === null ? ENDED_EARLY : null;
 }

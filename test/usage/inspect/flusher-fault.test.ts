@@ -1,7 +1,8 @@
-/** What `usage status` and `usage doctor` say of a flusher that was asked for and did not live. */
+/** What `usage status` and `usage doctor` say of a flusher that was asked for: one rule, so both say it at the same moment. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { openSpool } from '../../../src/usage/spool/spool.ts';
+import { backOff, postHogAt } from '../../../src/usage/spool/backoff.ts';
+import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
 import { inside } from '../../support/inside.ts';
 import { command, DESTINATION, MIGRATIONS } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -13,29 +14,30 @@ const ENV = {
 };
 const NOW = Date.now();
 
-/** A home with one event that is pending for two minutes; `sql` says what became of the flusher. */
-function left(t: TestContext, sql: string): Sandbox {
+/** A home with one event that is pending for seconds; `sql` says what became of the flusher. */
+function left(t: TestContext, sql: string, more: (spool: Spool) => void = () => undefined): Sandbox {
   const home = sandbox(t);
   const spool = openSpool(home.directory, MIGRATIONS);
-  command(spool, NOW - 120_000, {});
+  command(spool, NOW - 7_000, {});
   for (const statement of sql.split(';').filter((part) => part.trim() !== ''))
     spool.statement(statement).run();
+  more(spool);
   spool.close();
   return home;
 }
 
 const FATES: Readonly<Record<string, { sql: string; words: RegExp }>> = {
   'did not start, as at the end of a container or without a library': {
-    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 60_000}`,
+    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 6_000}`,
     words: /The last flusher did not start, or was ended at once/,
   },
   'was ended before it was done': {
-    sql: `UPDATE installation SET flusher_asked_at = NULL; INSERT INTO flusher_run (started_at) VALUES (${NOW - 60_000})`,
+    sql: `UPDATE installation SET flusher_asked_at = NULL; INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`,
     words: /The last flusher was ended before it was done/,
   },
   failed: {
-    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 60_000};
-      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${NOW - 60_100}, ${NOW - 60_000}, 'failed')`,
+    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 6_000};
+      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${NOW - 6_100}, ${NOW - 6_000}, 'failed')`,
     words: /The last flusher failed/,
   },
 };
@@ -53,13 +55,41 @@ for (const [fate, { sql, words }] of Object.entries(FATES)) {
   });
 }
 
-test('usage status says no such thing of a flusher that was asked for a moment ago, nor of one that drained', async (t) => {
-  for (const sql of [
-    `UPDATE installation SET flusher_asked_at = ${Date.now()}`,
-    `UPDATE installation SET flusher_asked_at = NULL;
-      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${NOW - 60_100}, ${NOW - 60_000}, 'drained')`,
-  ]) {
-    const { stdout } = await inside(left(t, sql), ['usage', 'status'], { env: ENV });
-    assert.match(stdout, /Pending events will be sent with your next command\./);
+const WELL: Readonly<Record<string, { sql: string; words: RegExp }>> = {
+  'was asked for a moment ago': {
+    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 1_000}`,
+    words: /A flusher has just been started/,
+  },
+  'was asked for a moment ago, after one that died': {
+    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 1_000};
+      INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`,
+    words: /A flusher has just been started/,
+  },
+  drained: {
+    sql: `UPDATE installation SET flusher_asked_at = NULL;
+      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${NOW - 6_100}, ${NOW - 6_000}, 'drained')`,
+    words: /Pending events will be sent with your next command/,
+  },
+};
+
+for (const [fate, { sql, words }] of Object.entries(WELL)) {
+  test(`usage status and doctor find nothing wrong with a flusher that ${fate}`, async (t) => {
+    const home = left(t, sql);
+    assert.match((await inside(home, ['usage', 'status'], { env: ENV })).stdout, words);
+    const doctor = await inside(home, ['usage', 'doctor', '--json'], { env: ENV });
+    assert.equal(doctor.exitCode, 0, doctor.stdout);
+  });
+}
+
+test('usage doctor says nothing of a dead flusher where nothing is pending, or a back-off holds', async (t) => {
+  const died = `INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`;
+  const delivered = left(t, `${died}; UPDATE record SET state = 'delivered'`);
+  const offline = left(t, died, (spool) => {
+    const failure = { reason: 'offline', status: null } as const;
+    backOff(spool, postHogAt(spool, DESTINATION), failure, { at: NOW, random: Math.random });
+  });
+  for (const home of [delivered, offline]) {
+    const doctor = await inside(home, ['usage', 'doctor', '--json'], { env: ENV });
+    assert.equal(doctor.exitCode, 0, doctor.stdout);
   }
 });
