@@ -46,7 +46,9 @@ export const run: Run = async (invocation) => {
     );
   }
   const paint = await output.paint('stdout');
-  return await streamSpool(invocation, { isJson }, (spool) => table(spool, filter, { output, paint, now }));
+  return await streamSpool(invocation, { isJson, empty: say`No matching records.` }, (spool) =>
+    table(spool, filter, { output, paint, now }),
+  );
 };
 
 function* jsonOf(spool: Spool, filter: Filter): Generator<Safe> {
@@ -69,10 +71,7 @@ async function* table(spool: Spool, filter: Filter, showing: Showing): AsyncGene
   const { output, paint, now } = showing;
   const alike = alikeRecords(spool, filter);
   const listed = alike.reduce((sum, { records }) => sum + records, 0);
-  if (listed === 0) {
-    yield say`No matching records.`;
-    return;
-  }
+  if (listed === 0) return;
   const layout = await layoutOf(alike, showing);
   let lines = [paint.bold(rowLine(HEADINGS, layout))];
   for (const record of eachRecord(spool, filter)) {

@@ -30,6 +30,8 @@ export async function readSpool<T>(
 export interface Frame {
   readonly begin?: Safe;
   readonly end?: Safe;
+  /** In the place of parts where there are none, though something was recorded. */
+  readonly empty?: Safe;
   /** It is a JSON document, which stays one when the spool turns out to be damaged halfway. */
   readonly isJson: boolean;
 }
@@ -40,7 +42,7 @@ export interface Frame {
  */
 export async function streamSpool(
   invocation: Invocation,
-  { begin, end, isJson }: Frame,
+  { begin, end, empty, isJson }: Frame,
   look: (spool: Spool) => Iterable<Safe> | AsyncIterable<Safe>,
 ): Promise<FailureCode | undefined> {
   const { output, settings } = invocation;
@@ -66,6 +68,7 @@ export async function streamSpool(
     return error.code;
   }
   if (isAbsent(settings, store)) output.note(absenceOf(settings));
+  else if (!begun && empty !== undefined) output.line(empty);
   start();
   if (end !== undefined) output.line(end);
   return undefined;

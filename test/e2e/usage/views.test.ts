@@ -52,6 +52,15 @@ test('`usage list` filters by state, command, time and number, oldest first', as
   );
 });
 
+test('`usage list` of nothing says why in one sentence: nothing was recorded yet, or nothing matches', async (t) => {
+  const home = sandbox(t);
+  const fresh = await arcade(home, ['usage', 'list']);
+  assert.deepEqual([fresh.stdout, fresh.stderr], ['', 'Nothing has been recorded yet.\n']);
+  seeded(home);
+  const none = await arcade(home, ['usage', 'list', '--since', '2999-01-01']);
+  assert.deepEqual([none.stdout, none.stderr], ['No matching records.\n', '']);
+});
+
 test('`usage list` as a table is whole in a pipe, and ASCII where the locale has no more', async (t) => {
   const home = sandbox(t);
   seeded(home);
