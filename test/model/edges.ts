@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { currentIdentity, observe, readNews } from '../../src/usage/identity/identities.ts';
 import { type Identity, type Observation, reconcile } from '../../src/usage/identity/rules.ts';
-import { fingerprintOf, installationOf, type Spool } from '../../src/usage/spool/spool.ts';
+import { fingerprintOf, type Spool } from '../../src/usage/spool/spool.ts';
 
 interface Seen {
   readonly account: string | null | undefined;
@@ -12,7 +12,7 @@ interface Seen {
 
 /** The edge that a command is about to take; nothing is changed. `known`: whose login this is. */
 export function seenBy(spool: Spool, { account, fromEnvironment, known }: Seen): string {
-  const fingerprint = fingerprintOf(installationOf(spool), account);
+  const fingerprint = fingerprintOf(spool, account);
   const current = currentIdentity(spool);
   const seen = observe(spool, current, { fingerprint, fromEnvironment }, readNews(spool)?.ids);
   return edgeOf(current, known === null ? seen : { ...seen, principalId: known });

@@ -20,7 +20,6 @@ import { collectSpilled, emptySpill, removeSpilled, type Spilled } from '../spoo
 import {
   assertNotReplaced,
   fingerprintOf,
-  installationOf,
   isRecordingAllowed,
   type Spool,
   sharedFile,
@@ -143,10 +142,8 @@ type OwnerOfEntry = Owner & { readonly fingerprint: string | null };
 /** Settles who the event is sent as, and who the next one will be. */
 function whose(spool: Spool, { change, credentials, now }: Entry): OwnerOfEntry {
   const account = change?.kind === 'login' ? change.account : credentials.account;
-  const installation = installationOf(spool);
-  const fingerprint = fingerprintOf(installation, account);
-  const principalId =
-    change?.kind === 'login' ? recordedId(change.principalId, installation.fingerprint_key) : null;
+  const fingerprint = fingerprintOf(spool, account);
+  const principalId = change?.kind === 'login' ? recordedId(change.principalId, spool.key()) : null;
   if (principalId !== null && fingerprint != null) rememberAccount(spool, fingerprint, principalId, now);
   const fromEnvironment = credentials.fromEnvironment === true && change?.kind !== 'login';
   const { identity, binding } = follow(spool, { fingerprint, fromEnvironment }, now);

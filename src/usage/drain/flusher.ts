@@ -7,7 +7,7 @@ import { SPOOL } from '../../settings.ts';
 import { recover } from '../recovery/recover.ts';
 import { isAnythingDue } from '../spool/due.ts';
 import { trim } from '../spool/records.ts';
-import { fingerprintOf, installationOf, isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
+import { fingerprintOf, isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
 import { trimQuarantine } from './settle.ts';
 
@@ -148,7 +148,7 @@ function letGo(run: Alive, lock: Lock, id: number, outcome: DrainOutcome): boole
 }
 
 function stillDue({ spool, destination, resolving, now }: Alive): boolean {
-  const environment = fingerprintOf(installationOf(spool), resolving.environment);
+  const environment = fingerprintOf(spool, resolving.environment);
   return isAnythingDue(spool, { destination, online: false, environment, now: now() });
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../identity/identities.ts';
 import { backOff, COORDINATOR, endBackoff } from '../spool/backoff.ts';
 import { mayResolve } from '../spool/due.ts';
-import { fingerprintOf, installationOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
+import { fingerprintOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import type { Draining } from './drain.ts';
 
 /** What the coordinator says of the credentials in force. */
@@ -70,7 +70,7 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
   if (groups.length === 0) return async () => false;
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
-  const fingerprint = fingerprintOf(installationOf(spool), inForce.account);
+  const fingerprint = fingerprintOf(spool, inForce.account);
   const unknown: Group[] = [];
   for (const each of groups) {
     const group = each.fingerprint === null ? null : { ...each, fingerprint: each.fingerprint };
@@ -101,9 +101,7 @@ async function bindByAnswer(
   const { now, random } = resolving;
   if (whose.kind === 'no answer' && leftMs() <= 0) return false;
   const principalId =
-    whose.kind === 'principal'
-      ? recordedId(whose.principalId, (await persist(() => installationOf(spool))).fingerprint_key)
-      : null;
+    whose.kind === 'principal' ? recordedId(whose.principalId, await persist(() => spool.key())) : null;
   if (principalId !== null) {
     for (const group of groups) await persist(() => bindTo(spool, group, principalId, now()));
     return true;

@@ -66,9 +66,8 @@ interface News {
 export function readNews(spool: Spool): News | undefined {
   const path = sharedFile(spool.directory);
   const stamp = stampOf(path);
-  const { export_stamp, fingerprint_key: key } = installationOf(spool);
-  if (stamp === export_stamp) return undefined;
-  return { ids: recordable(readUsageJson(path), key), stamp };
+  if (stamp === installationOf(spool).export_stamp) return undefined;
+  return { ids: recordable(readUsageJson(path), spool.key()), stamp };
 }
 
 /** Another program may have written an account's e-mail address, and no random id is one. */

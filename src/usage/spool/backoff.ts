@@ -1,7 +1,7 @@
 /** When PostHog or the coordinator may be asked again after a failure: the arithmetic, and the rows that remember it. */
 import { createHmac } from 'node:crypto';
 import type { Destination } from '../../settings.ts';
-import { installationOf, type Spool } from './spool.ts';
+import type { Spool } from './spool.ts';
 
 const FIRST_STEP_MS = 30_000;
 const LONGEST_STEP_MS = 3600_000;
@@ -43,7 +43,7 @@ export function postHogAt(spool: Spool, destination: Destination): Target {
   const text = JSON.stringify([destination.host, destination.apiKey ?? null]);
   return {
     name: 'posthog',
-    destination: createHmac('sha256', installationOf(spool).fingerprint_key).update(text).digest('base64url'),
+    destination: createHmac('sha256', spool.key()).update(text).digest('base64url'),
   };
 }
 

@@ -16,8 +16,8 @@ export interface Spool {
   readonly inode: bigint | undefined;
   /** What is left of the time for which it may wait for other processes. */
   readonly patience: Patience;
-  /** The key of the fingerprints; `seed` where there is none yet. */
-  key(seed: Buffer): Buffer;
+  /** The key of the fingerprints. */
+  key(): Buffer;
   /** When the database file was made, in ns since the epoch: a copy of it was made later. Null where that cannot be told. */
   readonly birth: string | null;
   /** The prepared statement of an SQL text, made at its first use. */
@@ -43,7 +43,6 @@ export interface Spool {
 }
 
 export interface Installation {
-  readonly fingerprint_key: Buffer;
   readonly consent: number;
   readonly notice_shown_at: number | null;
   readonly export_stamp: string | null;
@@ -115,14 +114,19 @@ export function spoolOf(
 ): Spool {
   const statements = new Map<string, Sqlite.Statement>();
   const log = `${spoolFile(directory)}-wal`;
+  const makeKey = (): Buffer => {
+    // Older versions kept it in the database: there it is the seed of the file.
+    const seed = db.prepare('SELECT fingerprint_key FROM installation').pluck().get() as Buffer;
+    // A copy makes nothing.
+    return inode === undefined ? (readKey(directory) ?? seed) : ensureKey(directory, seed);
+  };
   let key: Buffer | undefined;
   return {
     directory,
     inode,
     patience,
-    key: (seed) => {
-      // A copy makes nothing.
-      key ??= inode === undefined ? (readKey(directory) ?? seed) : ensureKey(directory, seed);
+    key: () => {
+      key ??= makeKey();
       return key;
     },
     birth: birthOf(spoolFile(directory)),
@@ -160,7 +164,7 @@ export function installationOf(spool: Spool): Installation {
   const row = spool.statement('SELECT * FROM installation').get() as Installation | undefined;
   if (row === undefined) throw new DamagedError('the installation is missing');
   // Older versions kept the key in the database: there it is the seed of the file.
-  return { ...row, fingerprint_key: spool.key(row.fingerprint_key) };
+  return row;
 }
 
 /** Whether the person allows recording. usage.off counts as well: the database may not have been there to be told. */
@@ -172,9 +176,6 @@ export function isRecordingAllowed(spool: Spool): boolean {
  * Which credentials these are, without saying anything about them to anyone who has not this installation's
  * key. Null for no credentials, undefined where that cannot be told.
  */
-export function fingerprintOf<T extends null | undefined>(
-  installation: Installation,
-  account: string | T,
-): string | T {
-  return fingerprintBy(installation.fingerprint_key, account);
+export function fingerprintOf<T extends null | undefined>(spool: Spool, account: string | T): string | T {
+  return fingerprintBy(spool.key(), account);
 }

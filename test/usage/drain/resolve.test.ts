@@ -10,7 +10,7 @@ import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { listIdentities } from '../../../src/usage/inspect/identities.ts';
 import { disable } from '../../../src/usage/spool/consent.ts';
 import { isAnythingDue } from '../../../src/usage/spool/due.ts';
-import { fingerprintOf, installationOf, openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
+import { fingerprintOf, openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
 import { sampleEvent } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
@@ -350,8 +350,7 @@ test('a flusher is at work for those events alone whose credentials it can see',
   m.record('a', true, true);
   const destination = { host: 'http://127.0.0.1:9', apiKey: 'phc_test' };
   const isDue = (account: string | null): boolean => {
-    const installation = installationOf(m.spool);
-    const environment = fingerprintOf(installation, account);
+    const environment = fingerprintOf(m.spool, account);
     return isAnythingDue(m.spool, { destination, environment, online: false, now: m.now });
   };
   assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [false, false, true]);

@@ -193,11 +193,11 @@ test('a new database takes over from the damaged one also where it could not be 
   const { home, path } = storeOf(t, 3);
   const old = openSpool(home.directory, MIGRATIONS);
   old.statement('UPDATE installation SET notice_shown_at = 5').run();
-  const { fingerprint_key: key } = installationOf(old);
+  const key = old.key();
   old.close();
   renameSync(path, join(home.directory, 'usage.db.damaged-1600000000000'));
-  const { fingerprint_key, notice_shown_at } = installationOf(openSound(t, home));
-  assert.deepEqual([fingerprint_key, notice_shown_at], [key, 5]);
+  const heir = openSound(t, home);
+  assert.deepEqual([heir.key(), installationOf(heir).notice_shown_at], [key, 5]);
 });
 
 for (const part of ['nothing else', 'installation'] as const) {

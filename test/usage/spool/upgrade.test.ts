@@ -8,7 +8,7 @@ import { append } from '../../../src/usage/append/append.ts';
 import { accountOf, currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { backoffOf, postHogAt } from '../../../src/usage/spool/backoff.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
-import { fingerprintOf, installationOf, openSpool } from '../../../src/usage/spool/spool.ts';
+import { fingerprintOf, openSpool } from '../../../src/usage/spool/spool.ts';
 import { MIGRATIONS, sampleEvent, unaccounted } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
@@ -31,8 +31,7 @@ test('a spool of schema 6 opens with its records, identities, accounts and back-
   assert.equal(states.join(' '), 'delivered delivered delivered quarantined pending pending pending pending');
   const unbound = spool.statement('SELECT count(*) FROM record WHERE distinct_id IS NULL').pluck().get();
   assert.equal(unbound, 1);
-  const installation = installationOf(spool);
-  assert.equal(accountOf(spool, fingerprintOf<null>(installation, 'account of ana') ?? ''), 'principal-ana');
+  assert.equal(accountOf(spool, fingerprintOf<null>(spool, 'account of ana') ?? ''), 'principal-ana');
   const backoff = backoffOf(spool, postHogAt(spool, DESTINATION));
   assert.deepEqual([backoff?.reason, backoff?.streak], ['offline', 3]);
   const before = currentIdentity(spool);
