@@ -3,8 +3,6 @@ import {
   accessSync,
   closeSync,
   constants,
-  copyFileSync,
-  existsSync,
   fchmodSync,
   fstatSync,
   lstatSync,
@@ -14,12 +12,14 @@ import {
   rmSync,
   type Stats,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { type Fields, fieldsOf } from '../infra/fields.ts';
 import {
   makePrivateDirectory,
+  nearestExisting,
   ownerOfBorrowedHome,
   removeDrafts,
   removeLeftDrafts,
@@ -35,32 +35,29 @@ const OTHERS = 0o077;
 export const credentialsFile = (directory: string): string => join(directory, 'credentials.yaml');
 
 /**
- * Reads the file; undefined when there is none, or an empty one. A file of ours that others may read is closed to them.
- * In the fields that this program knows, scalars are text as they stand: YAML would take the id 0899 for a number, and
- * a time without a zone for UTC. Throws UserError when it cannot be read, may be written by another user, or is not a
- * YAML mapping.
+ * Reads the file; empty when there is none. A file of ours that others may read is closed to them. In the fields that
+ * this program knows, scalars are text as they stand: YAML would take the id 0899 for a number, and a time without a
+ * zone for UTC. Throws UserError when it cannot be read, may be written by another user, or is not a YAML mapping.
  */
-export async function readDocument(path: string): Promise<Fields | undefined> {
+export async function readDocument(path: string): Promise<Fields> {
   const bytes = readBytes(path);
-  if (bytes === undefined) return undefined;
+  if (bytes === undefined) return {};
   const { FAILSAFE_SCHEMA, load, nullCoreTag } = await import('js-yaml');
-  let content: unknown;
-  let asText: unknown;
+  let content: Fields | undefined;
+  let asText: Fields | undefined;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    if (text.trim() === '') return undefined;
-    content = load(text);
-    asText = load(text, { schema: FAILSAFE_SCHEMA.withTags(nullCoreTag) });
+    if (text.trim() === '') return {};
+    content = fieldsOf(load(text));
+    asText = fieldsOf(load(text, { schema: FAILSAFE_SCHEMA.withTags(nullCoreTag) }));
   } catch (error) {
     throw malformed(path, placeOf(error));
   }
-  const fields = fieldsOf(content);
-  if (fields === undefined) throw malformed(path);
-  const cloud = fieldsOf(fields.cloud);
-  const cloudAsText = fieldsOf(fieldsOf(asText)?.cloud);
-  if (cloud === undefined || cloudAsText === undefined) return fields;
-  const known = Object.entries(cloudAsText).filter(([name]) => KNOWN.includes(name));
-  return { ...fields, cloud: { ...cloud, ...Object.fromEntries(known) } };
+  if (content === undefined) throw malformed(path);
+  const cloud = fieldsOf(content.cloud);
+  if (cloud === undefined) return content;
+  const known = Object.entries(fieldsOf(asText?.cloud) ?? {}).filter(([name]) => KNOWN.includes(name));
+  return { ...content, cloud: { ...cloud, ...Object.fromEntries(known) } };
 }
 
 const KNOWN = ['api', 'auth', 'context', 'coordinator_url', 'user'];
@@ -69,6 +66,14 @@ const KNOWN = ['api', 'auth', 'context', 'coordinator_url', 'user'];
 function placeOf(error: unknown): string | undefined {
   const mark = (error as { mark?: { line: number; column: number } }).mark;
   return mark === undefined ? undefined : `line ${mark.line + 1}, column ${mark.column + 1}`;
+}
+
+/** The error of a file that is there and holds no credentials. */
+export function malformed(path: string, place?: string): UserError {
+  const where = place === undefined ? '' : ` (${place})`;
+  return new UserError('CREDENTIALS_MALFORMED', `The credentials file ${path} could not be parsed${where}.`, {
+    hint: 'Run `arcade login` to replace it, or correct it by hand.',
+  });
 }
 
 /** Replaces the file, whole or not at all, with mode 0600. Throws UserError. */
@@ -80,7 +85,7 @@ export async function writeDocument(path: string, content: Fields): Promise<void
     removeLeftDrafts(target);
     replaceAtomically(target, dump(content, { lineWidth: -1 }));
   } catch (cause) {
-    throw unwritable(path, cause);
+    throw fileError(path, 'written', cause);
   }
 }
 
@@ -88,16 +93,11 @@ export async function writeDocument(path: string, content: Fields): Promise<void
 export function keepCopy(path: string): string {
   const copy = `${path}.bak`;
   try {
-    const target = ownTarget(path);
     rmSync(copy, { force: true });
-    copyFileSync(target, copy, constants.COPYFILE_EXCL);
-    // The mode is copied too, and one of root's file was not ours to change.
-    const file = openSync(copy, constants.O_RDONLY);
-    closeToOthers(file, fstatSync(file));
-    closeSync(file);
+    writeFileSync(copy, readFileSync(path), { mode: 0o600, flag: 'wx' });
     return copy;
   } catch (cause) {
-    throw unwritable(path, cause);
+    throw fileError(copy, 'written', cause);
   }
 }
 
@@ -107,14 +107,11 @@ export function keepCopy(path: string): string {
  */
 export function requireWritable(path: string): void {
   try {
-    const target = ownTarget(path);
-    if (statSync(target, { throwIfNoEntry: false })?.isDirectory()) throw systemError('EISDIR');
-    let folder = dirname(target);
-    while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
+    const folder = nearestExisting(dirname(ownTarget(path))) ?? '';
     if (!statSync(folder).isDirectory()) throw systemError('ENOTDIR');
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw unwritable(path, cause);
+    throw fileError(path, 'written', cause);
   }
 }
 
@@ -125,20 +122,12 @@ export function requireWritable(path: string): void {
 export function removeDocument(path: string): boolean {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found?.isDirectory()) throw systemError('EISDIR');
-    const target = found?.isSymbolicLink() && isOurs(found) ? targetOf(path) : path;
+    const target = targetIfOurs(path) ?? path;
     removeDrafts(target);
-    if (target !== path && isOurFile(target)) rmSync(target, { force: true });
-    rmSync(path, { force: true });
-    rmSync(`${path}.bak`, { force: true });
+    for (const each of [target, path, `${path}.bak`]) rmSync(each, { force: true });
     return found !== undefined;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
-    throw new UserError(
-      'CREDENTIALS_UNWRITABLE',
-      `The credentials file ${path} cannot be removed: ${reasonOf(cause)}.`,
-      { hint: 'Delete it yourself: it still contains your credentials.', cause },
-    );
+    throw fileError(path, 'removed', cause);
   }
 }
 
@@ -147,32 +136,19 @@ export function removeDocument(path: string): boolean {
  * another user's home is told to go on without sudo: that user could have it follow links. Changes nothing.
  */
 export function requireOwnPlace(directory: string): void {
-  const user = process.geteuid?.();
-  if (user === undefined) return; // On Windows neither owners nor modes say anything.
-  const why = 'it belongs to another user';
-  if (ownerOfBorrowedHome(directory, user) !== undefined) throw forbidden(directory, why, WITHOUT_SUDO);
-  const link = orUndefined(() => lstatSync(directory));
-  if (link === undefined) return;
-  // Where it leads, if it is a link. Opening a file in it will say what is missing there.
-  const there = orUndefined(() => statSync(directory)) ?? link;
-  if ([link, there].some(({ uid }) => uid !== user && uid !== 0)) {
-    const hint = user === 0 ? WITHOUT_SUDO : 'Set ARCADE_WORK_DIR to a folder of your own.';
-    throw forbidden(directory, why, hint);
-  }
-  if (there.isDirectory() && (there.mode & OTHERS_WRITE) !== 0)
-    throw forbidden(directory, 'other users may write to it', `Run \`chmod go-w ${directory}\`.`);
-}
-
-function orUndefined(look: () => Stats): Stats | undefined {
-  try {
-    return look();
-  } catch {
-    return undefined; // Not there, or not for us to see: opening a file in it will say so.
+  if (ownerOfBorrowedHome(directory, process.geteuid?.()) !== undefined) throw foreign(directory, '');
+  // The link, if it is one, and where it leads.
+  for (const look of [lstatSync, statSync]) {
+    let found: Stats;
+    try {
+      found = look(directory);
+    } catch {
+      continue; // Not there, or not for us to see: opening a file in it will say so.
+    }
+    requireOwn(directory, found, 'Set ARCADE_WORK_DIR to a folder of your own.');
+    if (found.isDirectory()) requireUnshared(directory, found, `Run \`chmod go-w ${directory}\`.`);
   }
 }
-
-const WITHOUT_SUDO = 'Run the command without sudo, as the user who logged in.';
-const CHANGE_OWNER = 'Change its owner, or remove it and run `arcade login`.';
 
 /** Whether there is the file, or what a killed process or `arcade login` left of one. */
 export function isAnythingLeft(directory: string): boolean {
@@ -184,102 +160,93 @@ export function isAnythingLeft(directory: string): boolean {
   }
 }
 
-/** The error of a file that is there and holds no credentials. */
-export function malformed(path: string, place?: string): UserError {
-  const where = place === undefined ? '' : ` (${place})`;
-  return new UserError('CREDENTIALS_MALFORMED', `The credentials file ${path} could not be parsed${where}.`, {
-    hint: 'Run `arcade login` to replace it, or correct it by hand.',
-  });
-}
-
 function readBytes(path: string): Buffer | undefined {
   let file: number | undefined;
   try {
-    const link = lstatSync(path);
-    if (link.isSymbolicLink() && !isOurs(link) && link.uid !== 0)
-      throw forbidden(path, 'it is a link of another user', 'Remove it and run `arcade login`.');
+    requireOwn(path, lstatSync(path), CHANGE_OWNER);
     // Not to wait for the other end of a pipe.
     file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const found = fstatSync(file);
-    requireReadable(path, found);
+    // Reading a pipe or a device could wait for ever.
+    if (!found.isFile()) throw systemError(found.isDirectory() ? 'EISDIR' : 'EFTYPE');
+    if (found.size > MAX_BYTES) throw systemError('EFBIG');
+    requireOwn(path, found, CHANGE_OWNER);
+    requireUnshared(path, found, `Check its content, then run \`chmod 600 ${path}\`.`);
     closeToOthers(file, found);
     return readFileSync(file);
   } catch (cause) {
     if (isMissing(cause)) return undefined;
-    throw cause instanceof UserError ? cause : unreadable(path, reasonOf(cause), cause);
+    throw cause instanceof UserError ? cause : fileError(path, 'read', cause);
   } finally {
     if (file !== undefined) closeSync(file);
   }
 }
 
-function requireReadable(path: string, found: Stats): void {
-  // Reading a pipe or a device could wait for ever.
-  if (!found.isFile())
-    throw unreadable(path, found.isDirectory() ? 'it is a directory' : 'it is not a regular file');
-  if (found.size > MAX_BYTES) throw unreadable(path, 'it is too large');
-  if (process.geteuid === undefined) return;
-  if (!isOurs(found) && found.uid !== 0)
-    throw forbidden(
-      path,
-      'it belongs to another user',
-      process.geteuid() === 0 ? WITHOUT_SUDO : CHANGE_OWNER,
-    );
-  if ((found.mode & OTHERS_WRITE) !== 0)
-    throw forbidden(
-      path,
-      'other users may write to it',
-      `Check its content, then run \`chmod 600 ${path}\`.`,
-    );
-}
-
 /** The Python CLI once wrote it readable to everybody. Where the system keeps no modes, nothing can be done. */
 function closeToOthers(file: number, found: Stats): void {
-  if (process.geteuid === undefined || !isOurs(found) || (found.mode & OTHERS) === 0) return;
   try {
-    fchmodSync(file, 0o600);
+    if (isOurs(found) && (found.mode & OTHERS) !== 0) fchmodSync(file, 0o600);
   } catch {
     return;
   }
 }
 
-/** Where a file of ours is written: a link is followed only where link and target are ours. Throws systemError. */
+/** Where a file of ours is written. Throws systemError. */
 function ownTarget(path: string): string {
+  const target = targetIfOurs(path);
+  if (target === undefined) throw systemError('ELOOP');
+  return target;
+}
+
+/** Where a path leads: a link is followed only where it is ours, and leads to a file of ours or to none. */
+function targetIfOurs(path: string): string | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found?.isSymbolicLink() !== true) return path;
   const target = targetOf(path);
   const there = lstatSync(target, { throwIfNoEntry: false });
-  if (!isOurs(found) || (there !== undefined && !isOurs(there)) || there?.isSymbolicLink())
-    throw systemError('ELOOP');
-  return target;
+  const isOurFile = there === undefined || (there.isFile() && isOurs(there));
+  return isOurs(found) && isOurFile ? target : undefined;
 }
 
-function isOurFile(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found?.isFile() === true && isOurs(found);
-}
-
+/** On Windows neither owners nor modes say anything. */
 function isOurs({ uid }: Stats): boolean {
   return process.geteuid === undefined || uid === process.geteuid();
+}
+
+function requireOwn(path: string, found: Stats, hint: string): void {
+  if (!isOurs(found) && found.uid !== 0) throw foreign(path, hint);
+}
+
+function requireUnshared(path: string, { mode }: Stats, hint: string): void {
+  if (process.geteuid !== undefined && (mode & OTHERS_WRITE) !== 0)
+    throw forbidden(path, 'other users may write to it', hint);
+}
+
+const CHANGE_OWNER = 'Change its owner, or remove it and run `arcade login`.';
+
+function foreign(path: string, hint: string): UserError {
+  const isRoot = process.geteuid?.() === 0;
+  const withoutSudo = 'Run the command without sudo, as the user who logged in.';
+  return forbidden(path, 'it belongs to another user', isRoot ? withoutSudo : hint);
 }
 
 function forbidden(path: string, why: string, hint: string): UserError {
   return new UserError('CREDENTIALS_UNREADABLE', `${path} cannot be used for credentials: ${why}.`, { hint });
 }
 
-function unreadable(path: string, why: string, cause?: unknown): UserError {
-  return new UserError('CREDENTIALS_UNREADABLE', `The credentials file ${path} cannot be read: ${why}.`, {
-    hint: 'Check its owner and permissions, or remove it and run `arcade login`.',
-    cause,
-  });
-}
+const FILE_ERRORS = {
+  read: ['CREDENTIALS_UNREADABLE', 'Check its owner and permissions, or remove it and run `arcade login`.'],
+  written: [
+    'CREDENTIALS_UNWRITABLE',
+    'Fix that, choose another location with ARCADE_WORK_DIR, or use ARCADE_API_KEY, which needs no file.',
+  ],
+  removed: ['CREDENTIALS_UNWRITABLE', 'Delete it yourself: it still contains your credentials.'],
+} as const;
 
-function unwritable(path: string, cause: unknown): UserError {
-  if (cause instanceof UserError) return cause;
-  const message = `The credentials file ${path} cannot be written: ${reasonOf(cause)}.`;
-  return new UserError('CREDENTIALS_UNWRITABLE', message, {
-    hint: 'Fix that, choose another location with ARCADE_WORK_DIR, or use ARCADE_API_KEY, which needs no file.',
-    cause,
-  });
+function fileError(path: string, act: keyof typeof FILE_ERRORS, cause: unknown): UserError {
+  const [code, hint] = FILE_ERRORS[act];
+  const message = `The credentials file ${path} cannot be ${act}: ${reasonOf(cause)}.`;
+  return new UserError(code, message, { hint, cause });
 }
 
 function isMissing(error: unknown): boolean {
@@ -298,6 +265,9 @@ function reasonOf(error: unknown): string {
     ENOSPC: 'the disk is full',
     EDQUOT: 'the disk quota is used up',
     EISDIR: 'it is a directory',
+    ERR_FS_EISDIR: 'it is a directory',
+    EFTYPE: 'it is not a regular file',
+    EFBIG: 'it is too large',
     ENOTDIR: 'a parent of its path is a file',
     ELOOP: 'its symbolic link is a loop, or leads to a file of another user',
   };

@@ -64,13 +64,11 @@ export async function readCredentials(
 /** The same from the file alone. */
 export async function readStored(directory: string | undefined): Promise<Credentials> {
   if (directory === undefined) return { kind: 'none' };
-  const path = credentialsFile(directory);
   if (!isAnythingLeft(directory)) return { kind: 'none' };
   // Before it is opened: reading closes a file of ours to others, wherever a link has led.
   requireOwnPlace(directory);
-  const content = await readDocument(path);
-  if (content === undefined) return { kind: 'none' };
-  const credentials = parseCredentials(content);
+  const path = credentialsFile(directory);
+  const credentials = parseCredentials(await readDocument(path));
   if (credentials === undefined) throw malformed(path);
   return credentials;
 }
@@ -111,9 +109,10 @@ export function isSameLogin(one: Credentials, other: Credentials): boolean {
   return one.kind === other.kind && JSON.stringify(keyOf(one)) === JSON.stringify(keyOf(other));
 }
 
-/** What the fields of credentials.yaml say; undefined when they are no credentials. */
-export function parseCredentials(content: Fields): Exclude<Credentials, { kind: 'none' }> | undefined {
-  const cloud = fieldsOf(content.cloud);
+/** What the fields of credentials.yaml say; undefined when there is something below `cloud` that is no credentials. */
+export function parseCredentials(content: Fields): Credentials | undefined {
+  const cloud = fieldsOf(content.cloud ?? {});
+  if (cloud !== undefined && Object.keys(cloud).length === 0) return { kind: 'none' };
   const user = fieldsOf(cloud?.user);
   // Taken for absent, it would send a self-hosted login to Arcade's own engine.
   if (!['string', 'undefined'].includes(typeof (cloud?.coordinator_url ?? undefined))) return undefined;

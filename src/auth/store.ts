@@ -11,9 +11,11 @@ import { LIMITS } from '../settings.ts';
 import {
   type ApiKeyCredentials,
   type Context,
+  type Credentials,
   isSameLogin,
   type OAuthCredentials,
   parseCredentials,
+  readStored,
 } from './credentials.ts';
 import {
   credentialsFile,
@@ -58,19 +60,26 @@ export function storeLogin(
 ): Promise<string | undefined> {
   return withCredentialsLock(directory, LIMITS.credentialsLockMs, async () => {
     const path = credentialsFile(directory);
-    const content = await readDocument(path).catch((error: unknown): 'malformed' => {
-      if (error instanceof UserError && error.code === 'CREDENTIALS_MALFORMED') return 'malformed';
-      throw error;
-    });
+    const content = await readDocument(path).catch(ifMalformed);
     interrupted.throwIfAborted();
-    const known: Fields = content === 'malformed' || content === undefined ? {} : content;
-    const cloud = fieldsOf(known.cloud);
-    const isEmpty = content !== 'malformed' && Object.keys(cloud ?? known.cloud ?? {}).length === 0;
-    const copy = isEmpty || parseCredentials(known) !== undefined ? undefined : keepCopy(path);
-    const { api: _1, auth: _2, user: _3, context: _4, coordinator_url: _5, ...kept } = cloud ?? {};
-    await writeDocument(path, { ...known, cloud: { ...kept, ...loginFields(login) } });
+    const isKnown = content !== undefined && parseCredentials(content) !== undefined;
+    const copy = isKnown ? undefined : keepCopy(path);
+    const {
+      api: _1,
+      auth: _2,
+      user: _3,
+      context: _4,
+      coordinator_url: _5,
+      ...kept
+    } = fieldsOf(content?.cloud) ?? {};
+    await writeDocument(path, { ...content, cloud: { ...kept, ...loginFields(login) } });
     return copy;
   });
+}
+
+/** Undefined for a file that holds no credentials; throws any other error. */
+export function ifMalformed(error: unknown): undefined {
+  if (!(error instanceof UserError && error.code === 'CREDENTIALS_MALFORMED')) throw error;
 }
 
 /** Makes another organization and project the active ones, unless the login has changed meanwhile. Throws UserError. */
@@ -100,7 +109,7 @@ export function storeContext(
 export async function changeCloud(directory: string, edit: (cloud: Fields) => Fields): Promise<void> {
   const path = credentialsFile(directory);
   const content = await readDocument(path);
-  await writeDocument(path, { ...content, cloud: edit(fieldsOf(content?.cloud) ?? {}) });
+  await writeDocument(path, { ...content, cloud: edit(fieldsOf(content.cloud) ?? {}) });
 }
 
 /** The fields below `cloud.auth`. */
@@ -117,26 +126,33 @@ export function authFields(tokens: Tokens): Fields {
  * time in UTC would be wrong for it in every other zone.
  */
 function localTime(time: number): string {
-  const offsetMinutes = -new Date(time).getTimezoneOffset();
-  const local = new Date(time + offsetMinutes * 60_000).toISOString().slice(0, -1);
-  const two = (number: number): string => String(Math.floor(number)).padStart(2, '0');
-  const size = Math.abs(offsetMinutes);
-  return `${local}${offsetMinutes < 0 ? '-' : '+'}${two(size / 60)}:${two(size % 60)}`;
+  const offset = -60_000 * new Date(time).getTimezoneOffset();
+  const local = new Date(time + offset).toISOString().slice(0, -1);
+  return `${local}${offset < 0 ? '-' : '+'}${new Date(Math.abs(offset)).toISOString().slice(11, 16)}`;
 }
 
-/** Deletes the login stored in `directory`, readable or not, and says whether there was one. Throws UserError. */
-export async function removeLogin(directory: string, before: () => Promise<void>): Promise<boolean> {
-  if (!isAnythingLeft(directory)) return false;
+/** Deletes the login stored in `directory`, readable or not. Returns it; undefined when there was none. Throws UserError. */
+export async function removeLogin(directory: string): Promise<Credentials | undefined> {
+  if (!isAnythingLeft(directory)) return undefined;
   return withCredentialsLock(directory, LIMITS.credentialsLockMs, async () => {
-    await before();
-    return removeDocument(credentialsFile(directory));
+    const login = (await readStored(directory).catch(ifUnreadable)) ?? { kind: 'none' };
+    return removeDocument(credentialsFile(directory)) ? login : undefined;
   });
 }
 
-/** Whether a file holds Arcade credentials. */
-export async function holdsCredentials(path: string): Promise<boolean> {
-  const content = await readDocument(path).catch(() => undefined);
-  return content !== undefined && parseCredentials(content) !== undefined;
+/**
+ * The same of the file that the Python CLI leaves outside of `.arcade`. One that holds no credentials is of another
+ * program, and stays. Throws UserError.
+ */
+export async function removeStrayLogin(directory: string): Promise<Credentials | undefined> {
+  const path = credentialsFile(directory);
+  const login = await readDocument(path).then(parseCredentials).catch(ifUnreadable);
+  return login !== undefined && login.kind !== 'none' && removeDocument(path) ? login : undefined;
+}
+
+/** Undefined where credentials cannot be read or parsed; throws any other error. */
+export function ifUnreadable(error: unknown): undefined {
+  if (!(error instanceof UserError)) throw error;
 }
 
 function loginFields(login: NewLogin): Fields {

@@ -6,7 +6,7 @@ import { askPrincipal } from '../auth/coordinator.ts';
 import { accountOf, type Credentials, isApiKey, readStored } from '../auth/credentials.ts';
 import { credentialsFile, requireOwnPlace, requireWritable } from '../auth/credentials-file.ts';
 import { type Invitation, logInWithBrowser, newKeyLogin, newLoginOf } from '../auth/login.ts';
-import { type NewLogin, storeLogin } from '../auth/store.ts';
+import { ifMalformed, type NewLogin, storeLogin } from '../auth/store.ts';
 import { UserError, usageError } from '../errors.ts';
 import { openBrowser } from '../infra/os/browser.ts';
 import type { Invocation, Run } from '../invocation.ts';
@@ -25,7 +25,8 @@ export const run: Run = async (invocation) => {
   const directory = directoryOf(invocation);
   interrupted.addEventListener('abort', () => output.note(say`Login cancelled.`));
   requireOwnPlace(directory);
-  const stored = await storedBefore(invocation);
+  // A file that holds no login is no obstacle: the new login replaces it.
+  const stored = (await readStored(directory).catch(ifMalformed)) ?? { kind: 'none' };
   const coordinator = loginCoordinatorUrl(connection, settings, stored);
   requireWritable(credentialsFile(directory));
   if (options.force !== true && (await isSignedIn(invocation, stored, coordinator))) {
@@ -128,16 +129,6 @@ function directoryOf({ settings }: Invocation): string {
   throw new UserError('CREDENTIALS_UNWRITABLE', 'No home directory to store the login in.', {
     hint: 'Set HOME or ARCADE_WORK_DIR, or use ARCADE_API_KEY, which needs no file.',
   });
-}
-
-/** A file that holds no login is no obstacle: the new login replaces it. */
-async function storedBefore({ settings }: Invocation): Promise<Credentials> {
-  try {
-    return await readStored(settings.directory);
-  } catch (error) {
-    if (error instanceof UserError && error.code === 'CREDENTIALS_MALFORMED') return { kind: 'none' };
-    throw error;
-  }
 }
 
 /** Whether someone is signed in, as far as can be told: a login that is known to be over is none. */

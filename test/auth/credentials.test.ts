@@ -42,11 +42,12 @@ test('the shapes of the Python CLI', () => {
   );
 });
 
-test('what is no credentials', () => {
+test('what is no credentials, and what is nothing', () => {
+  for (const content of [{}, { other: 'x' }, { cloud: null }, { cloud: {} }])
+    assert.deepEqual(parseCredentials(content), { kind: 'none' }, JSON.stringify(content));
   for (const content of [
-    {},
-    { cloud: null },
     { cloud: [] },
+    { cloud: 'x' },
     { cloud: { api: null } },
     { cloud: { api: { key: '' } } },
     { cloud: { auth: { access_token: ' ' } } },
@@ -75,9 +76,11 @@ test('a file is read as text: an unquoted time without a zone is local', async (
 test('an empty file is nobody; a broken one is an error that names it', async (t) => {
   const home = sandbox(t);
   assert.deepEqual(await readStored(home.directory), { kind: 'none' });
-  home.write('credentials.yaml', ' \n');
-  assert.deepEqual(await readStored(home.directory), { kind: 'none' });
-  for (const content of ['cloud: [', '- a', 'cloud: {}', 'text', new Uint8Array([0xff, 0xfe, 0]), 'a: *b']) {
+  for (const content of [' \n', 'cloud: {}', 'other: x']) {
+    home.write('credentials.yaml', content);
+    assert.deepEqual(await readStored(home.directory), { kind: 'none' }, content);
+  }
+  for (const content of ['cloud: [', '- a', 'cloud: []', 'text', new Uint8Array([0xff, 0xfe, 0]), 'a: *b']) {
     home.write('credentials.yaml', content);
     const code = { code: 'CREDENTIALS_MALFORMED', message: /credentials\.yaml could not be parsed/ };
     await assert.rejects(readStored(home.directory), code);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf, started } from '../../support/arcade/client.ts';
 import { arcade as run } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { logIn } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
@@ -78,12 +79,18 @@ test('an API key is shown by its principal', async (t) => {
   assert.ok(!wrong.stderr.includes('arc_wrong'));
 });
 
-test('nobody, and a login that is over', async (t) => {
+test('`whoami` says that no one is logged in where credentials.yaml is absent or holds nothing', async (t) => {
   const home = sandbox(t);
-  const nobody = await run(home, ['whoami'], { env });
-  assert.equal(nobody.exitCode, 1);
-  assert.equal(nobody.stdout, '');
-  assert.match(nobody.stderr, /^Error: Not logged in to Arcade CLI\.\nHint: Use `arcade login`/);
+  for (const content of [undefined, '', 'cloud: {}', 'cloud:\n', 'other: x\n']) {
+    if (content !== undefined) home.write('credentials.yaml', content);
+    const ran = await inside(home, ['whoami']);
+    assert.deepEqual([ran.exitCode, ran.stdout], [1, ''], content);
+    assert.match(ran.stderr, /^Error: Not logged in to Arcade CLI\.\nHint: Use `arcade login`/, content);
+  }
+});
+
+test('`whoami` says that a login is over', async (t) => {
+  const home = sandbox(t);
   const arcade = await started(t);
   const tokens = arcade.issueTokens(arcade.user('A'), { expiresInSeconds: -10, withRefresh: false });
   home.signInWithTokens({ tokens, email: 'a@b.test', coordinatorUrl: arcade.coordinator.url, context: null });
