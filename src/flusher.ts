@@ -1,5 +1,4 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
-import { existsSync } from 'node:fs';
 import type { Probe } from './infra/net/probe.ts';
 import { proxyFor, useNetworkVariables } from './infra/net/proxy.ts';
 import { mayHang } from './infra/os/file-system.ts';
@@ -7,7 +6,7 @@ import { FLUSHER, LIMITS, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
 import { isOptedOut } from './usage/spool/opt-out.ts';
-import { type Spool, spoolFile } from './usage/spool/spool.ts';
+import type { Spool } from './usage/spool/spool.ts';
 
 export interface FlusherSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -47,9 +46,6 @@ export async function flush({ env, program, uptimeMs, keepTime }: FlusherSurroun
   if (!settings.consent.enabled || directory === undefined || destination.apiKey === undefined) return;
   if (await mayHang(directory)) keepTime();
   if (isOptedOut(directory)) return;
-  // Only a command makes folder and database: what was deleted stays deleted.
-  const isDeleted = (): boolean => !existsSync(spoolFile(directory));
-  if (isDeleted()) return;
   const leftMs = (): number => FLUSHER.stopAtMs - uptimeMs();
   const run = async (spool: Spool): Promise<unknown> =>
     runFlusher({
@@ -70,7 +66,6 @@ export async function flush({ env, program, uptimeMs, keepTime }: FlusherSurroun
   try {
     await run(spool);
   } catch (error) {
-    if (isDeleted()) throw error;
     // What was set aside is recovered and sent by a second run; there is no third.
     await run(reopenIfDamaged(spool, program.migrations, error));
   }

@@ -2,9 +2,8 @@
 import { rmSync } from 'node:fs';
 import { askForFlusher } from '../../src/usage/append/wake.ts';
 import { insertCapture, trim } from '../../src/usage/spool/records.ts';
-import { openSpool } from '../../src/usage/spool/spool.ts';
 import { accountOf, startFlusher } from '../support/flusher.ts';
-import { captureOf, fillSpool, MIGRATIONS } from '../support/queue.ts';
+import { captureOf, fillSpool, makeSpool } from '../support/queue.ts';
 import { startQuickServer } from '../support/quick-server.ts';
 import { openSandbox, type Sandbox } from '../support/sandbox.ts';
 
@@ -53,7 +52,7 @@ export function benchAppend(): number[] {
 
 /** Median time of one append, in µs, of 2,000. */
 function appendMicros(home: Sandbox): number {
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   const destination = { host: 'http://127.0.0.1:1', apiKey: 'phc_bench' };
   const times: number[] = [];
   for (let i = 0; i < 2_000; i += 1) {

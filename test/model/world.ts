@@ -12,10 +12,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { accountOf, type Credentials } from '../../src/auth/credentials.ts';
-import { openSpool, type Spool } from '../../src/usage/spool/spool.ts';
+import type { Spool } from '../../src/usage/spool/spool.ts';
+import { makeSpool } from '../support/queue.ts';
 import type { Login, Step, Who } from './steps.ts';
 
-const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
 const MEMORY = '/dev/shm';
 
 type Mode<K extends Step['do']> = Extract<Step, { do: K; is: string }>['is'];
@@ -44,7 +44,7 @@ export function openWorld(now: number): World {
   const home = mkdtempSync(join(statSync(MEMORY, { throwIfNoEntry: false }) ? MEMORY : tmpdir(), 'model-'));
   const directory = join(home, '.arcade');
   mkdirSync(directory, { mode: 0o700 });
-  const open = (): Spool => openSpool(directory, MIGRATIONS);
+  const open = (): Spool => makeSpool(directory);
   const close = (): void => {
     world.commands.close();
     world.flusher.close();

@@ -4,9 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import Database from 'better-sqlite3';
-import { openSoundSpool } from '../../src/usage/recovery/set-aside.ts';
-import { openSpool, type Spool } from '../../src/usage/spool/spool.ts';
-import { command, fillSpool, MIGRATIONS } from './queue.ts';
+import type { Spool } from '../../src/usage/spool/spool.ts';
+import { command, fillSpool, makeSpool } from './queue.ts';
 import { type Sandbox, sandbox } from './sandbox.ts';
 
 export const PAGE = 4096;
@@ -22,7 +21,7 @@ export interface Store {
 /** A home in which one command was recorded, and so many other records wait. */
 export function storeOf(t: TestContext, records: number): Store {
   const home = sandbox(t);
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   command(spool, Date.now(), {});
   spool.close();
   if (records > 0) fillSpool(home.directory, records);
@@ -82,7 +81,7 @@ export function leavesOfRecords(path: string): { page: number; ids: number[] }[]
 
 /** The spool as a flusher or a command opens it; closed when the test ends. */
 export function openSound(t: TestContext, { directory }: Sandbox): Spool {
-  const spool = openSoundSpool(directory, MIGRATIONS);
+  const spool = makeSpool(directory);
   t.after(() => spool.close());
   return spool;
 }

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server } from 'node:net';
-import { openSpool } from '../../src/usage/spool/spool.ts';
 import { arcade } from './cli.ts';
 import {
   accountOf,
@@ -16,7 +15,7 @@ import {
 } from './flusher.ts';
 import type { Fault } from './posthog/faults.ts';
 import { type PostHog, startPostHog } from './posthog.ts';
-import { fillSpool, MIGRATIONS } from './queue.ts';
+import { fillSpool, makeSpool } from './queue.ts';
 import { openSandbox, removeHome, type Sandbox } from './sandbox.ts';
 import { until } from './until.ts';
 
@@ -128,7 +127,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 function holdLock(home: Sandbox): () => void {
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   spool.statement('BEGIN IMMEDIATE').run();
   return () => {
     spool.statement('ROLLBACK').run();

@@ -7,8 +7,10 @@ import { append } from '../../src/usage/append/append.ts';
 import { type RunOutcome, runFlusher } from '../../src/usage/drain/flusher.ts';
 import { type CommandName, type Execution, UsageEvent } from '../../src/usage/event/event.ts';
 import { machineOf } from '../../src/usage/event/machine.ts';
+import { openSoundSpool } from '../../src/usage/recovery/set-aside.ts';
+import { preparePlace } from '../../src/usage/spool/place.ts';
 import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
-import { openSpool, type Spool } from '../../src/usage/spool/spool.ts';
+import type { Spool } from '../../src/usage/spool/spool.ts';
 import { sandbox } from './sandbox.ts';
 
 export const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
@@ -54,10 +56,16 @@ export function sampleEvent({ command = 'secret.list', ...more }: SampleOf = {})
 }
 const SAMPLE = sampleEvent();
 
+/** The spool of `.arcade`, as a command makes and opens it. */
+export function makeSpool(directory: string): Spool {
+  preparePlace(directory);
+  return openSoundSpool(directory, MIGRATIONS);
+}
+
 /** An empty spool that goes when the test does. */
 export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:00Z')): Queue {
   const { directory } = sandbox(t);
-  const spool = openSpool(directory, MIGRATIONS);
+  const spool = makeSpool(directory);
   t.after(() => spool.close());
   const clock = { now: start };
   const sent: (readonly WireRecord[])[] = [];
@@ -111,7 +119,7 @@ export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:0
 
 /** Puts captures that are due into the spool of a home. */
 export function fillSpool(directory: string, records: number): void {
-  const spool = openSpool(directory, MIGRATIONS);
+  const spool = makeSpool(directory);
   const now = Date.now();
   for (let done = 0; done < records; done += 10_000) {
     spool.transaction(() => {
@@ -163,7 +171,7 @@ export function command(
 
 /** One command's event, in the spool of a home, as of now; true when it asks for a flusher. */
 export function appendFor(directory: string, destination: typeof DESTINATION): boolean {
-  const spool = openSpool(directory, MIGRATIONS);
+  const spool = makeSpool(directory);
   try {
     return command(spool, Date.now(), {}, destination);
   } finally {

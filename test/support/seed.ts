@@ -1,8 +1,7 @@
 /** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
-import { join } from 'node:path';
 import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
-import { openSpool } from '../../src/usage/spool/spool.ts';
-import { sampleEvent } from './queue.ts';
+import type { Spool } from '../../src/usage/spool/spool.ts';
+import { makeSpool, sampleEvent } from './queue.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Past {
@@ -17,7 +16,6 @@ export interface Past {
   readonly quarantined?: number;
 }
 
-const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
 const COMMANDS: readonly string[] = ['secret.list', 'secret.set', 'whoami', 'secret.unset', 'login'];
 export const ANON_ID = '5d0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d';
 export const PRINCIPAL = 'acct_7fK2';
@@ -25,7 +23,7 @@ export const PRINCIPAL = 'acct_7fK2';
 /** Records captures, one alias first; every seventh has failed. */
 export function seedSpool(home: Sandbox, past: Past): void {
   const { records, now, everyMs, delivered = 0, quarantined = 0 } = past;
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   spool.transaction(() => {
     const identityId = Number(
       spool
@@ -69,7 +67,7 @@ function captureOf(i: number, identityId: number): Parameters<typeof insertCaptu
 }
 
 function settle(
-  spool: ReturnType<typeof openSpool>,
+  spool: Spool,
   state: 'delivered' | 'quarantined',
   from: number,
   until: number,

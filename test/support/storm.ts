@@ -2,11 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { openSpool } from '../../src/usage/spool/spool.ts';
 import { arcade } from './cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf } from './flusher.ts';
 import { type PostHog, startPostHog } from './posthog.ts';
-import { MIGRATIONS, unaccounted } from './queue.ts';
+import { MIGRATIONS, makeSpool, unaccounted } from './queue.ts';
 import { openSandbox, removeHome, type Sandbox } from './sandbox.ts';
 import { until } from './until.ts';
 
@@ -37,7 +36,7 @@ export async function rage(storm: Storm): Promise<Aftermath> {
   const home = openSandbox();
   const posthog = await startPostHog({ latencyMs: storm.latencyMs });
   try {
-    const spool = openSpool(home.directory, MIGRATIONS);
+    const spool = makeSpool(home.directory);
     spool.statement('CREATE TABLE storm (event INTEGER PRIMARY KEY, writer INTEGER)').run();
     spool.statement('CREATE INDEX storm_writer ON storm (writer)').run();
     // In the transaction that records an event: a writer that is killed goes on exactly after it.

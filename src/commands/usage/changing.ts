@@ -5,6 +5,7 @@ import { say } from '../../terminal/visible.ts';
 import { obstacleOf, reasonOf } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { inSoundSpool, openSoundSpool } from '../../usage/recovery/set-aside.ts';
+import { preparePlace } from '../../usage/spool/place.ts';
 import { installationOf, type Spool } from '../../usage/spool/spool.ts';
 import { isBroken, unreadable } from './reading.ts';
 
@@ -41,6 +42,7 @@ function change<T>({ settings, output }: Invocation, store: StoreState, work: Wo
     });
   }
   try {
+    preparePlace(directory);
     const spool = openSoundSpool(directory, program.migrations, { leftMs: PATIENCE_MS });
     let isNew = store.state === 'damaged';
     try {

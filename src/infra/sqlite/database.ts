@@ -24,14 +24,13 @@ interface Opening {
 }
 
 /**
- * Opens `path`, creating it with mode 0600. WAL, so that readers never wait for the writer; commits are not
+ * Opens the file `path`, which may be empty. WAL, so that readers never wait for the writer; commits are not
  * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear. On a file system that
  * other machines use too a rollback journal takes the log's place, for they share no memory with this one
  * (https://sqlite.org/wal.html, section 1); so it does where there is no shared memory at all.
  * Throws SqliteError, the file system's error, or NewerSchemaError.
  */
 export function openDatabase(path: string, opening: Opening): Sqlite.Database {
-  createPrivateFile(path);
   if (isNetworkFileSystem(dirname(path))) return openIn('TRUNCATE', path, opening);
   try {
     return openIn('WAL', path, opening);
@@ -44,7 +43,7 @@ export function openDatabase(path: string, opening: Opening): Sqlite.Database {
 type Journal = 'WAL' | 'TRUNCATE';
 
 function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
-  const db = new Database(path, { timeout: 0 });
+  const db = new Database(path, { timeout: 0, fileMustExist: true });
   try {
     const target = migrationsIn(migrations);
     const version = patiently(patience, () => {

@@ -12,6 +12,7 @@ import { machineOf } from '../event/machine.ts';
 import { uuidv7 } from '../event/uuid.ts';
 import { inSoundSpool, openSoundSpool } from '../recovery/set-aside.ts';
 import { isOptedOut } from '../spool/opt-out.ts';
+import { preparePlace } from '../spool/place.ts';
 import { inodeOf, type Spool } from '../spool/spool.ts';
 import { append, type Entry } from './append.ts';
 import { type Capture, spillCapture } from './spill-capture.ts';
@@ -42,16 +43,18 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
     return { wakeIsLikely: false, record: () => false };
   let spool: Spool | undefined;
   let failure: unknown;
+  const isFirst = inodeOf(directory) === undefined;
   const open = (patienceMs: number): Spool | undefined => {
     try {
       failure = undefined;
+      if (isFirst) preparePlace(directory);
       return openSoundSpool(directory, settings.program.migrations, { leftMs: patienceMs });
     } catch (error) {
       failure = error;
       return undefined;
     }
   };
-  spool = open(isFirstRun(directory) ? LIMITS.identityPatienceMs : LIMITS.patienceMs);
+  spool = open(isFirst ? LIMITS.identityPatienceMs : LIMITS.patienceMs);
   return {
     wakeIsLikely:
       spool !== undefined && attempt(debug, () => isWakeLikely(spool as Spool, settings, Date.now())),
@@ -90,10 +93,6 @@ function changesIdentity({ command }: Execution): boolean {
 /** A home is never made, for it may be mounted later; a folder that ARCADE_WORK_DIR names is. */
 function isHomeMissing({ directory, workDirectory }: Settings): boolean {
   return workDirectory === undefined && directory !== undefined && !existsSync(dirname(directory));
-}
-
-function isFirstRun(directory: string): boolean {
-  return inodeOf(directory) === undefined;
 }
 
 function record(spool: Spool, capture: Capture & Recording, { destination, maxRecords }: Settings): boolean {

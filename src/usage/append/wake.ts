@@ -39,8 +39,7 @@ export function isWakeLikely(
   now: number,
 ): boolean {
   const installation = installationOf(spool);
-  if (destination.apiKey === undefined || installation.consent === 0 || wasJustAsked(installation, now))
-    return false;
+  if (destination.apiKey === undefined || wasJustAsked(installation, now)) return false;
   if (backoffInForce(spool, postHogAt(spool, destination), now) !== null) return false;
   return !isFlusherAlive(spool);
 }

@@ -8,6 +8,7 @@ import {
   assertNotReplaced,
   type Installation,
   installationOf,
+  isRecordingAllowed,
   type Spool,
   sharedFile,
 } from '../spool/spool.ts';
@@ -24,7 +25,7 @@ const RETRY_MS = 3600_000;
  * too: the export is then due at the next command.
  */
 export function exportIdentity(spool: Spool, now: number): void {
-  if (!isExportDue(installationOf(spool), now)) return;
+  if (!isRecordingAllowed(spool) || !isExportDue(installationOf(spool), now)) return;
   // What the file is to say must survive a power cut before it is said. Outside the lock: nothing waits for the disk.
   spool.sync();
   for (let tries = 0; tries < TRIES; tries += 1) {
@@ -39,8 +40,8 @@ export function exportIdentity(spool: Spool, now: number): void {
   }
 }
 
-function isExportDue({ consent, export_due, export_failed_at }: Installation, now: number): boolean {
-  if (consent === 0 || export_due === 0) return false;
+function isExportDue({ export_due, export_failed_at }: Installation, now: number): boolean {
+  if (export_due === 0) return false;
   return export_failed_at === null || Math.abs(now - export_failed_at) >= RETRY_MS;
 }
 
@@ -67,7 +68,7 @@ interface Publication {
 /** False where another state is to be exported by now. */
 function publish(spool: Spool, { text, draft, now }: Publication): boolean {
   assertNotReplaced(spool);
-  if (installationOf(spool).consent === 0) return true;
+  if (!isRecordingAllowed(spool)) return true;
   if (readNews(spool) !== undefined) {
     // Another program has written meanwhile. What it said must be committed before it is written over.
     follow(spool, ANY_CREDENTIALS, now);

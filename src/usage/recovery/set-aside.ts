@@ -2,7 +2,7 @@
  * A damaged database is set aside by the process that meets it, so that recording goes on at once; `recover.ts` then
  * carries over what can still be read of it.
  */
-import { lstatSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertNotNewerFile, openCopy, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
 import { isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
@@ -11,6 +11,7 @@ import { LIMITS } from '../../settings.ts';
 import { removeDatabase, setAsideFiles, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
 import { isOptedOut } from '../spool/opt-out.ts';
+import { createDatabaseFile } from '../spool/place.ts';
 import {
   birthOf,
   inodeOf,
@@ -26,7 +27,7 @@ import { attachDamaged, copyTable, detachDamaged, sharedColumns } from './open-c
 /** How many are kept for a person who wants to look into them. */
 const KEPT = 3;
 
-/** Opens the spool; a damaged one is set aside first. Throws what `openSpool` throws. */
+/** Opens the spool; a damaged one is replaced. Throws what `openSpool` throws. */
 export function openSoundSpool(
   directory: string,
   migrations: string,
@@ -36,10 +37,9 @@ export function openSoundSpool(
   try {
     return openHeir(directory, migrations, patience);
   } catch (error) {
-    if (isDamage(error)) return replaceDamaged({ directory, patience, inode }, migrations);
-    if (!isOtherSchema(error)) throw error;
+    if (!isDamage(error) && !isOtherSchema(error)) throw error;
     // A migration that does not fit the database's own version; or its version is a newer one by now.
-    assertNotNewerFile(spoolFile(directory), migrations);
+    if (isOtherSchema(error)) assertNotNewerFile(spoolFile(directory), migrations);
     return replaceDamaged({ directory, patience, inode }, migrations);
   }
 }
@@ -94,16 +94,22 @@ export function markRecovered(directory: string, file: string): void {
 
 /**
  * One process moves the damaged file, under a lock; another that met the same damage finds a new file in its
- * place, by the inode, and uses that.
+ * place, by the inode, and uses that. A database that has been deleted, as file by file with its folder, is not damaged
+ * and is not made again: opening it fails.
  */
 function replaceDamaged(
   { directory, patience, inode }: Pick<Spool, 'directory' | 'patience' | 'inode'>,
   migrations: string,
 ): Spool {
-  return withFileLock(join(directory, 'usage.repair.lock'), Math.max(0, Math.round(patience.leftMs)), () => {
-    if (inode === undefined || inodeOf(directory) !== inode) return openHeir(directory, migrations, patience);
+  const lock = join(directory, 'usage.repair.lock');
+  // Nor is a lock made for it; the one that another process holds, while it has moved the file, is there.
+  if (inodeOf(directory) === undefined && !existsSync(lock))
+    return openSpool(directory, migrations, patience);
+  return withFileLock(lock, Math.max(0, Math.round(patience.leftMs)), () => {
+    if (inodeOf(directory) !== inode) return openHeir(directory, migrations, patience);
     const aside = `usage.db.damaged-${Date.now()}`;
     moveDatabase(directory, 'usage.db', aside);
+    createDatabaseFile(directory);
     const spool = openHeir(directory, migrations, patience);
     if (isOptedOut(directory)) removeDatabase(join(directory, aside));
     prune(spool);

@@ -88,22 +88,29 @@ function isBlocking(problem: PlaceProblem): boolean {
 }
 
 /**
- * Makes `.arcade` and an empty database in it, unless they exist. Throws the system's error, or PlaceError where they
- * cannot be closed to others, before an event is written: what was made is then removed again.
+ * Makes `.arcade` and an empty database in it, unless they exist. Only a command does: for a flusher, what was deleted
+ * stays deleted. Throws the system's error, or PlaceError where they cannot be closed to others, before an event is
+ * written: what was made is then removed again.
  */
 export function preparePlace(directory: string): void {
-  const user = currentUser();
+  requirePlace(directory);
   const isNew = makePrivateDirectory(directory);
-  if (isNew && isOpen(lstatSync(directory), user)) {
-    rmdirSync(directory);
-    throw new PlaceError({ kind: 'cannot be closed', path: directory });
-  }
-  const database = join(directory, 'usage.db');
-  if (createPrivateFile(database) && isOpen(lstatSync(database), user)) {
-    rmSync(database);
+  try {
+    if (isNew && isOpen(lstatSync(directory), currentUser()))
+      throw new PlaceError({ kind: 'cannot be closed', path: directory });
+    createDatabaseFile(directory);
+  } catch (error) {
     if (isNew) rmdirSync(directory);
-    throw new PlaceError({ kind: 'cannot be closed', path: directory });
+    throw error;
   }
+}
+
+/** Makes an empty database in `.arcade`, unless there is one. Throws as `preparePlace` does, also where there is no folder. */
+export function createDatabaseFile(directory: string): void {
+  const database = join(directory, 'usage.db');
+  if (!createPrivateFile(database) || !isOpen(lstatSync(database), currentUser())) return;
+  rmSync(database);
+  throw new PlaceError({ kind: 'cannot be closed', path: directory });
 }
 
 /** Whether `.arcade` is the user's own, or may be made by them, fit for events or not. */

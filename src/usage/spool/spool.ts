@@ -8,7 +8,7 @@ import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
 import { ensureKey, fingerprintBy, readKey } from './key.ts';
 import { isOptedOut } from './opt-out.ts';
-import { preparePlace, requirePlace } from './place.ts';
+import { requirePlace } from './place.ts';
 
 export interface Spool {
   readonly directory: string;
@@ -56,8 +56,8 @@ export const sharedFile = (directory: string): string => join(directory, 'usage.
 export const lockFile = (directory: string): string => join(directory, 'usage.lock');
 
 /**
- * Opens the spool of `.arcade`, making both when they are not there. Opening and all transactions together wait as long
- * as `patience` says. Throws whatever keeps it from being opened or trusted; the caller decides what that is worth.
+ * Opens the spool that `.arcade` has, and makes none (see `preparePlace`). Opening and all transactions together wait as
+ * long as `patience` says. Throws whatever keeps it from being opened or trusted; the caller decides what that is worth.
  */
 export function openSpool(
   directory: string,
@@ -65,15 +65,10 @@ export function openSpool(
   patience: Patience = { leftMs: LIMITS.patienceMs },
 ): Spool {
   requirePlace(directory);
-  const path = spoolFile(directory);
   // Before it is opened: a process that sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
-  preparePlace(directory);
-  const db = openDatabase(path, { patience, migrations });
-  const spool = spoolOf(directory, db, { patience, inode: inode ?? inodeOf(directory) });
-  if (inode === undefined && isOptedOut(directory))
-    spool.statement('UPDATE installation SET consent = 0').run();
-  return spool;
+  const db = openDatabase(spoolFile(directory), { patience, migrations });
+  return spoolOf(directory, db, { patience, inode });
 }
 
 /** Tells the database that is there now from one that was there before; undefined when there is none. */

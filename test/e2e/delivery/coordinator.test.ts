@@ -8,12 +8,11 @@ import { describe, type TestContext, test } from 'node:test';
 import { accountOf as accountOfCredentials } from '../../../src/auth/credentials.ts';
 import { openReadOnly } from '../../../src/infra/sqlite/database.ts';
 import { append } from '../../../src/usage/append/append.ts';
-import { openSpool } from '../../../src/usage/spool/spool.ts';
 import { BAD_PROXIES, startBadProxy } from '../../support/bad-proxies.ts';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
 import { type PostHog, startPostHog } from '../../support/posthog.ts';
-import { fillSpool, MIGRATIONS, sampleEvent } from '../../support/queue.ts';
+import { fillSpool, makeSpool, sampleEvent } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const BOUND = 3;
@@ -39,7 +38,7 @@ async function prepare(
     accountId: null,
     coordinatorUrl,
   });
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   append(spool, {
     event: sampleEvent(),
     credentials: { account, resolvable: true },

@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
-import { openSpool } from '../../../src/usage/spool/spool.ts';
 import { arcade, startArcadeCli } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
 import { inside } from '../../support/inside.ts';
 import { type PostHog, startPostHog } from '../../support/posthog.ts';
-import { fillSpool, MIGRATIONS } from '../../support/queue.ts';
+import { fillSpool, makeSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
 
@@ -97,7 +96,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
 
   test('a spool that is locked all the time is told in one line', async (t) => {
     const { home, env } = await prepare(t, 3);
-    const other = openSpool(home.directory, MIGRATIONS);
+    const other = makeSpool(home.directory);
     other.statement('BEGIN IMMEDIATE').run();
     const { exitCode, stderr } = await arcade(home, ['usage', 'flush', '--timeout', '1'], { env });
     other.statement('ROLLBACK').run();

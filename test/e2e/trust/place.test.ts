@@ -22,14 +22,13 @@ import { execa } from 'execa';
 import { checkFiles } from '../../../src/usage/inspect/doctor-files.ts';
 import { obstacleOf } from '../../../src/usage/inspect/obstacles.ts';
 import { PlaceError, type PlaceProblem, placeProblems } from '../../../src/usage/spool/place.ts';
-import { openSpool } from '../../../src/usage/spool/spool.ts';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
 import { arcade, baseEnvironment } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';
 import { asUser, everyones, notRoot } from '../../support/everyones.ts';
 import { FAULTS, withoutFault } from '../../support/faults.ts';
 import { inside } from '../../support/inside.ts';
-import { command, MIGRATIONS } from '../../support/queue.ts';
+import { command, makeSpool } from '../../support/queue.ts';
 import { openSandbox, type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { signedIn as staleLogin } from '../../support/stale-login.ts';
 
@@ -120,7 +119,7 @@ for (const [guise, { make, words }] of Object.entries(GUISES)) {
   }, async (t) => {
     for (const name of FILES) {
       const home = sandbox(t);
-      const spool = openSpool(home.directory, MIGRATIONS);
+      const spool = makeSpool(home.directory);
       command(spool, Date.now(), {});
       spool.close();
       const outside = join(home.home, 'outside');
@@ -128,7 +127,7 @@ for (const [guise, { make, words }] of Object.entries(GUISES)) {
       writeFileSync(join(outside, 'other'), 'not to be touched');
       make(join(home.directory, name), join(outside, 'other'));
       const before = [directoryState(home.directory), directoryState(outside)];
-      assert.throws(() => openSpool(home.directory, MIGRATIONS), PlaceError, name);
+      assert.throws(() => makeSpool(home.directory), PlaceError, name);
       const { exitCode, stdout } = await view(home, 'doctor');
       assert.deepEqual([directoryState(home.directory), directoryState(outside)], before, name);
       assert.equal(exitCode, 1, name);
@@ -256,7 +255,7 @@ test('every file is for its owner alone under umasks from 000 to 777', () => {
     const home = openSandbox();
     try {
       process.umask(umask);
-      const spool = openSpool(home.directory, MIGRATIONS);
+      const spool = makeSpool(home.directory);
       command(spool, Date.now(), {});
       // While it is open, for its log is there.
       const names = readdirSync(home.directory);
@@ -417,7 +416,7 @@ test('root follows no link, and writes, locks and deletes nothing, in the .arcad
       const { stdout, stderr } = await view(home, ...words);
       assert.match(stdout + stderr, /without sudo, as user 12345/, words.join(' '));
     }
-    assert.throws(() => openSpool(home.directory, MIGRATIONS), PlaceError);
+    assert.throws(() => makeSpool(home.directory), PlaceError);
     assert.deepEqual(readdirSync(roots), []);
     assert.deepEqual(readdirSync(home.directory), []);
   }

@@ -6,9 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { spillCapture } from '../../../src/usage/append/spill-capture.ts';
 import { uuidv7 } from '../../../src/usage/event/uuid.ts';
 import { MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
-import { openSpool } from '../../../src/usage/spool/spool.ts';
 import { inside } from '../../support/inside.ts';
-import { command, MIGRATIONS, sampleEvent } from '../../support/queue.ts';
+import { command, makeSpool, sampleEvent } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const usage = (home: Sandbox, ...args: string[]) =>
@@ -28,7 +27,7 @@ const files = ({ directory }: Sandbox): string[] =>
 /** A home in which one event is in the database, and so many are spilled. */
 function spilledHome(t: TestContext, spilled: number): Sandbox {
   const home = sandbox(t);
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   command(spool, Date.now(), {});
   spool.close();
   spillMore(home, spilled);

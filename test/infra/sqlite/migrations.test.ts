@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { openDatabase } from '../../../src/infra/sqlite/database.ts';
 import { sandbox } from '../../support/sandbox.ts';
@@ -20,8 +20,10 @@ test('migrations are numbered from 0001 without a gap', () => {
   );
 });
 
-test('opening a fresh database applies them all, and opening it again none', (t) => {
-  const path = join(sandbox(t).home, 'usage.db');
+const emptyFile = (t: TestContext): string => sandbox(t).write('usage.db', '');
+
+test('opening an empty database applies them all, and opening it again none', (t) => {
+  const path = emptyFile(t);
   for (let i = 0; i < 2; i += 1) {
     const db = openDatabase(path, opening);
     assert.equal(db.pragma('user_version', { simple: true }), readdirSync(migrations).length);
@@ -47,7 +49,7 @@ test('a migration that fails leaves the database as it was', (t) => {
   const folder = join(home.home, '.arcade');
   home.write('0001_good.sql', 'CREATE TABLE good (x)');
   home.write('0002_bad.sql', 'CREATE TABLE half (x); CREATE TABLE good (x)');
-  const path = join(home.home, 'test.db');
+  const path = home.write('test.db', '');
   assert.throws(
     () => openDatabase(path, { patience: { leftMs: 500 }, migrations: folder }),
     /already exists/,
@@ -59,7 +61,7 @@ test('a migration that fails leaves the database as it was', (t) => {
 });
 
 test('all that opening waits for another process comes out of one patience', (t) => {
-  const path = join(sandbox(t).home, 'usage.db');
+  const path = emptyFile(t);
   openDatabase(path, { patience: { leftMs: 500 }, migrations }).close();
   const other = new Database(path);
   t.after(() => other.close());

@@ -7,16 +7,15 @@ import { type TestContext, test } from 'node:test';
 import { append, type Entry } from '../../../src/usage/append/append.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
-import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
-import { sampleEvent } from '../../support/queue.ts';
+import type { Spool } from '../../../src/usage/spool/spool.ts';
+import { makeSpool, sampleEvent } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
-const MIGRATIONS = join(import.meta.dirname, '..', '..', '..', 'migrations');
 const ANON = '3f0f2f53-4c5e-4a4e-9d3a-0d5a5d0b7a11';
 
 function opened(t: TestContext): { home: Sandbox; spool: Spool } {
   const home = sandbox(t);
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   t.after(() => spool.close());
   return { home, spool };
 }

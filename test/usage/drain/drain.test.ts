@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Answer } from '../../../src/infra/net/posthog.ts';
-import { ACCEPTED, DAY, INVALID, MINUTE, OFFLINE, openQueue, unaccounted } from '../../support/queue.ts';
+import {
+  ACCEPTED,
+  DAY,
+  INVALID,
+  MINUTE,
+  makeSpool,
+  OFFLINE,
+  openQueue,
+  unaccounted,
+} from '../../support/queue.ts';
 
 const throttled = (status: number, retryAfter?: string): Answer => ({
   kind: 'throttled',
@@ -197,9 +206,7 @@ test('the count that a refused event would have reported is reported by another 
 test('an accepted batch is settled although another process has the write lock for a while', async (t) => {
   const queue = openQueue(t);
   queue.add(1);
-  const { openSpool } = await import('../../../src/usage/spool/spool.ts');
-  const { MIGRATIONS } = await import('../../support/queue.ts');
-  const other = openSpool(queue.spool.directory, MIGRATIONS);
+  const other = makeSpool(queue.spool.directory);
   t.after(() => other.close());
   const outcome = await queue.flush(() => {
     other.statement('BEGIN IMMEDIATE').run();

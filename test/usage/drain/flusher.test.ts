@@ -7,8 +7,8 @@ import Database from 'better-sqlite3';
 import type { Answer } from '../../../src/infra/net/posthog.ts';
 import { removeDrafts, writeDraft } from '../../../src/infra/os/files.ts';
 import { tryLockFor } from '../../../src/infra/sqlite/lock.ts';
-import { lockFile, openSpool, spoolFile } from '../../../src/usage/spool/spool.ts';
-import { ACCEPTED, DESTINATION, MIGRATIONS, OFFLINE, openQueue } from '../../support/queue.ts';
+import { lockFile, spoolFile } from '../../../src/usage/spool/spool.ts';
+import { ACCEPTED, DESTINATION, makeSpool, OFFLINE, openQueue } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
 test('whoever finds the lock taken leaves without loading anything', async (t) => {
@@ -21,7 +21,7 @@ test('whoever finds the lock taken leaves without loading anything', async (t) =
 
 test('an event that is appended at any moment of a run is sent by it, or asks for the next one', async (t) => {
   const queue = openQueue(t);
-  const other = openSpool(queue.spool.directory, MIGRATIONS);
+  const other = makeSpool(queue.spool.directory);
   t.after(() => other.close());
   queue.command();
   let asked = 0;
@@ -40,7 +40,7 @@ test('an event that is appended at any moment of a run is sent by it, or asks fo
 
 test('an event of another process ends the wait for more of them', async (t) => {
   const queue = openQueue(t);
-  const other = openSpool(queue.spool.directory, MIGRATIONS);
+  const other = makeSpool(queue.spool.directory);
   t.after(() => other.close());
   queue.command();
   const run = queue.flush(

@@ -10,11 +10,10 @@ import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { listIdentities } from '../../../src/usage/inspect/identities.ts';
 import { disable } from '../../../src/usage/spool/consent.ts';
 import { isAnythingDue } from '../../../src/usage/spool/due.ts';
-import { fingerprintOf, openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
-import { sampleEvent } from '../../support/queue.ts';
+import { fingerprintOf, type Spool } from '../../../src/usage/spool/spool.ts';
+import { makeSpool, sampleEvent } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
-const MIGRATIONS = join(import.meta.dirname, '..', '..', '..', 'migrations');
 const START = 1_800_000_000_000;
 const DAY = 24 * 3600_000;
 
@@ -43,7 +42,7 @@ interface Machine {
 
 function machine(t: TestContext): Machine {
   const { directory } = sandbox(t);
-  const spool = openSpool(directory, MIGRATIONS);
+  const spool = makeSpool(directory);
   t.after(() => spool.close());
   const made: Machine = {
     spool,

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { backOff, postHogAt } from '../../../src/usage/spool/backoff.ts';
-import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
+import type { Spool } from '../../../src/usage/spool/spool.ts';
 import { inside } from '../../support/inside.ts';
-import { command, DESTINATION, MIGRATIONS } from '../../support/queue.ts';
+import { command, DESTINATION, makeSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const ENV = {
@@ -17,7 +17,7 @@ const NOW = Date.now();
 /** A home with one event that is pending for seconds; `sql` says what became of the flusher. */
 function left(t: TestContext, sql: string, more: (spool: Spool) => void = () => undefined): Sandbox {
   const home = sandbox(t);
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   command(spool, NOW - 7_000, {});
   for (const statement of sql.split(';').filter((part) => part.trim() !== ''))
     spool.statement(statement).run();

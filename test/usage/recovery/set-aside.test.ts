@@ -1,14 +1,14 @@
 /** A damaged database is set aside, and recording goes on; our own mistakes, and what a newer program did, are no damage. */
 import assert from 'node:assert/strict';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { NewerSchemaError } from '../../../src/infra/sqlite/database.ts';
-import { isDamage } from '../../../src/infra/sqlite/errors.ts';
+import { DamagedError, isDamage } from '../../../src/infra/sqlite/errors.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
-import { inSoundSpool, openSoundSpool } from '../../../src/usage/recovery/set-aside.ts';
-import { installationOf, openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
+import { inSoundSpool, openSoundSpool, reopenIfDamaged } from '../../../src/usage/recovery/set-aside.ts';
+import { assertNotReplaced, installationOf, type Spool } from '../../../src/usage/spool/spool.ts';
 import { arcade } from '../../support/cli.ts';
 import {
   asideIn,
@@ -20,7 +20,7 @@ import {
   storeOf,
 } from '../../support/damage.ts';
 import { startPostHog } from '../../support/posthog.ts';
-import { command, MIGRATIONS } from '../../support/queue.ts';
+import { command, MIGRATIONS, makeSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 interface Status {
@@ -80,12 +80,27 @@ test('of many damaged databases the last three are kept at any time, and what is
   assert.equal(uncounted, 1);
 });
 
+for (const name of ['.arcade', '.arcade/usage.db']) {
+  test(`${name} that has been deleted is not damaged: who had it open, or opens it now, makes nothing`, (t) => {
+    const { home } = storeOf(t, 3);
+    const spool = openSound(t, home);
+    rmSync(join(home.home, name), { recursive: true });
+    const files = (): unknown[] =>
+      readdirSync(home.home, { recursive: true }).filter((file) => !/-(wal|shm)$/.test(String(file)));
+    const left = files();
+    assert.throws(() => assertNotReplaced(spool), DamagedError);
+    assert.throws(() => reopenIfDamaged(spool, MIGRATIONS, new DamagedError()));
+    assert.throws(() => openSoundSpool(home.directory, MIGRATIONS));
+    assert.deepEqual(files(), left);
+  });
+}
+
 test('one that is recovered goes before one that still waits for it', (t) => {
   const { home, path } = storeOf(t, 3);
   renameSync(path, join(home.directory, 'usage.db.damaged-1600000000000'));
   for (const time of [1_700_000_000_000, 1_700_000_000_001])
     home.write(`usage.db.recovered-${time}`, 'kept for a person');
-  openSoundSpool(home.directory, MIGRATIONS).close();
+  makeSpool(home.directory).close();
   overwrite(path, 0, 100);
   openSoundSpool(home.directory, MIGRATIONS).close();
   const left = asideIn(home);
@@ -181,17 +196,17 @@ test('a log that is torn by a power cut is no damage: it ends at its first bad f
 
 test('an event of a command whose database was set aside meanwhile goes into the new one', (t) => {
   const { home, path } = storeOf(t, 3);
-  const slow = openSpool(home.directory, MIGRATIONS);
+  const slow = makeSpool(home.directory);
   for (const end of ['', '-wal'])
     renameSync(path + end, join(home.directory, `usage.db.recovered-1600000000000${end}`));
-  openSpool(home.directory, MIGRATIONS).close();
+  makeSpool(home.directory).close();
   inSoundSpool(slow, MIGRATIONS, (spool) => command(spool, Date.now(), {}));
   assert.equal(ledgerOf(openSound(t, home)).recorded, 1);
 });
 
 test('a new database takes over from the damaged one also where it could not be made at once', (t) => {
   const { home, path } = storeOf(t, 3);
-  const old = openSpool(home.directory, MIGRATIONS);
+  const old = makeSpool(home.directory);
   old.statement('UPDATE installation SET notice_shown_at = 5').run();
   const key = old.key();
   old.close();

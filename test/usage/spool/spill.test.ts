@@ -22,8 +22,8 @@ import { takeInStep, takeIntoCopy } from '../../../src/usage/identity/take-in.ts
 import { disable, enable, optOut, withdrawOptOut } from '../../../src/usage/spool/consent.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import { countSpilled, MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
-import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
-import { MIGRATIONS, sampleEvent } from '../../support/queue.ts';
+import type { Spool } from '../../../src/usage/spool/spool.ts';
+import { makeSpool, sampleEvent } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const NOW = 1_800_000_000_000;
@@ -46,7 +46,7 @@ interface Stage {
 function staged(t: TestContext): Stage {
   const home = sandbox(t);
   mkdirSync(home.directory, { mode: 0o700 });
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   t.after(() => spool.close());
   const folder = join(home.directory, 'spill');
   let at = NOW;

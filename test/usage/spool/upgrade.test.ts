@@ -8,8 +8,8 @@ import { append } from '../../../src/usage/append/append.ts';
 import { accountOf, currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { backoffOf, postHogAt } from '../../../src/usage/spool/backoff.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
-import { fingerprintOf, openSpool } from '../../../src/usage/spool/spool.ts';
-import { MIGRATIONS, sampleEvent, unaccounted } from '../../support/queue.ts';
+import { fingerprintOf } from '../../../src/usage/spool/spool.ts';
+import { makeSpool, sampleEvent, unaccounted } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures');
@@ -19,7 +19,7 @@ test('a spool of schema 6 opens with its records, identities, accounts and back-
   const home = sandbox(t);
   home.write('usage.db', gunzipSync(readFileSync(join(FIXTURES, 'usage-schema-6.db.gz'))));
   home.write('usage.json', readFileSync(join(FIXTURES, 'usage-schema-6.json')));
-  const spool = openSpool(home.directory, MIGRATIONS);
+  const spool = makeSpool(home.directory);
   t.after(() => spool.close());
   const { recorded, delivered, pending, quarantined } = readLedger(spool);
   assert.deepEqual(
