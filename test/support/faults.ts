@@ -57,7 +57,7 @@ function preloaded(name: string): { library: string; skip: string | false } {
   return { library, skip: made.exitCode !== 0 && 'there is no C compiler to make a sick disk with' };
 }
 const { library, skip: noCompiler } = preloaded('io-error');
-const noModes = preloaded('no-modes');
+const fileSystem = preloaded('file-system');
 
 /** Made by the first who needs it; the others wait for it. */
 let template: Promise<Sandbox> | undefined;
@@ -93,9 +93,14 @@ function failing(calls: string, suffix: string, error = 'EIO', after = 0): Pick<
   return { skip: noCompiler, env: () => ({ LD_PRELOAD: library, ...which }) };
 }
 
-/** A file system that keeps no modes. */
-function modeless(chmod: 'ignored' | 'refused'): Pick<Fault, 'env' | 'skip'> {
-  return { skip: noModes.skip, env: () => ({ LD_PRELOAD: noModes.library, NO_MODES: chmod }) };
+/** A file system of this type (`f_type` of statfs(2)); with `chmod` one that keeps no modes. */
+export function fileSystemOf(
+  type: number | undefined,
+  chmod?: 'ignored' | 'refused',
+): Pick<Fault, 'env' | 'skip'> {
+  const typed = type === undefined ? {} : { FILE_SYSTEM_TYPE: type.toString(16) };
+  const modes = chmod === undefined ? {} : { NO_MODES: chmod };
+  return { skip: fileSystem.skip, env: () => ({ LD_PRELOAD: fileSystem.library, ...typed, ...modes }) };
 }
 
 /** SQLite calls it an I/O error where it is the index of its log that cannot grow. */
@@ -212,8 +217,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'writing to usage.db fails': { ...failing('write,sync', '/usage.db'), loses: BROKEN },
   'writing to the log fails': { ...failing('write,sync', '/usage.db-wal'), loses: BROKEN },
   'syncing the log fails': { ...failing('sync', '/usage.db-wal'), loses: BROKEN },
-  'the file system keeps no modes': { ...modeless('ignored'), loses: /cannot be closed/ },
-  'the file system refuses modes': { ...modeless('refused'), loses: /cannot be closed/ },
+  'the file system keeps no modes': { ...fileSystemOf(undefined, 'ignored'), loses: /cannot be closed/ },
+  'the file system refuses modes': { ...fileSystemOf(undefined, 'refused'), loses: /cannot be closed/ },
+  'the file system is a network’s': fileSystemOf(0x6969),
   'the file system has no shared memory': failing('mmap', '/usage.db-shm', 'ENODEV'),
   'the file system has none any more': { prepare: used, ...failing('mmap', '/usage.db-shm', 'ENODEV') },
   'another process holds the write lock all the time': {

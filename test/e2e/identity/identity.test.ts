@@ -1,7 +1,7 @@
 /** Who events are sent as, seen from outside: the built program, its files, and real servers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -31,7 +31,7 @@ interface Stage {
   ) => Promise<Came>;
   /** `secret list` as a process of its own. */
   readonly race: (more?: Readonly<Record<string, string>>) => Promise<Ran>;
-  readonly flush: () => Promise<Came>;
+  readonly flush: (more?: Readonly<Record<string, string>>) => Promise<Came>;
 }
 
 async function stageFor(t: TestContext): Promise<Stage> {
@@ -44,8 +44,10 @@ async function stageFor(t: TestContext): Promise<Stage> {
   };
   const race: Stage['race'] = (more = {}) =>
     cli(home, ['secret', 'list'], { env: { ARCADE_URL: arcade.url, ...more } });
-  const flush: Stage['flush'] = () =>
-    go(['usage', 'flush'], { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' });
+  const flush: Stage['flush'] = (more = {}) => {
+    const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', ...more };
+    return go(['usage', 'flush'], env);
+  };
   return { home, arcade, posthog, go, race, flush };
 }
 
@@ -146,6 +148,43 @@ test('whoever logs in takes along what was recorded before, and an account switc
     new Set([b.account_id, shared(home).anon_id]),
   ]);
   assert.deepEqual(posthog.warnings, []);
+});
+
+test('two clones of an image in which a command was run are two persons', async (t) => {
+  const { home, arcade, posthog, go, flush } = await stageFor(t);
+  await go(['secret', 'list']);
+  await flush();
+  for (const name of ['A', 'B']) {
+    const clone = sandbox(t);
+    cpSync(home.directory, clone.directory, { recursive: true });
+    const env = { HOME: clone.home };
+    await go(['login', '--api-key'], env, `${arcade.user(name).api_keys[0]}\n`);
+    await flush(env);
+  }
+  const owners = ['A', 'B'].map((name) => arcade.user(name).account_id);
+  const persons = posthog
+    .persons()
+    .map(({ distinct_ids }) => owners.filter((id) => distinct_ids.includes(id)));
+  assert.deepEqual(persons.filter((owned) => owned.length > 0).sort(), owners.map((id) => [id]).sort());
+  assert.ok(
+    !JSON.stringify(posthog.stored()).includes('$create_alias'),
+    'the id of the image is joined to no one',
+  );
+});
+
+test('a fresh container with a key in its environment sends its event and no alias; a login sends one', async (t) => {
+  const { arcade, posthog, go, flush } = await stageFor(t);
+  const [key = ''] = arcade.user('A').api_keys;
+  const aliases = (): number => posthog.stored().filter(({ event }) => event === '$create_alias').length;
+  for (let job = 1; job <= 2; job += 1) {
+    const env = { HOME: sandbox(t).home, ARCADE_API_KEY: key };
+    await go(['secret', 'list'], env);
+    await flush(env);
+    assert.deepEqual([posthog.stored().length, aliases()], [job, 0]);
+  }
+  await go(['login', '--api-key'], {}, `${key}\n`);
+  await flush();
+  assert.equal(aliases(), 1);
 });
 
 test('a linked identity with unchanged credentials asks nobody', async (t) => {

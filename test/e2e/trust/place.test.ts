@@ -26,7 +26,7 @@ import { type Arcade, startArcade } from '../../support/arcade.ts';
 import { arcade, baseEnvironment } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';
 import { asUser, everyones, notRoot } from '../../support/everyones.ts';
-import { FAULTS, withoutFault } from '../../support/faults.ts';
+import { FAULTS, fileSystemOf, withoutFault } from '../../support/faults.ts';
 import { inside } from '../../support/inside.ts';
 import { command, makeSpool } from '../../support/queue.ts';
 import { openSandbox, type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -187,6 +187,24 @@ for (const name of ['the file system keeps no modes', 'the file system refuses m
     assert.deepEqual(readdirSync(home.directory), []);
   });
 }
+
+const wsl = fileSystemOf(0x01021997, 'ignored');
+test('on a drive of Windows in WSL the advice is another folder, for chmod does nothing there', {
+  skip: withoutFault(wsl),
+}, async (t) => {
+  const home = sandbox(t);
+  const env = wsl.env?.(home) as Record<string, string>;
+  for (const folder of ['none', 'made by a login']) {
+    if (folder !== 'none') mkdirSync(home.directory);
+    for (const path of [home.home, home.directory]) if (existsSync(path)) chmodSync(path, 0o777);
+    await list(home, env);
+    for (const words of ['status', 'doctor']) {
+      const { stdout } = await arcade(home, ['usage', words], { env });
+      assert.match(stdout, /keeps no file modes/, folder);
+      assert.doesNotMatch(stdout, /chmod/, folder);
+    }
+  }
+});
 
 test('what was recorded before a folder was opened to others can be erased', async (t) => {
   const home = sandbox(t);

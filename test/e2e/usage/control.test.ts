@@ -180,7 +180,8 @@ test('`usage disable` leaves an id alone that another program has put into usage
     linked_principal_id: null,
   });
   home.write('usage.json', theirs);
-  await arcade(home, ['usage', 'disable']);
+  const { stdout } = await arcade(home, ['usage', 'disable', '--json']);
+  assert.deepEqual((JSON.parse(stdout) as { sent_as: string[] }).sent_as, [ANON_ID, 'acct_7fK2']);
   assert.equal(readFileSync(join(home.directory, 'usage.json'), 'utf8'), theirs);
 });
 

@@ -221,6 +221,22 @@ test('`usage preview` tells of arguments that cannot succeed, with the error tha
   assert.equal(failed?.properties.error_code, 'INVALID_USAGE');
 });
 
+test('`usage preview` names the command and repeats none of its values', async (t) => {
+  const place = await world(t, 'unowned');
+  for (const line of [
+    ['secret', 'set', 'API_KEY=sk-live-canary'],
+    ['secret', 'set', 'API_KEY', 'sk-live-canary'],
+    ['secret', 'set', '--env-file', 'sk-live-canary'],
+    ['secret', 'set', '--no-such=sk-live-canary'],
+  ]) {
+    for (const json of [[], ['--json']]) {
+      const { stdout, stderr } = await here(place, ['usage', 'preview', ...json, '--', ...line]);
+      assert.match(stdout, /arcade secret set|secret\.set/);
+      assert.doesNotMatch(stdout + stderr, /canary/);
+    }
+  }
+});
+
 test('`usage preview` works when recording is off, makes no file, and opens no connection', async (t) => {
   const place = await world(t, 'unowned');
   const off = { ...place, env: { ...place.env, DO_NOT_TRACK: '1', ARCADE_POSTHOG_API_KEY: 'phc_test' } };

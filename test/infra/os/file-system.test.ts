@@ -1,8 +1,12 @@
 /** Which folders are on a network file system. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { isNetworkFileSystem, opensToOthers } from '../../../src/infra/os/file-system.ts';
+import { arcade } from '../../support/cli.ts';
+import { type Fault, fileSystemOf, withoutFault } from '../../support/faults.ts';
+import { sandbox } from '../../support/sandbox.ts';
 
 const mounts = existsSync('/proc/mounts')
   ? readFileSync('/proc/mounts', 'utf8')
@@ -19,12 +23,18 @@ test('what only this machine writes to is no network file system, nor is what is
   }
 });
 
-const network = mountedAs(/^(nfs4?|cifs|smb3|9p|fuse(\.\w+|blk)?)$/);
-const reason = network === undefined ? 'no network file system is mounted on this machine' : false;
-if (reason) console.log(`Not tried: ${reason}`);
-test('one that other machines may write to is told', { skip: reason }, () => {
-  assert.equal(isNetworkFileSystem(network ?? ''), true);
-});
+const nfs: Fault = fileSystemOf(0x6969);
+for (const [where, fault, writeVersion] of [
+  ['a network file system the spool has a rollback journal', nfs, 1],
+  ['another one a write-ahead log', {}, 2],
+] as [string, Fault, number][]) {
+  test(`on ${where}`, { skip: withoutFault(nfs) }, async (t) => {
+    const home = sandbox(t);
+    await arcade(home, ['secret', 'list'], { env: fault.env?.(home) ?? {} });
+    // https://sqlite.org/fileformat2.html: 1 for rollback, 2 for a log.
+    assert.equal(readFileSync(join(home.directory, 'usage.db'))[18], writeVersion);
+  });
+}
 
 test('on Windows a share is one, by its name and by a drive letter that stands for it', () => {
   const shares: Record<string, string> = { 'Z:\\me': '\\\\server\\homes\\me' };

@@ -120,6 +120,15 @@ test('an answer binds the events, links the identity and aliases it once', async
   assert.equal(m.asked, 1);
 });
 
+test('an answer that is an e-mail address is recorded as a hash, in the event and in its alias', async (t) => {
+  const m = machine(t);
+  m.record('a');
+  await m.bind('a', principal('alice@example.com'));
+  assert.match(m.ids()[0] ?? '', /^[\w-]{43}$/);
+  assert.equal(aliases(m), 1);
+  assert.ok(!JSON.stringify(m.spool.statement('SELECT * FROM record').all()).includes('@'));
+});
+
 test('`usage disable` while the coordinator is asked: its answer leaves nothing behind', async (t) => {
   for (const whose of [principal('account-a'), { kind: 'refused' }, { kind: 'no answer' }] as const) {
     const m = machine(t);
