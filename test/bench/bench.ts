@@ -155,7 +155,7 @@ function environment(home: Sandbox, server: Arcade): Record<string, string> {
 }
 
 function sendingTo(posthog: PostHog, env: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...env, ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_bench' };
+  return { ...env, ...posthog.env };
 }
 
 /** Sends what is pending and waits for the last flusher to end, so that the next command has one to start. */

@@ -18,7 +18,7 @@ async function burst(isUp: boolean): Promise<boolean> {
   const posthog = await startPostHog();
   if (!isUp) await posthog.down();
   const home = openSandbox();
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_bench' };
+  const env = posthog.env;
   const watch = watchFlushers(home);
   const begun = performance.now();
   const inTurn = limit(TOGETHER);

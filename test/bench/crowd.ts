@@ -61,8 +61,7 @@ const environmentOf = ({ arcade }: Stage): Record<string, string> => ({ ARCADE_U
 async function flush({ home, arcade, posthog }: Stage): Promise<void> {
   const env = {
     ARCADE_URL: arcade.url,
-    ARCADE_POSTHOG_HOST: posthog.url,
-    ARCADE_POSTHOG_API_KEY: 'phc_crowd',
+    ...posthog.env,
   };
   const { exitCode, stderr } = await cli(home, ['usage', 'flush', '--timeout', '60'], { env });
   if (exitCode !== 0) throw new Error(stderr);

@@ -42,8 +42,7 @@ async function main(): Promise<void> {
   const home = openSandbox();
   const env = {
     ARCADE_URL: arcadeServer.url,
-    ARCADE_POSTHOG_HOST: posthog.url,
-    ARCADE_POSTHOG_API_KEY: 'phc_demo',
+    ...posthog.env,
   };
   const stage: Stage = { narration, home, arcade: arcadeServer, posthog, env };
   try {

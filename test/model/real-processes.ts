@@ -29,7 +29,7 @@ interface Process {
 /** Runs a process to its end, whatever that is. */
 export async function run(world: RealWorld, process: Process): Promise<Ended> {
   const { args, input = '', key, killAt, drains = false, program = PROGRAM } = process;
-  const destination = { ARCADE_POSTHOG_HOST: world.servers.posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const destination = world.servers.posthog.env;
   const { signal, exitCode, stderr } = await execa(
     globalThis.process.execPath,
     ['--import', HOOK, program, ...args],

@@ -61,8 +61,7 @@ async function machine(t: TestContext): Promise<Machine> {
     HOME: home,
     ARCADE_URL: arcade.url,
     ARCADE_API_KEY: keyOf(arcade.user('A')),
-    ARCADE_POSTHOG_HOST: posthog.url,
-    ARCADE_POSTHOG_API_KEY: 'phc_test',
+    ...posthog.env,
   };
   return { env, home, stored: () => posthog.stored() };
 }

@@ -22,8 +22,7 @@ export function openBigQueue(records: number): BigQueue {
       const before = accountOf(home);
       fillSpool(home.directory, records - before.pending);
       const ended = await startFlusher(home, {
-        ARCADE_POSTHOG_HOST: posthog.url,
-        ARCADE_POSTHOG_API_KEY: 'phc_test',
+        ...posthog.env,
         ARCADE_USAGE_MAX_RECORDS: String(2 * records),
       }).ended;
       const { recorded, delivered, pending } = accountOf(home);

@@ -140,7 +140,7 @@ export async function tryObstacle(obstacle: Obstacle, records: number): Promise<
   const home = openSandbox();
   const posthog = await startPostHog();
   const silent = await startSilent();
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const env = posthog.env;
   try {
     fillSpool(home.directory, records);
     const { port } = silent.server.address() as AddressInfo;

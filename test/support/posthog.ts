@@ -38,8 +38,10 @@ export interface PostHogOptions {
 
 /** The running stand-in, and all that happened to it. */
 export interface PostHog {
-  /** For `ARCADE_POSTHOG_HOST`; no slash at its end. */
+  /** No slash at its end. */
   readonly url: string;
+  /** What makes `arcade` send its events here. */
+  readonly env: { readonly ARCADE_POSTHOG_HOST: string; readonly ARCADE_POSTHOG_API_KEY: string };
   readonly port: number;
   /** Every request in the order of arrival, whatever became of it. */
   readonly requests: readonly RecordedRequest[];
@@ -146,8 +148,10 @@ export async function startPostHog(options: PostHogOptions = {}): Promise<PostHo
 
   await listen(options.port ?? 0);
   const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
+    env: { ARCADE_POSTHOG_HOST: url, ARCADE_POSTHOG_API_KEY: 'phc_test' },
     port,
     requests,
     get connections() {

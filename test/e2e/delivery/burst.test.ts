@@ -36,7 +36,7 @@ describe('many commands', { concurrency: true }, () => {
     t.after(() => posthog.close());
     const home = sandbox(t);
     const destination = { host: posthog.url, apiKey: 'phc_test' };
-    const env = { HOME: home.home, ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const env = { HOME: home.home, ...posthog.env };
     const watch = watchFlushers(home);
     t.after(() => watch.stop());
     let started = 0;
@@ -64,7 +64,7 @@ describe('many commands', { concurrency: true }, () => {
     await posthog.down();
     const home = sandbox(t);
     const destination = { host: posthog.url, apiKey: 'phc_test' };
-    const env = { HOME: home.home, ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const env = { HOME: home.home, ...posthog.env };
     const begun = performance.now();
     let started = 0;
     for (let command = 0; command < 990; command += 1) {

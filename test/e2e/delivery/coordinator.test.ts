@@ -65,7 +65,7 @@ function backoffs(home: Sandbox): string[] {
 test('a stored login is shown to its own coordinator alone, whatever ARCADE_URL says', async (t) => {
   const [own, other] = [await startCoordinator(t), await startCoordinator(t)];
   const { home, posthog } = await prepare(t, own.url);
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', ARCADE_URL: other.url };
+  const env = { ...posthog.env, ARCADE_URL: other.url };
   await startFlusher(home, env).ended;
   assert.equal(accountOf(home).pending, 0);
   assert.deepEqual([own.bearers, other.bearers], [[`Bearer ${KEY}`], []]);
@@ -91,7 +91,7 @@ for (const kind of KINDS) {
     test('a coordinator behind it does not keep bound events from being sent', async (t) => {
       const { home, posthog } = await prepare(t);
       const { url, connections } = await startBadProxy(t, behave);
-      const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', HTTPS_PROXY: url };
+      const env = { ...posthog.env, HTTPS_PROXY: url };
       const { code, ms } = await startFlusher(home, env).ended;
       assert.equal(code, 0);
       assert.ok(ms <= 15_000, `${ms} ms`);

@@ -18,7 +18,7 @@ async function prepare(
   t.after(() => posthog.close());
   const home = sandbox(t);
   if (events > 0) fillSpool(home.directory, events);
-  return { home, posthog, env: { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' } };
+  return { home, posthog, env: posthog.env };
 }
 
 describe('arcade usage flush', { concurrency: 3 }, () => {

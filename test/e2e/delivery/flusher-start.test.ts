@@ -19,7 +19,7 @@ async function prepare(
   t.after(() =>
     until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 15_000 }),
   );
-  return { home, posthog, env: { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' } };
+  return { home, posthog, env: posthog.env };
 }
 
 /** Runs a command and finds the flusher that it has started. */

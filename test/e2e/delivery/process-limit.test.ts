@@ -44,7 +44,7 @@ for (const limit of [14, 18, 40]) {
     t.after(() => posthog.close());
     const home = sandbox(t);
     give(home.home);
-    const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const env = posthog.env;
     const off = await exitCodes(home, limit, { ...env, DO_NOT_TRACK: '1' });
     assert.equal(await exitCodes(home, limit, env), off);
     // Whether there was room for a flusher depends on how many threads a command has.

@@ -44,10 +44,7 @@ async function stageFor(t: TestContext): Promise<Stage> {
   };
   const race: Stage['race'] = (more = {}) =>
     cli(home, ['secret', 'list'], { env: { ARCADE_URL: arcade.url, ...more } });
-  const flush: Stage['flush'] = (more = {}) => {
-    const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test', ...more };
-    return go(['usage', 'flush'], env);
-  };
+  const flush: Stage['flush'] = (more = {}) => go(['usage', 'flush'], { ...posthog.env, ...more });
   return { home, arcade, posthog, go, race, flush };
 }
 

@@ -115,7 +115,7 @@ async function stageFor(t: TestContext): Promise<Stage> {
 const keyOf = ({ arcade }: Stage): string => arcade.user('A').api_keys[0] ?? '';
 
 function environmentOf(stage: Stage, args: readonly string[]): Record<string, string> {
-  const destination = { ARCADE_POSTHOG_HOST: stage.posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const destination = stage.posthog.env;
   // The commands have nowhere to send to, so that no flusher comes in between.
   return { ARCADE_URL: stage.arcade.url, ...(args[1] === 'flush' ? destination : {}) };
 }

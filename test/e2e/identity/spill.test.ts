@@ -31,7 +31,7 @@ function recorded({ directory }: Sandbox): number {
 async function delivered(t: TestContext, home: Sandbox): Promise<ReturnType<PostHog['stored']>> {
   const posthog = await startPostHog();
   t.after(() => posthog.close());
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const env = posthog.env;
   const { exitCode, stderr } = await cli(home, ['usage', 'flush'], { env });
   assert.equal(exitCode, 0, stderr);
   return posthog.stored();

@@ -95,8 +95,7 @@ test('keys and tokens are where they belong, and nowhere else', async (t) => {
   const [home, arcade, sink] = [sandbox(t), await started(t, { echoSecrets: true }), await startPostHog()];
   t.after(() => sink.close());
   const env = {
-    ARCADE_POSTHOG_HOST: sink.url,
-    ARCADE_POSTHOG_API_KEY: 'phc_test',
+    ...sink.env,
     ARCADE_DEBUG: '1',
     // Whatever is meant for another host, Arcade's own for instance, arrives at the stand-in as at a proxy.
     HTTPS_PROXY: arcade.url,

@@ -62,7 +62,7 @@ describe('a signal is told by the exit code, and leaves one event', { concurrenc
       const at = await desk(t);
       const sink = await startPostHog();
       t.after(() => sink.close());
-      const env = { ARCADE_POSTHOG_HOST: sink.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+      const env = sink.env;
       const ran = await at.run(WRONG, { env: { ...signalled(at, `${signal} ${STARTING}`), ...env } });
       assert.deepEqual([ran.exitCode, ran.signal, withoutNotice(ran.stderr)], [exitCode, undefined, TOLD]);
       const arrived = (): unknown[] => sink.stored().filter(({ event }) => event === 'CLI execution failed');

@@ -93,8 +93,7 @@ test('nothing that a person typed or a server said is recorded, kept or sent', a
   mkdirSync(folder);
   const env = (): Record<string, string> => ({
     ARCADE_URL: server.url,
-    ARCADE_POSTHOG_HOST: posthog.url,
-    ARCADE_POSTHOG_API_KEY: 'phc_test',
+    ...posthog.env,
     [`SECRET_${marks.plain()}`]: marks.next(),
     USER: marks.plain(),
     LOGNAME: marks.plain(),

@@ -46,7 +46,7 @@ for (const requests of [1, 6]) {
     home.write('usage.db.damaged-1700000000000', readFileSync(join(home.directory, 'usage.db')));
     home.write('usage.db.salvaged-1600000000000', `left over: ${uuids[0]}`);
     assert.ok(tracesOf(home, uuids).length >= 3, 'the search finds what is there');
-    const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const env = posthog.env;
     const flusher = startFlusher(home, env);
     await until(() => posthog.requests.length >= requests, { what: 'its requests' });
     const { exitCode, stderr } = await arcade(home, ['usage', 'disable']);
@@ -75,7 +75,7 @@ test('a flusher stops as well where the person has said no but the database coul
   t.after(() => posthog.close());
   const home = sandbox(t);
   fillSpool(home.directory, EVENTS);
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const env = posthog.env;
   const flusher = startFlusher(home, env);
   await until(() => posthog.requests.length === 1, { what: 'its first request' });
   home.write('usage.off', '');

@@ -22,8 +22,7 @@ after(() => Promise.all([server.close(), posthog.close()]));
 const environment = (): Record<string, string> => ({
   ARCADE_URL: server.url,
   ARCADE_API_KEY: server.user('A').api_keys[0] ?? '',
-  ARCADE_POSTHOG_HOST: posthog.url,
-  ARCADE_POSTHOG_API_KEY: 'phc_test',
+  ...posthog.env,
 });
 
 const noStrace = execaSync('strace', ['-V'], { reject: false }).exitCode !== 0 && 'strace is not installed';

@@ -59,7 +59,7 @@ async function setTraps(t: TestContext): Promise<Trap> {
     folder,
     posthog,
     thief,
-    env: { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' },
+    env: posthog.env,
     sprung: () => (existsSync(marks) ? readFileSync(marks, 'utf8').trim().split('\n') : []),
   };
 }

@@ -137,7 +137,7 @@ test('`usage doctor` without --network: nothing is connected to; with it, no eve
   const posthog = await startPostHog();
   t.after(() => posthog.close());
   const home = seeded(t);
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const env = posthog.env;
   assert.equal((await diagnose(home, [], env)).ok, true);
   assert.equal(posthog.connections, 0);
   const { ok, passed } = await diagnose(home, ['--network'], env);
@@ -168,7 +168,7 @@ for (const [when, fault, finds, words] of ANSWERS) {
     t.after(() => posthog.close());
     if (fault === 'down') await posthog.down();
     else posthog.fault(fault);
-    const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+    const env = posthog.env;
     const { ok, findings } = await diagnose(seeded(t), ['--network'], env);
     assert.equal(ok, false);
     assert.match(findings.find(({ code }) => code === finds)?.message ?? JSON.stringify(findings), words);
@@ -251,8 +251,7 @@ test('`usage doctor --network` asks from a flusher, with its environment and not
   const witness = join(home.home, 'witness.cjs');
   writeFileSync(witness, `require('fs').appendFileSync(__filename + '.log', process.argv[1] + '\\n');`);
   const { ok, passed } = await diagnose(home, ['--network'], {
-    ARCADE_POSTHOG_HOST: posthog.url,
-    ARCADE_POSTHOG_API_KEY: 'phc_test',
+    ...posthog.env,
     NODE_OPTIONS: `--require ${witness}`,
   });
   assert.equal(ok, true);

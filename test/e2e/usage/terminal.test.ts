@@ -174,7 +174,7 @@ test('`usage flush` shows how far it has come, takes it away, and tells what thi
   t.after(() => posthog.close());
   const home = sandbox(t);
   fillSpool(home.directory, 500);
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const env = posthog.env;
   const { exitCode, shown } = await onTerminal(home, ['flush'], { env });
   assert.equal(exitCode, 0, shown);
   assert.match(shown, /Sending [█▏▎▍▌▋▊▉░]{30} [\d,]+ of 500/);
@@ -187,7 +187,7 @@ test('`usage flush` tells of what it refused, not of what was refused before', a
   const posthog = await startPostHog();
   t.after(() => posthog.close());
   const home = seeded(t);
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const env = posthog.env;
   posthog.faultWhen(({ rawBody }) =>
     rawBody.includes('"TIMED_OUT"') ? { kind: 'status', status: 400 } : undefined,
   );

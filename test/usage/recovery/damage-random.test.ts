@@ -77,8 +77,7 @@ describe('when, by chance,', { concurrency: 2 }, () => {
       home.write('usage.db', bytes);
       const env = {
         ARCADE_USAGE_TRACKING: undefined,
-        ARCADE_POSTHOG_HOST: posthog.url,
-        ARCADE_POSTHOG_API_KEY: 'phc_test',
+        ...posthog.env,
       };
       // The first may set aside and say so.
       const flushed = await inside(home, ['usage', 'flush'], { env });

@@ -50,7 +50,7 @@ test('a command that meets damage sets it aside and goes on; the next flusher re
   assert.equal(after.ledger.recorded, 1);
   const posthog = await startPostHog();
   t.after(() => posthog.close());
-  const env = { ARCADE_POSTHOG_HOST: posthog.url, ARCADE_POSTHOG_API_KEY: 'phc_test' };
+  const env = posthog.env;
   assert.equal((await arcade(home, ['usage', 'flush'], { env })).exitCode, 0);
   assert.equal(posthog.stored().length, 32);
   const { ledger } = await status(home);
