@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { hasSubscribers } from 'node:diagnostics_channel';
 import { test } from 'node:test';
-import { desk } from './support/desk.ts';
 import { inside } from './support/inside.ts';
+import { world } from './support/world.ts';
 
 test('a command that has ended no longer watches the network', async (t) => {
-  const { home, env, requests } = await desk(t);
+  const { home, env, requests } = await world(t);
   const { exitCode, stderr } = await inside(home, ['secret', 'list'], { env });
   assert.deepEqual([exitCode, stderr, requests().length], [0, '', 1]);
   for (const channel of ['undici:client:sendHeaders', 'undici:request:headers'])
@@ -14,7 +14,7 @@ test('a command that has ended no longer watches the network', async (t) => {
 });
 
 test('--debug shows the stack of a failure, --quiet hides notes and not the failure', async (t) => {
-  const { home } = await desk(t);
+  const { home } = await world(t);
   const env = { ARCADE_URL: 'http://127.0.0.1:1', ARCADE_API_KEY: 'key' };
   const plain = await inside(home, ['secret', 'list', '--quiet'], { env });
   assert.equal(plain.exitCode, 1);

@@ -6,7 +6,7 @@ import { askWhoami } from '../../src/auth/coordinator.ts';
 import { oauthLogin, redeemRefreshToken } from '../../src/auth/oauth.ts';
 import { findSignInServer } from '../../src/auth/sign-in-server.ts';
 import { authFields } from '../../src/auth/store.ts';
-import { started } from '../support/arcade/client.ts';
+import { world } from '../support/world.ts';
 
 const PAGE = { status: 200, title: 'Done', text: 'Done.' };
 
@@ -21,7 +21,7 @@ test('a code that holds a question mark arrives whole', async () => {
 });
 
 test('a life of tokens that no date can hold is a year', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const tokens = arcade.issueTokens(arcade.user('A'));
   const server = await findSignInServer(arcade.coordinator.url, 5_000);
   assert.ok(server !== undefined);
@@ -35,7 +35,7 @@ test('a life of tokens that no date can hold is a year', async (t) => {
 });
 
 test('a sign-in that another host says was made there sends its code nowhere', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const found = await findSignInServer(arcade.coordinator.url, 5_000);
   assert.ok(found !== undefined);
   // What the coordinator says of its issuer counts for nothing: it may be the one who leads people astray.
@@ -57,7 +57,7 @@ test('a sign-in that another host says was made there sends its code nowhere', a
 });
 
 test('whoami takes blank and odd fields for absent', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const data = { account_id: ' ', principal_id: 'p', email: 7, organizations: 'none', projects: null };
   arcade.fault({ path: /whoami$/ }, { kind: 'wrong-json', body: { data } });
   const owner = await askWhoami(arcade.coordinator.url, 'token');

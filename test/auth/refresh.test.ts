@@ -6,12 +6,11 @@ import { type TestContext, test } from 'node:test';
 import { type OAuthCredentials, readStored } from '../../src/auth/credentials.ts';
 import { refresh } from '../../src/auth/refresh.ts';
 import { readSettings } from '../../src/settings.ts';
-import { started } from '../support/arcade/client.ts';
 import type { ArcadeOptions } from '../support/arcade.ts';
-import { sandbox } from '../support/sandbox.ts';
+import { world } from '../support/world.ts';
 
 async function stale(t: TestContext, options: ArcadeOptions) {
-  const [home, arcade] = [sandbox(t), await started(t, options)];
+  const { home, arcade } = await world(t, options);
   const user = arcade.user('A');
   home.signInWithTokens({
     tokens: arcade.issueTokens(user, { expiresInSeconds: -1 }),

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { baseEnvironment, PROGRAM } from '../support/cli.ts';
-import { type Desk, desk } from '../support/desk.ts';
 import { inside } from '../support/inside.ts';
 import { sandbox } from '../support/sandbox.ts';
 import { seedSpool } from '../support/seed.ts';
 import { until } from '../support/until.ts';
+import { type World, world } from '../support/world.ts';
 
 /** Each is run with the line in `LINE`, and prints one candidate a line. */
 const SHELLS = {
@@ -46,7 +46,7 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
   const missing = exitCode === 0 ? false : `${shell} is not installed`;
   describe(`completion in ${shell}`, { skip: missing }, () => {
     test('offers commands, options and their values', async (t) => {
-      const at = await desk(t);
+      const at = await world(t);
       const tab = await terminal(t, shell, at);
       assert.deepEqual(await tab('arcade sec'), ['secret']);
       assert.deepEqual(await tab('arcade deb'), ['debug']);
@@ -63,7 +63,7 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
     });
 
     test('offers files, and records nothing', async (t) => {
-      const at = await desk(t);
+      const at = await world(t);
       const tab = await terminal(t, shell, at, { ARCADE_USAGE_TRACKING: undefined });
       writeFileSync(join(at.home.home, 'prod.env'), '');
       assert.deepEqual(await tab('arcade secret set --from-env --env-file prod'), ['prod.env']);
@@ -73,7 +73,7 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
 }
 
 test('completion offers the keys of secrets that are not on the line yet', async (t) => {
-  const at = await desk(t);
+  const at = await world(t);
   for (const key of ['API_KEY', 'API_URL', 'OTHER']) at.arcade.store(at.user, { key, value: 'v' });
   const offered = async (...typed: string[]): Promise<string> =>
     (await at.inside(['__complete', 'bash'], { input: `${typed.join('\n')}\n` })).stdout
@@ -88,7 +88,7 @@ test('completion offers the keys of secrets that are not on the line yet', async
 });
 
 test('completion puts nothing on the line that a shell would run or arcade take for an option', async (t) => {
-  const at = await desk(t);
+  const at = await world(t);
   const hostile = [
     '$(id)',
     'a;id',
@@ -127,7 +127,7 @@ test('completion offers the ids of the latest records', async (t) => {
 });
 
 test('completion in bash offers the value of an option behind its =', async (t) => {
-  const tab = await terminal(t, 'bash', await desk(t));
+  const tab = await terminal(t, 'bash', await world(t));
   assert.deepEqual(await tab('arcade usage list --state=pen'), ['pending']);
   assert.deepEqual(await tab('arcade usage list --state='), ['delivered', 'pending', 'quarantined']);
 });
@@ -137,7 +137,7 @@ for (const [title, kind] of [
   ['a server that fails', { kind: 'status', status: 500 }],
 ] as const) {
   test(`completion with ${title}: no candidate, no error, no wait`, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     at.arcade.fault({}, kind as never);
     const started = performance.now();
     const ran = await at.run(['__complete', 'bash'], { input: 'secret\nunset\n\n' });
@@ -167,7 +167,7 @@ test('completion takes the words by standard input: none of them is seen among t
 async function terminal(
   t: TestContext,
   shell: Shell,
-  at: Desk,
+  at: World,
   env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<(line: string) => Promise<string[]>> {
   const bin = join(at.home.home, 'bin');

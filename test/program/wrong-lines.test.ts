@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { COMMANDS, GROUPS } from '../../src/program/commands.ts';
-import { desk } from '../support/desk.ts';
 import { inside } from '../support/inside.ts';
+import { world } from '../support/world.ts';
 
 /** Of every command: an unknown option, one argument too many, and each option without its value. */
 const WRONG = [...COMMANDS].flatMap(([words, { usage = '', options = [], verbatim, hidden }]) => {
@@ -24,7 +24,7 @@ const WRONG = [...COMMANDS].flatMap(([words, { usage = '', options = [], verbati
 const UNKNOWN = [...GROUPS.keys()].map((words) => [...words.split(' ').filter(Boolean), 'no-such-command']);
 
 test('every wrong line exits with 2, says why and what to do, sends nothing and writes nothing', async (t) => {
-  const { arcade, home, env } = await desk(t);
+  const { arcade, home, env } = await world(t);
   assert.ok(WRONG.length > 60, `${WRONG.length} lines`);
   for (const line of [...WRONG, ...UNKNOWN]) {
     const { exitCode, stdout, stderr } = await inside(home, line, { env });
@@ -35,7 +35,7 @@ test('every wrong line exits with 2, says why and what to do, sends nothing and 
 });
 
 test('a wrong line is one JSON document with --json, wherever that stands', async (t) => {
-  const { home, env } = await desk(t);
+  const { home, env } = await world(t);
   for (const line of [...WRONG, ...UNKNOWN]) {
     for (const args of [
       ['--json', ...line],
@@ -72,7 +72,7 @@ for (const [line, error, hint] of [
   ],
 ] as const) {
   test(`${line}: ${error}`, async (t) => {
-    const { arcade, home, env } = await desk(t);
+    const { arcade, home, env } = await world(t);
     const { exitCode, stderr } = await inside(home, line.split(' '), { env });
     assert.deepEqual([exitCode, stderr], [2, `Error: ${error}\nHint: ${hint}\n`]);
     assert.equal(arcade.requests.length, 0);
@@ -80,7 +80,7 @@ for (const [line, error, hint] of [
 }
 
 test('a missing value fails under --no-input instead of prompting', async (t) => {
-  const { home, env, arcade } = await desk(t);
+  const { home, env, arcade } = await world(t);
   const { exitCode, stderr } = await inside(home, ['secret', 'set', 'K', '--no-input'], { env });
   assert.equal(exitCode, 2, stderr);
   assert.equal(arcade.requests.length, 0);

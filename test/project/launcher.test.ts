@@ -7,9 +7,9 @@ import { test } from 'node:test';
 import { execa } from 'execa';
 import { isNewEnough, NEEDED } from '../../bin/node-version.ts';
 import { baseEnvironment, PROGRAM } from '../support/cli.ts';
-import { desk } from '../support/desk.ts';
 import { type Sandbox, sandbox } from '../support/sandbox.ts';
 import { hasTerminals, onTerminal } from '../support/terminal.ts';
+import { world } from '../support/world.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const versionOf = (node: string): string =>
@@ -65,7 +65,7 @@ test('exit codes and streams are the program’s own', needsOldNode, async (t) =
 });
 
 test('a hidden prompt stays hidden, and one Ctrl-C ends it with 130', needsTerminal, async (t) => {
-  const at = await desk(t);
+  const at = await world(t);
   const shell = `exec ${OLD} "$@"`;
   const set = await onTerminal(at, ['secret', 'set', 'KEY'], {
     shell,
@@ -79,7 +79,7 @@ test('a hidden prompt stays hidden, and one Ctrl-C ends it with 130', needsTermi
 });
 
 test('SIGTERM ends both processes with 143', needsTerminal, async (t) => {
-  const at = await desk(t);
+  const at = await world(t);
   const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'KEY'], {
     shell: `exec ${OLD} "$@"`,
     steps: [['KEY', '']],

@@ -13,12 +13,10 @@ import { delimiter, dirname, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { keyOf } from '../support/arcade/client.ts';
-import { startArcade } from '../support/arcade.ts';
 import { everyones, NOBODY, notRoot } from '../support/everyones.ts';
 import { INSTALLERS, NPM, NPM_10, openRegistry, openWorkshop, type Workshop } from '../support/installed.ts';
-import { startPostHog } from '../support/posthog.ts';
-import { openSandbox, removeHome } from '../support/sandbox.ts';
 import { until } from '../support/until.ts';
+import { world } from '../support/world.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 let workshop: Workshop;
@@ -51,19 +49,15 @@ interface Machine {
 
 /** A home of a user who is signed in, on a machine with stand-ins for Arcade and PostHog. */
 async function machine(t: TestContext): Promise<Machine> {
-  const [arcade, posthog, { home, directory }] = [await startArcade(), await startPostHog(), openSandbox()];
-  t.after(async () => {
-    await Promise.all([arcade.close(), posthog.close()]);
-    await removeHome({ home, directory } as ReturnType<typeof openSandbox>);
-  });
+  const { arcade, posthog, home } = await world(t);
   const env = {
     PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
-    HOME: home,
+    HOME: home.home,
     ARCADE_URL: arcade.url,
     ARCADE_API_KEY: keyOf(arcade.user('A')),
     ...posthog.env,
   };
-  return { env, home, stored: () => posthog.stored() };
+  return { env, home: home.home, stored: () => posthog.stored() };
 }
 
 type As = { readonly uid?: number; readonly gid?: number };

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { baseEnvironment, PROGRAM } from '../support/cli.ts';
-import { type Desk, desk } from '../support/desk.ts';
 import { until } from '../support/until.ts';
+import { type World, world } from '../support/world.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** The built program on a system for which better-sqlite3 has no module. */
-function withoutModule(at: Desk): string {
+function withoutModule(at: World): string {
   const folder = join(at.home.home, 'installed');
   for (const name of ['dist', 'migrations', 'package.json'])
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
@@ -27,7 +27,7 @@ function withoutModule(at: Desk): string {
 interface Case {
   readonly name: string;
   readonly flags: readonly string[];
-  readonly program: (at: Desk) => string;
+  readonly program: (at: World) => string;
   readonly advice: RegExp;
 }
 
@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
 
 for (const { name, flags, program, advice } of CASES) {
   const open = async (t: TestContext) => {
-    const at = await desk(t);
+    const at = await world(t);
     const script = program(at);
     const env = {
       ...baseEnvironment(at.home),
@@ -112,7 +112,7 @@ for (const { name, flags, program, advice } of CASES) {
 }
 
 test('a better-sqlite3 in a folder that did not come with the program is not loaded', async (t) => {
-  const at = await desk(t);
+  const at = await world(t);
   const folder = join(at.home.home, 'installed');
   for (const name of ['dist', 'migrations', 'package.json'])
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });

@@ -8,15 +8,16 @@ import pLimit from 'p-limit';
 import { UserError } from '../../src/errors.ts';
 import { deleteSecret, type Engine, listSecrets, type Secret, setSecret } from '../../src/secrets/api.ts';
 import { contextOf } from '../support/arcade/accounts.ts';
-import { keyOf, started } from '../support/arcade/client.ts';
+import { keyOf } from '../support/arcade/client.ts';
 import type { Fault } from '../support/arcade/faults.ts';
 import type { Arcade, ArcadeOptions } from '../support/arcade.ts';
+import { world } from '../support/world.ts';
 
 async function connected(
   t: TestContext,
   options?: ArcadeOptions,
 ): Promise<{ arcade: Arcade; engine: Engine }> {
-  const arcade = await started(t, options);
+  const { arcade } = await world(t, options);
   const engine = { url: arcade.engine.url, bearer: keyOf(arcade.user('A')), project: null };
   return { arcade, engine };
 }

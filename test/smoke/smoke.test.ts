@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { keyOf } from '../support/arcade/client.ts';
-import { startArcade } from '../support/arcade.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
+import { world } from '../support/world.ts';
 
 const smoke = (env: Record<string, string> = {}) =>
   execa(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'smoke.ts')], {
@@ -24,9 +24,7 @@ test('npm run smoke without keys says what it needs and ends with 2', async () =
 });
 
 test('with an API key it sets, lists and unsets a secret, and leaves nothing', async (t) => {
-  const arcade = await startArcade();
-  t.after(() => arcade.close());
-  const user = arcade.user('A');
+  const { arcade, user } = await world(t);
   const { exitCode, stdout } = await smoke({ ARCADE_URL: arcade.url, ARCADE_API_KEY: keyOf(user) });
   assert.equal(exitCode, 0, stdout);
   assert.match(stdout, /^ok {2}ARCADE_SMOKE_[0-9A-F]{12} is listed$/m);
@@ -36,8 +34,7 @@ test('with an API key it sets, lists and unsets a secret, and leaves nothing', a
 });
 
 test('with a key that Arcade refuses it fails', async (t) => {
-  const arcade = await startArcade();
-  t.after(() => arcade.close());
+  const { arcade } = await world(t);
   const { exitCode, stdout } = await smoke({ ARCADE_URL: arcade.url, ARCADE_API_KEY: 'arc_wrong' });
   assert.equal(exitCode, 1);
   assert.match(stdout, /^FAILED: /m);

@@ -1,12 +1,13 @@
 /** The stand-in for Arcade fails in every way that a test asks for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Answer, call, keyOf, keySecretsUrl, put, started } from '../support/arcade/client.ts';
+import { type Answer, call, keyOf, keySecretsUrl, put } from '../support/arcade/client.ts';
 import type { Fault } from '../support/arcade/faults.ts';
 import { until } from '../support/until.ts';
+import { world } from '../support/world.ts';
 
 test('answers that are wrong, and nothing done', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const url = `${keySecretsUrl(arcade)}/K`;
   const retryAfter = { 'retry-after': '7' };
@@ -35,7 +36,7 @@ test('answers that are wrong, and nothing done', async (t) => {
 });
 
 test('answers that do not arrive', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const set = (key: string, init?: RequestInit): Promise<Answer> =>
     put(`${keySecretsUrl(arcade)}/${key}`, keyOf(a), 'v', init);
@@ -70,7 +71,7 @@ test('answers that do not arrive', async (t) => {
 });
 
 test('answers that are late, slow or endless', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const url = `${arcade.engine.url}/v1/health`;
   for (const fault of [{ kind: 'delay', ms: 60 } as const, { kind: 'trickle', everyMs: 5 } as const]) {
     arcade.fault({ path: /health/ }, fault);

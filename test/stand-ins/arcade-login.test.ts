@@ -12,12 +12,12 @@ import {
   REDIRECT_URI,
   refresh,
   secretsUrl,
-  started,
 } from '../support/arcade/client.ts';
 import { CLIENT_ID } from '../support/arcade/oauth.ts';
+import { world } from '../support/world.ts';
 
 test('a login with PKCE yields tokens whose owner whoami knows', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const b = arcade.user('B');
   const { answer, callback } = await login(arcade, b);
   assert.equal(callback.origin + callback.pathname, REDIRECT_URI);
@@ -45,7 +45,7 @@ test('a login with PKCE yields tokens whose owner whoami knows', async (t) => {
 });
 
 test('whoami may take API keys, and validate takes nothing else', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const [a, url] = [arcade.user('A'), `${arcade.coordinator.url}/api/v1/auth`];
   assert.equal((await call(`${url}/whoami`, keyOf(a))).body.data.email, a.email);
   arcade.settings.whoamiTakesApiKeys = false;
@@ -57,7 +57,7 @@ test('whoami may take API keys, and validate takes nothing else', async (t) => {
 });
 
 test('the authorization endpoint refuses what OAuth refuses', async (t) => {
-  const arcade = await started(t, { redirectPorts: [9905] });
+  const { arcade } = await world(t, { redirectPorts: [9905] });
   const user = arcade.user('A');
   for (const changes of [
     { client_id: 'stranger' },
@@ -84,7 +84,7 @@ test('the authorization endpoint refuses what OAuth refuses', async (t) => {
 });
 
 test('the token endpoint checks client, verifier and redirect URI, and a code is good for one try', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   for (const [form, error] of [
     [{ client_id: 'stranger' }, 'invalid_client'],
     [{ code: 'made-up' }, 'invalid_grant'],
@@ -104,7 +104,7 @@ test('the token endpoint checks client, verifier and redirect URI, and a code is
 });
 
 test('a code used twice revokes what it yielded', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const { answer, sent, tokenEndpoint } = await login(arcade, arcade.user('A'));
   assert.equal(answer.status, 200);
   assert.equal((await postForm(tokenEndpoint, sent)).body.error, 'invalid_grant');
@@ -113,7 +113,7 @@ test('a code used twice revokes what it yielded', async (t) => {
 });
 
 test('refresh tokens rotate, and one used again ends that login but no other', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const { body: first } = (await login(arcade, a)).answer;
   const other = arcade.issueTokens(a);
@@ -133,7 +133,7 @@ test('refresh tokens rotate, and one used again ends that login but no other', a
 });
 
 test('servers that rotate nothing, or hand out no refresh token, exist too', async (t) => {
-  const arcade = await started(t, { refreshReply: 'none', expiresInSeconds: 60 });
+  const { arcade } = await world(t, { refreshReply: 'none', expiresInSeconds: 60 });
   const { refresh_token } = (await login(arcade, arcade.user('A'))).answer.body;
   const { body } = await refresh(arcade, refresh_token);
   assert.deepEqual(['refresh_token' in body, body.expires_in], [false, 60]);
@@ -146,7 +146,7 @@ test('servers that rotate nothing, or hand out no refresh token, exist too', asy
 });
 
 test('metadata advertise the revocation endpoint, which ends a login', async (t) => {
-  const arcade = await started(t, { metadata: ['openid'] });
+  const { arcade } = await world(t, { metadata: ['openid'] });
   const wellKnown = `${arcade.coordinator.url}/.well-known`;
   assert.equal((await call(`${wellKnown}/oauth-authorization-server`)).status, 404);
   const { body } = await call(`${wellKnown}/openid-configuration`);
@@ -161,7 +161,7 @@ test('metadata advertise the revocation endpoint, which ends a login', async (t)
 });
 
 test('the seed era signs in with an API key in the redirect and knows nothing newer', async (t) => {
-  const arcade = await started(t, { era: 'seed', loginWarning: 'old & tired' });
+  const { arcade } = await world(t, { era: 'seed', loginWarning: 'old & tired' });
   const b = arcade.user('B');
   const query = new URLSearchParams({ callback_uri: `${arcade.url}/v1/health`, state: 'xyz' });
   const url = `${arcade.url}/api/v1/auth/cli_login?${query}`;

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { contextOf } from '../support/arcade/accounts.ts';
-import { call, keyOf, keySecretsUrl, put, secretsUrl, started } from '../support/arcade/client.ts';
+import { call, keyOf, keySecretsUrl, put, secretsUrl } from '../support/arcade/client.ts';
+import { world } from '../support/world.ts';
 
 test('an API key lists, creates, replaces and deletes secrets', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const url = keySecretsUrl(arcade);
   assert.equal((await put(`${url}/K`, keyOf(a), 'first-value')).status, 200);
@@ -35,7 +36,7 @@ test('an API key lists, creates, replaces and deletes secrets', async (t) => {
 });
 
 test('an OAuth token works on its own project, by PUT and by both POSTs', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const { access_token } = arcade.issueTokens(a);
   const url = secretsUrl(arcade, a);
@@ -52,7 +53,7 @@ test('an OAuth token works on its own project, by PUT and by both POSTs', async 
 });
 
 test('users are isolated from one another, and credentials from the path of the other kind', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   const tokens = { a: arcade.issueTokens(a).access_token, b: arcade.issueTokens(b).access_token };
   const legacy = keySecretsUrl(arcade);
@@ -79,7 +80,7 @@ test('users are isolated from one another, and credentials from the path of the 
 });
 
 test('permissions and revocation take effect at once', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   const { access_token, refresh_token = '' } = arcade.issueTokens(a);
   arcade.setPermissions(a, { canWrite: false });
@@ -95,7 +96,7 @@ test('permissions and revocation take effect at once', async (t) => {
 });
 
 test('keys are decoded once, and a path with more segments is nothing', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const url = keySecretsUrl(arcade);
   const keys = ['Q?z', 'H#h', 'a/b', '../../v1/health', 'é ü', '100%', '%41', 'a+b'];
@@ -118,7 +119,7 @@ test('keys are decoded once, and a path with more segments is nothing', async (t
 });
 
 test('a bad body is 422, and a careless server repeats the secret in its error', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const url = `${keySecretsUrl(arcade)}/K`;
   for (const body of [
@@ -141,7 +142,7 @@ test('a bad body is 422, and a careless server repeats the secret in its error',
 });
 
 test('lists come in pages by offset when asked to, with the fields that the era has', async (t) => {
-  const arcade = await started(t, { pageSize: 2, omit: ['description'] });
+  const { arcade } = await world(t, { pageSize: 2, omit: ['description'] });
   const a = arcade.user('A');
   for (const key of ['1', '2', '3', '4', '5']) arcade.store(a, { key, value: `value-of-${key}` });
   const url = keySecretsUrl(arcade);
@@ -161,7 +162,7 @@ test('lists come in pages by offset when asked to, with the fields that the era 
 });
 
 test('both listeners serve everything, go down, and come back with all they knew', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const a = arcade.user('A');
   const { access_token } = arcade.issueTokens(a);
   arcade.store(a, { key: 'K', value: 'v' });
@@ -175,7 +176,7 @@ test('both listeners serve everything, go down, and come back with all they knew
 });
 
 test('every request is recorded, also one that was meant for another host', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   await put(`${arcade.coordinator.url}/v1/admin/secrets/a%2Fb?x=%20`, 'the-key', 'v');
   const [record] = arcade.requests;
   assert.deepEqual(

@@ -6,17 +6,16 @@ import { gzipSync } from 'node:zlib';
 import { PostHog as Client } from 'posthog-node';
 import type { Fault } from '../support/posthog/faults.ts';
 import { shuffle } from '../support/posthog/order.ts';
-import { type PostHog, type PostHogOptions, startPostHog } from '../support/posthog.ts';
+import type { PostHog, PostHogOptions } from '../support/posthog.ts';
 import { until } from '../support/until.ts';
+import { world } from '../support/world.ts';
 
 const NOW = Date.parse('2026-03-04T12:00:00Z');
 const OK = '{"status":"Ok"}';
 type Fields = Record<string, unknown>;
 
 async function start(t: TestContext, options: PostHogOptions = {}): Promise<PostHog> {
-  const posthog = await startPostHog({ now: () => NOW, ...options });
-  t.after(() => posthog.close());
-  return posthog;
+  return (await world(t, { posthog: { now: () => NOW, ...options } })).posthog;
 }
 
 function event(fields: Fields = {}): Fields {

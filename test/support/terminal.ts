@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { baseEnvironment, PROGRAM } from './cli.ts';
-import type { Desk } from './desk.ts';
+import type { World } from './world.ts';
 
 export interface OnTerminal {
   readonly columns?: number;
@@ -29,7 +29,7 @@ export interface Shown {
 export const hasTerminals = spawnSync('python3', ['-c', 'import pty, termios']).status === 0;
 
 /** Rejects when a step's text was never shown. */
-export async function onTerminal(desk: Desk, args: readonly string[], on: OnTerminal = {}): Promise<Shown> {
+export async function onTerminal(desk: World, args: readonly string[], on: OnTerminal = {}): Promise<Shown> {
   const { columns = 80, rows = 40, steps = [], shell, signal = null } = on;
   const program = [process.execPath, '--', PROGRAM];
   const argv = shell === undefined ? [...program, ...args] : ['/bin/sh', '-c', shell, ...program, ...args];

@@ -5,10 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startDetached } from '../../../src/infra/os/detached.ts';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf, watchFlushers } from '../../support/flusher.ts';
-import { startPostHog } from '../../support/posthog.ts';
 import { appendFor } from '../../support/queue.ts';
-import { sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 /** Starts a flusher as `main.ts` does. */
 function start(environment: Record<string, string>): Promise<void> {
@@ -32,9 +31,7 @@ function triesWithin(ms: number): number {
 
 describe('many commands', { concurrency: true }, () => {
   test('500 in ten seconds never meet two flushers, start at most six, and leave none behind', async (t) => {
-    const posthog = await startPostHog();
-    t.after(() => posthog.close());
-    const home = sandbox(t);
+    const { home, posthog } = await world(t);
     const destination = { host: posthog.url, apiKey: 'phc_test' };
     const env = { HOME: home.home, ...posthog.env };
     const watch = watchFlushers(home);
@@ -59,10 +56,8 @@ describe('many commands', { concurrency: true }, () => {
   });
 
   test('1,000 with PostHog down lose nothing and start no more flushers than the back-off allows', async (t) => {
-    const posthog = await startPostHog();
-    t.after(() => posthog.close());
+    const { home, posthog } = await world(t);
     await posthog.down();
-    const home = sandbox(t);
     const destination = { host: posthog.url, apiKey: 'phc_test' };
     const env = { HOME: home.home, ...posthog.env };
     const begun = performance.now();

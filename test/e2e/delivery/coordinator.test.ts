@@ -11,9 +11,10 @@ import { append } from '../../../src/usage/append/append.ts';
 import { BAD_PROXIES, startBadProxy } from '../../support/bad-proxies.ts';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
-import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import type { PostHog } from '../../support/posthog.ts';
 import { fillSpool, makeSpool, sampleEvent } from '../../support/queue.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const BOUND = 3;
 const KEY = 'arc_key';
@@ -25,9 +26,7 @@ async function prepare(
   t: TestContext,
   coordinatorUrl = COORDINATOR,
 ): Promise<{ home: Sandbox; posthog: PostHog }> {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
-  const home = sandbox(t);
+  const { home, posthog } = await world(t);
   home.signInWithKey(KEY, coordinatorUrl);
   fillSpool(home.directory, BOUND);
   const account = accountOfCredentials({

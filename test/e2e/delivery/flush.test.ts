@@ -5,18 +5,17 @@ import { describe, type TestContext, test } from 'node:test';
 import { arcade, startArcadeCli } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
 import { inside } from '../../support/inside.ts';
-import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import type { PostHog } from '../../support/posthog.ts';
 import { fillSpool, makeSpool } from '../../support/queue.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 async function prepare(
   t: TestContext,
   events: number,
 ): Promise<{ home: Sandbox; posthog: PostHog; env: Record<string, string> }> {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
-  const home = sandbox(t);
+  const { home, posthog } = await world(t);
   if (events > 0) fillSpool(home.directory, events);
   return { home, posthog, env: posthog.env };
 }

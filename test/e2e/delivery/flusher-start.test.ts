@@ -6,16 +6,15 @@ import { execa } from 'execa';
 import { LEAN } from '../../../src/infra/os/detached.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../../support/cli.ts';
 import { accountOf, FLUSHER_PROGRAM, flushersOf, startFlusher } from '../../support/flusher.ts';
-import { type PostHog, startPostHog } from '../../support/posthog.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { PostHog } from '../../support/posthog.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 async function prepare(
   t: TestContext,
 ): Promise<{ home: Sandbox; posthog: PostHog; env: Record<string, string> }> {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
-  const home = sandbox(t);
+  const { home, posthog } = await world(t);
   t.after(() =>
     until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 15_000 }),
   );

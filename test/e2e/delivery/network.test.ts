@@ -4,19 +4,18 @@ import { describe, type TestContext, test } from 'node:test';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
 import type { Fault, FaultChoice } from '../../support/posthog/faults.ts';
-import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import type { PostHog } from '../../support/posthog.ts';
 import { fillSpool } from '../../support/queue.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
 import { makeAuthority, startProxy, startTls } from '../../support/tls.ts';
+import { world } from '../../support/world.ts';
 
 const EVENTS = 3;
 
 async function prepare(
   t: TestContext,
 ): Promise<{ home: Sandbox; posthog: PostHog; env: Record<string, string> }> {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
-  const home = sandbox(t);
+  const { home, posthog } = await world(t);
   fillSpool(home.directory, EVENTS);
   return { home, posthog, env: posthog.env };
 }

@@ -7,9 +7,9 @@ import { execa } from 'execa';
 import { baseEnvironment } from '../../support/cli.ts';
 import { asUser, everyones, notRoot } from '../../support/everyones.ts';
 import { accountOf } from '../../support/flusher.ts';
-import { startPostHog } from '../../support/posthog.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 /** A user that has no other process, not even one of the same test elsewhere: the limit is this test's alone. */
 const USER = 1_000_000 + process.pid;
@@ -40,9 +40,7 @@ for (const limit of [14, 18, 40]) {
   test(`with ${limit} processes for a user, four commands in a row end as with recording off`, {
     skip: notRoot,
   }, async (t) => {
-    const posthog = await startPostHog();
-    t.after(() => posthog.close());
-    const home = sandbox(t);
+    const { home, posthog } = await world(t);
     give(home.home);
     const env = posthog.env;
     const off = await exitCodes(home, limit, { ...env, DO_NOT_TRACK: '1' });

@@ -4,10 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { type Arcade, startArcade } from '../../support/arcade.ts';
+import type { Arcade } from '../../support/arcade.ts';
 import { arcade as cli, type Ran } from '../../support/cli.ts';
 import { fillSpool } from '../../support/queue.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const MANY = 64;
 
@@ -16,9 +17,7 @@ for (const [where, waiting] of [
   ['a home with 9,000 events', 9_000],
 ] as const) {
   test(`${MANY} commands at once in ${where}, logins and logouts among them, lose nothing`, async (t) => {
-    const arcade = await startArcade();
-    t.after(() => arcade.close());
-    const home = sandbox(t);
+    const { home, arcade } = await world(t);
     if (waiting > 0) fillSpool(home.directory, waiting);
     const ran = await Promise.all(Array.from({ length: MANY }, (_, i) => change(home, arcade, i)));
     const complaints = ran.filter(({ stderr }) => /not recorded/.test(stderr));

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
-import { type Arcade, startArcade } from '../../support/arcade.ts';
+import type { Arcade } from '../../support/arcade.ts';
 import { baseEnvironment, arcade as cli, PROGRAM, type Ran } from '../../support/cli.ts';
 import { type Came, inside } from '../../support/inside.ts';
-import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import type { PostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const run = promisify(execFile);
 const NOTICE = 'Arcade collects CLI usage data';
@@ -35,9 +36,7 @@ interface Stage {
 }
 
 async function stageFor(t: TestContext): Promise<Stage> {
-  const [arcade, posthog] = await Promise.all([startArcade(), startPostHog()]);
-  t.after(() => Promise.all([arcade.close(), posthog.close()]));
-  const home = sandbox(t);
+  const { home, arcade, posthog } = await world(t);
   const go: Stage['go'] = (args, more = {}, input = '') => {
     const env = { ARCADE_USAGE_TRACKING: undefined, ARCADE_URL: arcade.url, ...more };
     return inside(home, args, { env, input });

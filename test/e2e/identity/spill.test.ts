@@ -6,8 +6,9 @@ import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { execa } from 'execa';
 import { baseEnvironment, arcade as cli, PROGRAM, type Ran } from '../../support/cli.ts';
-import { type PostHog, startPostHog } from '../../support/posthog.ts';
+import type { PostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
 const NOWHERE = { ARCADE_URL: 'http://127.0.0.1:9' };
@@ -29,8 +30,7 @@ function recorded({ directory }: Sandbox): number {
 
 /** Delivers everything, and says what PostHog has. */
 async function delivered(t: TestContext, home: Sandbox): Promise<ReturnType<PostHog['stored']>> {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
+  const { posthog } = await world(t);
   const env = posthog.env;
   const { exitCode, stderr } = await cli(home, ['usage', 'flush'], { env });
   assert.equal(exitCode, 0, stderr);

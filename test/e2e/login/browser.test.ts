@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { started } from '../../support/arcade/client.ts';
 import { startLogin, storedCredentials } from '../../support/login.ts';
-import { sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const executablePath = BROWSERS.find((path) => existsSync(path));
@@ -34,7 +33,7 @@ async function openPage(t: TestContext): Promise<{ page: Page; complaints: strin
 }
 
 test('a person signs in in a browser and reads that it worked', { skip }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { idTokenIssuer: 'https://login.example.test' })];
+  const { home, arcade } = await world(t, { idTokenIssuer: 'https://login.example.test' });
   const user = arcade.user('B');
   const login = await startLogin(home, arcade, [], { env });
   const { page, complaints } = await openPage(t);
@@ -53,7 +52,7 @@ test('a person signs in in a browser and reads that it worked', { skip }, async 
 });
 
 test('a person declines in a browser and reads that nothing happened', { skip }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env });
   const { page, complaints } = await openPage(t);
   await page.goto(login.url);
@@ -65,7 +64,7 @@ test('a person declines in a browser and reads that nothing happened', { skip },
 });
 
 test('an error that looks like a page is text in a browser', { skip }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env });
   const { page } = await openPage(t);
   const error = '<img src=x onerror="document.title=1"><script>document.title=2</script>';

@@ -5,16 +5,16 @@ import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { signIn } from '../../support/arcade/browser.ts';
-import { started } from '../../support/arcade/client.ts';
 import { arcade as run } from '../../support/cli.ts';
 import { startLogin } from '../../support/login.ts';
 import { assertFailed, env, refused } from '../../support/refused-login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 test('the port that a login returns to is taken', async (t) => {
   await occupy(t, 9905);
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env });
   assert.notEqual(login.callback.port, '9905');
   await signIn(login.url, { user: arcade.user('A') });
@@ -43,7 +43,7 @@ async function occupy(t: TestContext, port: number): Promise<void> {
 }
 
 test('two logins at once both complete, and one whole file is left', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   const [one, two] = [
     await startLogin(home, arcade, [], { env }),
@@ -58,7 +58,7 @@ test('two logins at once both complete, and one whole file is left', async (t) =
 });
 
 test('strangers at the door are answered and waited out', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, ['--debug'], { env });
   await knock(t, login.callback, login.state);
   const page = await signIn(login.url, { user: arcade.user('A') });

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { signIn } from '../../support/arcade/browser.ts';
-import { keyOf, started } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/client.ts';
 import { type Ran, arcade as run } from '../../support/cli.ts';
 import { logIn, startLogin, storedCredentials } from '../../support/login.ts';
-import { startPostHog } from '../../support/posthog.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 interface Listed {
   readonly id: number;
@@ -31,7 +31,7 @@ const identity = (home: Sandbox): { anon_id: string; linked_principal_id: string
   JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
 
 test('a login links the person, a logout ends as them and starts anew', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await run(home, ['whoami']);
   const anonymous = identity(home);
@@ -70,7 +70,7 @@ test('a login links the person, a logout ends as them and starts anew', async (t
 });
 
 test('a key that signs in links its principal', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { whoamiTakesApiKeys: false })];
+  const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
   const user = arcade.user('A');
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
   assert.equal((await run(home, args, { input: keyOf(user) })).exitCode, 0);
@@ -78,7 +78,7 @@ test('a key that signs in links its principal', async (t) => {
 });
 
 test('a login that fails or is cut short is recorded by its code, and links nobody', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const denied = await startLogin(home, arcade);
   await signIn(denied.url, { user: arcade.user('A'), deny: true });
   await denied.ended;
@@ -92,8 +92,7 @@ test('a login that fails or is cut short is recorded by its code, and links nobo
 });
 
 test('keys and tokens are where they belong, and nowhere else', async (t) => {
-  const [home, arcade, sink] = [sandbox(t), await started(t, { echoSecrets: true }), await startPostHog()];
-  t.after(() => sink.close());
+  const { home, arcade, posthog: sink } = await world(t, { echoSecrets: true });
   const env = {
     ...sink.env,
     ARCADE_DEBUG: '1',

@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { authorize, signIn } from '../../support/arcade/browser.ts';
-import { started } from '../../support/arcade/client.ts';
 import { logIn, startLogin } from '../../support/login.ts';
 import { assertFailed, env, refused } from '../../support/refused-login.ts';
 import { sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const CONFIG = /cli_config$/;
 const TOKEN = /oauth2\/token$/;
 const WHOAMI = /whoami$/;
 
 test('a coordinator that cannot say how to sign in', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const at = /Could not connect to Arcade at http:\/\/localhost:\d+\. .*/.source;
   const cases = [
     [{ kind: 'status', status: 500 }, /failed \(500\)/],
@@ -55,28 +55,28 @@ test('a coordinator that cannot say how to sign in', async (t) => {
 });
 
 test('a coordinator that is down', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   await arcade.down();
   assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .*refused/);
 });
 
 test('a coordinator that is slow, and one that never answers', async (t) => {
-  const slow = await started(t, { latencyMs: 500 });
+  const { arcade: slow } = await world(t, { latencyMs: 500 });
   assert.equal((await logIn(sandbox(t), slow, slow.user('A'), [], { env })).exitCode, 0);
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   arcade.fault({ path: CONFIG }, { kind: 'hang' });
   assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .* did not answer in time/);
 });
 
 test('a web server that is no coordinator opens no browser', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   arcade.fault({}, { kind: 'html', status: 404 }, Number.POSITIVE_INFINITY);
   assertFailed(home, await refused(home, arcade), /no Arcade coordinator/);
 });
 
 test('the person says no', async (t) => {
   for (const era of ['newest', 'seed'] as const) {
-    const [home, arcade] = [sandbox(t), await started(t, { era })];
+    const { home, arcade } = await world(t, { era });
     const login = await startLogin(home, arcade, [], { env });
     const page = await signIn(login.url, { user: arcade.user('A'), deny: true });
     assert.equal(page.status, 400);
@@ -87,7 +87,7 @@ test('the person says no', async (t) => {
 });
 
 test('an error page shows what the server says, and runs none of it', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env });
   const query = new URLSearchParams({
     state: login.state,
@@ -106,7 +106,7 @@ test('an error page shows what the server says, and runs none of it', async (t) 
 
 test('a code that was used before, and one that was changed on its way', async (t) => {
   for (const how of ['used', 'changed', 'another challenge'] as const) {
-    const [home, arcade] = [sandbox(t), await started(t, { echoSecrets: true })];
+    const { home, arcade } = await world(t, { echoSecrets: true });
     const login = await startLogin(home, arcade, [], { env });
     const opened = new URL(login.url);
     if (how === 'another challenge') opened.searchParams.set('code_challenge', 'x'.repeat(43));
@@ -158,7 +158,7 @@ test('a token endpoint or a whoami that fails', async (t) => {
       /No projects found in organization 'Mine'\. Please contact support@arcade\.dev/,
     ],
   ] as const;
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   for (const [path, fault, message] of cases) {
     const home = sandbox(t);
     arcade.clearFaults();
@@ -171,7 +171,7 @@ test('a token endpoint or a whoami that fails', async (t) => {
 });
 
 test('nobody comes back in time', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, ['--timeout', '0.2'], { env });
   assertFailed(home, await login.ended, /Timed out waiting for the login callback after 0\.2s/);
   const byVariable = { ...env, ARCADE_LOGIN_TIMEOUT_SECONDS: '1' };

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { authorize } from '../../support/arcade/browser.ts';
-import { started } from '../../support/arcade/client.ts';
 import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
 import { startLogin } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { hasTerminals } from '../../support/terminal.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 const env = { ARCADE_USAGE_TRACKING: '0' };
 
@@ -28,7 +28,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `;
 
 test('Ctrl-C, a closed terminal and a termination each end a login that waits', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   for (const [signal, exitCode] of [
     ['SIGINT', 130],
     ['SIGHUP', 129],
@@ -47,7 +47,7 @@ test('Ctrl-C, a closed terminal and a termination each end a login that waits', 
 test('a terminal that is gone ends a login in peace', {
   skip: hasTerminals ? false : 'no python3',
 }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   for (const tracking of ['0', '1']) {
     const args = ['login', '--no-browser', '--host', arcade.coordinator.url];
     const command = ['to log in: http', process.execPath, '--', PROGRAM, ...args];
@@ -61,7 +61,7 @@ test('a terminal that is gone ends a login in peace', {
 });
 
 test('Ctrl-C while the tokens are being fetched stores none of them', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   for (const path of [/oauth2\/token$/, /whoami$/]) {
     const home = sandbox(t);
     const login = await startLogin(home, arcade, [], { env });
@@ -78,7 +78,7 @@ test('Ctrl-C while the tokens are being fetched stores none of them', async (t) 
 });
 
 test('a login that is cut short keeps whoever was logged in', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   home.signInWithKey('kept', arcade.coordinator.url);
   const login = await startLogin(home, arcade, ['--force'], { env });
   login.kill('SIGINT');

@@ -5,16 +5,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { signIn } from '../../support/arcade/browser.ts';
-import { keyOf, started } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/client.ts';
 import { CLIENT_ID } from '../../support/arcade/oauth.ts';
 import { arcade as run } from '../../support/cli.ts';
 import { logIn, startLogin, storedCredentials } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const OFF = { ARCADE_USAGE_TRACKING: '0' };
 
 test('a login stores tokens, account and default project, for its owner alone', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('B');
   const ran = await logIn(home, arcade, user, [], { env: OFF });
   assert.equal(ran.exitCode, 0, ran.stderr);
@@ -43,7 +44,7 @@ test('a login stores tokens, account and default project, for its owner alone', 
 });
 
 test('the request to sign in is OAuth with PKCE, and returns to this machine alone', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env: OFF });
   const asked = Object.fromEntries(new URL(login.url).searchParams);
   assert.equal(asked.response_type, 'code');
@@ -63,20 +64,20 @@ test('the request to sign in is OAuth with PKCE, and returns to this machine alo
 });
 
 test('an ID token of any issuer is no obstacle', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { idTokenIssuer: 'https://login.example.test' })];
+  const { home, arcade } = await world(t, { idTokenIssuer: 'https://login.example.test' });
   const ran = await logIn(home, arcade, arcade.user('A'), [], { env: OFF });
   assert.equal(ran.exitCode, 0, ran.stderr);
 });
 
 test('the first organization and project count where none is marked as default', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { organizationIdField: 'org_id' })];
+  const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
   const ran = await logIn(home, arcade, arcade.user('C'), [], { env: OFF });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.deepEqual(storedCredentials(home).cloud.context, contextOf(arcade.user('C')));
 });
 
 test('a token reply without a refresh token is a login too', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { refreshTokens: false })];
+  const { home, arcade } = await world(t, { refreshTokens: false });
   const ran = await logIn(home, arcade, arcade.user('A'), [], { env: OFF });
   assert.equal(ran.exitCode, 0, ran.stderr);
   const { auth } = storedCredentials(home).cloud;
@@ -84,7 +85,7 @@ test('a token reply without a refresh token is a login too', async (t) => {
 });
 
 test('who is logged in already stays so, unless --force asks for a new login', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await logIn(home, arcade, a, [], { env: OFF });
   const before = readFileSync(join(home.directory, 'credentials.yaml'), 'utf8');
@@ -100,7 +101,7 @@ test('who is logged in already stays so, unless --force asks for a new login', a
 });
 
 test('a login that is over does not keep anybody from a new one', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await logIn(home, arcade, a, [], { env: OFF });
   arcade.revoke(a);
@@ -109,7 +110,7 @@ test('a login that is over does not keep anybody from a new one', async (t) => {
 });
 
 test('fields of the file that are not known here stay as they are', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   home.write(
     'credentials.yaml',
     "theme: dark\ncloud:\n  api:\n    key: old\n  region: 'eu'\n  since: 2025-01-01\n  user:\n    email: old@example.test\n",
@@ -123,7 +124,7 @@ test('fields of the file that are not known here stay as they are', async (t) =>
 });
 
 test('a credentials file that is a symbolic link is written through', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   home.write('unused', '');
   const target = join(home.home, 'elsewhere.yaml');
   symlinkSync(target, join(home.directory, 'credentials.yaml'));
@@ -134,7 +135,7 @@ test('a credentials file that is a symbolic link is written through', async (t) 
 });
 
 test('a coordinator of the time before OAuth signs in with its own callback', async (t) => {
-  const arcade = await started(t, { era: 'seed', loginWarning: 'Old <b>client</b>' });
+  const { arcade } = await world(t, { era: 'seed', loginWarning: 'Old <b>client</b>' });
   const [home, user] = [sandbox(t), arcade.user('A')];
   const ran = await logIn(home, arcade, user, [], { env: OFF });
   assert.equal(ran.exitCode, 0, ran.stderr);
@@ -146,7 +147,7 @@ test('a coordinator of the time before OAuth signs in with its own callback', as
 });
 
 test('an API key from standard input is checked, stored, and never shown', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { whoamiTakesApiKeys: false })];
+  const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
   const user = arcade.user('A');
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
   const ran = await run(home, args, { env: OFF, input: `${keyOf(user)}\n` });
@@ -168,7 +169,7 @@ test('an API key from standard input is checked, stored, and never shown', async
 });
 
 test('with ARCADE_API_KEY a login says that the variable comes first', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const env = { ...OFF, ARCADE_API_KEY: keyOf(arcade.user('A')) };
   const ran = await logIn(home, arcade, arcade.user('B'), [], { env });
   assert.equal(ran.exitCode, 0, ran.stderr);

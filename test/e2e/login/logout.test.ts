@@ -4,10 +4,11 @@ import { existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { keyOf, started } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
 import { arcade as run } from '../../support/cli.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const env = { ARCADE_USAGE_TRACKING: '0' };
 
@@ -26,7 +27,7 @@ function signedIn(home: Sandbox, arcade: Arcade) {
 const OUT = "You're now logged out.\n";
 
 test('the file goes, and the server forgets the login', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const tokens = signedIn(home, arcade);
   const ran = await run(home, ['logout'], { env });
   assert.deepEqual([ran.exitCode, ran.stdout, ran.stderr], [0, OUT, '']);
@@ -46,7 +47,7 @@ test('a server that revokes nothing, is down or is of another time keeps nobody 
     (arcade: Arcade) => arcade.down(),
     (arcade: Arcade) => arcade.fault({}, { kind: 'html' }, Number.POSITIVE_INFINITY),
   ]) {
-    const [home, arcade] = [sandbox(t), await started(t)];
+    const { home, arcade } = await world(t);
     signedIn(home, arcade);
     await prepare(arcade);
     const ran = await run(home, ['logout'], { env });
@@ -56,7 +57,7 @@ test('a server that revokes nothing, is down or is of another time keeps nobody 
 });
 
 test('a server that does not answer is not waited for', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade);
   arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
   const ran = await run(home, ['logout'], { env });
@@ -85,7 +86,7 @@ test('a directory in the place of the file is an error with a way out', async (t
 });
 
 test('the place where the Python CLI leaves credentials is emptied too', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const work = join(home.home, 'work');
   mkdirSync(work);
   const stray = join(work, 'credentials.yaml');
@@ -101,7 +102,7 @@ test('the place where the Python CLI leaves credentials is emptied too', async (
 });
 
 test('with ARCADE_API_KEY it says that the variable still signs in', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   home.signInWithKey('stored', arcade.coordinator.url);
   const ran = await run(home, ['logout'], { env: { ...env, ARCADE_API_KEY: keyOf(arcade.user('A')) } });
   assert.equal(ran.stdout, OUT);

@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { signIn } from '../../support/arcade/browser.ts';
-import { started } from '../../support/arcade/client.ts';
 import { startArcadeCli } from '../../support/cli.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 /** A directory with a browser launcher that runs `script`. */
 function launcher(home: Sandbox, script: string, name = 'xdg-open'): string {
@@ -37,7 +37,7 @@ async function written(path: string): Promise<string> {
 }
 
 test('`login` gives the browser an address of its own, which leads to the page once and proves nothing', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const opened = join(home.home, 'opened');
   // Written elsewhere first, so that the file is never seen half written.
   const PATH = launcher(home, `echo "$@" > ${opened}.new; /bin/mv ${opened}.new ${opened}`);
@@ -56,7 +56,7 @@ test('`login` gives the browser an address of its own, which leads to the page o
 });
 
 test('`login` ends when the address in the browser’s arguments is opened a second time', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const opened = join(home.home, 'opened');
   const PATH = launcher(home, `echo "$@" > ${opened}.new; /bin/mv ${opened}.new ${opened}`);
   const { child } = start(t, home, arcade.coordinator.url, { PATH });
@@ -77,7 +77,7 @@ test('`login` ends when the address in the browser’s arguments is opened a sec
 });
 
 test('`login` takes $BROWSER first, as Python does, and tells a browser no secret', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   for (const [BROWSER, expected] of [
     ['mine', /^http:\S+$/],
     ['missing:mine --new %s last', /^--new http:\S+ last$/],
@@ -109,7 +109,7 @@ test('`login` takes $BROWSER first, as Python does, and tells a browser no secre
 });
 
 test('`login` without a browser still leads to a login by the printed address', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   for (const script of [null, 'exit 3']) {
     const home = sandbox(t);
     const PATH = script === null ? join(home.home, 'nothing') : launcher(home, script);

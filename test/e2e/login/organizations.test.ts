@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf, type User } from '../../support/arcade/accounts.ts';
-import { keyOf, started } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
 import { arcade as run } from '../../support/cli.ts';
 import { storedCredentials } from '../../support/login.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const env = { ARCADE_USAGE_TRACKING: '0' };
 
@@ -19,7 +20,7 @@ function signedIn(home: Sandbox, arcade: Arcade, user: User): void {
 }
 
 test('organizations are listed, with the default and the active one marked', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   signedIn(home, arcade, user);
   const ran = await run(home, ['org', 'list'], { env });
@@ -39,7 +40,7 @@ test('organizations are listed, with the default and the active one marked', asy
 });
 
 test('switching the organization switches to its default project too', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { organizationIdField: 'org_id' })];
+  const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
   const user = arcade.user('A');
   signedIn(home, arcade, user);
   const shared = user.organizations[1];
@@ -61,7 +62,7 @@ test('switching the organization switches to its default project too', async (t)
 });
 
 test('projects are listed and switched', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('B');
   signedIn(home, arcade, user);
   const [playground, production] = user.organizations[0]?.projects ?? [];
@@ -83,7 +84,7 @@ test('projects are listed and switched', async (t) => {
 });
 
 test('unknown ids change nothing, exit 1 and say where the known ones are', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   signedIn(home, arcade, user);
   const file = join(home.directory, 'credentials.yaml');
@@ -105,7 +106,7 @@ test('unknown ids change nothing, exit 1 and say where the known ones are', asyn
 });
 
 test('what a switch does not know about the file stays', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const context = { ...contextOf(user), region: 'eu' };
   const cloud = {
@@ -125,7 +126,7 @@ test('what a switch does not know about the file stays', async (t) => {
 });
 
 test('an API key, nobody, no context and a refusal each say what to do', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const coordinatorUrl = arcade.coordinator.url;
   assert.match((await run(home, ['org', 'list'], { env })).stderr, /Not logged in/);
@@ -157,7 +158,7 @@ test('an API key, nobody, no context and a refusal each say what to do', async (
 });
 
 test('the options of the group name the coordinator, before or after the subcommand', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   home.signInWithTokens({
     tokens: arcade.issueTokens(user),

@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { authorize } from '../../support/arcade/browser.ts';
-import { started } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
 import { inside } from '../../support/inside.ts';
 import { storedCredentials } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const URL_SHOWN = /Open this URL in your browser to log in: (http\S+)\n/;
 
@@ -31,7 +31,7 @@ async function logInTyping(t: TestContext, arcade: Arcade, type: (url: string) =
 }
 
 test('`login` takes the address that the browser ended on, pasted in the terminal', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const user = arcade.user('A');
   const { home, ran } = await logInTyping(t, arcade, async (url) => `${await authorize(url, { user })}\n`);
   assert.equal(ran.exitCode, 0, ran.stderr);
@@ -40,7 +40,7 @@ test('`login` takes the address that the browser ended on, pasted in the termina
 });
 
 test('`login` takes no pasted address of another login, and tells', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const user = arcade.user('A');
   const { home, ran } = await logInTyping(t, arcade, async (url) => {
     const other = new URL(await authorize(url, { user }));
@@ -53,7 +53,7 @@ test('`login` takes no pasted address of another login, and tells', async (t) =>
 });
 
 test('`login` with a pasted denial or a changed code stores nothing', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const user = arcade.user('A');
   for (const [change, message] of [
     [(back: URL) => back.searchParams.set('code', 'changed'), /did not accept the authorization code/],
@@ -74,7 +74,7 @@ test('`login` with a pasted denial or a changed code stores nothing', async (t) 
 });
 
 test('`login` at a coordinator without OAuth asks first, since an API key then travels in addresses', async (t) => {
-  const arcade = await started(t, { era: 'seed' });
+  const { arcade } = await world(t, { era: 'seed' });
   const user = arcade.user('A');
   const args = ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url];
   const declined = sandbox(t);

@@ -18,11 +18,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { keyOf, started } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
 import { arcade as arcadeCli, type Ran } from '../../support/cli.ts';
 import { everyones, NOBODY, notRoot } from '../../support/everyones.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 /** Nobody stands in the way of root, so these run as somebody else. */
 const skip = notRoot;
@@ -52,7 +53,7 @@ function signedIn(home: Sandbox, arcade: Arcade, expiresInSeconds: number) {
 }
 
 test('in a home that cannot be written', { skip }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const list = ['secret', 'list', '--host', arcade.engine.url];
   const old = signedIn(home, arcade, -60);
   chmodSync(home.home, 0o755);
@@ -83,7 +84,7 @@ test('in a home that cannot be written', { skip }, async (t) => {
 });
 
 test('a file of somebody else', { skip }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade, 3600);
   chmodSync(home.home, 0o755);
   chownSync(home.directory, NOBODY, NOBODY);
@@ -103,7 +104,7 @@ test('a file of somebody else', { skip }, async (t) => {
 });
 
 test('root in the home of another user reads, follows, writes and deletes nothing', { skip }, async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const user = arcade.user('A');
   for (const name of ['credentials.yaml', 'credentials.lock', '.arcade']) {
     const home = sandbox(t);
@@ -160,7 +161,7 @@ test('root changes no mode where a link of another user leads', { skip }, async 
 test('root is told to go on without sudo where a login of another user would be refreshed', {
   skip,
 }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const tokens = signedIn(home, arcade, -60);
   for (const path of [home.home, home.directory, join(home.directory, 'credentials.yaml')])
     chownSync(path, NOBODY, NOBODY);
@@ -181,7 +182,7 @@ const FORBIDDEN: readonly (readonly [string, (home: Sandbox, file: string) => vo
 
 for (const [what, change] of FORBIDDEN) {
   test(`credentials are not taken from ${what}`, { skip }, async (t) => {
-    const [home, arcade] = [sandbox(t), await started(t)];
+    const { home, arcade } = await world(t);
     signedIn(home, arcade, 3600);
     change(home, join(home.directory, 'credentials.yaml'));
     const ran = await asRoot(home, ['secret', 'set', 'K=hidden', '--host', arcade.engine.url]);
@@ -191,7 +192,7 @@ for (const [what, change] of FORBIDDEN) {
 }
 
 test('a credentials file that others may read is closed to them, and used', { skip }, async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade, 3600);
   const file = join(home.directory, 'credentials.yaml');
   chmodSync(file, 0o644);

@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { keyOf, started } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/client.ts';
 import { arcade as run } from '../../support/cli.ts';
 import { assertFailed, env, refused } from '../../support/refused-login.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 test('a place where nothing can be stored is noticed before anybody is sent to a browser', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const before = arcade.requests.length;
   const places: readonly (readonly [RegExp, (home: Sandbox) => void])[] = [
     [
@@ -30,7 +31,7 @@ test('a place where nothing can be stored is noticed before anybody is sent to a
 });
 
 test('`login` works wherever no one is signed in, and keeps what it replaces', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   const user = arcade.user('A');
   for (const [content, isKept] of [
     ['cloud: {}', false],
@@ -64,7 +65,7 @@ function loop(home: Sandbox): void {
 }
 
 test('without a home there is nowhere to store a login', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   mkdirSync(join(home.home, 'file'), { recursive: true });
   home.write('file', 'not a directory');
   const place = { ...env, ARCADE_WORK_DIR: join(home.directory, 'file') };

@@ -4,12 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { started } from '../../support/arcade/client.ts';
 import { arcade as run, startArcadeCli } from '../../support/cli.ts';
 import { storedCredentials } from '../../support/login.ts';
-import { sandbox } from '../../support/sandbox.ts';
 import { list, OFF, refreshes, signedIn, TOKEN } from '../../support/stale-login.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 test('a login that cannot be refreshed says what to do, and its secrets stay unsaid', async (t) => {
   const cases = [
@@ -26,7 +25,7 @@ test('a login that cannot be refreshed says what to do, and its secrets stay uns
     [{ kind: 'reset' }, /Failed to refresh token: .*connection was lost/],
   ] as const;
   for (const [fault, message] of cases) {
-    const [home, arcade] = [sandbox(t), await started(t, { echoSecrets: true })];
+    const { home, arcade } = await world(t, { echoSecrets: true });
     const tokens = signedIn(home, arcade, { expiresInSeconds: -1 });
     const before = readFileSync(join(home.directory, 'credentials.yaml'), 'utf8');
     arcade.fault({ path: TOKEN }, fault);
@@ -41,7 +40,7 @@ test('a login that cannot be refreshed says what to do, and its secrets stay uns
 });
 
 test('cli_config that fails, a coordinator that is down, and no refresh token', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade, { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'status', status: 404 });
   assert.match((await list(home, arcade)).stderr, /Failed to refresh token: .* does not support OAuth/);
@@ -55,7 +54,7 @@ test('cli_config that fails, a coordinator that is down, and no refresh token', 
 });
 
 test('while the old token still works, a refresh that fails is no failure', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade, { expiresInSeconds: 120 });
   arcade.fault({ path: TOKEN }, { kind: 'status', status: 503 }, Number.POSITIVE_INFINITY);
   const ran = await list(home, arcade);
@@ -63,7 +62,7 @@ test('while the old token still works, a refresh that fails is no failure', asyn
 });
 
 test('a token that the server alone holds for expired is refreshed once, also for many requests', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   // The clock was hours ahead at the last refresh: the file promises more than the token keeps.
   const tokens = {
@@ -84,7 +83,7 @@ test('a token that the server alone holds for expired is refreshed once, also fo
 });
 
 test('Ctrl-C during a refresh does not lose the login', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade, { expiresInSeconds: -1 });
   arcade.fault({ path: TOKEN }, { kind: 'delay', ms: 300 });
   const child = startArcadeCli(home, ['org', 'list'], { env: OFF });
@@ -98,7 +97,7 @@ test('Ctrl-C during a refresh does not lose the login', async (t) => {
 });
 
 test('a command that is killed during a refresh leaves no lock behind', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade, { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'hang' });
   const child = startArcadeCli(home, ['org', 'list'], { env: OFF });
@@ -109,7 +108,7 @@ test('a command that is killed during a refresh leaves no lock behind', async (t
 });
 
 test('a login that may be Arcade’s own is not refreshed there for a command that works elsewhere', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const tokens = arcade.issueTokens(user, { expiresInSeconds: -1 });
   home.write('credentials.yaml', JSON.stringify({ cloud: { auth: tokens, context: contextOf(user) } }));

@@ -4,15 +4,15 @@ import { mkdirSync, readdirSync, renameSync, statSync, symlinkSync } from 'node:
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { started } from '../../support/arcade/client.ts';
 import { arcade as run, startArcadeCli } from '../../support/cli.ts';
 import { storedCredentials } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { list, OFF, refreshes, signedIn, TOKEN } from '../../support/stale-login.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 test('twenty commands that find the login expired refresh it once, and all of them work', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { latencyMs: 50 })];
+  const { home, arcade } = await world(t, { latencyMs: 50 });
   const old = signedIn(home, arcade, { expiresInSeconds: -60 });
   const all = await Promise.all(Array.from({ length: 20 }, () => list(home, arcade)));
   for (const { exitCode, stderr } of all) assert.equal(exitCode, 0, stderr);
@@ -27,7 +27,7 @@ test('twenty commands that find the login expired refresh it once, and all of th
 });
 
 test('nobody waits for a refresh while the token at hand still works', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   signedIn(home, arcade, { expiresInSeconds: 120 });
   arcade.fault({ path: TOKEN }, { kind: 'hang' });
   const first = startArcadeCli(home, ['org', 'list'], { env: OFF });
@@ -43,7 +43,7 @@ test('with less than five minutes left it is refreshed, with more it is not', as
     [290, 1],
     [310, 0],
   ] as const) {
-    const [home, arcade] = [sandbox(t), await started(t)];
+    const { home, arcade } = await world(t);
     signedIn(home, arcade, { expiresInSeconds: left });
     assert.equal((await list(home, arcade)).exitCode, 0);
     assert.equal(refreshes(arcade), expected, `${left} seconds left`);
@@ -51,7 +51,7 @@ test('with less than five minutes left it is refreshed, with more it is not', as
 });
 
 test('the new tokens are stored with local time and its offset, for their owner alone, beside what else the file holds', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const tokens = arcade.issueTokens(user, { expiresInSeconds: -1 });
   const cloud = {
@@ -76,7 +76,7 @@ test('the new tokens are stored with local time and its offset, for their owner 
 });
 
 test('a time without a zone is local time, as the Python CLI writes it', async (t) => {
-  const arcade = await started(t);
+  const { arcade } = await world(t);
   for (const [zone, hours] of [
     ['Asia/Tokyo', 9],
     ['America/Anchorage', -9],
@@ -103,7 +103,7 @@ test('a time without a zone is local time, as the Python CLI writes it', async (
 
 test('a reply without a refresh token keeps the one at hand', async (t) => {
   for (const refreshReply of ['none', 'same'] as const) {
-    const [home, arcade] = [sandbox(t), await started(t, { refreshReply })];
+    const { home, arcade } = await world(t, { refreshReply });
     const tokens = signedIn(home, arcade, { expiresInSeconds: -1 });
     assert.equal((await list(home, arcade)).exitCode, 0);
     assert.equal(storedCredentials(home).cloud.auth.refresh_token, tokens.refresh_token);
@@ -115,7 +115,7 @@ test('every command that asks the coordinator refreshes as well', async (t) => {
     ['org', 'list'],
     ['project', 'list'],
   ]) {
-    const [home, arcade] = [sandbox(t), await started(t)];
+    const { home, arcade } = await world(t);
     signedIn(home, arcade, { expiresInSeconds: -1 });
     assert.equal((await run(home, args, { env: OFF })).exitCode, 0);
     assert.equal(refreshes(arcade), 1);
@@ -123,7 +123,7 @@ test('every command that asks the coordinator refreshes as well', async (t) => {
 });
 
 test('a refresh writes through a symbolic link', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const tokens = signedIn(home, arcade, { expiresInSeconds: -1 });
   const elsewhere = join(home.home, 'dotfiles');
   mkdirSync(elsewhere);

@@ -2,16 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { keyOf, started } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/client.ts';
 import { arcade as run } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { logIn } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const env = { ARCADE_USAGE_TRACKING: '0' };
 
 test('after a login it needs no network', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   await logIn(home, arcade, user, [], { env });
   await arcade.down();
@@ -40,7 +41,7 @@ test('after a login it needs no network', async (t) => {
 });
 
 test('what a file of the Python CLI does not say is asked for, where it matters', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t)];
+  const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const coordinatorUrl = arcade.coordinator.url;
   home.signInWithTokens({
@@ -59,7 +60,7 @@ test('what a file of the Python CLI does not say is asked for, where it matters'
 });
 
 test('an API key is shown by its principal', async (t) => {
-  const [home, arcade] = [sandbox(t), await started(t, { whoamiTakesApiKeys: false })];
+  const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
   const user = arcade.user('A');
   const expected = { email: null, account_id: user.principal_id, organization: null, project: null };
   home.signInWithKey(keyOf(user), arcade.coordinator.url);
@@ -90,8 +91,7 @@ test('`whoami` says that no one is logged in where credentials.yaml is absent or
 });
 
 test('`whoami` says that a login is over', async (t) => {
-  const home = sandbox(t);
-  const arcade = await started(t);
+  const { home, arcade } = await world(t);
   const tokens = arcade.issueTokens(arcade.user('A'), { expiresInSeconds: -10, withRefresh: false });
   home.signInWithTokens({ tokens, email: 'a@b.test', coordinatorUrl: arcade.coordinator.url, context: null });
   const over = await run(home, ['whoami'], { env });

@@ -6,9 +6,9 @@ import { describe, test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
 import { startArcadeCli } from '../../support/cli.ts';
-import { desk, outcome } from '../../support/desk.ts';
 import { makePipe } from '../../support/pipe.ts';
 import { recorded, withoutNotice } from '../../support/recorded.ts';
+import { outcome, world } from '../../support/world.ts';
 
 const OK = "Secret 'K' set successfully\n";
 const SET = ['secret', 'set', 'K=v'];
@@ -18,7 +18,7 @@ const NOWHERE = { ARCADE_URL: 'http://127.0.0.1:1' };
 describe('connections', { concurrency: 4 }, () => {
   // It takes 30 seconds, during which the others run.
   test('a server that hangs is given up after 30 seconds', async (t) => {
-    const { arcade, env, home } = await desk(t);
+    const { arcade, env, home } = await world(t);
     arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
     const keys = Array.from({ length: 20 }, (_, i) => `K${i}=hidden`);
     const ran = await startArcadeCli(home, ['secret', 'set', ...keys], {
@@ -33,7 +33,7 @@ describe('connections', { concurrency: 4 }, () => {
     assert.deepEqual(await recorded(home), [['secret.set', 'TIMED_OUT']]);
   });
   test('options of the group work on either side of the subcommand, and before ARCADE_URL', async (t) => {
-    const { arcade, run } = await desk(t);
+    const { arcade, run } = await world(t);
     const port = `${arcade.engine.port}`;
     const lines = [
       ['secret', '--host', 'localhost', '--port', port, 'list'],
@@ -59,7 +59,7 @@ describe('connections', { concurrency: 4 }, () => {
     ['--help at the root', ['--help'], 0, 'secret'],
   ] as const) {
     test(`${title} is help, and needs no login`, async (t) => {
-      const { run, requests } = await desk(t);
+      const { run, requests } = await world(t);
       const ran = await run(args, { env: BY_FILE });
       assert.deepEqual([ran.exitCode, ran.stderr, requests()], [exitCode, '', []]);
       assert.ok(ran.stdout.includes(stdout), ran.stdout);
@@ -85,7 +85,7 @@ describe('connections', { concurrency: 4 }, () => {
     [[], { ARCADE_URL: 'file:///etc' }, 'ARCADE_URL has a scheme other than http:// and https://.'],
   ] as const) {
     test(`${JSON.stringify(args)} ${JSON.stringify(env)}: ${message}`, async (t) => {
-      const { inside, requests } = await desk(t);
+      const { inside, requests } = await world(t);
       const ran = await inside(['secret', ...args, 'list'], { env });
       assert.deepEqual([ran.exitCode, ran.stdout, requests()], [2, '', []]);
       assert.match(ran.stderr, /^Error: .*\nHint: .*\n$/);
@@ -97,7 +97,7 @@ describe('connections', { concurrency: 4 }, () => {
   }
 
   test('an API key, in the environment or in a file, has the path of its era', async (t) => {
-    const { arcade, home, run, requests, user } = await desk(t, { era: 'seed' });
+    const { arcade, home, run, requests, user } = await world(t, { era: 'seed' });
     assert.deepEqual(outcome(await run(SET)), [0, OK, '']);
     home.signInWithKey(keyOf(user), arcade.coordinator.url);
     assert.deepEqual(outcome(await run(SET, { env: BY_FILE })), [0, OK, '']);
@@ -105,7 +105,7 @@ describe('connections', { concurrency: 4 }, () => {
   });
 
   test('a login has the path of its project; ARCADE_API_KEY comes before it', async (t) => {
-    const { arcade, home, run, requests, user } = await desk(t);
+    const { arcade, home, run, requests, user } = await world(t);
     const context = contextOf(user);
     const tokens = arcade.issueTokens(user);
     home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
@@ -116,7 +116,7 @@ describe('connections', { concurrency: 4 }, () => {
   });
 
   test('a login of a self-hosted Arcade never goes to another engine', async (t) => {
-    const { arcade, home, run, user } = await desk(t);
+    const { arcade, home, run, user } = await world(t);
     const proxy = { HTTPS_PROXY: arcade.url, HTTP_PROXY: arcade.url };
     const env = { ...BY_FILE, ...proxy, ARCADE_URL: undefined };
     home.signInWithKey(keyOf(user), arcade.coordinator.url);
@@ -135,7 +135,7 @@ describe('connections', { concurrency: 4 }, () => {
   });
 
   test('without ARCADE_URL an API key goes to Arcade itself, by the proxy', async (t) => {
-    const { arcade, run } = await desk(t);
+    const { arcade, run } = await world(t);
     const env = { ARCADE_URL: undefined, HTTPS_PROXY: arcade.url };
     const { exitCode, stdout, stderr } = await run(['secret', 'list'], { env });
     assert.deepEqual([exitCode, stdout], [1, '']);
@@ -178,7 +178,7 @@ describe('connections', { concurrency: 4 }, () => {
     ['far too much', `# ${'x'.repeat(2_000_000)}`, UNREADABLE],
   ] as const) {
     test(`credentials.yaml with ${title}`, async (t) => {
-      const { home, inside, requests } = await desk(t);
+      const { home, inside, requests } = await world(t);
       if (content !== undefined) home.write('credentials.yaml', content);
       const ran = await inside(['secret', 'list'], { env: BY_FILE });
       assert.deepEqual([ran.exitCode, ran.stdout, requests()], [1, '', []], ran.stderr);
@@ -192,7 +192,7 @@ describe('connections', { concurrency: 4 }, () => {
     ['a pipe', makePipe],
   ] as const) {
     test(`credentials.yaml that is ${title}`, async (t) => {
-      const { home, inside, requests } = await desk(t);
+      const { home, inside, requests } = await world(t);
       mkdirSync(home.directory);
       make(join(home.directory, 'credentials.yaml'));
       const ran = await inside(['secret', 'list'], { env: BY_FILE });
@@ -202,7 +202,7 @@ describe('connections', { concurrency: 4 }, () => {
   }
 
   test('a key of digits is a key', async (t) => {
-    const { arcade, home, inside } = await desk(t);
+    const { arcade, home, inside } = await world(t);
     home.write('credentials.yaml', 'cloud: {api: {key: 12345678}, user: 5, coordinator_url: 7}');
     const ran = await inside(['secret', 'list'], { env: BY_FILE });
     assert.equal(ran.exitCode, 1);
@@ -211,7 +211,7 @@ describe('connections', { concurrency: 4 }, () => {
 
   for (const coordinator of ['not a url/', 'ftp://x', 'http://user:hidden@h']) {
     test(`a coordinator_url such as ${coordinator} is named`, async (t) => {
-      const { home, inside, requests } = await desk(t);
+      const { home, inside, requests } = await world(t);
       home.write(
         'credentials.yaml',
         JSON.stringify({ cloud: { api: { key: 'k' }, coordinator_url: coordinator } }),
@@ -226,7 +226,7 @@ describe('connections', { concurrency: 4 }, () => {
   const homeless = (env: { HOME?: string | undefined }): boolean => 'HOME' in env && !env.HOME;
 
   test('no home, a home that cannot be written, and one that is not there are no obstacle', async (t) => {
-    const { run } = await desk(t);
+    const { run } = await world(t);
     for (const env of [
       { HOME: undefined },
       { HOME: '/proc/nowhere' },

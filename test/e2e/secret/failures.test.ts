@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Fault } from '../../support/arcade/faults.ts';
 import { startArcadeCli } from '../../support/cli.ts';
-import { desk } from '../../support/desk.ts';
 import { keptAny, recorded, withoutNotice } from '../../support/recorded.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 const TRACKED = { ARCADE_USAGE_TRACKING: undefined };
 const HIDDEN = ['hidden', 'SECRET_KEY', 'user%40', '127.0.0.1', 'localhost', 'faraway'];
@@ -17,8 +17,12 @@ const UNSET = ['secret', 'unset', 'SECRET_KEY'];
 
 type Failing = readonly [args: readonly string[], code: string, exitCode: number, fault?: Fault];
 
-async function failsAs(t: Parameters<typeof desk>[0], failures: readonly Failing[], env = {}): Promise<void> {
-  const { arcade, home, run, user } = await desk(t, { echoSecrets: true });
+async function failsAs(
+  t: Parameters<typeof world>[0],
+  failures: readonly Failing[],
+  env = {},
+): Promise<void> {
+  const { arcade, home, run, user } = await world(t, { echoSecrets: true });
   arcade.store(user, { key: 'SECRET_KEY', value: 'v' });
   const before = JSON.stringify(arcade.secretsOf(user));
   for (const [args, code, exitCode, fault] of failures) {
@@ -83,7 +87,7 @@ describe('a failure', { concurrency: 4 }, () => {
   });
 
   test('of credentials is recorded', async (t) => {
-    const { arcade, home, run } = await desk(t);
+    const { arcade, home, run } = await world(t);
     const env = { ...TRACKED, ARCADE_API_KEY: undefined };
     const codes: string[] = [];
     for (const [code, content] of [
@@ -103,7 +107,7 @@ describe('a failure', { concurrency: 4 }, () => {
   });
 
   test('of one of several, and of an environment file, is recorded', async (t) => {
-    const { arcade, home, run } = await desk(t);
+    const { arcade, home, run } = await world(t);
     arcade.fault({ path: /SECRET_KEY$/ }, { kind: 'status', status: 500 });
     assert.equal((await run(['secret', 'set', 'A=1', 'SECRET_KEY=hidden'], { env: TRACKED })).exitCode, 1);
     const path = join(home.home, 'env');
@@ -129,7 +133,7 @@ describe('a failure', { concurrency: 4 }, () => {
     ['SIGHUP', 129],
   ] as const) {
     test(`by ${signal} while a server hangs is recorded`, async (t) => {
-      const { arcade, env, home } = await desk(t);
+      const { arcade, env, home } = await world(t);
       arcade.fault({}, { kind: 'hang' });
       const running = startArcadeCli(home, LIST, { env: { ...env, ...TRACKED } });
       await until(() => arcade.requests.some(({ status }) => status === 'hung'));
@@ -143,7 +147,7 @@ describe('a failure', { concurrency: 4 }, () => {
 });
 
 test('a proxy that refuses is named, and not the engine', async (t) => {
-  const { arcade, home, run } = await desk(t);
+  const { arcade, home, run } = await world(t);
   const env = { ...TRACKED, ARCADE_URL: 'https://engine.invalid', HTTPS_PROXY: arcade.url };
   const ran = await run(LIST, { env });
   assert.deepEqual([ran.exitCode, ran.stdout], [1, '']);

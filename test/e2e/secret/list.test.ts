@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import stringWidth from 'string-width';
-import { type Desk, desk, outcome } from '../../support/desk.ts';
 import { hasTerminals, onTerminal } from '../../support/terminal.ts';
+import { outcome, type World, world } from '../../support/world.ts';
 
 const created_at = '2026-11-22T06:00:00Z';
 const NASTY = [
@@ -16,13 +16,13 @@ const NASTY = [
 
 const NO_TERMINALS = !hasTerminals && 'python3 with its pty module is needed';
 
-function filled({ arcade, user }: Desk): void {
+function filled({ arcade, user }: World): void {
   for (const secret of NASTY) arcade.store(user, secret);
 }
 
 describe('list and unset', { concurrency: 4 }, () => {
   test('secret list that is piped is whole, aligned, sorted by key, and shows what a terminal would obey', async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     filled(at);
     const { exitCode, stdout, stderr } = await at.run(['secret', 'list']);
     assert.deepEqual([exitCode, stderr], [0, '']);
@@ -41,7 +41,7 @@ describe('list and unset', { concurrency: 4 }, () => {
 
   for (const columns of [40, 60, 80, 200]) {
     test(`secret list fits a terminal of ${columns} columns`, async (t) => {
-      const at = await desk(t);
+      const at = await world(t);
       filled(at);
       const { exitCode, stdout } = await at.inside(['secret', 'list'], { columns });
       assert.equal(exitCode, 0);
@@ -53,14 +53,14 @@ describe('list and unset', { concurrency: 4 }, () => {
   }
 
   test('secret list on a terminal has its title in bold', { skip: NO_TERMINALS }, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     filled(at);
     const { shown } = await onTerminal(at, ['secret', 'list']);
     assert.ok(shown.startsWith('\u001b[1mTool Secrets\u001b[22m\n'), shown);
   });
 
   test('secret list --json has every field, and nothing else, in the order of the server', async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     filled(at);
     const { exitCode, stdout, stderr } = await at.inside(['secret', 'list', '--json']);
     assert.deepEqual([exitCode, stderr], [0, '']);
@@ -76,7 +76,7 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('no secrets, missing fields and several pages', async (t) => {
-    const { arcade, inside, user } = await desk(t);
+    const { arcade, inside, user } = await world(t);
     const none = 'No secrets are set. Set one with `arcade secret set KEY`.\n';
     assert.deepEqual(outcome(await inside(['secret', 'list'])), [0, none, '']);
     assert.deepEqual(outcome(await inside(['secret', 'list', '--json'])), [0, '{\n  "secrets": []\n}\n', '']);
@@ -91,7 +91,7 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('secrets are deleted in the order given, each once; one that is not there is no failure', async (t) => {
-    const { arcade, inside, stored, requests, user } = await desk(t, { pageSize: 2 });
+    const { arcade, inside, stored, requests, user } = await world(t, { pageSize: 2 });
     const ids = Object.fromEntries(
       ['A', 'B', 'a/b', 'C', 'D'].map((key) => [key, arcade.store(user, { key, value: 'v' }).id]),
     );
@@ -109,7 +109,7 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('a deletion that fails is told of, the others go on, and the exit code is 1', async (t) => {
-    const { arcade, inside, stored, user } = await desk(t);
+    const { arcade, inside, stored, user } = await world(t);
     const [a, b] = ['A', 'B', 'C'].map((key) => arcade.store(user, { key, value: 'v' }).id);
     arcade.fault({ path: new RegExp(`${a}`) }, { kind: 'status', status: 403 });
     arcade.fault({ path: new RegExp(`${b}`) }, { kind: 'status', status: 500 });
@@ -123,7 +123,7 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('a deletion as JSON', async (t) => {
-    const { arcade, inside, user } = await desk(t);
+    const { arcade, inside, user } = await world(t);
     const [a] = ['A', 'B'].map((key) => arcade.store(user, { key, value: 'v' }).id);
     arcade.fault({ path: new RegExp(`${a}`) }, { kind: 'status', status: 403 });
     const { exitCode, stdout, stderr } = await inside(['secret', 'unset', '--json', 'A', 'none', 'B']);
@@ -139,7 +139,7 @@ describe('list and unset', { concurrency: 4 }, () => {
   });
 
   test('a secret without an id is there, and cannot be deleted', async (t) => {
-    const { arcade, inside } = await desk(t);
+    const { arcade, inside } = await world(t);
     arcade.fault({}, { kind: 'wrong-json', body: { items: [{ key: 'K' }] } });
     const { exitCode, stdout, stderr } = await inside(['secret', 'unset', 'K']);
     assert.deepEqual([exitCode, stdout], [1, '']);
@@ -159,7 +159,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     [['lst'], "Error: No such command 'lst'.\nHint: Did you mean `arcade secret list`?\n"],
   ] as const) {
     test(`"secret ${args.join(' ')}" is a usage error`, async (t) => {
-      const { inside, requests } = await desk(t);
+      const { inside, requests } = await world(t);
       assert.deepEqual(outcome(await inside(['secret', ...args])), [2, '', stderr]);
       assert.deepEqual(requests(), []);
     });

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
 import { askHidden, type Input, PromptInterrupted } from '../../../src/terminal/prompt.ts';
-import { desk } from '../../support/desk.ts';
 import { recorded } from '../../support/recorded.ts';
 import { hasTerminals, onTerminal } from '../../support/terminal.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 const options = { skip: !hasTerminals && 'python3 with its pty module is needed' };
 const hasSetsid = spawnSync('setsid', ['true']).status === 0;
@@ -62,14 +62,14 @@ describe('prompt', { concurrency: 4 }, () => {
     ],
   ] as const) {
     test(`a prompt takes ${title}, and shows none of it`, options, async (t) => {
-      const at = await desk(t);
+      const at = await world(t);
       const { exitCode, shown } = await onTerminal(at, ['secret', 'set', ...args], { steps: [[ASK, typed]] });
       assert.deepEqual([exitCode, shown, at.stored()], [0, `${ASKED}${told}`, [`K=${value}`]]);
     });
   }
 
   test('secret set K 2>log prompts on the terminal, not in the file', options, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     const on = { shell: '"$0" "$@" 2>log', steps: [[ASK, 'secret\r']] } as const;
     const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'K'], on);
     const told = "Secret 'K' set successfully\n";
@@ -80,7 +80,7 @@ describe('prompt', { concurrency: 4 }, () => {
   test('without a terminal to show the question on there is no prompt', {
     skip: options.skip || (!hasSetsid && 'setsid is needed'),
   }, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     // A session of its own has no controlling terminal.
     const on = { shell: 'setsid -w "$0" "$@" 2>log' };
     const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'K'], on);
@@ -90,7 +90,7 @@ describe('prompt', { concurrency: 4 }, () => {
   });
 
   test('a dumb terminal is told nothing about pastes', options, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     const on = { env: { TERM: 'dumb' }, steps: [[ASK, 'secret\r']] } as const;
     const { shown } = await onTerminal(at, ['secret', 'set', 'K'], on);
     assert.equal(shown, `${ASK}\nSecret 'K' set successfully\n`);
@@ -120,14 +120,14 @@ describe('prompt', { concurrency: 4 }, () => {
     ],
   ] as const) {
     test(`${title} at a prompt sends nothing`, async (t) => {
-      const at = await desk(t);
+      const at = await world(t);
       const ran = await at.inside(['secret', 'set', 'K'], { typed: [typed] });
       assert.deepEqual([ran.exitCode, ran.stderr, at.requests()], [exitCode, `${ASKED}${told}`, []]);
     });
   }
 
   test('surplus lines do not reach the shell', options, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     const shell =
       '"$0" "$@"; stty -a | grep -ow -e "-\\?echo" -e "-\\?icanon"; echo ready; read -r x; echo "[$x]"';
     const rest = 'rm -rf hidden\n'.repeat(600);
@@ -152,7 +152,7 @@ describe('prompt', { concurrency: 4 }, () => {
 
   for (const signal of ['TERM', 'HUP'] as const) {
     test(`SIG${signal} at a prompt leaves the terminal as it was`, options, async (t) => {
-      const at = await desk(t);
+      const at = await world(t);
       const steps = [[ASK, '']] as const;
       const ran = await onTerminal(at, ['secret', 'set', 'K'], { steps, signal });
       assert.equal(ran.exitCode, signal === 'TERM' ? 143 : 129);
@@ -162,7 +162,7 @@ describe('prompt', { concurrency: 4 }, () => {
   }
 
   test('several values are asked for one after the other', options, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     const steps = [
       ["'A' (not shown): ", 'one\r'],
       ["'B' (not shown): ", 'two\r'],
@@ -174,7 +174,7 @@ describe('prompt', { concurrency: 4 }, () => {
   });
 
   test('a terminal that is closed at the prompt is an interruption', options, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     const env = { ARCADE_USAGE_TRACKING: undefined };
     // Else the notice, which a closed terminal cannot show, would keep the event away.
     await at.run(['secret', 'list'], { env });
@@ -188,7 +188,7 @@ describe('prompt', { concurrency: 4 }, () => {
   });
 
   test('there is no prompt for a secret that then cannot be sent', options, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     const env = { ARCADE_API_KEY: undefined, NO_COLOR: '1' };
     const { exitCode, shown } = await onTerminal(at, ['secret', 'set', 'K'], { env });
     assert.equal(exitCode, 1);
@@ -196,7 +196,7 @@ describe('prompt', { concurrency: 4 }, () => {
   });
 
   test('progress is shown for more than a few, and gone at the end', options, async (t) => {
-    const at = await desk(t);
+    const at = await world(t);
     const keys = ['A', 'B', 'C', 'D'];
     const args = ['secret', 'set', ...keys.map((key) => `${key}=v`)];
     const { exitCode, shown } = await onTerminal(at, args);

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startArcadeCli } from '../../support/cli.ts';
-import { desk, outcome } from '../../support/desk.ts';
 import { until } from '../../support/until.ts';
+import { outcome, world } from '../../support/world.ts';
 
 const EITHER = 'Either provide KEY=VALUE pairs or use --from-env to load from .env file.';
 const BOTH = 'Cannot use both KEY=VALUE pairs and --from-env at the same time.';
@@ -17,7 +17,7 @@ const format = (position: number, hint = EITHER_WAY): string =>
 
 describe('secret set', { concurrency: 4 }, () => {
   test('pairs are set, and told of in the order given', async (t) => {
-    const { run, stored, requests } = await desk(t);
+    const { run, stored, requests } = await world(t);
     const pairs = ['A=1', 'B=b=c==', ' C =  padded  ', 'D=0123456789ab', 'A=2', 'Q?z=q', 'H#h=h'];
     const keys = [
       'a/b=slash',
@@ -93,7 +93,7 @@ describe('secret set', { concurrency: 4 }, () => {
     ],
   ] as const) {
     test(`secret set with ${title} is a usage error, nothing is sent, and no value is repeated`, async (t) => {
-      const { inside, requests } = await desk(t);
+      const { inside, requests } = await world(t);
       const ran = await inside(['secret', 'set', ...args]);
       assert.deepEqual(outcome(ran), [2, '', stderr]);
       assert.doesNotMatch(ran.stderr, /hidden/);
@@ -103,7 +103,7 @@ describe('secret set', { concurrency: 4 }, () => {
 
   for (const typed of [undefined, []]) {
     test(`secret set A B is a usage error ${typed === undefined ? 'in a script' : 'on a terminal'}`, async (t) => {
-      const { inside, requests } = await desk(t);
+      const { inside, requests } = await world(t);
       const ran = await inside(['secret', 'set', 'API_KEY', 'sk-hidden'], typed && { typed });
       assert.equal(ran.exitCode, 2);
       assert.match(ran.stderr, /Did you mean API_KEY=VALUE\?\n$/);
@@ -113,7 +113,7 @@ describe('secret set', { concurrency: 4 }, () => {
   }
 
   test('a pair that is taken for a command is not repeated', async (t) => {
-    const { inside, requests } = await desk(t);
+    const { inside, requests } = await world(t);
     const ran = await inside(['secret', 'API_KEY=sk-live-hidden']);
     assert.deepEqual(outcome(ran), [
       2,
@@ -124,7 +124,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('they are told of in the order given, whatever the order of the answers', async (t) => {
-    const { arcade, inside, stored } = await desk(t);
+    const { arcade, inside, stored } = await world(t);
     const keys = Array.from({ length: 20 }, (_, i) => `K${i}`);
     arcade.fault({ path: /\/K[05]$/ }, { kind: 'delay', ms: 200 });
     const ran = await inside(['secret', 'set', ...keys.map((key) => `${key}=v`)]);
@@ -136,7 +136,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('a hanging answer leaves room for seven others', async (t) => {
-    const { arcade, env, home, stored } = await desk(t);
+    const { arcade, env, home, stored } = await world(t);
     const keys = Array.from({ length: 30 }, (_, i) => `K${i}`);
     arcade.fault({ path: /\/K3$/ }, { kind: 'hang' });
     const running = startArcadeCli(home, ['secret', 'set', ...keys.map((key) => `${key}=v`)], { env });
@@ -148,7 +148,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('a partial failure tells of each, and exits with 1', async (t) => {
-    const { arcade, inside, stored } = await desk(t, { echoSecrets: true });
+    const { arcade, inside, stored } = await world(t, { echoSecrets: true });
     arcade.fault({ path: /\/B$/ }, { kind: 'status', status: 422 });
     arcade.fault({ path: /\/D$/ }, { kind: 'html' });
     arcade.fault({ path: /\/E$/ }, { kind: 'status', status: 429, headers: { 'retry-after': '45' } });
@@ -168,7 +168,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('with --json a partial failure is one document', async (t) => {
-    const { arcade, inside } = await desk(t, { echoSecrets: true });
+    const { arcade, inside } = await world(t, { echoSecrets: true });
     arcade.fault({ path: /\/B$/ }, { kind: 'status', status: 403 });
     const { exitCode, stdout, stderr } = await inside(['secret', 'set', 'A=1', 'B=hidden', '--json']);
     assert.deepEqual([exitCode, stderr], [1, '']);
@@ -182,7 +182,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('with --json a failure as a whole is one document too', async (t) => {
-    const { inside } = await desk(t);
+    const { inside } = await world(t);
     const { exitCode, stdout, stderr } = await inside(['secret', 'set', '--json', 'hidden']);
     assert.deepEqual([exitCode, stderr], [2, format(1, NOTHING)]);
     assert.deepEqual(JSON.parse(stdout), {
@@ -195,7 +195,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('once the server cannot be reached, the rest is not tried one by one', async (t) => {
-    const { arcade, inside } = await desk(t);
+    const { arcade, inside } = await world(t);
     const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
     arcade.fault({}, { kind: 'status', status: 401 }, Number.POSITIVE_INFINITY);
     const { exitCode, stdout, stderr } = await inside(['secret', 'set', ...keys.map((key) => `${key}=v`)]);
@@ -205,7 +205,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('of 100 secrets with 20 refusals for their number all are set, once the server lets them', async (t) => {
-    const { arcade, inside, stored } = await desk(t);
+    const { arcade, inside, stored } = await world(t);
     const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
     arcade.fault({}, { kind: 'status', status: 429, headers: { 'retry-after': '1' } }, 20);
     const { exitCode, stderr } = await inside(['secret', 'set', ...keys.map((key) => `${key}=v`)]);
@@ -213,7 +213,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('secret set --dry-run says what would be created and replaced, and sends nothing', async (t) => {
-    const { arcade, inside, requests, user } = await desk(t);
+    const { arcade, inside, requests, user } = await world(t);
     arcade.store(user, { key: 'B', value: 'v' });
     const line = ['secret', 'set', 'A=hidden', 'B=hidden', 'C', '--dry-run'];
     const plan = "Would create secret 'A'\nWould replace secret 'B'\nWould create secret 'C'\n";
@@ -232,7 +232,7 @@ describe('secret set', { concurrency: 4 }, () => {
   });
 
   test('a thousand pairs, a long key and a long value', async (t) => {
-    const { run, stored } = await desk(t);
+    const { run, stored } = await world(t);
     const long = [`${'K'.repeat(2_000)}=v`, `L=${'v'.repeat(100_000)}end.`];
     const pairs = [...long, ...Array.from({ length: 1_000 }, (_, i) => `K${i}=v${i}`)];
     const { exitCode, stdout, stderr } = await run(['secret', 'set', ...pairs]);

@@ -8,11 +8,10 @@ import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { keyOf } from '../../support/arcade/client.ts';
 import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
-import { type Desk, desk } from '../../support/desk.ts';
 import { makePipe } from '../../support/pipe.ts';
-import { startPostHog } from '../../support/posthog.ts';
 import { recorded, withoutNotice } from '../../support/recorded.ts';
 import { until } from '../../support/until.ts';
+import { type World, world } from '../../support/world.ts';
 
 const SIGNALS = [
   ['SIGINT', 130],
@@ -44,7 +43,7 @@ describe('a signal is told by the exit code, and leaves one event', { concurrenc
   ] as const) {
     for (const [signal, exitCode] of SIGNALS) {
       test(`${signal} ${when}`, async (t) => {
-        const at = await desk(t);
+        const at = await world(t);
         // A command that is given up may still have its answer before the process is gone.
         if (failure === 'INTERRUPTED') at.arcade.fault({}, { kind: 'hang' });
         const ran = await at.run(args, { env: signalled(at, `${signal} ${moment}`) });
@@ -59,13 +58,12 @@ describe('a signal is told by the exit code, and leaves one event', { concurrenc
 
   for (const [signal, exitCode] of SIGNALS) {
     test(`${signal} while a flusher is started`, async (t) => {
-      const at = await desk(t);
-      const sink = await startPostHog();
-      t.after(() => sink.close());
-      const env = sink.env;
-      const ran = await at.run(WRONG, { env: { ...signalled(at, `${signal} ${STARTING}`), ...env } });
+      const at = await world(t);
+      const env = { ...signalled(at, `${signal} ${STARTING}`), ...at.posthog.env };
+      const ran = await at.run(WRONG, { env });
       assert.deepEqual([ran.exitCode, ran.signal, withoutNotice(ran.stderr)], [exitCode, undefined, TOLD]);
-      const arrived = (): unknown[] => sink.stored().filter(({ event }) => event === 'CLI execution failed');
+      const arrived = (): unknown[] =>
+        at.posthog.stored().filter(({ event }) => event === 'CLI execution failed');
       await until(() => arrived().length > 0, { what: 'the event' });
       const events = (await recorded(at.home)).filter(([command]) => command !== null);
       assert.deepEqual([events, arrived().length], [[['secret.list', 'INVALID_USAGE']], 1]);
@@ -76,7 +74,7 @@ describe('a signal is told by the exit code, and leaves one event', { concurrenc
 describe('a signal that comes twice within a moment', { concurrency: 4 }, () => {
   for (const [signal, exitCode] of SIGNALS) {
     test(`is one: ${signal}`, async (t) => {
-      const at = await desk(t);
+      const at = await world(t);
       at.arcade.fault({}, { kind: 'hang' });
       const ran = await at.run(LIST, { env: signalled(at, `2x${signal} ${READING}`) });
       assert.deepEqual([ran.exitCode, ran.signal], [exitCode, undefined]);
@@ -105,7 +103,7 @@ describe('output that nobody reads yet', { concurrency: 4 }, () => {
 });
 
 /** Sends itself the signal at the moment; signed in by a file. */
-function signalled({ arcade, home, user }: Desk, at: string): Record<string, string | undefined> {
+function signalled({ arcade, home, user }: World, at: string): Record<string, string | undefined> {
   home.signInWithKey(keyOf(user), arcade.url);
   return {
     ARCADE_USAGE_TRACKING: undefined,
@@ -119,7 +117,7 @@ const SECRETS = 1000;
 
 /** A command that has done its work and recorded it, with a megabyte in a pipe that nobody reads. */
 async function unread(t: TestContext) {
-  const { arcade, env, home, user } = await desk(t);
+  const { arcade, env, home, user } = await world(t);
   const description = 'x'.repeat(1000);
   for (let i = 0; i < SECRETS; i += 1) arcade.store(user, { key: `KEY_${i}`, value: 'v', description });
   const path = join(home.home, 'pipe');

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { execa } from 'execa';
 import { baseEnvironment, PROGRAM, type Ran, type Running } from '../../support/cli.ts';
-import { type Desk, desk, outcome } from '../../support/desk.ts';
 import { withoutNotice } from '../../support/recorded.ts';
+import { outcome, type World, world } from '../../support/world.ts';
 
 const FULL = 'Error: The output could not be written.\nHint: Check the free space on the target device.\n';
 
@@ -53,7 +53,7 @@ describe('streams', { concurrency: 4 }, () => {
   ] as const) {
     for (const tracking of line.includes('&-') || line.includes('/dev/full') ? ['0', undefined] : ['0']) {
       test(`${line}${tracking === undefined ? ' with tracking' : ''}`, async (t) => {
-        const at = await desk(t);
+        const at = await world(t);
         at.arcade.store(at.user, { key: 'K', value: 'v' });
         const ran = await shell(at, `set -o pipefail; ${line}`, { ARCADE_USAGE_TRACKING: tracking });
         assert.deepEqual(outcome({ ...ran, stderr: withoutNotice(ran.stderr) }), [exitCode, stdout, stderr]);
@@ -83,10 +83,10 @@ test('tracking changes nothing of exit code, stdout and stderr', async (t) => {
     [['--help']],
     [['--version']],
   ];
-  const on = await desk(t);
-  const off = await desk(t);
+  const on = await world(t);
+  const off = await world(t);
   // Also where nothing can be recorded.
-  const stuck = await desk(t);
+  const stuck = await world(t);
   stuck.home.write('usage.db', 'this is no database, and cannot be set aside as one');
   const told: string[] = [];
   for (const [args, running] of lines) {
@@ -105,12 +105,12 @@ test('tracking changes nothing of exit code, stdout and stderr', async (t) => {
 });
 
 /** Ports differ from desk to desk, and the notice is shown once. */
-function seen({ arcade }: Desk, ran: Ran): [number | undefined, string, string] {
+function seen({ arcade }: World, ran: Ran): [number | undefined, string, string] {
   const plain = (text: string): string => withoutNotice(text).replaceAll(String(arcade.engine.port), 'PORT');
   return [ran.exitCode, plain(ran.stdout), plain(ran.stderr)];
 }
 
-async function shell({ env, home }: Desk, line: string, more: Running['env']): Promise<Ran> {
+async function shell({ env, home }: World, line: string, more: Running['env']): Promise<Ran> {
   const { exitCode, signal, stdout, stderr } = await execa(
     'bash',
     ['-c', line, 'bash', process.execPath, '--', PROGRAM],

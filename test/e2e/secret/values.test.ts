@@ -17,9 +17,9 @@ import { describe, test } from 'node:test';
 import { execa } from 'execa';
 import { readEnvFile } from '../../../src/secrets/env-file.ts';
 import { baseEnvironment, PROGRAM, type Ran, startArcadeCli } from '../../support/cli.ts';
-import { type Desk, desk, outcome } from '../../support/desk.ts';
 import { makePipe } from '../../support/pipe.ts';
 import { until } from '../../support/until.ts';
+import { outcome, type World, world } from '../../support/world.ts';
 
 const OK = "Secret 'K' set successfully\n";
 const FORMAT =
@@ -41,7 +41,7 @@ describe('values', { concurrency: 4 }, () => {
     ['UTF-16 with a byte-order mark', Buffer.from('\ufeffv\r\n', 'utf16le'), 'v'],
   ] as const) {
     test(`standard input may hold ${title}`, async (t) => {
-      const { inside, stored } = await desk(t);
+      const { inside, stored } = await world(t);
       for (const args of [['K', '--stdin'], ['K=-'], ['K']]) {
         const { exitCode, stderr } = await inside(['secret', 'set', ...args], { input });
         assert.deepEqual([exitCode, stderr, stored()], [0, '', [`K=${value}`]]);
@@ -50,7 +50,7 @@ describe('values', { concurrency: 4 }, () => {
   }
 
   test('secret set K takes what is piped in, K=- and --stdin too, beside pairs', async (t) => {
-    const { run, stored } = await desk(t);
+    const { run, stored } = await world(t);
     const input = `${PEM}\n`;
     const told = (key: string): string => `Secret '${key}' with value ending in ...---- set successfully\n`;
     const pairs = ["Secret 'A' set successfully\n", "Secret 'B' set successfully\n"];
@@ -87,7 +87,7 @@ describe('values', { concurrency: 4 }, () => {
     ['far too much', Buffer.alloc(17 * 1024 * 1024, 'x'), 'Standard input is too large.'],
   ] as const) {
     test(`standard input may not hold ${title}`, async (t) => {
-      const { inside, requests } = await desk(t);
+      const { inside, requests } = await world(t);
       const ran = await inside(['secret', 'set', 'K', '--stdin'], { input });
       const shown = hint === undefined ? '' : `Hint: ${hint}\n`;
       assert.deepEqual(outcome(ran), [2, '', `Error: ${message}\n${shown}`]);
@@ -100,7 +100,7 @@ describe('values', { concurrency: 4 }, () => {
   }
 
   test('secret set K says what it waits for when nothing is piped in for long', async (t) => {
-    const { env, home, stored } = await desk(t);
+    const { env, home, stored } = await world(t);
     const running = execa(process.execPath, ['--', PROGRAM, 'secret', 'set', 'K'], {
       env: { ...baseEnvironment(home), ...env },
       extendEnv: false,
@@ -117,7 +117,7 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('standard input that is a directory holds no value', async (t) => {
-    const { env, home, requests } = await desk(t);
+    const { env, home, requests } = await world(t);
     const ran = await shell({ env, home }, '"$@" secret set K --stdin < /');
     assert.deepEqual(outcome(ran), [2, '', 'Error: No value on standard input.\n']);
     assert.deepEqual(requests(), []);
@@ -145,7 +145,7 @@ describe('values', { concurrency: 4 }, () => {
   ].join('\n');
 
   test('secret set --from-env sets .env, and names its doubtful lines by number alone', async (t) => {
-    const { home, run, stored } = await desk(t);
+    const { home, run, stored } = await world(t);
     writeFileSync(join(home.home, '.env'), FILE);
     const told = ['A', 'B', 'D', 'x.y-z'].map((key) =>
       key === 'D' ? "Secret 'D' with value ending in ...----" : `Secret '${key}'`,
@@ -156,7 +156,7 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('an environment file may be named, be a link, and hold a dash', async (t) => {
-    const { home, run, stored } = await desk(t);
+    const { home, run, stored } = await world(t);
     writeFileSync(join(home.home, 'prod env'), 'K=-');
     symlinkSync('prod env', join(home.home, 'link'));
     const given = { input: 'nothing reads this' };
@@ -165,7 +165,7 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('secret set --env-file - reads standard input, as lines or JSON, and never a terminal', async (t) => {
-    const { inside, stored, requests } = await desk(t);
+    const { inside, stored, requests } = await world(t);
     const line = ['secret', 'set', '--env-file', '-'];
     assert.deepEqual(outcome(await inside(line, { input: 'K=1\n' })), [0, OK, '']);
     assert.deepEqual(outcome(await inside([...line, '--from-env'], { input: '{"K": 2}' })), [0, OK, '']);
@@ -181,7 +181,7 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('secret set --only and --exclude select from the file, and name what matches nothing', async (t) => {
-    const { arcade, inside, stored, user } = await desk(t);
+    const { arcade, inside, stored, user } = await world(t);
     arcade.store(user, { key: 'DB_HOST', value: 'old' });
     const input = 'DB_HOST=h\nDB_PASS=hidden\nAPI=hidden\nARCADE_WORKER_SECRET=hidden';
     const line = ['secret', 'set', '-f', '-', '--only', 'DB_*', '--exclude', 'DB_PASS,DB_PAS'];
@@ -209,7 +209,7 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('secret set ARCADE_API_KEY=... is set: it was named', async (t) => {
-    const { inside, stored } = await desk(t);
+    const { inside, stored } = await world(t);
     assert.equal((await inside(['secret', 'set', 'ARCADE_API_KEY=v'])).exitCode, 0);
     assert.deepEqual(stored(), ['ARCADE_API_KEY=v']);
   });
@@ -243,7 +243,7 @@ describe('values', { concurrency: 4 }, () => {
     ],
   ] as const) {
     test(`of an environment file ${title} nothing is sent`, async (t) => {
-      const { home, inside, requests } = await desk(t);
+      const { home, inside, requests } = await world(t);
       mkdirSync(join(home.home, 'made'));
       symlinkSync('loop', join(home.home, 'loop'));
       writeFileSync(join(home.home, 'file'), content ?? 'K=v');
@@ -257,7 +257,7 @@ describe('values', { concurrency: 4 }, () => {
   }
 
   test('an environment file may be a pipe of the shell', async (t) => {
-    const { env, home, stored } = await desk(t);
+    const { env, home, stored } = await world(t);
     const ran = await shell({ env, home }, 'printf "A=1\\nK=2" | "$@" secret set -f /dev/stdin');
     assert.deepEqual(outcome(ran), [0, `Secret 'A' set successfully\n${OK}`, '']);
     assert.deepEqual(stored().sort(), ['A=1', 'K=2']);
@@ -267,7 +267,7 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('an environment file may be a named pipe whose writer comes late', async (t) => {
-    const { home, inside, stored } = await desk(t);
+    const { home, inside, stored } = await world(t);
     const pipe = join(home.home, 'pipe');
     makePipe(pipe);
     const running = inside(['secret', 'set', '-f', pipe]);
@@ -281,7 +281,7 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('a pipe that somebody holds open can be interrupted', async (t) => {
-    const { env, home, requests } = await desk(t);
+    const { env, home, requests } = await world(t);
     const pipe = join(home.home, 'pipe');
     makePipe(pipe);
     const holder = execa('sh', ['-c', 'exec 3<>"$0"; echo held; read -r x', pipe], {
@@ -307,7 +307,7 @@ describe('values', { concurrency: 4 }, () => {
   test('a file that may not be read is refused', {
     skip: !canDrop && 'no way to be unprivileged',
   }, async (t) => {
-    const { env, home, requests } = await desk(t);
+    const { env, home, requests } = await world(t);
     writeFileSync(join(home.home, 'file'), 'K=v');
     chmodSync(join(home.home, 'file'), 0);
     const ran = await shell({ env, home }, `${unprivileged.join(' ')} "$@" secret set --from-env -f file`);
@@ -323,7 +323,7 @@ describe('values', { concurrency: 4 }, () => {
 });
 
 /** Runs a command line of the shell in which `"$@"` is the program. */
-async function shell({ env, home }: Pick<Desk, 'env' | 'home'>, line: string): Promise<Ran> {
+async function shell({ env, home }: Pick<World, 'env' | 'home'>, line: string): Promise<Ran> {
   const { exitCode, signal, stdout, stderr } = await execa(
     'bash',
     ['-c', line, 'bash', process.execPath, '--', PROGRAM],

@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { arcade } from '../../support/cli.ts';
 import { startFlusher } from '../../support/flusher.ts';
-import { startPostHog } from '../../support/posthog.ts';
 import { fillSpool } from '../../support/queue.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 const EVENTS = 6_000;
 const HELD_MS = 4_000;
@@ -33,11 +33,8 @@ function tracesOf(home: Sandbox, uuids: readonly string[]): string[] {
 // One request is out before PostHog is known to be slow, five at once after that.
 for (const requests of [1, 6]) {
   test(`a flusher begins no further request once usage is disabled, with ${requests} begun`, async (t) => {
-    const posthog = await startPostHog({
-      latencyMs: () => (posthog.requests.length <= requests - 5 ? 200 : HELD_MS),
-    });
-    t.after(() => posthog.close());
-    const home = sandbox(t);
+    const latencyMs = (): number => (posthog.requests.length <= requests - 5 ? 200 : HELD_MS);
+    const { home, posthog } = await world(t, { posthog: { latencyMs } });
     fillSpool(home.directory, EVENTS);
     const db = new Database(join(home.directory, 'usage.db'), { readonly: true });
     const uuids = db.prepare('SELECT uuid FROM record').pluck().all() as string[];
@@ -71,9 +68,7 @@ for (const requests of [1, 6]) {
 }
 
 test('a flusher stops as well where the person has said no but the database could not be opened', async (t) => {
-  const posthog = await startPostHog({ latencyMs: () => 1_000 });
-  t.after(() => posthog.close());
-  const home = sandbox(t);
+  const { home, posthog } = await world(t, { posthog: { latencyMs: () => 1_000 } });
   fillSpool(home.directory, EVENTS);
   const env = posthog.env;
   const flusher = startFlusher(home, env);

@@ -10,10 +10,11 @@ import { execa, execaSync } from 'execa';
 import { runAttached } from '../../../src/infra/os/detached.ts';
 import { PROBE, type Program } from '../../../src/settings.ts';
 import { arcade, PROGRAM } from '../../support/cli.ts';
-import { startPostHog } from '../../support/posthog.ts';
+import type { startPostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { seedSpool } from '../../support/seed.ts';
 import { makeAuthority, startTls } from '../../support/tls.ts';
+import { world } from '../../support/world.ts';
 
 const withoutMounts =
   execaSync('unshare', ['--mount', 'true'], { reject: false }).exitCode !== 0 &&
@@ -134,8 +135,7 @@ test('`usage doctor` tells what is worth knowing as nothing wrong', async (t) =>
 });
 
 test('`usage doctor` without --network: nothing is connected to; with it, no event is sent', async (t) => {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
+  const { posthog } = await world(t);
   const home = seeded(t);
   const env = posthog.env;
   assert.equal((await diagnose(home, [], env)).ok, true);
@@ -164,8 +164,7 @@ const ANSWERS: readonly [
 
 for (const [when, fault, finds, words] of ANSWERS) {
   test(`\`usage doctor --network\` tells that ${when}`, async (t) => {
-    const posthog = await startPostHog();
-    t.after(() => posthog.close());
+    const { posthog } = await world(t);
     if (fault === 'down') await posthog.down();
     else posthog.fault(fault);
     const env = posthog.env;
@@ -176,8 +175,7 @@ for (const [when, fault, finds, words] of ANSWERS) {
 }
 
 test('`usage doctor --network` trusts the authority that SSL_CERT_FILE names, and no unknown one', async (t) => {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
+  const { posthog } = await world(t);
   const authority = makeAuthority(t, 'posthog.test');
   const host = `https://127.0.0.1:${await startTls(t, Number(new URL(posthog.url).port), authority)}`;
   const env = { ARCADE_POSTHOG_HOST: host, ARCADE_POSTHOG_API_KEY: 'phc_test' };
@@ -245,8 +243,7 @@ for (const [why, place, mount, code] of [
 }
 
 test('`usage doctor --network` asks from a flusher, with its environment and nothing else of the shell', async (t) => {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
+  const { posthog } = await world(t);
   const home = seeded(t);
   const witness = join(home.home, 'witness.cjs');
   writeFileSync(witness, `require('fs').appendFileSync(__filename + '.log', process.argv[1] + '\\n');`);

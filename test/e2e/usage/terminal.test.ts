@@ -8,7 +8,6 @@ import { execa } from 'execa';
 import stringWidth from 'string-width';
 import { arcade, startArcadeCli } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
-import { startPostHog } from '../../support/posthog.ts';
 import { fillSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { seedSpool } from '../../support/seed.ts';
@@ -19,6 +18,7 @@ import {
   type Shown,
 } from '../../support/terminal.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 const skip = hasTerminals ? false : 'there is no Python to open a terminal with';
 
@@ -170,9 +170,7 @@ test('`usage`: every view fits a narrow terminal', async (t) => {
 test('`usage flush` shows how far it has come, takes it away, and tells what this flush did', {
   skip,
 }, async (t) => {
-  const posthog = await startPostHog({ latencyMs: 20 });
-  t.after(() => posthog.close());
-  const home = sandbox(t);
+  const { home, posthog } = await world(t, { posthog: { latencyMs: 20 } });
   fillSpool(home.directory, 500);
   const env = posthog.env;
   const { exitCode, shown } = await onTerminal(home, ['flush'], { env });
@@ -184,8 +182,7 @@ test('`usage flush` shows how far it has come, takes it away, and tells what thi
 });
 
 test('`usage flush` tells of what it refused, not of what was refused before', async (t) => {
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
+  const { posthog } = await world(t);
   const home = seeded(t);
   const env = posthog.env;
   posthog.faultWhen(({ rawBody }) =>

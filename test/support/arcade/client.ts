@@ -1,7 +1,6 @@
 /** A plain HTTP client for tests that talk to the stand-in themselves. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { TestContext } from 'node:test';
-import { type Arcade, type ArcadeOptions, startArcade } from '../arcade.ts';
+import type { Arcade } from '../arcade.ts';
 import { contextOf, type User } from './accounts.ts';
 import { authorize } from './browser.ts';
 import { CLIENT_ID } from './oauth.ts';
@@ -15,13 +14,6 @@ export interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: what a test reads from it is a shape that it asserts
   readonly body: any;
   readonly headers: Headers;
-}
-
-/** A stand-in that goes away with the test. */
-export async function started(t: TestContext, options?: ArcadeOptions): Promise<Arcade> {
-  const arcade = await startArcade(options);
-  t.after(() => arcade.close());
-  return arcade;
 }
 
 /** Any request, as JSON unless `init` says otherwise. */

@@ -10,6 +10,7 @@ import { tryLockFor } from '../../../src/infra/sqlite/lock.ts';
 import { lockFile, spoolFile } from '../../../src/usage/spool/spool.ts';
 import { ACCEPTED, DESTINATION, makeSpool, OFFLINE, openQueue } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 test('whoever finds the lock taken leaves without loading anything', async (t) => {
   const queue = openQueue(t);
@@ -110,13 +111,12 @@ test('a queue far over its bounds is trimmed in steps, and half of the time is l
 });
 
 test('a try under way at midnight, repeated after it and after the clock was set, counts once', async (t) => {
-  const { startPostHog } = await import('../../support/posthog.ts');
   const { openDeliverer } = await import('../../../src/infra/net/posthog.ts');
   const queue = openQueue(t, Date.parse('2026-03-04T23:59:59.990Z'));
   let serverNow = queue.clock.now + 5;
-  const posthog = await startPostHog({ now: () => serverNow });
+  const { posthog } = await world(t, { posthog: { now: () => serverNow } });
   const deliverer = openDeliverer(posthog.url, DESTINATION.apiKey);
-  t.after(() => Promise.all([posthog.close(), deliverer.close()]));
+  t.after(() => deliverer.close());
   queue.add(1);
   for (const later of [0, 60_000, -7 * 3600_000]) {
     serverNow += 60_000;

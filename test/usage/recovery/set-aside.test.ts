@@ -19,9 +19,9 @@ import {
   overwritePages,
   storeOf,
 } from '../../support/damage.ts';
-import { startPostHog } from '../../support/posthog.ts';
 import { command, MIGRATIONS, makeSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 interface Status {
   readonly consent: unknown;
@@ -48,8 +48,7 @@ test('a command that meets damage sets it aside and goes on; the next flusher re
   const after = await status(home);
   assert.equal(after.identity.anon_id, before.identity.anon_id);
   assert.equal(after.ledger.recorded, 1);
-  const posthog = await startPostHog();
-  t.after(() => posthog.close());
+  const { posthog } = await world(t);
   const env = posthog.env;
   assert.equal((await arcade(home, ['usage', 'flush'], { env })).exitCode, 0);
   assert.equal(posthog.stored().length, 32);

@@ -1,17 +1,20 @@
-/** Somebody signed in to a stand-in, at a machine of their own: where the tests of `arcade secret` begin. */
+/** A world for one test: a home, stand-ins for Arcade and PostHog, and `arcade` at work between them. */
 import type { TestContext } from 'node:test';
 import type { User } from './arcade/accounts.ts';
 import { keyOf } from './arcade/client.ts';
 import { type Arcade, type ArcadeOptions, startArcade } from './arcade.ts';
 import { type Ran, type Running, arcade as runArcade } from './cli.ts';
 import { type Came, type Inside, inside } from './inside.ts';
+import { type PostHog, type PostHogOptions, startPostHog } from './posthog.ts';
 import { type Sandbox, sandbox } from './sandbox.ts';
 
-export interface Desk {
-  readonly arcade: Arcade;
+export interface World {
   readonly home: Sandbox;
+  readonly arcade: Arcade;
+  readonly posthog: PostHog;
+  /** User A. */
   readonly user: User;
-  /** Signed in by `ARCADE_API_KEY`, at the stand-in by `ARCADE_URL`, nothing recorded. */
+  /** Signed in as the user by `ARCADE_API_KEY`, at the stand-in by `ARCADE_URL`, nothing recorded. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Runs `arcade`; `running.env` comes on top. */
   run(args: readonly string[], running?: Running): Promise<Ran>;
@@ -24,15 +27,19 @@ export interface Desk {
 }
 
 /** Everything of it goes when the test does. */
-export async function desk(t: TestContext, options?: ArcadeOptions): Promise<Desk> {
-  const arcade = await startArcade(options);
-  t.after(() => arcade.close());
+export async function world(
+  t: TestContext,
+  { posthog: sink, ...options }: ArcadeOptions & { readonly posthog?: PostHogOptions } = {},
+): Promise<World> {
+  const [arcade, posthog] = await Promise.all([startArcade(options), startPostHog(sink)]);
+  t.after(() => Promise.all([arcade.close(), posthog.close()]));
   const home = sandbox(t);
   const user = arcade.user('A');
   const env = { ARCADE_USAGE_TRACKING: '0', ARCADE_URL: arcade.url, ARCADE_API_KEY: keyOf(user) };
   return {
-    arcade,
     home,
+    arcade,
+    posthog,
     user,
     env,
     run: (args, running = {}) => runArcade(home, args, { ...running, env: { ...env, ...running.env } }),
