@@ -176,6 +176,8 @@ async function recording(
       fromEnvironment,
       anonId,
     });
+    // What the first of them wrote is no news to the others.
+    noteExport(stage, before, after);
     text = after.text;
   }
   noteExport(stage, before, after);
