@@ -1,12 +1,12 @@
 /** `arcade login` */
 import { createInterface } from 'node:readline';
-import { bearerOf } from '../auth/bearer.ts';
 import { coordinatorUrl, loginCoordinatorUrl } from '../auth/connection.ts';
 import { askPrincipal } from '../auth/coordinator.ts';
 import { accountOf, type Credentials, isApiKey, readStored } from '../auth/credentials.ts';
 import { credentialsFile, requireOwnPlace, requireWritable } from '../auth/credentials-file.ts';
 import { type Invitation, logInWithBrowser, newKeyLogin, newLoginOf } from '../auth/login.ts';
 import { ifMalformed, type NewLogin, storeLogin } from '../auth/store.ts';
+import { bearerOf } from '../auth/token.ts';
 import { UserError, usageError } from '../errors.ts';
 import { openBrowser } from '../infra/os/browser.ts';
 import type { Invocation, Run } from '../invocation.ts';

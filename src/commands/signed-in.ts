@@ -1,7 +1,8 @@
 /** What the commands share that need to know who is signed in. */
-import { bearerOf } from '../auth/bearer.ts';
+
 import { chosenCoordinatorUrl } from '../auth/connection.ts';
 import type { Context, OAuthCredentials } from '../auth/credentials.ts';
+import { bearerOf } from '../auth/token.ts';
 import { UserError } from '../errors.ts';
 import type { Bearer } from '../infra/net/http.ts';
 import type { Invocation } from '../invocation.ts';

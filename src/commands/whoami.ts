@@ -1,8 +1,9 @@
 /** `arcade whoami` */
-import { bearerOf } from '../auth/bearer.ts';
+
 import { coordinatorUrl } from '../auth/connection.ts';
 import { askKeyOwner, askWhoami, type Owner } from '../auth/coordinator.ts';
 import type { Context, Credentials } from '../auth/credentials.ts';
+import { bearerOf } from '../auth/token.ts';
 import { UserError } from '../errors.ts';
 import type { Invocation, Run } from '../invocation.ts';
 import { say, visible } from '../terminal/visible.ts';

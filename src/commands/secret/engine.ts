@@ -1,6 +1,7 @@
 /** The engine that a `secret` command uses, with the credentials in force. */
-import { bearerOf } from '../../auth/bearer.ts';
+
 import { engineUrl, mayAskCoordinator } from '../../auth/connection.ts';
+import { bearerOf } from '../../auth/token.ts';
 import type { Invocation } from '../../invocation.ts';
 import type { Engine } from '../../secrets/api.ts';
 import { notLoggedIn, requireContext } from '../signed-in.ts';

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type OAuthCredentials, readStored } from '../../src/auth/credentials.ts';
-import { refresh } from '../../src/auth/refresh.ts';
+import { bearerOf } from '../../src/auth/token.ts';
 import { readSettings } from '../../src/settings.ts';
 import type { ArcadeOptions } from '../support/arcade.ts';
 import { world } from '../support/world.ts';
@@ -28,14 +28,18 @@ async function stale(t: TestContext, options: ArcadeOptions) {
   };
   const settings = readSettings({ HOME: home.home }, program);
   const credentials = (await readStored(home.directory)) as OAuthCredentials;
-  const patience = { lockMs: 20_000, limitMs: 20_000, protect: () => undefined };
-  return { home, arcade, credentials, again: () => refresh(credentials, settings, patience) };
+  const again = async (): Promise<string> => {
+    const bearer = await bearerOf(credentials, settings, () => undefined);
+    assert.ok(typeof bearer === 'object');
+    return bearer.token();
+  };
+  return { home, arcade, credentials, again };
 }
 
 test('tokens that live for less than five minutes are shared like any others', async (t) => {
   const { arcade, credentials, again } = await stale(t, { expiresInSeconds: 60 });
   const all = await Promise.all(Array.from({ length: 8 }, again));
-  const tokens = new Set(all.map(({ accessToken }) => accessToken));
+  const tokens = new Set(all);
   assert.equal(tokens.size, 1);
   assert.ok(!tokens.has(credentials.accessToken));
   assert.equal(arcade.requests.filter(({ path }) => path === '/oauth2/token').length, 1);
