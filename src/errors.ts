@@ -85,7 +85,7 @@ export const EXIT = { done: 0, failed: 1, usage: 2, hangup: 129, interrupted: 13
 
 interface UserErrorDetails {
   /** What to do next, one line. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** Defaults to 1. */
   readonly exitCode?: number;
   readonly cause?: unknown;
@@ -108,5 +108,5 @@ export class UserError extends Error {
 
 /** A command line that cannot be run: exit code 2. */
 export function usageError(message: string, hint?: string, code: ErrorCode = 'INVALID_USAGE'): UserError {
-  return new UserError(code, message, { exitCode: EXIT.usage, ...(hint === undefined ? {} : { hint }) });
+  return new UserError(code, message, { exitCode: EXIT.usage, hint });
 }

@@ -14,17 +14,21 @@ const PATH = '/callback';
 const PAGE_MS = 2_000;
 
 export interface CallbackServer {
+  readonly port: number;
   readonly redirectUri: string;
-  /** It got the port it asked for. */
-  readonly expectedPort: boolean;
+  readonly state: string;
   /**
-   * Resolves to the parameters of the first callback with this state. Its page is held back until `close`
-   * knows what to say. Rejects with UserError after `timeoutSeconds`, or when the one-time address was used twice.
+   * Leads once to the page to sign in at: for the browser's arguments, which every user of this machine can read. A
+   * second request ends the login.
    */
-  wait(state: string, timeoutSeconds: number): Promise<URLSearchParams>;
-  /** An address of this server that leads to `url`, once. A second request ends the login. */
-  leadOnceTo(url: string): string;
-  /** Takes the address of a callback from elsewhere, such as the terminal; false when it is not of this login. */
+  readonly oneTimeUrl: string;
+  /**
+   * Resolves to the parameters of the first callback with the state; `url` is the page to sign in at. What the browser
+   * is shown is held back until `close` knows what to say. Rejects with UserError after `timeoutSeconds`, or when the
+   * one-time address was used twice.
+   */
+  wait(url: string, timeoutSeconds: number): Promise<URLSearchParams>;
+  /** Takes the address that the browser ended on, as a person pastes it; false when it is not of this login. */
   accept(address: string): boolean;
   /** Shows how the login ended, if a browser waits for it, and stops listening. */
   close(page: Page): Promise<void>;
@@ -32,6 +36,8 @@ export interface CallbackServer {
 
 interface Listening {
   readonly port: number;
+  /** What the callback of this login carries. */
+  readonly state: string;
   /** Everything is closed at once when it is aborted. */
   readonly signal: AbortSignal;
   /** Told of each request that was waited out. */
@@ -39,60 +45,60 @@ interface Listening {
 }
 
 /** Listens on `port`, or on a free one when that is taken. Throws UserError when there is none. */
-export async function openCallback({ port, signal, onStray }: Listening): Promise<CallbackServer> {
+export async function openCallback({
+  port: wanted,
+  state,
+  signal,
+  onStray,
+}: Listening): Promise<CallbackServer> {
   const server = createServer();
-  const expectedPort = await listen(server, port);
-  const address = server.address() as AddressInfo;
-  const origin = `http://127.0.0.1:${address.port}`;
+  const port = await listen(server, wanted);
+  const origin = `http://127.0.0.1:${port}`;
+  const oneTimePath = `/login/${randomBytes(16).toString('base64url')}`;
   const waiting: ServerResponse[] = [];
   const stop = (): void => {
     server.close();
     server.closeAllConnections();
   };
   signal.addEventListener('abort', stop, { once: true });
-  let expectedState: string | undefined;
-  const opening = { path: `/login/${randomBytes(16).toString('base64url')}`, url: '', used: false };
-  let arrived: (parameters: URLSearchParams) => void;
-  let fail: (reason: UserError) => void;
-  const arrival = new Promise<URLSearchParams>((resolve, reject) => {
-    arrived = resolve;
-    fail = reject;
-  });
-  arrival.catch(() => undefined); // It may fail before anything waits for it.
-  const open = (response: ServerResponse): void => {
-    if (!opening.used) redirect(response, opening.url);
-    else fail(openedTwice());
-    if (opening.used) waiting.push(response);
-    opening.used = true;
-  };
+  const arrival = Promise.withResolvers<URLSearchParams>();
+  arrival.promise.catch(() => undefined); // It may fail before anything waits for it.
+  let signInUrl: string | undefined;
+  let isOpened = false;
   server.on('request', (request, response) => {
-    const asked = parse(request.url, origin);
-    if (request.method === 'GET' && opening.url !== '' && asked?.pathname === opening.path)
-      return open(response);
-    const page = strayPage(request, asked, expectedState);
-    if (page !== undefined || asked === undefined) {
-      onStray(page?.text ?? '');
-      if (page !== undefined) void showPage(response, page);
+    const asked = parse(request.url ?? '', origin);
+    if (request.method === 'GET' && asked?.pathname === oneTimePath && signInUrl !== undefined) {
+      if (!isOpened) redirect(response, signInUrl);
+      else {
+        waiting.push(response);
+        arrival.reject(openedTwice());
+      }
+      isOpened = true;
+      return;
+    }
+    const page = strayPage(request, asked, state);
+    if (page !== undefined) {
+      onStray(page.text);
+      void showPage(response, page);
       return;
     }
     waiting.push(response); // A reload of the page comes here again.
-    arrived(asked.searchParams);
+    if (asked !== null) arrival.resolve(asked.searchParams);
   });
   return {
+    port,
     redirectUri: `${origin}${PATH}`,
-    expectedPort,
-    wait(state, timeoutSeconds) {
-      expectedState = state;
-      return withTimeout(arrival, timeoutSeconds);
-    },
-    leadOnceTo(url) {
-      opening.url = url;
-      return `${origin}${opening.path}`;
+    state,
+    oneTimeUrl: `${origin}${oneTimePath}`,
+    async wait(url, timeoutSeconds) {
+      signInUrl = url;
+      const timer = setTimeout(() => arrival.reject(timedOut(timeoutSeconds)), timeoutSeconds * 1000);
+      return arrival.promise.finally(() => clearTimeout(timer));
     },
     accept(pasted) {
       const parameters = parse(pasted, origin)?.searchParams;
-      if (parameters === undefined || parameters.get('state') !== expectedState) return false;
-      arrived(parameters);
+      if (parameters?.get('state') !== state) return false;
+      arrival.resolve(parameters);
       return true;
     },
     async close(page) {
@@ -111,48 +117,38 @@ function openedTwice(): UserError {
   });
 }
 
-async function listen(server: Server, port: number): Promise<boolean> {
-  for (const tried of [port, 0]) {
+async function listen(server: Server, wanted: number): Promise<number> {
+  for (const port of [wanted, 0]) {
     try {
-      server.listen(tried, '127.0.0.1');
+      server.listen(port, '127.0.0.1');
       await once(server, 'listening');
-      return tried === port;
+      break;
     } catch (cause) {
-      if (tried !== 0) continue;
+      if (port !== 0) continue;
       throw new UserError('LOGIN_PORT_BUSY', 'Could not open a local port for the login callback.', {
         hint: 'Use `arcade login --api-key`, which needs none.',
         cause,
       });
     }
   }
-  return false;
+  return (server.address() as AddressInfo).port;
 }
 
-function parse(address: string | undefined, origin: string): URL | undefined {
-  const text = (address ?? '').trim();
-  return URL.canParse(text, origin) ? new URL(text, origin) : undefined;
+function parse(address: string, origin: string): URL | null {
+  return URL.parse(address.trim(), origin);
 }
 
 /** The answer to a request that does not end this login; undefined for the one that does. */
-function strayPage(
-  { method }: IncomingMessage,
-  asked: URL | undefined,
-  state: string | undefined,
-): Page | undefined {
+function strayPage({ method }: IncomingMessage, asked: URL | null, state: string): Page | undefined {
   if (asked?.pathname !== PATH) return { status: 404, title: 'Not found', text: 'There is nothing here.' };
   if (method !== 'GET') return { status: 405, title: 'Not allowed', text: 'Method not allowed.' };
-  if (state !== undefined && asked.searchParams.get('state') === state) return undefined;
+  if (asked.searchParams.get('state') === state) return undefined;
   const text = 'This link belongs to another login. arcade is still waiting for the current one.';
   return { status: 400, title: 'Another login', text };
 }
 
-function withTimeout<T>(work: Promise<T>, seconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    const message = `Timed out waiting for the login callback after ${seconds}s.`;
-    const hint =
-      "If your browser completed login, check firewall/antivirus settings and re-run 'arcade login' (you can increase --timeout if needed).";
-    timer = setTimeout(() => reject(new UserError('LOGIN_TIMED_OUT', message, { hint })), seconds * 1000);
+function timedOut(seconds: number): UserError {
+  return new UserError('LOGIN_TIMED_OUT', `Timed out waiting for the login callback after ${seconds}s.`, {
+    hint: "If your browser completed login, check firewall/antivirus settings and re-run 'arcade login' (you can increase --timeout if needed).",
   });
-  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }

@@ -1,44 +1,29 @@
 /** A login through the browser, from the coordinator's configuration to the page at its end. */
+import { randomUUID } from 'node:crypto';
+import { generateRandomState } from 'oauth4webapi';
 import { UserError } from '../errors.ts';
 import { exchange } from '../infra/net/http.ts';
 import { ARCADE } from '../settings.ts';
 import { type CallbackServer, openCallback } from './callback.ts';
 import { isSelfHosted } from './connection.ts';
-import { askKeyOwner, askWhoami, contextIn, defaultOrganization, type Owner } from './coordinator.ts';
-import { legacyLogin } from './legacy-login.ts';
-import { oauthLogin, type Tokens } from './oauth.ts';
+import { askKeyOwner, type Owner } from './coordinator.ts';
+import { isApiKey } from './credentials.ts';
+import { loginFailed, oauthLogin } from './oauth.ts';
 import { findSignInServer, type SignInServer } from './sign-in-server.ts';
 import type { NewLogin } from './store.ts';
-
-/** What the browser brought back. */
-export type Proof =
-  | { readonly kind: 'tokens'; readonly tokens: Tokens }
-  | {
-      readonly kind: 'api_key';
-      readonly apiKey: string;
-      readonly email: string | null;
-      readonly warning: string | null;
-    };
 
 /** A login of either era that waits for the person in their browser. */
 export interface BrowserLogin {
   /** Where the browser is to go. */
   readonly url: string;
-  readonly state: string;
-  /** Exchanges what came back with the browser. Throws UserError. */
-  readonly redeem: (callback: URLSearchParams) => Promise<Proof>;
+  /** Exchanges what came back with the browser for a login. Throws UserError. */
+  readonly redeem: (callback: URLSearchParams) => Promise<NewLogin>;
 }
 
 /** Where a person is to go, and where they come back to. */
-export interface Invitation {
+export interface Invitation extends Pick<CallbackServer, 'accept' | 'oneTimeUrl' | 'port'> {
   /** The page to sign in at, with all that proves that this program asked for it. */
   readonly url: string;
-  /** Leads there once: for the browser's arguments, which every user of this machine can read. */
-  readonly oneTimeUrl: string;
-  /** The port of this machine to which the browser returns. */
-  readonly port: number;
-  /** Takes the address that the browser ended on, as a person pastes it; false when it is not of this login. */
-  readonly accept: (address: string) => boolean;
 }
 
 interface Login {
@@ -49,33 +34,39 @@ interface Login {
   readonly show: (invitation: Invitation) => void;
   /** Whether the person agrees to a login whose API key travels in addresses. */
   readonly agreeToLegacy: (host: string) => Promise<boolean>;
+  /** Shows the person what the server warns of. */
+  readonly warn: (what: string) => void;
   readonly debug: (what: string) => void;
 }
 
-const CONFIG_MS = 10_000;
-const PROBE_MS = 10_000;
+/** How long a coordinator may take to say how one signs in, and whether its page takes the request. */
+const ANSWER_MS = 10_000;
 
 /**
- * Sends the person to their browser and waits. `complete` does what remains to be done with the proof; only
- * then the browser is told that the login succeeded. Throws UserError, and then nothing is left behind.
+ * Sends the person to their browser, waits, and stores the login; only then the browser is told that it succeeded.
+ * Throws UserError, and then nothing is left behind.
  */
-export async function logInWithBrowser<T>(login: Login, complete: (proof: Proof) => Promise<T>): Promise<T> {
-  const server = await connect(login);
+export async function logInWithBrowser(
+  login: Login,
+  store: (login: NewLogin) => Promise<void>,
+): Promise<NewLogin> {
+  const server = await connect(login.coordinator);
   login.debug(server === undefined ? 'the coordinator has no cli_config' : 'the coordinator has OAuth');
   const callback = await openCallback({
     port: ARCADE.callbackPort,
+    state: server === undefined ? randomUUID() : generateRandomState(),
     signal: login.interrupted,
     onStray: (why) => login.debug(`a stray request was waited out: ${why}`),
   });
   try {
     login.debug(`waiting at ${callback.redirectUri}`);
-    const { url, state, redeem } = await begin(login, server, callback);
-    const arrival = callback.wait(state, login.timeoutSeconds);
-    const port = Number(new URL(callback.redirectUri).port);
-    login.show({ url, oneTimeUrl: callback.leadOnceTo(url), port, accept: callback.accept });
+    const { url, redeem } = await begin(login, server, callback);
+    const arrival = callback.wait(url, login.timeoutSeconds);
+    login.show({ ...callback, url });
     const parameters = await arrival;
     login.debug('the browser came back');
-    const done = await complete(await redeem(parameters));
+    const done = await redeem(parameters);
+    await store(done);
     await callback.close({
       status: 200,
       title: 'Login successful',
@@ -89,75 +80,67 @@ export async function logInWithBrowser<T>(login: Login, complete: (proof: Proof)
   }
 }
 
-async function connect({ coordinator }: Login): Promise<SignInServer | undefined> {
-  return findSignInServer(coordinator, CONFIG_MS).catch((error: unknown) => {
+async function connect(coordinator: string): Promise<SignInServer | undefined> {
+  return findSignInServer(coordinator, ANSWER_MS).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
-    const hint = error.hint === undefined ? {} : { hint: error.hint };
     const message = `Could not connect to Arcade at ${coordinator}. ${error.message}`;
-    throw new UserError(error.code, message, { ...hint, cause: error });
-  });
-}
-
-function noCoordinator(coordinator: string): UserError {
-  return new UserError('NOT_FOUND', `There is no Arcade coordinator at ${coordinator}.`, {
-    hint: 'Check --host and --port.',
+    throw new UserError(error.code, message, { hint: error.hint, cause: error });
   });
 }
 
 async function begin(
-  { coordinator, agreeToLegacy }: Login,
+  login: Login,
   server: SignInServer | undefined,
-  { redirectUri, expectedPort }: CallbackServer,
+  { port, redirectUri, state }: CallbackServer,
 ): Promise<BrowserLogin> {
-  if (server === undefined) {
-    const login = legacyLogin(coordinator, redirectUri);
-    // Arcade's own have OAuth: an answer that says otherwise is after a key. And any web server answers 404 to what it
-    // does not know.
-    if (!isSelfHosted(coordinator) || (await isRejected(login.url))) throw noCoordinator(coordinator);
-    if (await agreeToLegacy(new URL(coordinator).host)) return login;
+  if (server === undefined) return beginLegacy(login, redirectUri, state);
+  const browserLogin = await oauthLogin(server, redirectUri, state);
+  if (port === ARCADE.callbackPort || !(await isRejected(browserLogin.url))) return browserLogin;
+  const { host } = new URL(login.coordinator);
+  throw new UserError(
+    'LOGIN_PORT_BUSY',
+    `Port ${ARCADE.callbackPort} is in use, and ${host} only allows that port for logins.`,
+    { hint: `Stop the program using port ${ARCADE.callbackPort}, or use \`arcade login --api-key\`.` },
+  );
+}
+
+/** At a coordinator of the time before OAuth the browser brings back an API key. */
+async function beginLegacy(
+  { coordinator, agreeToLegacy, warn }: Login,
+  redirectUri: string,
+  state: string,
+): Promise<BrowserLogin> {
+  const url = `${coordinator}/api/v1/auth/cli_login?${new URLSearchParams({ callback_uri: redirectUri, state })}`;
+  // Arcade's own have OAuth: an answer that says otherwise is after a key. And any web server answers 404 to what it
+  // does not know.
+  if (!isSelfHosted(coordinator) || (await isRejected(url)))
+    throw new UserError('NOT_FOUND', `There is no Arcade coordinator at ${coordinator}.`, {
+      hint: 'Check --host and --port.',
+    });
+  if (!(await agreeToLegacy(new URL(coordinator).host)))
     throw new UserError('CANCELLED', 'Login cancelled.', {
       hint: 'With an API key of that host, `arcade login --api-key` signs in without a browser.',
     });
-  }
-  const login = await oauthLogin(server, redirectUri);
-  if (!expectedPort && (await isRejected(login.url))) {
-    const host = new URL(coordinator).host;
-    throw new UserError(
-      'LOGIN_PORT_BUSY',
-      `Port ${ARCADE.callbackPort} is in use, and ${host} only allows that port for logins.`,
-      { hint: `Stop the program using port ${ARCADE.callbackPort}, or use \`arcade login --api-key\`.` },
-    );
-  }
-  return login;
+  const redeem = async (callback: URLSearchParams): Promise<NewLogin> => {
+    const apiKey = callback.get('api_key') ?? '';
+    if (!isApiKey(apiKey)) throw loginFailed('No credentials received. Please try again.');
+    const warning = callback.get('warning');
+    if (warning) warn(warning);
+    const owner = await askKeyOwner(coordinator, apiKey).catch(ifItCannotSay);
+    return keyLogin(apiKey, { ...owner, email: callback.get('email') || owner.email }, coordinator);
+  };
+  return { url, redeem };
 }
 
 /** Whether a sign-in page rejects the request as such. Anything else is for the person's browser to find out. */
 async function isRejected(url: string): Promise<boolean> {
   try {
-    const { status, location } = await exchange({ method: 'GET', url, limitMs: PROBE_MS, retries: 0 });
-    if (location !== undefined && URL.canParse(location, url))
-      return new URL(location, url).searchParams.has('error');
-    return [400, 404, 422].includes(status);
+    const { status, location } = await exchange({ method: 'GET', url, limitMs: ANSWER_MS, retries: 0 });
+    const target = location === undefined ? null : URL.parse(location, url);
+    return target?.searchParams.has('error') ?? [400, 404, 422].includes(status);
   } catch {
     return false;
   }
-}
-
-/** Asks the coordinator who has signed in. Throws UserError when it does not say. */
-export async function newLoginOf(proof: Proof, coordinatorUrl: string): Promise<NewLogin> {
-  if (proof.kind === 'api_key') {
-    const owner = await askKeyOwner(coordinatorUrl, proof.apiKey).catch(ifItCannotSay);
-    return keyLogin(proof.apiKey, { ...owner, email: proof.email ?? owner.email }, coordinatorUrl);
-  }
-  const { tokens } = proof;
-  const { accountId, email, organizations, projects } = await askWhoami(coordinatorUrl, tokens.accessToken);
-  const context = contextIn(defaultOrganization(organizations), projects);
-  return { ...tokens, kind: 'oauth', accountId, email, coordinatorUrl, context };
-}
-
-/** The login of an API key that its coordinator knows. Throws UserError for one that it does not. */
-export async function newKeyLogin(apiKey: string, coordinatorUrl: string): Promise<NewLogin> {
-  return keyLogin(apiKey, await askKeyOwner(coordinatorUrl, apiKey), coordinatorUrl);
 }
 
 /** A coordinator that has just handed out a key need not be able to say whose it is. */
@@ -166,6 +149,11 @@ function ifItCannotSay(error: unknown): Owner {
   throw error;
 }
 
-function keyLogin(apiKey: string, { accountId, email }: Owner, coordinatorUrl: string): NewLogin {
-  return { kind: 'api_key', source: 'file', apiKey, accountId, email, coordinatorUrl };
+/** The login of an API key that its coordinator knows. Throws UserError for one that it does not. */
+export async function newKeyLogin(apiKey: string, coordinatorUrl: string): Promise<NewLogin> {
+  return keyLogin(apiKey, await askKeyOwner(coordinatorUrl, apiKey), coordinatorUrl);
+}
+
+function keyLogin(apiKey: string, owner: Owner, coordinatorUrl: string): NewLogin {
+  return { ...owner, kind: 'api_key', source: 'file', apiKey, coordinatorUrl };
 }

@@ -7,7 +7,6 @@ import {
   calculatePKCECodeChallenge,
   customFetch,
   generateRandomCodeVerifier,
-  generateRandomState,
   None,
   processAuthorizationCodeResponse,
   processRefreshTokenResponse,
@@ -23,9 +22,11 @@ import { UserError } from '../errors.ts';
 import { exchange } from '../infra/net/http.ts';
 import { LIMITS } from '../settings.ts';
 import { mayNameEndpoint } from './connection.ts';
+import { askWhoami, contextIn, defaultOrganization } from './coordinator.ts';
 import type { OAuthCredentials } from './credentials.ts';
-import type { BrowserLogin, Proof } from './login.ts';
+import type { BrowserLogin } from './login.ts';
 import { findRevocationEndpoint, findSignInServer, type SignInServer } from './sign-in-server.ts';
+import type { NewLogin } from './store.ts';
 
 export interface Tokens {
   readonly accessToken: string;
@@ -46,10 +47,13 @@ const ASSUMED_LIFE_SECONDS = 3600;
 /** A year; a server's number may be one that no date can hold. */
 const MAX_LIFE_SECONDS = 365 * 24 * 3600;
 
-/** Prepares a login that returns to `redirectUri`. */
-export async function oauthLogin(server: SignInServer, redirectUri: string): Promise<BrowserLogin> {
+/** Prepares a login that returns to `redirectUri` with `state`. */
+export async function oauthLogin(
+  server: SignInServer,
+  redirectUri: string,
+  state: string,
+): Promise<BrowserLogin> {
   const verifier = generateRandomCodeVerifier();
-  const state = generateRandomState();
   const url = new URL(server.authorizationEndpoint);
   const query = {
     response_type: 'code',
@@ -61,14 +65,12 @@ export async function oauthLogin(server: SignInServer, redirectUri: string): Pro
     code_challenge_method: 'S256',
   };
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const exchangeCode = async (callback: URLSearchParams): Promise<Granted> => {
-    const { as, client } = partiesOf(server);
-    const parameters = new URLSearchParams(callback);
-    requireOwnIssuer(server.coordinator, parameters.get('iss'));
-    // Without the server's own word there is nothing to compare it with.
-    if (server.issuer === null) parameters.delete('iss');
-    return granted(async () => {
-      const checked = validateAuthResponse(as, client, parameters, state);
+  const redeem = async (callback: URLSearchParams): Promise<NewLogin> => {
+    requireCode(callback);
+    const issuer = issuerIn(callback, server);
+    const granted = await grant(async () => {
+      const { as, client } = partiesOf({ ...server, issuer });
+      const checked = validateAuthResponse(as, client, callback, state);
       const options = requestOptions(LIMITS.requestMs);
       const response = await authorizationCodeGrantRequest(
         as,
@@ -81,42 +83,50 @@ export async function oauthLogin(server: SignInServer, redirectUri: string): Pro
       );
       return processAuthorizationCodeResponse(as, client, response);
     });
+    if (granted.kind === 'tokens') return loginOf(granted.tokens, server.coordinator);
+    throw loginFailed(`the server did not accept the authorization code (${granted.error}).`);
   };
-  return { url: url.href, state, redeem: (callback) => redeem(callback, exchangeCode) };
+  return { url: url.href, redeem };
+}
+
+/** Throws UserError for the callback of a login that was denied, or failed. */
+function requireCode(callback: URLSearchParams): void {
+  const error = callback.get('error');
+  if (error !== null) {
+    const said = (callback.get('error_description') ?? error).slice(0, 200);
+    throw error === 'access_denied'
+      ? new UserError('LOGIN_DENIED', `Login denied: ${said}`, TRY_AGAIN)
+      : loginFailed(said);
+  }
+  if (!callback.has('code')) throw loginFailed('No authorization code received.');
 }
 
 /**
- * Throws UserError where the answer names a party (RFC 9207) at which the coordinator may not have people sign in: its
- * page may have sent them on there, and their code would be redeemed by the coordinator.
+ * The issuer that the answer has to name, if it names one (RFC 9207). Throws UserError where it names a party at which
+ * the coordinator may not have people sign in: its page may have sent them on there, and their code would be redeemed
+ * by the coordinator.
  */
-function requireOwnIssuer(coordinator: string, issuer: string | null): void {
-  if (issuer === null || (URL.canParse(issuer) && mayNameEndpoint(coordinator, issuer))) return;
+function issuerIn(callback: URLSearchParams, { coordinator, issuer }: SignInServer): string | null {
+  const named = callback.get('iss');
+  if (named === null || (URL.canParse(named) && mayNameEndpoint(coordinator, named))) return issuer ?? named;
   const { host } = new URL(coordinator);
   throw new UserError('LOGIN_FAILED', `Login failed: you signed in at another host than ${host} may use.`, {
     hint: 'Log in with --host at the host that you trust.',
   });
 }
 
-async function redeem(
-  callback: URLSearchParams,
-  exchangeCode: (callback: URLSearchParams) => Promise<Granted>,
-): Promise<Proof> {
-  const error = callback.get('error');
-  if (error !== null) {
-    const said = (callback.get('error_description') ?? error).slice(0, 200);
-    if (error === 'access_denied') throw new UserError('LOGIN_DENIED', `Login denied: ${said}`, TRY_AGAIN);
-    throw new UserError('LOGIN_FAILED', `Login failed: ${said}`, TRY_AGAIN);
-  }
-  if (!callback.has('code')) {
-    throw new UserError('LOGIN_FAILED', 'Login failed: No authorization code received.', TRY_AGAIN);
-  }
-  const reply = await exchangeCode(callback);
-  if (reply.kind === 'tokens') return reply;
-  const message = `Login failed: the server did not accept the authorization code (${reply.error}).`;
-  throw new UserError('LOGIN_FAILED', message, TRY_AGAIN);
+const TRY_AGAIN = { hint: 'Run `arcade login` to try again.' };
+
+/** The error of a login that the browser did not bring back whole. */
+export function loginFailed(why: string): UserError {
+  return new UserError('LOGIN_FAILED', `Login failed: ${why}`, TRY_AGAIN);
 }
 
-const TRY_AGAIN = { hint: 'Run `arcade login` to try again.' };
+async function loginOf(tokens: Tokens, coordinatorUrl: string): Promise<NewLogin> {
+  const { accountId, email, organizations, projects } = await askWhoami(coordinatorUrl, tokens.accessToken);
+  const context = contextIn(defaultOrganization(organizations), projects);
+  return { ...tokens, kind: 'oauth', accountId, email, coordinatorUrl, context };
+}
 
 /** Exchanges a refresh token, within `limitMs`. A server that rotates them has spent it afterwards. Throws UserError. */
 export function redeemRefreshToken(
@@ -125,7 +135,7 @@ export function redeemRefreshToken(
   limitMs: number,
 ): Promise<Granted> {
   const { as, client } = partiesOf(server);
-  return granted(async () => {
+  return grant(async () => {
     const response = await refreshTokenGrantRequest(
       as,
       client,
@@ -178,7 +188,7 @@ function partiesOf(server: SignInServer): { as: AuthorizationServer; client: Cli
   return { as, client: { client_id: server.clientId } };
 }
 
-async function granted(work: () => Promise<TokenEndpointResponse>): Promise<Granted> {
+async function grant(work: () => Promise<TokenEndpointResponse>): Promise<Granted> {
   const startedAt = Date.now();
   try {
     const reply = await work();

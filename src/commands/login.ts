@@ -4,7 +4,7 @@ import { coordinatorUrl, loginCoordinatorUrl } from '../auth/connection.ts';
 import { askPrincipal } from '../auth/coordinator.ts';
 import { accountOf, type Credentials, isApiKey, readStored } from '../auth/credentials.ts';
 import { credentialsFile, requireOwnPlace, requireWritable } from '../auth/credentials-file.ts';
-import { type Invitation, logInWithBrowser, newKeyLogin, newLoginOf } from '../auth/login.ts';
+import { type Invitation, logInWithBrowser, newKeyLogin } from '../auth/login.ts';
 import { ifMalformed, type NewLogin, storeLogin } from '../auth/store.ts';
 import { bearerOf } from '../auth/token.ts';
 import { UserError, usageError } from '../errors.ts';
@@ -33,15 +33,15 @@ export const run: Run = async (invocation) => {
     printSignedIn(invocation, stored, coordinator);
     return;
   }
-  const store = async (login: NewLogin): Promise<NewLogin> => {
+  const store = async (login: NewLogin): Promise<void> => {
     const copy = await storeLogin(directory, login, interrupted);
     if (copy !== undefined) output.note(say`The file that was there is kept as ${visible(copy)}.`);
-    return login;
   };
-  const login =
-    options['api-key'] === true
-      ? await store(await newKeyLogin(await readKey(invocation), coordinator))
-      : await throughBrowser(invocation, { coordinator, timeoutSeconds, store });
+  let login: NewLogin;
+  if (options['api-key'] === true) {
+    login = await newKeyLogin(await readKey(invocation), coordinator);
+    await store(login);
+  } else login = await throughBrowser(invocation, { coordinator, timeoutSeconds, store });
   // Where the variable is set it stays who is signed in.
   if (settings.apiKey === undefined) {
     const account = accountOf(login) ?? '';
@@ -53,7 +53,7 @@ export const run: Run = async (invocation) => {
 interface ThroughBrowser {
   readonly coordinator: string;
   readonly timeoutSeconds: number;
-  readonly store: (login: NewLogin) => Promise<NewLogin>;
+  readonly store: (login: NewLogin) => Promise<void>;
 }
 
 async function throughBrowser(
@@ -68,14 +68,11 @@ async function throughBrowser(
     interrupted,
     show: (invitation: Invitation) => show(invocation, invitation, lines),
     agreeToLegacy: (host: string) => agreeToLegacy(invocation, host, lines),
+    warn: (what: string) => output.note(say`Warning: ${visible(what)}`),
     debug: debugOf(invocation),
   };
   try {
-    return await logInWithBrowser(login, async (proof) => {
-      const warning = proof.kind === 'api_key' ? proof.warning : null;
-      if (warning !== null) output.note(say`Warning: ${visible(warning)}`);
-      return store(await newLoginOf(proof, coordinator));
-    });
+    return await logInWithBrowser(login, store);
   } finally {
     lines?.close();
   }

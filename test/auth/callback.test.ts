@@ -12,8 +12,8 @@ const PAGE = { status: 200, title: 'Done', text: 'Done.' };
 
 test('a code that holds a question mark arrives whole', async () => {
   const signal = new AbortController().signal;
-  const callback = await openCallback({ port: 0, signal, onStray: () => undefined });
-  const arrival = callback.wait('s', 5);
+  const callback = await openCallback({ port: 0, state: 's', signal, onStray: () => undefined });
+  const arrival = callback.wait('http://127.0.0.1:1/', 5);
   const page = fetch(`${callback.redirectUri}?code=a?b&state=s`);
   assert.equal((await arrival).get('code'), 'a?b');
   await callback.close(PAGE);
@@ -46,8 +46,8 @@ test('a sign-in that another host says was made there sends its code nowhere', a
       'https://other.example.com',
       'x',
     ]) {
-      const login = await oauthLogin({ ...found, issuer }, 'http://127.0.0.1:9905/callback');
-      const callback = new URLSearchParams({ code: 'c', state: login.state, iss });
+      const login = await oauthLogin({ ...found, issuer }, 'http://127.0.0.1:9905/callback', 's');
+      const callback = new URLSearchParams({ code: 'c', state: 's', iss });
       await assert.rejects(login.redeem(callback), /^UserError: Login failed: you signed in at another host/);
     }
   assert.deepEqual(
