@@ -107,6 +107,6 @@ export class UserError extends Error {
 }
 
 /** A command line that cannot be run: exit code 2. */
-export function usageError(message: string, hint?: string, code: ErrorCode = 'INVALID_USAGE'): UserError {
+export function usageError(message: string, hint?: string, code: FailureCode = 'INVALID_USAGE'): UserError {
   return new UserError(code, message, { exitCode: EXIT.usage, hint });
 }

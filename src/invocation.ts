@@ -7,8 +7,9 @@ import type { Output } from './terminal/output.ts';
 import type { Input } from './terminal/prompt.ts';
 import type { CommandName } from './usage/event/event.ts';
 
-/** Values by option name; switches are `true`. The last of several wins. */
-export type Options = Readonly<Record<string, string | true | undefined>>;
+/** Values by option name; switches are `true`. The last of several wins. `program/commands.ts` adds the names. */
+// biome-ignore lint/suspicious/noEmptyInterface: it is extended where the options are.
+export interface Options {}
 
 export interface Invocation {
   readonly options: Options;
@@ -75,17 +76,8 @@ export type SignInChange =
 export type Run = (invocation: Invocation) => Promise<FailureCode | undefined>;
 
 /** The connection flags among the options. */
-export function connectionOf(options: Options): ConnectionOptions {
-  const text = (name: string): string | undefined => {
-    const value = options[name];
-    return typeof value === 'string' ? value : undefined;
-  };
-  return {
-    host: text('host'),
-    port: text('port'),
-    tls: options.tls === true,
-    noTls: options['no-tls'] === true,
-  };
+export function connectionOf({ host, port, tls, 'no-tls': noTls }: Options): ConnectionOptions {
+  return { host, port, tls: tls === true, noTls: noTls === true };
 }
 
 /** Prints a result: as JSON where that was asked for, else as `print` does. */

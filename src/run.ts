@@ -12,6 +12,7 @@ import {
 } from './invocation.ts';
 import { eventNameOf } from './program/commands.ts';
 import { complete } from './program/complete.ts';
+import { helpHint } from './program/misuse.ts';
 import { type Parsed, parseLine } from './program/parse.ts';
 import { type Program, readSettings, type Settings } from './settings.ts';
 import { loadRecorder, record } from './telemetry/record.ts';
@@ -149,13 +150,21 @@ async function runCommand(
       interrupted: false,
     };
   } catch (error) {
-    if (!(error instanceof Interrupted || error instanceof PromptInterrupted)) return failed(error);
+    if (!(error instanceof Interrupted || error instanceof PromptInterrupted))
+      return failed(withHint(error, parsed.words ?? ''));
     const exitCode = error instanceof Interrupted ? error.exitCode : EXIT.interrupted;
     learned.stop?.abort();
     await settled(learned.unfinished);
     output.mute();
     return { exitCode, failure: 'INTERRUPTED', interrupted: true };
   }
+}
+
+/** Whoever typed a wrong line is told where to read the right one. */
+function withHint(error: unknown, words: string): unknown {
+  if (!(error instanceof UserError) || error.exitCode !== EXIT.usage || error.hint !== undefined)
+    return error;
+  return usageError(error.message, helpHint(words), error.code);
 }
 
 function failed(error: unknown): Outcome {

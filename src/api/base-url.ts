@@ -21,8 +21,8 @@ interface Connection {
   readonly host: string;
   /** The setting that names the host, where it is not `--host`: port and scheme given as options then win. */
   readonly setting?: string | undefined;
-  /** Ignored (but still checked) when `--host` carries a port of its own. */
-  readonly port?: string | number | undefined;
+  /** Ignored when `--host` carries a port of its own. */
+  readonly port?: number | undefined;
   readonly tls: boolean;
   /** Wins over `tls`. */
   readonly noTls: boolean;
@@ -32,12 +32,12 @@ interface Connection {
 
 /**
  * The base URL for `--host`, `--port`, `--tls` and `--no-tls`: https, but http on the local machine.
- * Throws a usage error (`INVALID_URL`) for a host or port that no URL can hold.
+ * Throws a usage error (`INVALID_URL`) for a host that no URL can hold.
  */
 export function baseUrl({ host, setting, port, tls, noTls, localPort }: Connection): string {
   const source = setting ?? '--host';
   const address = readAddress(host, source);
-  const separatePort = port === undefined ? undefined : readPortOption(String(port));
+  const separatePort = port === undefined ? undefined : String(port);
   const wanted: Scheme | undefined = noTls ? 'http' : tls ? 'https' : undefined;
   const contradicts = wanted !== undefined && address.scheme !== undefined && wanted !== address.scheme;
   if (contradicts && setting === undefined) {
@@ -133,16 +133,6 @@ function toAscii(name: string): string {
   if (labels.length !== typed.length) return encoded;
   return labels.map((label, index) => (isAscii.test(typed[index] ?? '') ? typed[index] : label)).join('.');
 }
-
-/** The wording is the original's, from click. */
-function readPortOption(text: string): string {
-  const problem = `Invalid value for '--port' / '-p': `;
-  if (!/^-?\d+$/.test(text)) throw refusal(`${problem}'${text}' is not a valid integer.`, PORT_HINT);
-  if (!isPort(text)) throw refusal(`${problem}${text} is not in the range 1<=x<=65535.`, PORT_HINT);
-  return String(Number(text));
-}
-
-const PORT_HINT = 'A port is a whole number from 1 to 65535.';
 
 function compose({ scheme, host, port }: Address, localPort: number, source: string): string {
   const isLocal = host === 'localhost' || host === '[::1]';

@@ -8,7 +8,7 @@ import type { Credentials } from './credentials.ts';
 /** `--host`, `--port`, `--tls` and `--no-tls` as they were given. */
 export interface ConnectionOptions {
   readonly host: string | undefined;
-  readonly port: string | undefined;
+  readonly port: number | undefined;
   readonly tls: boolean;
   readonly noTls: boolean;
 }

@@ -113,12 +113,7 @@ async function agreeToLegacy(
 }
 
 function timeoutOf({ options, settings }: Invocation): number {
-  if (typeof options.timeout !== 'string') return Math.min(settings.loginTimeoutSeconds, MAX_SECONDS);
-  const seconds = Number(options.timeout);
-  if (options.timeout.trim() === '' || !Number.isFinite(seconds)) {
-    throw usageError("Invalid value for '--timeout': not a number of seconds.");
-  }
-  return seconds <= 0 ? settings.loginTimeoutSeconds : Math.min(seconds, MAX_SECONDS);
+  return options.timeout || Math.min(settings.loginTimeoutSeconds, MAX_SECONDS);
 }
 
 function directoryOf({ settings }: Invocation): string {

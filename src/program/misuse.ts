@@ -2,7 +2,7 @@
 import { type UserError, usageError } from '../errors.ts';
 import { closest } from '../terminal/closest.ts';
 import { COMMANDS, optionsOf, subcommandsOf } from './commands.ts';
-import type { Command } from './spec.ts';
+import type { Command, Option } from './spec.ts';
 
 /** Where to read how a command or a group is used. */
 export function helpHint(words: string, what = 'usage'): string {
@@ -72,22 +72,45 @@ function guessIn(token: string, words: string): string | undefined {
 
 /** Positional arguments that are too few, too many or none of the choices. */
 export function wrongPositionals(
-  words: string,
   { usage = '', choices }: Command,
   positionals: readonly string[],
 ): UserError | undefined {
   const { length } = positionals;
   const [min, max] = countsOf(usage);
   const name = usage.replace(/[<>]/g, '');
-  if (length < min) return usageError(`Missing argument '${name}'.`, helpHint(words));
-  if (length > max) return usageError(`Got ${length - max} unexpected extra argument(s).`, helpHint(words));
-  if (choices === undefined || positionals.every((value) => choices.includes(value))) return undefined;
-  return usageError(`${name} must be ${oneOf(choices)}.`, helpHint(words));
+  if (length < min) return usageError(`Missing argument '${name}'.`);
+  if (length > max) return surplus(length - max);
+  return choices && positionals.map((value) => noChoice(name, choices, value)).find((error) => error);
 }
 
-/** `a, b or c`. */
-export function oneOf(choices: readonly string[]): string {
-  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+/** Arguments behind the last one that is taken. */
+export function surplus(count: number): UserError {
+  return usageError(`Got ${count} unexpected extra argument(s).`);
+}
+
+/** A value that an option does not take. */
+export function wrongValue(
+  { choices, range, value: unit }: Option,
+  given: string,
+  shown: string,
+): UserError | undefined {
+  if (choices !== undefined) return noChoice(shown, choices, given);
+  if (range === undefined) return undefined;
+  const [min, max] = range;
+  const isWhole = unit !== 'SECONDS';
+  const number = (isWhole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(given) ? Number(given) : Number.NaN;
+  if (number >= min && number <= max) return undefined;
+  const bounds = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`;
+  return usageError(`${shown} must be a ${isWhole ? 'whole number' : 'number of seconds'} ${bounds}.`);
+}
+
+/** Few choices are named, of many the one that was probably meant. */
+function noChoice(shown: string, choices: readonly string[], given: string): UserError | undefined {
+  if (choices.includes(given)) return undefined;
+  const all = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+  const guess = closest(given, choices);
+  if (choices.length <= 5 || guess === undefined) return usageError(`${shown} must be ${all}.`);
+  return usageError(`${shown} has no such choice.`, `Did you mean ${guess}?`);
 }
 
 /** How many positional arguments a usage such as `<KEY>...` allows: at least, at most. */

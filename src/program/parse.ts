@@ -5,7 +5,7 @@
 import { type UserError, usageError } from '../errors.ts';
 import type { Options } from '../invocation.ts';
 import { COMMANDS, GROUPS, optionsOf, wordsBelow } from './commands.ts';
-import { helpHint, oneOf, unknownCommand, unknownOption, wrongPositionals } from './misuse.ts';
+import { surplus, unknownCommand, unknownOption, wrongPositionals, wrongValue } from './misuse.ts';
 
 export type Parsed =
   | {
@@ -16,13 +16,15 @@ export type Parsed =
     }
   | { readonly kind: 'help'; readonly words: string; readonly options: Options }
   | { readonly kind: 'version' }
-  /** `words` names the command whose arguments are wrong; null when no command was recognized. */
-  | {
-      readonly kind: 'wrong';
-      readonly words: string | null;
-      readonly error: UserError;
-      readonly options: Options;
-    };
+  | Wrong;
+
+interface Wrong {
+  readonly kind: 'wrong';
+  /** The command whose arguments are wrong; null when no command was recognized. */
+  readonly words: string | null;
+  readonly error: UserError;
+  readonly options: Options;
+}
 
 /** Reads `argv` (without node and script). Throws nothing. */
 export function parseLine(argv: readonly string[]): Parsed {
@@ -33,11 +35,13 @@ export function parseLine(argv: readonly string[]): Parsed {
     at = next;
   }
   const { options, positionals } = line;
+  if (line.help === 'word' && positionals.length > 0)
+    return { ...wrong(line, surplus(positionals.length)), words: null };
   if (line.help !== null) return { kind: 'help', words: line.words, options };
   const words = GROUPS.get(line.words)?.runs ?? line.words;
   const command = COMMANDS.get(words);
   if (command === undefined) return { kind: 'help', words, options };
-  const error = wrongOptions(options, words) ?? wrongPositionals(words, command, positionals);
+  const error = wrongOptions(options, words) ?? wrongPositionals(command, positionals);
   return error === undefined ? { kind: 'run', words, options, positionals } : wrong(line, error);
 }
 
@@ -45,7 +49,7 @@ export function parseLine(argv: readonly string[]): Parsed {
 interface Line {
   readonly argv: readonly string[];
   words: string;
-  readonly options: Record<string, string | true>;
+  readonly options: Record<string, string | number | true>;
   readonly positionals: string[];
   /** How help was asked for: by the word, whose command must exist, or by an option. */
   help: 'word' | 'option' | null;
@@ -80,23 +84,42 @@ function readArgument(line: Line, at: number): number | Parsed {
   return at + taken.length;
 }
 
-function readOption(line: Line, at: number): number | Parsed {
-  const { argv, words } = line;
-  const token = argv[at];
+/** Reads `--name`, `--name=VALUE`, `-n`, `-nVALUE`, or the first of several short ones, such as `-qd`. */
+function readOption(line: Line, at: number, token = line.argv[at] ?? ''): number | Parsed {
+  const { argv, words, options } = line;
   if (words === '' && (token === '--version' || token === '-v')) return { kind: 'version' };
-  const read = optionAt(line, at);
-  if (read.kind === 'wrong')
-    return line.help === null ? wrong(line, read.error) : { kind: 'help', words, options: line.options };
-  if (read.kind === 'help') {
+  const isLong = token.startsWith('--');
+  const [, name = '', attached] = (isLong ? /^--([^=]*)(?:=(.*))?$/s : /^-(.)(.+)?$/su).exec(token) ?? [];
+  const option = optionsOf(words).find((known) => (isLong ? known.name : known.short) === name);
+  const next = argv[at + 1];
+  // Without a value `-h` asks for help, wherever it may also be the host.
+  const isBare = next === undefined || next.startsWith('-') || wordsBelow(words, next) !== undefined;
+  if (token === '--help' || (token === '-h' && (option === undefined || isBare))) {
     line.help ??= 'option';
     return at + 1;
   }
-  line.options[read.name] = read.value;
-  return at + 1 + read.used;
+  const stop = (error: UserError): Parsed =>
+    line.help === null ? wrong(line, error) : { kind: 'help', words, options };
+  const shown = isLong ? `--${name}` : `-${name}`;
+  if (option === undefined && name !== 'help') return stop(unknownOption(shown, at + 1, words));
+  if (option?.value === undefined) {
+    if (option === undefined || (attached !== undefined && (isLong || attached.startsWith('='))))
+      return stop(usageError(`Option '${shown}' does not take a value.`));
+    options[option.name] = true;
+    return attached === undefined ? at + 1 : readOption(line, at, `-${attached}`);
+  }
+  // Values that start with `--` must be written as `--x=--y`; otherwise the value was probably forgotten.
+  const value = attached ?? (next?.startsWith('--') ? undefined : next);
+  if (value === undefined || (value === '' && option.completes === 'files'))
+    return stop(usageError(`Option '${shown}' requires an argument.`));
+  const error = wrongValue(option, value, shown);
+  if (error !== undefined) return stop(error);
+  options[option.name] = option.range === undefined ? value : Number(value);
+  return at + (attached === undefined ? 2 : 1);
 }
 
 /** Wherever `--json` stands, what is wrong with the line is printed as JSON. */
-function wrong({ argv, words, options }: Line, error: UserError): Parsed {
+function wrong({ argv, words, options }: Line, error: UserError): Wrong {
   const end = argv.indexOf('--');
   const json = argv.slice(0, end < 0 ? argv.length : end).includes('--json');
   const named = GROUPS.get(words)?.runs ?? words;
@@ -108,45 +131,11 @@ function wrong({ argv, words, options }: Line, error: UserError): Parsed {
   };
 }
 
-type Read =
-  | { readonly kind: 'option'; readonly name: string; readonly value: string | true; readonly used: 0 | 1 }
-  | { readonly kind: 'help' }
-  | { readonly kind: 'wrong'; readonly error: UserError };
-
-function optionAt({ argv, words }: Line, at: number): Read {
-  const token = argv[at] ?? '';
-  const next = argv[at + 1];
-  if (token === '--help') return { kind: 'help' };
-  const long = /^--([^=]+)(?:=(.*))?$/s.exec(token);
-  const name = long ? long[1] : token[1];
-  const attached = long ? long[2] : token.slice(2) || undefined;
-  const option = optionsOf(words).find((known) => (long ? known.name : known.short) === name);
-  // Without a value `-h` asks for help, wherever it may also be the host.
-  const isBare =
-    attached === undefined &&
-    (next === undefined || next.startsWith('-') || wordsBelow(words, next) !== undefined);
-  if (token === '-h' && (option === undefined || isBare)) return { kind: 'help' };
-  const shown = long ? `--${name}` : `-${name}`;
-  const invalid = (message: string): Read => ({ kind: 'wrong', error: usageError(message, helpHint(words)) });
-  if (option === undefined && name !== 'help')
-    return { kind: 'wrong', error: unknownOption(shown, at + 1, words) };
-  if (option?.value === undefined) {
-    if (attached !== undefined) return invalid(`Option '${shown}' does not take a value.`);
-    return { kind: 'option', name: option?.name ?? '', value: true, used: 0 };
-  }
-  // Values that start with `--` must be written as `--x=--y`; otherwise the value was probably forgotten.
-  const value = attached ?? (next?.startsWith('--') ? undefined : next);
-  if (value === undefined || (value === '' && option.completes === 'files'))
-    return invalid(`Option '${shown}' requires an argument.`);
-  const { choices } = option;
-  if (choices !== undefined && !choices.includes(value))
-    return invalid(`${shown} must be ${oneOf(choices)}.`);
-  return { kind: 'option', name: option.name, value, used: attached === undefined ? 1 : 0 };
-}
-
-/** Options that stood before the command's name: the command must know them too. */
-function wrongOptions(options: Options, words: string): UserError | undefined {
+/** Options that stood before the command's name must be known to it; some rule each other out. */
+function wrongOptions(options: Line['options'], words: string): UserError | undefined {
   const known = optionsOf(words);
   const stray = Object.keys(options).find((name) => !known.some((option) => option.name === name));
-  return stray === undefined ? undefined : unknownOption(`--${stray}`, 0, words);
+  if (stray !== undefined) return unknownOption(`--${stray}`, 0, words);
+  const torn = known.find(({ name, not = '' }) => name in options && not in options);
+  return torn && usageError(`--${torn.not} and --${torn.name} cannot be combined.`);
 }

@@ -8,6 +8,10 @@ export interface Option {
   readonly value?: string;
   /** The only values it takes. */
   readonly choices?: readonly string[];
+  /** The least and the greatest number it takes: a whole one, unless the value counts SECONDS. */
+  readonly range?: readonly [min: number, max: number];
+  /** The option that it cannot stand beside. */
+  readonly not?: string;
   /** Its value when it is not given, for help. */
   readonly default?: string;
   readonly completes?: Completed;

@@ -9,10 +9,7 @@ import { type Safe, say } from './visible.ts';
 export interface Asking {
   readonly input: Input;
   readonly output: Output;
-  readonly options: {
-    readonly yes?: string | true | undefined;
-    readonly 'no-input'?: string | true | undefined;
-  };
+  readonly options: { readonly yes?: true | undefined; readonly 'no-input'?: true | undefined };
 }
 
 /** Whether there is a terminal to ask on. */

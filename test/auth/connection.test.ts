@@ -82,7 +82,7 @@ test('an explicit --host, a key from the environment and nobody take the engine 
   const { host } = { host: 'engine.example.com' };
   assert.equal(engineUrl({ ...NO_FLAGS, host }, settings(), login(null)), 'https://engine.example.com');
   assert.equal(
-    engineUrl({ ...NO_FLAGS, port: '8443' }, settings(), login(null)),
+    engineUrl({ ...NO_FLAGS, port: 8443 }, settings(), login(null)),
     'https://api.arcade.dev:8443',
   );
   assert.equal(engineUrl(NO_FLAGS, settings(), KEY), 'https://api.arcade.dev');

@@ -1,6 +1,7 @@
 /** A command line taken apart: global options anywhere, those of a group on either side of its subcommand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Options } from '../../src/invocation.ts';
 import { type Parsed, parseLine } from '../../src/program/parse.ts';
 
 type Reading = readonly [line: string, words: string, options: object, ...positionals: string[]];
@@ -11,13 +12,16 @@ const UNDERSTOOD: readonly Reading[] = [
   ['secret list --host H', 'secret list', { host: 'H' }],
   ['secret --host A list --host B', 'secret list', { host: 'B' }],
   ['secret --host B -h A list', 'secret list', { host: 'A' }],
-  ['secret -p 1 --host H --tls list --json', 'secret list', { port: '1', host: 'H', tls: true, json: true }],
-  ['secret --tls list --no-tls', 'secret list', { tls: true, 'no-tls': true }],
-  ['secret list -p9099', 'secret list', { port: '9099' }],
+  ['secret -p 1 --host H --tls list --json', 'secret list', { port: 1, host: 'H', tls: true, json: true }],
+  ['secret list -p9099', 'secret list', { port: 9099 }],
+  ['secret list -qd', 'secret list', { quiet: true, debug: true }],
+  ['-qd secret list', 'secret list', { quiet: true, debug: true }],
+  ['secret list -qdp9099', 'secret list', { quiet: true, debug: true, port: 9099 }],
+  ['secret list -qh H -dp 80', 'secret list', { quiet: true, host: 'H', debug: true, port: 80 }],
+  ['usage discard --all -yq', 'usage discard', { all: true, yes: true, quiet: true }],
   ['secret -hH list', 'secret list', { host: 'H' }],
   ['secret list --host=', 'secret list', { host: '' }],
   ['secret list --host=a=b', 'secret list', { host: 'a=b' }],
-  ['secret list --port -5', 'secret list', { port: '-5' }],
   ['secret -h H list', 'secret list', { host: 'H' }],
   ['secret list -h H', 'secret list', { host: 'H' }],
   ['secret list --host=--json', 'secret list', { host: '--json' }],
@@ -75,6 +79,7 @@ for (const [line, words] of [
   ['secret help set', 'secret set'],
   ['help debug list', 'usage list'],
   ['help --json', ''],
+  ['usage list -qh', 'usage list'],
 ] as const) {
   test(`"${line}" asks for help`, () => assert.partialDeepStrictEqual(parse(line), { kind: 'help', words }));
 }
@@ -88,7 +93,8 @@ test('the version is asked for at the root alone', () => {
 const NO_OPTION = 'No such option:';
 const help = (words: string): string => `Run \`arcade ${words} --help\` for usage.`;
 const LIST = 'Run `arcade secret --help` for the list.';
-for (const [line, message, hint] of [
+/** Where no hint stands, `run` adds where to read how the command is used. */
+const WRONG: readonly (readonly [line: string, message: string, hint?: string])[] = [
   ['secrte', "No such command 'secrte'.", 'Did you mean `arcade secret`?'],
   ['secrets', "No such command 'secrets'.", 'Did you mean `arcade secret`?'],
   ['wat', "No such command 'wat'.", 'Run `arcade --help` for the list.'],
@@ -121,19 +127,39 @@ for (const [line, message, hint] of [
   ['--host H secret list', `${NO_OPTION} --host`, 'Options of a command follow its name.'],
   ['usage --limit 3 list', `${NO_OPTION} --limit`, 'Options of a command follow its name.'],
   ['login --json', `${NO_OPTION} --json`, help('login')],
-  ['secret list --json=1', "Option '--json' does not take a value.", help('secret list')],
-  ['secret list --help=1', "Option '--help' does not take a value.", help('secret list')],
-  ['secret list --host', "Option '--host' requires an argument.", help('secret list')],
-  ['secret list --host --json', "Option '--host' requires an argument.", help('secret list')],
-  ['secret list -p', "Option '-p' requires an argument.", help('secret list')],
-  ['secret list --port -- 1', "Option '--port' requires an argument.", help('secret list')],
-  ['secret unset', "Missing argument 'KEY...'.", help('secret unset')],
-  ['secret unset --', "Missing argument 'KEY...'.", help('secret unset')],
-  ['usage show a b', 'Got 1 unexpected extra argument(s).', help('usage show')],
-  ['secret list x', 'Got 1 unexpected extra argument(s).', help('secret list')],
-  ['usage list --state x', '--state must be pending, quarantined or delivered.', help('usage list')],
-  ['usage export --format xml', '--format must be ndjson or csv.', help('usage export')],
-] as const) {
+  ['secret list --json=1', "Option '--json' does not take a value."],
+  ['secret list --help=1', "Option '--help' does not take a value."],
+  ['secret list -q=1', "Option '-q' does not take a value."],
+  ['secret list -qx', `${NO_OPTION} -x`, help('secret list')],
+  ['secret list -qdp', "Option '-p' requires an argument."],
+  ['secret list --tls --no-tls', '--tls and --no-tls cannot be combined.'],
+  ['secret --tls list --no-tls', '--tls and --no-tls cannot be combined.'],
+  ['login --no-tls --tls', '--tls and --no-tls cannot be combined.'],
+  ['usage export --json --format csv', '--json and --format cannot be combined.'],
+  ['help usage list extra', 'Got 1 unexpected extra argument(s).'],
+  ['help secret set A B', 'Got 2 unexpected extra argument(s).'],
+  ['secret list --port -5', '--port must be a whole number from 1 to 65535.'],
+  ['secret list -p 65536', '-p must be a whole number from 1 to 65535.'],
+  ['usage list --limit 0', '--limit must be a whole number of at least 1.'],
+  ['usage list --limit 1e3', '--limit must be a whole number of at least 1.'],
+  ['usage stats --days 91', '--days must be a whole number from 1 to 90.'],
+  ['usage report --days=-1', '--days must be a whole number from 1 to 90.'],
+  ['usage flush --timeout 0', '--timeout must be a number of seconds from 0.1 to 3600.'],
+  ['login --timeout soon', '--timeout must be a number of seconds from 0 to 2147483.'],
+  ['usage preview --error TIME_OUT', '--error has no such choice.', 'Did you mean TIMED_OUT?'],
+  ['secret list --host', "Option '--host' requires an argument."],
+  ['secret list --host --json', "Option '--host' requires an argument."],
+  ['secret list -p', "Option '-p' requires an argument."],
+  ['secret list --port -- 1', "Option '--port' requires an argument."],
+  ['secret unset', "Missing argument 'KEY...'."],
+  ['secret unset --', "Missing argument 'KEY...'."],
+  ['usage show a b', 'Got 1 unexpected extra argument(s).'],
+  ['secret list x', 'Got 1 unexpected extra argument(s).'],
+  ['usage list --state x', '--state must be pending, quarantined or delivered.'],
+  ['usage export --format xml', '--format must be ndjson or csv.'],
+];
+
+for (const [line, message, hint] of WRONG) {
   test(`"${line}" is wrong: ${message}`, () => {
     const parsed = parse(line);
     assert.equal(parsed.kind, 'wrong');
@@ -168,6 +194,15 @@ test('a wrong command line knows which command it was for', () => {
     null,
     'usage list',
   ]);
+});
+
+test('an option that no row of the table has does not type-check', () => {
+  const options: Options = { json: true, state: 'pending', days: 3 };
+  // @ts-expect-error: it is misspelt.
+  assert.equal(options.jsno, undefined);
+  // @ts-expect-error: it is none of the choices.
+  const wrong: Options = { state: 'sent' };
+  assert.notDeepEqual(wrong, options);
 });
 
 type Wrong = Extract<Parsed, { kind: 'wrong' }>;

@@ -50,7 +50,7 @@ function valuesOfArguments(invocation: Invocation): Given {
   if (positionals.length === 0) {
     throw usageError('Either provide KEY=VALUE pairs or use --from-env to load from .env file.');
   }
-  for (const name of ['only', 'exclude']) {
+  for (const name of ['only', 'exclude'] as const) {
     if (options[name] !== undefined) throw usageError(`--${name} needs --env-file or --from-env.`);
   }
   const given = positionals.map((argument, i) => argumentOf(argument, i + 1, invocation));
@@ -134,12 +134,8 @@ async function valuesOfFile({ options, positionals, input, output }: Invocation)
   if (positionals.length > 0)
     throw usageError(`Cannot use both KEY=VALUE pairs and ${source} at the same time.`);
   if (options.stdin === true) throw usageError(`Cannot use both --stdin and ${source} at the same time.`);
-  const text = (name: string): string | undefined => {
-    const value = options[name];
-    return typeof value === 'string' ? value : undefined;
-  };
-  const selection = parseSelection(text('only'), text('exclude'));
-  const path = text('env-file') ?? '.env';
+  const selection = parseSelection(options.only, options.exclude);
+  const path = options['env-file'] ?? '.env';
   const { entries, reserved, warnings } = parseContents(
     path === '-' ? await readPiped(input) : await readEnvFile(path),
   );

@@ -1,6 +1,5 @@
 /** `arcade usage export` */
 
-import { usageError } from '../../errors.ts';
 import { postHogEvents } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
@@ -18,7 +17,7 @@ type Format = 'ndjson' | 'csv' | 'json';
 
 /** Writes every record as it is read: with what the spool knows of it, and the event as it goes on the wire. */
 export const run: Run = async (invocation) => {
-  const format = readFormat(invocation.options.format, invocation.json);
+  const format = invocation.json ? 'json' : (invocation.options.format ?? 'ndjson');
   return await streamSpool(invocation, FRAMES[format], (spool) => parts(spool, format));
 };
 
@@ -94,11 +93,4 @@ function csvCell(value: unknown): Safe {
     typeof value === 'object' ? compactJson(value) : joined(String(value).split('\n').map(visible), say`\n`);
   const inert = text.replace(/((?:^|;)\s*)(?=[=+\-@])/g, "$1'") as Safe;
   return /[",\r\n]/.test(inert) ? say`"${inert.replaceAll('"', '""') as Safe}"` : inert;
-}
-
-function readFormat(option: string | true | undefined, json: boolean): Format {
-  if (json && option !== undefined) throw usageError('--json and --format cannot be combined.');
-  if (json) return 'json';
-  if (option === undefined || option === 'ndjson') return 'ndjson';
-  return 'csv';
 }

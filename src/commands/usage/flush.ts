@@ -1,5 +1,5 @@
 /** `arcade usage flush` */
-import { type FailureCode, UserError, usageError } from '../../errors.ts';
+import { type FailureCode, UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { type Safe, say } from '../../terminal/visible.ts';
 import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
@@ -17,8 +17,7 @@ const DEFAULT_SECONDS = 10;
 /** Drains in the foreground, ignoring back-off. Fails when something is left that could have been sent. */
 export const run: Run = async (invocation) => {
   const { options, settings } = invocation;
-  const seconds = readTimeout(options.timeout);
-  const deadline = performance.now() + seconds * 1000;
+  const deadline = performance.now() + (options.timeout ?? DEFAULT_SECONDS) * 1000;
   if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
   const { directory } = settings;
   // A file says so, and nothing is opened.
@@ -145,12 +144,4 @@ function whyLeft({ pending, outcome }: Summary): Safe {
 
 function off(decidedBy: string): UserError {
   return new UserError('RECORDING_OFF', `Sending is disabled by ${decidedBy}.`);
-}
-
-function readTimeout(option: string | true | undefined): number {
-  if (option === undefined) return DEFAULT_SECONDS;
-  const seconds = Number(option);
-  if (!(seconds > 0 && seconds <= 3600))
-    throw usageError('--timeout must be a number of seconds, greater than 0 and at most 3600.');
-  return seconds;
 }

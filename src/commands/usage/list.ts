@@ -23,8 +23,8 @@ import {
 } from '../../usage/inspect/records.ts';
 import type { RecordState, RecordSummary } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
-import { readPositive, readSince } from './options.ts';
 import { streamSpool } from './reading.ts';
+import { readSince } from './since.ts';
 import { counted, relativeTime } from './words.ts';
 
 const ON_A_SCREEN = 50;
@@ -35,10 +35,10 @@ export const run: Run = async (invocation) => {
   const now = Date.now();
   const isJson = invocation.json;
   const filter: Filter = {
-    state: (options.state as RecordState | undefined) ?? null,
-    command: typeof options.command === 'string' ? readCommand(invocation, options.command) : null,
-    since: readSince(options.since, now) ?? 0,
-    limit: readPositive(options.limit, '--limit') ?? (isJson || output.width === null ? null : ON_A_SCREEN),
+    state: options.state ?? null,
+    command: options.command === undefined ? null : readCommand(invocation, options.command),
+    since: options.since === undefined ? 0 : readSince(options.since, now),
+    limit: options.limit ?? (isJson || output.width === null ? null : ON_A_SCREEN),
   };
   if (isJson) {
     return await streamSpool(invocation, { begin: say`{"records":[`, end: say`]}`, isJson }, (spool) =>

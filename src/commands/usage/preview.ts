@@ -1,10 +1,9 @@
 /** `arcade usage preview -- COMMAND…` */
 
-import { type ErrorCode, RECORDED_MESSAGES, recordedCode, usageError } from '../../errors.ts';
+import { type ErrorCode, recordedCode } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Invocation, LineReading, Run } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/seen.ts';
-import { closest } from '../../terminal/closest.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
 import { type Previewed, previewCapture } from '../../usage/append/preview.ts';
@@ -38,10 +37,9 @@ interface Preview {
 /** Shows what a command would record, without running it. */
 export const run: Run = async (invocation) => {
   const { output, options, positionals } = invocation;
-  const code = readCode(options.error);
   const line = invocation.readLine(positionals);
   if (line.error !== undefined && line.words === null) throw line.error;
-  const preview = line.event === null ? null : await previewOf(invocation, line.event, line, code);
+  const preview = line.event === null ? null : await previewOf(invocation, line.event, line, options.error);
   if (invocation.json) {
     output.json({
       command_name: preview?.command ?? null,
@@ -160,17 +158,4 @@ function aliasRemarks(alias: Event): ReadonlyMap<string, Safe> {
     ['distinct_id', say`the account`],
     ['alias', drawn ? say`the anonymous id, generated at random` : say`the anonymous id of this machine`],
   ]);
-}
-
-function readCode(option: string | true | undefined): ErrorCode | undefined {
-  if (option === undefined) return undefined;
-  const code = String(option).toUpperCase();
-  if (Object.hasOwn(RECORDED_MESSAGES, code)) return code as ErrorCode;
-  const guess = closest(code, Object.keys(RECORDED_MESSAGES));
-  throw usageError(
-    `Unknown error_code '${option}'.`,
-    guess === undefined
-      ? `It must be one of ${Object.keys(RECORDED_MESSAGES).join(', ')}.`
-      : `Did you mean ${guess}?`,
-  );
 }

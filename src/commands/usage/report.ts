@@ -10,7 +10,6 @@ import { joined, say, visible } from '../../terminal/visible.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
 import { eachRecordInFull, readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
-import { readPositive } from './options.ts';
 import { readSpool } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
 import { consentOf } from './status-document.ts';
@@ -20,13 +19,12 @@ import { counted } from './words.ts';
 
 const DEFAULT_FILE = 'arcade-usage.html';
 const DEFAULT_DAYS = 30;
-const MAX_DAYS = 90;
 
 /** Writes the report, and opens it when asked to. */
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
-  const days = readPositive(options.days, '--days', MAX_DAYS) ?? DEFAULT_DAYS;
-  const target = typeof options.output === 'string' ? options.output : DEFAULT_FILE;
+  const days = options.days ?? DEFAULT_DAYS;
+  const target = options.output ?? DEFAULT_FILE;
   if (target === '-' && (options.open === true || invocation.json))
     throw usageError(
       '--output - prints the report itself.',

@@ -4,20 +4,17 @@ import { type Run, respond } from '../../invocation.ts';
 import { figureLines } from '../../terminal/figure.ts';
 import { readStats, type Stats } from '../../usage/inspect/stats.ts';
 import { figuresOf } from './figures.ts';
-import { readPositive } from './options.ts';
 import { readSpool } from './reading.ts';
 import { isoTime } from './words.ts';
 
 const DEFAULT_DAYS = 14;
-/** As long as the numbers are kept. */
-const MAX_DAYS = 90;
 /** Longer bars are no easier to read. */
 const MAX_WIDTH = 120;
 
 /** Charts the last days of the spool. */
 export const run: Run = async (invocation) => {
   const { output, options } = invocation;
-  const days = readPositive(options.days, '--days', MAX_DAYS) ?? DEFAULT_DAYS;
+  const days = options.days ?? DEFAULT_DAYS;
   const { value: stats, absence } = await readSpool(invocation, (spool) =>
     readStats(spool, days, Date.now()),
   );

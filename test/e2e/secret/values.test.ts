@@ -89,8 +89,8 @@ describe('values', { concurrency: 4 }, () => {
     test(`standard input may not hold ${title}`, async (t) => {
       const { inside, requests } = await world(t);
       const ran = await inside(['secret', 'set', 'K', '--stdin'], { input });
-      const shown = hint === undefined ? '' : `Hint: ${hint}\n`;
-      assert.deepEqual(outcome(ran), [2, '', `Error: ${message}\n${shown}`]);
+      const shown = hint ?? 'Run `arcade secret set --help` for usage.';
+      assert.deepEqual(outcome(ran), [2, '', `Error: ${message}\nHint: ${shown}\n`]);
       // Without the option, nothing there is no value.
       const implied = await inside(['secret', 'set', 'K'], { input });
       const expected = message.startsWith('No value') ? FORMAT : ran.stderr;
@@ -119,7 +119,11 @@ describe('values', { concurrency: 4 }, () => {
   test('standard input that is a directory holds no value', async (t) => {
     const { env, home, requests } = await world(t);
     const ran = await shell({ env, home }, '"$@" secret set K --stdin < /');
-    assert.deepEqual(outcome(ran), [2, '', 'Error: No value on standard input.\n']);
+    assert.deepEqual(outcome(ran), [
+      2,
+      '',
+      'Error: No value on standard input.\nHint: Run `arcade secret set --help` for usage.\n',
+    ]);
     assert.deepEqual(requests(), []);
   });
 

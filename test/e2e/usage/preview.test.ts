@@ -247,20 +247,3 @@ test('`usage preview` works when recording is off, makes no file, and opens no c
   await here({ home: place.home, env: {} }, ['usage', 'disable']);
   assert.equal((await preview(place, ['whoami'])).failed?.event, 'CLI execution failed');
 });
-
-const WRONG: readonly [readonly string[], RegExp][] = [
-  [['usage', 'preview'], /Missing argument/],
-  [['usage', 'preview', '--', 'secrt', 'list'], /No such command 'secrt'/],
-  [['usage', 'preview', '--error', 'TIME_OUT', '--', 'secret', 'list'], /Did you mean TIMED_OUT\?/],
-  [['usage', 'preview', '--error', 'constructor', '--', 'secret', 'list'], /Unknown error_code/],
-];
-
-test('`usage preview` of what cannot be previewed is a usage error', async (t) => {
-  const home = sandbox(t);
-  for (const [args, words] of WRONG) {
-    const { exitCode, stdout, stderr } = await here({ home, env: {} }, args);
-    assert.equal(exitCode, 2, args.join(' '));
-    assert.equal(stdout, '');
-    assert.match(stderr, words);
-  }
-});

@@ -1,4 +1,4 @@
-/** Reading the values of options that several views share. */
+/** What `--since` names. */
 import { usageError } from '../../errors.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -9,23 +9,9 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   w: 7 * 86_400_000,
 };
 
-/** A whole number from 1; undefined when the option was not given. */
-export function readPositive(
-  option: string | true | undefined,
-  name: string,
-  max = Number.MAX_SAFE_INTEGER,
-): number | undefined {
-  if (option === undefined) return undefined;
-  const number = /^\d+$/.test(String(option)) ? Number(option) : Number.NaN;
-  if (number >= 1 && number <= max) return number;
-  const range = max === Number.MAX_SAFE_INTEGER ? 'at least 1' : `from 1 to ${max}`;
-  throw usageError(`${name} must be a whole number, ${range}.`);
-}
-
 /** The moment that `--since` names, ms since the epoch: so long ago, or a date of the local calendar, as in `stats`. */
-export function readSince(option: string | true | undefined, now: number): number | undefined {
-  if (option === undefined) return undefined;
-  const text = String(option).trim();
+export function readSince(option: string, now: number): number {
+  const text = option.trim();
   const ago = /^(\d+(?:\.\d+)?)\s*([smhdw])$/i.exec(text);
   if (ago !== null) return now - Number(ago[1]) * (UNITS_MS[(ago[2] ?? '').toLowerCase()] ?? 0);
   // JavaScript reads a date without a time as UTC, and one with a time as local.
