@@ -179,10 +179,11 @@ function quoted(path: string): string {
 export function reasonOf(thrown: unknown): Reason | undefined {
   if (thrown instanceof PlaceError) return thrown.problem;
   if (thrown instanceof NewerSchemaError) return { kind: 'newer' };
-  if (thrown instanceof NeverStillError || isBusy(thrown)) return { kind: 'busy' };
+  const { code } = thrown as NodeJS.ErrnoException;
+  // EBUSY: on Windows a file that another process has open can be neither renamed nor removed.
+  if (thrown instanceof NeverStillError || isBusy(thrown) || code === 'EBUSY') return { kind: 'busy' };
   if (thrown instanceof UnusableLockError) return { kind: 'unusable lock' };
   if (isDamage(thrown)) return { kind: 'damaged' };
-  const { code } = thrown as NodeJS.ErrnoException;
   if (code === undefined) return undefined;
   const advice = adviceForAddon(thrown);
   if (advice !== undefined) return { kind: 'no sqlite', code, advice };

@@ -1,6 +1,7 @@
 /** The damaged databases that were set aside, as files. */
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { whileHeldOpen } from '../../infra/os/files.ts';
 
 /** Older versions said `salvaged`. */
 const SET_ASIDE = /^(usage\.db\.(?:damaged|salvaged|recovered)-(\d+))(?:-wal|-journal|-shm)?$/;
@@ -26,7 +27,14 @@ export function unrecoveredFiles(directory: string): string[] {
   );
 }
 
-/** Deletes a database with its log. */
-export function removeDatabase(path: string): void {
-  for (const suffix of ['-wal', '-journal', '-shm', '']) rmSync(`${path}${suffix}`, { force: true });
+/** Deletes a database with its log. Returns whether it could: on Windows another program may have it open. */
+export function removeDatabase(path: string): boolean {
+  try {
+    for (const suffix of ['-wal', '-journal', '-shm', ''])
+      whileHeldOpen(() => rmSync(`${path}${suffix}`, { force: true }));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    return false;
+  }
 }

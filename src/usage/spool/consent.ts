@@ -101,7 +101,7 @@ export function withdrawOptOut(directory: string): boolean {
 /** How many records are gone, and whether nothing of them is left in any file. */
 export interface Purged {
   readonly purged: number;
-  /** False while another process still reads what was there: the bytes go when it ends. */
+  /** False while another process still has open what was there. */
   readonly erased: boolean;
 }
 
@@ -121,10 +121,10 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
   const purged = spool.transaction(() => purge(spool, now, isNew));
   // With ids in them. From here on no process publishes one: consent is looked at first.
   removeDrafts(sharedFile(spool.directory));
-  for (const name of setAsideFiles(spool.directory)) removeDatabase(join(spool.directory, name));
+  const removed = setAsideFiles(spool.directory).map((name) => removeDatabase(join(spool.directory, name)));
   spool.statement('VACUUM').run();
   const [checkpoint] = spool.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
-  return { purged, erased: checkpoint?.busy === 0 };
+  return { purged, erased: checkpoint?.busy === 0 && removed.every(Boolean) };
 }
 
 /**
@@ -135,10 +135,11 @@ export function eraseUnfit(directory: string): boolean {
   const kind = blockingProblem(directory)?.kind;
   if (kind !== 'open folder' && kind !== 'cannot be closed') return false;
   removeDrafts(sharedFile(directory));
-  for (const name of [...setAsideFiles(directory), 'usage.db']) removeDatabase(join(directory, name));
+  const databases = [...setAsideFiles(directory), 'usage.db'];
+  const removed = databases.map((name) => removeDatabase(join(directory, name)));
   emptySpill(directory);
   for (const name of ['usage.json', 'usage.key']) rmSync(join(directory, name), { force: true });
-  return true;
+  return removed.every(Boolean);
 }
 
 function purge(spool: Spool, now: number, isNew: boolean): number {

@@ -186,6 +186,30 @@ test('`usage disable` leaves an id alone that another program has put into usage
 });
 
 const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
+const HELD = join(import.meta.dirname, '..', '..', 'support', 'held-open.mjs');
+
+test('`usage disable` says what is left where another program has a file open, as on Windows', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  const aside = home.write('usage.db.damaged-1700000000000', 'x');
+  const env = { NODE_OPTIONS: `--import=${HELD}`, ARCADE_TEST_HELD_OPEN: 'damaged' };
+  const held = await arcade(home, ['usage', 'disable'], { env });
+  assert.equal(held.exitCode, 1);
+  assert.match(held.stderr, /^Another process .* run this again once it exits/);
+  assert.equal((await status(home)).ledger.purged, 8);
+  assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.equal(existsSync(aside), false);
+});
+
+test('`usage disable` beside a damaged database that another program has open is told in words', async (t) => {
+  const home = sandbox(t);
+  home.write('usage.db', 'damaged');
+  const env = { NODE_OPTIONS: `--import=${HELD}`, ARCADE_TEST_HELD_OPEN: 'usage.db$' };
+  const { exitCode, stderr } = await arcade(home, ['usage', 'disable'], { env });
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^Error: Recording is off, but stored events could not be erased\. Another process/);
+});
+
 const notRoot = process.getuid?.() !== 0 && 'only root can make files of others';
 const why = async (home: Sandbox): Promise<string> => (await arcade(home, ['usage', 'status'])).stdout;
 
