@@ -16,13 +16,16 @@ export function attachDamaged(spool: Spool, path: string, migrations: string): b
 }
 
 /**
- * Copies a table of the damaged database into a temporary one called `damaged_TABLE`. False, and none, where it cannot be read. Not inside a transaction: once SQLite has met
- * damage in it, it refuses all further writing.
+ * Copies a table of the damaged database into a temporary one called `damaged_TABLE`, `limit` rows of it at most. False,
+ * and none, where it cannot be read. Not inside a transaction: once SQLite has met damage in it, it refuses all further
+ * writing.
  */
-export function copyTable(spool: Spool, table: string): boolean {
+export function copyTable(spool: Spool, table: string, limit = -1): boolean {
   spool.statement(`DROP TABLE IF EXISTS temp.damaged_${table}`).run();
   try {
-    spool.statement(`CREATE TEMP TABLE damaged_${table} AS SELECT * FROM damaged.${table}`).run();
+    spool
+      .statement(`CREATE TEMP TABLE damaged_${table} AS SELECT * FROM damaged.${table} LIMIT ${limit}`)
+      .run();
     return true;
   } catch (error) {
     if (!isUnreadable(error)) throw error;
@@ -30,12 +33,12 @@ export function copyTable(spool: Spool, table: string): boolean {
   }
 }
 
-/** The columns of a table that both the damaged database and ours have. Not inside a transaction. */
-export function sharedColumns(spool: Spool, table: string): string[] {
-  const columnsOf = (schema: string): string[] =>
-    (spool.pragma(`${schema}.table_info(${table})`) as { name: string }[]).map(({ name }) => name);
-  const damaged = new Set(columnsOf('damaged'));
-  return columnsOf('main').filter((name) => damaged.has(name));
+/** The columns that a table that was copied shares with ours, for a statement; not those in `except`. */
+export function sharedColumns(spool: Spool, table: string, except: readonly string[] = []): string {
+  const columns = `SELECT name FROM pragma_table_info('damaged_${table}', 'temp') INTERSECT
+    SELECT name FROM pragma_table_info('${table}', 'main')`;
+  const names = spool.statement(columns).pluck().all() as string[];
+  return names.filter((name) => !except.includes(name)).join(', ');
 }
 
 /** Whether an error says that what was to be read of a damaged database is not there any more. */

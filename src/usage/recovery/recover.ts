@@ -34,11 +34,13 @@ interface Recovering {
 export async function recover({ spool, migrations, leftMs, persist }: Recovering): Promise<void> {
   assertNotReplaced(spool);
   const reserveMs = leftMs() / 2;
+  // What `usage disable` has purged meanwhile must not come back.
+  const write: Write = (work) =>
+    persist(() => spool.transaction(() => (isRecordingAllowed(spool) ? work() : undefined)));
   for (const file of unrecoveredFiles(spool.directory)) {
     try {
       const isReadable = attachDamaged(spool, join(spool.directory, file), migrations);
-      const write = <T>(work: () => T): Promise<T> => persist(() => spool.transaction(work));
-      if (!isReadable) await write(() => endUncounted(spool, file));
+      if (!isReadable) await write(() => end(spool, file, undefined));
       else if (!(await recoverFile(spool, file, write, () => leftMs() > reserveMs))) return;
     } catch (error) {
       // Reading the damaged one throws nothing of damage, so that is about the spool. All else passes: locked, or full.
@@ -55,7 +57,8 @@ export async function recover({ spool, migrations, leftMs, persist }: Recovering
   }
 }
 
-const OWN_IDS = new Set(['id', 'identity_id', 'half_id', 'split_group']);
+/** Does `work` in a transaction, unless recording is off: undefined then. */
+type Write = <T>(work: () => T) => Promise<T | undefined>;
 
 interface Progress {
   /** The greatest id that has not been tried yet; null before the first step. */
@@ -65,62 +68,68 @@ interface Progress {
   readonly done: number;
 }
 
-/** Ids that are still to be tried, the greatest range last. */
-type Ranges = readonly { readonly from: number; readonly to: number }[];
-
 /** False when the time was up before its end. */
 async function recoverFile(
   spool: Spool,
   file: string,
-  write: Recovering['persist'],
+  write: Write,
   hasTime: () => boolean,
 ): Promise<boolean> {
   spool.pragma('temp_store = MEMORY');
-  const identities = copyTable(spool, 'identity') ? sharedColumns(spool, 'identity') : [];
+  copyTable(spool, 'record', 0);
+  // Ids of identities and of batches mean nothing here.
+  const columns = sharedColumns(spool, 'record', ['id', 'identity_id', 'half_id', 'split_group']);
+  const identity = copyTable(spool, 'identity') ? sharedColumns(spool, 'identity', ['id', 'retired_at']) : '';
   const ledger = readableLedger(spool);
   const last = lastId(spool);
-  const before = await write(() => begin(spool, file, identities));
-  if (before.done === 1) return true;
-  // Ids of identities and of batches mean nothing here.
-  const columns = sharedColumns(spool, 'record').filter((name) => !OWN_IDS.has(name));
-  const budget = { failures: MAX_FAILURES };
-  let ranges: Ranges = [{ from: 1, to: before.upto ?? last }];
-  while (ranges.length > 0) {
+  const before = await write(() => begin(spool, file, identity));
+  if (before === undefined || before.done === 1) return true;
+  for (const upto of readDownwards(spool, 1, before.upto ?? last, { failures: MAX_FAILURES })) {
+    await write(() => writeStep(spool, { file, columns, before, upto }));
     if (!hasTime()) return false;
-    ranges = readStep(spool, ranges, budget);
-    const upto = ranges.at(-1)?.to ?? 0;
-    await write(() => {
-      // What `usage disable` has purged meanwhile must not come back.
-      if (isRecordingAllowed(spool)) writeStep(spool, { file, columns, before, upto });
-    });
     await pause(LET_IN_MS);
   }
   await write(() => {
-    if (isRecordingAllowed(spool)) end(spool, file, ledger);
+    spool.statement(UNUSED_IDENTITY).run();
+    end(spool, file, ledger);
   });
   return true;
 }
 
-/** For records of an identity that cannot be read. */
+/** Stands in `identity_map` for every identity that cannot be read. */
 const NO_IDENTITY = -1;
+const UNUSED_IDENTITY = `DELETE FROM identity AS i WHERE NOT EXISTS (SELECT 1 FROM record WHERE identity_id = i.id)
+  AND id = (SELECT bound FROM temp.identity_map WHERE old_id = ${NO_IDENTITY})`;
 
-/** Notes that it has begun, and which identity of ours each of its own is. No columns: they cannot be read. */
-function begin(spool: Spool, file: string, columns: readonly string[]): Progress {
+/**
+ * Notes that it has begun, and which identity of ours each of its own is: the one with the same anon_id, else the old
+ * one, retired. `columns` are those of its identities; empty: they cannot be read.
+ */
+function begin(spool: Spool, file: string, columns: string): Progress {
   const run = (sql: string, ...values: unknown[]): void => void spool.statement(sql).run(...values);
   run('INSERT INTO recovery (file) VALUES (?) ON CONFLICT DO NOTHING', file);
-  run('DROP TABLE IF EXISTS temp.identity_map');
-  run('DROP TABLE IF EXISTS temp.found');
+  for (const table of ['identity_map', 'found']) run(`DROP TABLE IF EXISTS temp.${table}`);
   run('CREATE TEMP TABLE identity_map (old_id INTEGER PRIMARY KEY, bound INTEGER, unbound INTEGER)');
   run('CREATE TEMP TABLE found (uuid TEXT PRIMARY KEY, delivered INTEGER) WITHOUT ROWID');
-  const unowned = throwaway(spool);
-  run('INSERT INTO identity_map VALUES (?, ?, ?)', NO_IDENTITY, unowned, unowned);
-  const identities =
-    columns.length > 0
-      ? (spool.statement('SELECT id, anon_id, fingerprint FROM temp.damaged_identity').all() as OldIdentity[])
-      : [];
-  for (const old of identities) {
-    const { bound, unbound } = identityFor(spool, old, columns);
-    run('INSERT OR IGNORE INTO identity_map VALUES (?, ?, ?)', old.id, bound, unbound);
+  const now = Date.now();
+  run('INSERT INTO identity (anon_id, created_at, retired_at) VALUES (?, ?, ?)', randomUUID(), now, now);
+  run(`INSERT INTO identity_map VALUES (${NO_IDENTITY}, last_insert_rowid(), last_insert_rowid())`);
+  if (columns !== '') {
+    spool.savepoint(() =>
+      run(
+        `INSERT INTO identity (${columns}, retired_at) SELECT ${columns}, coalesce(retired_at, ?)
+         FROM temp.damaged_identity WHERE anon_id NOT IN (SELECT anon_id FROM main.identity)`,
+        now,
+      ),
+    );
+    // An event that still waits for its account could be given up under the anon_id. So where ours has begun again
+    // without the credentials that the old one had seen, and may be linked to anyone, it gets an id that never is.
+    run(
+      `INSERT INTO identity_map SELECT old.id, ours.id,
+         iif(ours.retired_at IS NULL AND ours.fingerprint IS NOT old.fingerprint, nobodys.unbound, ours.id)
+       FROM temp.damaged_identity AS old JOIN temp.identity_map AS nobodys
+         JOIN identity AS ours ON ours.id = (SELECT min(id) FROM identity WHERE anon_id = old.anon_id)`,
+    );
   }
   // One that has begun again from usage.json is still the copy that it was.
   if (columns.includes('birth'))
@@ -133,111 +142,84 @@ function begin(spool: Spool, file: string, columns: readonly string[]): Progress
   return spool.statement('SELECT * FROM recovery WHERE file = ?').get(file) as Progress;
 }
 
-interface OldIdentity {
-  readonly id: number;
-  readonly anon_id: string;
-  readonly fingerprint: string | null;
-}
-
-/**
- * The current one with the same anon_id, else the old one, retired. An event that still waits for its account could be given up under
- * the anon_id. So where ours has begun again without the credentials that the old one had seen, and may be linked to anyone,
- * that event gets an id that is never linked.
- */
-function identityFor(
-  spool: Spool,
-  old: OldIdentity,
-  columns: readonly string[],
-): { bound: number; unbound: number } {
-  const ours = spool
-    .statement('SELECT id, fingerprint, retired_at FROM identity WHERE anon_id = ? ORDER BY id LIMIT 1')
-    .get(old.anon_id) as { id: number; fingerprint: string | null; retired_at: number | null } | undefined;
-  if (ours === undefined) {
-    const same = columns.filter((name) => name !== 'id' && name !== 'retired_at').join(', ');
-    const copied = spool
-      .statement(
-        `INSERT INTO identity (${same}, retired_at) SELECT ${same}, coalesce(retired_at, @now)
-         FROM temp.damaged_identity WHERE id = @id`,
-      )
-      .run({ id: old.id, now: Date.now() });
-    const id = Number(copied.lastInsertRowid);
-    return { bound: id, unbound: id };
-  }
-  const isSame = ours.retired_at !== null || ours.fingerprint === old.fingerprint;
-  return { bound: ours.id, unbound: isSame ? ours.id : throwaway(spool) };
-}
-
-function throwaway(spool: Spool): number {
-  const sql = 'INSERT INTO identity (anon_id, created_at, retired_at) VALUES (@anonId, @now, @now)';
-  return Number(spool.statement(sql).run({ anonId: randomUUID(), now: Date.now() }).lastInsertRowid);
-}
-
 function lastId(spool: Spool): number {
-  const sql = `SELECT max(seq) AS last FROM damaged.sqlite_sequence WHERE name = 'record'`;
-  const [row] = readAll(spool, sql) as { last: unknown }[];
-  const [other] = readAll(spool, 'SELECT max(id) AS last FROM damaged.record') as { last: unknown }[];
-  const last = row?.last ?? other?.last;
-  return typeof last === 'number' && last >= 0 && Number.isSafeInteger(last) ? last : FAR_ENOUGH;
+  const last =
+    readValue(spool, `SELECT max(seq) FROM damaged.sqlite_sequence WHERE name = 'record'`) ??
+    readValue(spool, 'SELECT max(id) FROM damaged.record');
+  return Number.isSafeInteger(last) && Number(last) >= 0 ? Number(last) : FAR_ENOUGH;
+}
+
+/** Undefined, too, when it cannot be read. */
+function readValue(spool: Spool, sql: string): unknown {
+  try {
+    return spool.statement(sql).pluck().get();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return undefined;
+  }
 }
 
 /**
- * Reads the next rows into `temp.damaged_record`, those with the greatest ids first; returns what is left. A range that
- * cannot be read is halved, down to single ids. Downwards, for below the first id there may be a wide gap, of which
- * nothing can be read either when the first page is damaged: by then everything else is here.
+ * Reads the rows of a range of ids into `temp.damaged_record`, some at a time; after each time yields the greatest id
+ * that is still to be read. What cannot be read is halved, down to single ids. Downwards, for below the first id there
+ * may be a wide gap, of which nothing can be read either when the first page is damaged: by then all else is here.
  */
-function readStep(spool: Spool, ranges: Ranges, budget: { failures: number }): Ranges {
-  spool.statement('DROP TABLE IF EXISTS temp.damaged_record').run();
-  spool.statement('CREATE TEMP TABLE damaged_record AS SELECT * FROM damaged.record LIMIT 0').run();
-  const left = [...ranges];
-  let rows = 0;
-  for (let range = left.pop(); range !== undefined; range = left.pop()) {
-    const { from, to } = range;
-    try {
-      const read = readRange(spool, range);
-      rows += read.rows;
-      if (read.least > from) left.push({ from, to: read.least - 1 });
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      budget.failures -= 1;
-      const middle = from + Math.floor((to - from) / 2);
-      if (from < to && budget.failures > 0) left.push({ from, to: middle }, { from: middle + 1, to });
+function* readDownwards(
+  spool: Spool,
+  from: number,
+  to: number,
+  budget: { failures: number },
+): Generator<number> {
+  for (let upto = to; upto >= from; ) {
+    const rows = readRows(spool, from, upto);
+    if (rows !== undefined) {
+      upto = rows.number < STEP_ROWS ? from - 1 : rows.least - 1;
+      if (rows.number > 0) yield upto;
+      continue;
     }
-    if (rows >= STEP_ROWS) break;
+    budget.failures -= 1;
+    if (from === upto || budget.failures <= 0) return;
+    const middle = from + Math.floor((upto - from) / 2);
+    yield* readDownwards(spool, middle + 1, upto, budget);
+    upto = middle;
   }
-  return left;
 }
 
-/** The rows with the greatest ids of a range, and the least of them; below it all is still to be read. */
-function readRange(spool: Spool, { from, to }: Ranges[number]): { rows: number; least: number } {
-  // A comparison with one id alone does not look at the row after it, which may lie on a damaged page.
-  const where = from === to ? 'id = @from AND @from = @to' : 'id BETWEEN @from AND @to';
-  const ids = spool
-    .statement(`SELECT id FROM damaged.record NOT INDEXED WHERE ${where} ORDER BY id DESC LIMIT ${STEP_ROWS}`)
-    .pluck()
-    .all({ from, to }) as number[];
-  const least = ids.length < STEP_ROWS ? from : Math.min(...ids);
-  const { changes } = spool
-    .statement(`INSERT INTO temp.damaged_record SELECT * FROM damaged.record NOT INDEXED WHERE ${where}`)
-    .run({ from: least, to });
-  return { rows: changes, least };
+/** The rows with the greatest ids of a range; undefined where they cannot be read. */
+function readRows(spool: Spool, from: number, to: number): { number: number; least: number } | undefined {
+  // A comparison with one id alone does not look at the row beside it, which may lie on a damaged page.
+  const where = from === to ? 'id = @to' : 'id BETWEEN @from AND @to';
+  spool.statement('DELETE FROM temp.damaged_record').run();
+  try {
+    spool
+      .statement(
+        `INSERT INTO temp.damaged_record SELECT * FROM damaged.record NOT INDEXED WHERE ${where}
+         ORDER BY id DESC LIMIT ${STEP_ROWS}`,
+      )
+      .run({ from, to });
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return undefined;
+  }
+  const sql = 'SELECT count(*) AS number, min(id) AS least FROM temp.damaged_record';
+  return spool.statement(sql).get() as { number: number; least: number };
 }
 
 interface Step {
   readonly file: string;
-  readonly columns: readonly string[];
+  readonly columns: string;
   readonly before: Progress;
   readonly upto: number;
 }
 
 /** Puts what was read where it belongs, each under its own id where that is free, and notes how far it has come. */
 function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
-  const old = columns.map((name) => `r.${name}`).join(', ');
   const insert = spool.statement(
-    `INSERT INTO record (id, ${columns.join(', ')}, identity_id)
-     SELECT CASE WHEN r.id IN (SELECT id FROM main.record) THEN NULL ELSE r.id END, ${old},
+    `INSERT INTO record (id, ${columns}, identity_id)
+     SELECT CASE WHEN id IN (SELECT id FROM main.record) THEN NULL ELSE id END, ${columns},
        (SELECT iif(r.distinct_id IS NULL, unbound, bound) FROM temp.identity_map
         WHERE old_id IN (r.identity_id, ${NO_IDENTITY}) ORDER BY old_id DESC LIMIT 1)
-     FROM temp.damaged_record AS r WHERE @row IS NULL OR r.rowid = @row ORDER BY r.id
+     FROM temp.damaged_record AS r WHERE @row IS NULL OR rowid = @row ORDER BY id
      ON CONFLICT (uuid) DO UPDATE SET state = 'delivered', settled_at = excluded.settled_at, reason = NULL
        WHERE excluded.state = 'delivered' AND record.state <> 'delivered'`,
   );
@@ -248,71 +230,53 @@ function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
   }
   spool
     .statement(
-      `INSERT OR IGNORE INTO temp.found SELECT r.uuid, r.state = 'delivered' FROM temp.damaged_record AS r
-       WHERE EXISTS (SELECT 1 FROM main.record AS k WHERE k.uuid = r.uuid)`,
+      `INSERT OR IGNORE INTO temp.found SELECT uuid, state = 'delivered' FROM temp.damaged_record
+       WHERE uuid IN (SELECT uuid FROM main.record)`,
     )
     .run();
-  const { found, delivered } = spool
-    .statement('SELECT count(*) AS found, coalesce(sum(delivered), 0) AS delivered FROM temp.found')
-    .get() as { found: number; delivered: number };
   spool
-    .statement('UPDATE recovery SET upto = ?, found = ?, found_delivered = ? WHERE file = ?')
-    .run(upto, before.found + found, before.found_delivered + delivered, file);
+    .statement(
+      `UPDATE recovery SET upto = @upto, found = @found + (SELECT count(*) FROM temp.found),
+         found_delivered = @found_delivered + (SELECT total(delivered) FROM temp.found) WHERE file = @file`,
+    )
+    .run({ ...before, upto, file });
 }
 
 /** Undefined when it cannot be read: how much there was is no longer known. */
 function readableLedger(spool: Spool): ReadonlyMap<string, number> | undefined {
-  const rows = readAll(spool, 'SELECT name, value FROM damaged.ledger') as { name: string; value: number }[];
+  if (!copyTable(spool, 'ledger')) return undefined;
   // Damage that reads like a count is none.
-  const sound = rows.filter(({ value }) => Number.isSafeInteger(value) && value >= 0);
-  const ledger = new Map(sound.map(({ name, value }) => [name, value]));
+  const sql = 'SELECT name, value FROM temp.damaged_ledger WHERE value BETWEEN 0 AND ?';
+  const ledger = new Map(
+    spool.statement(sql).raw().all(Number.MAX_SAFE_INTEGER) as (readonly [string, number])[],
+  );
   return ['recorded', 'pending', 'quarantined'].every((name) => ledger.has(name)) ? ledger : undefined;
 }
 
-/** The triggers have counted what was found; the rest of the old counts is added, so that the law still holds. */
+/**
+ * The triggers have counted what was found; the rest of the old counts is added, so that the law still holds. Without
+ * them it is not known how many records are lost.
+ */
 function end(spool: Spool, file: string, ledger: ReadonlyMap<string, number> | undefined): void {
-  spool
-    .statement(
-      `DELETE FROM identity WHERE id IN (SELECT unbound FROM identity_map WHERE unbound <> bound OR old_id = ${NO_IDENTITY})
-         AND NOT EXISTS (SELECT 1 FROM record WHERE identity_id = identity.id)`,
-    )
-    .run();
-  if (ledger === undefined) {
-    endUncounted(spool, file);
-    return;
-  }
-  const { found, found_delivered } = spool
-    .statement('SELECT found, found_delivered FROM recovery WHERE file = ?')
-    .get(file) as Progress;
-  const old = (name: string): number => ledger.get(name) ?? 0;
-  const lost = Math.max(0, old('pending') + old('quarantined') - (found - found_delivered));
-  const gone = [...ledger.keys()].filter((name) => name === 'purged' || name.startsWith('dropped.'));
-  const delivered = Math.max(0, old('delivered') - found_delivered);
-  for (const name of gone) count(spool, name, old(name));
-  count(spool, 'delivered', delivered);
-  if (lost > 0) count(spool, 'dropped.damaged', lost);
-  count(spool, 'unreported', old('unreported') + lost);
-  count(spool, 'recorded', delivered + gone.reduce((sum, name) => sum + old(name), 0) + lost);
-  if (old(UNCOUNTED) > 0) count(spool, UNCOUNTED, old(UNCOUNTED));
-  spool.statement('UPDATE recovery SET done = 1 WHERE file = ?').run(file);
-}
-
-/** How many of its records are lost is not known. */
-function endUncounted(spool: Spool, file: string): void {
-  if (!isRecordingAllowed(spool)) return;
-  count(spool, UNCOUNTED, 1);
+  const old = (name: string): number => ledger?.get(name) ?? 0;
   spool
     .statement('INSERT INTO recovery (file, done) VALUES (?, 1) ON CONFLICT DO UPDATE SET done = 1')
     .run(file);
-}
-
-/** The rows up to the first that cannot be read. */
-function readAll(spool: Spool, sql: string): unknown[] {
-  const rows: unknown[] = [];
-  try {
-    for (const row of spool.statement(sql).iterate()) rows.push(row);
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
+  if (ledger === undefined) {
+    count(spool, UNCOUNTED, 1);
+    return;
   }
-  return rows;
+  const { found, found_delivered } = spool
+    .statement('SELECT * FROM recovery WHERE file = ?')
+    .get(file) as Progress;
+  const lost = Math.max(0, old('pending') + old('quarantined') - (found - found_delivered));
+  const added = new Map([...ledger].filter(([name]) => name === 'purged' || name.startsWith('dropped.')));
+  added.set('dropped.damaged', old('dropped.damaged') + lost);
+  added.set('delivered', Math.max(0, old('delivered') - found_delivered));
+  const recorded = [...added.values()].reduce((sum, number) => sum + number, 0);
+  added
+    .set('recorded', recorded)
+    .set('unreported', old('unreported') + lost)
+    .set(UNCOUNTED, old(UNCOUNTED));
+  for (const [name, number] of added) if (number > 0) count(spool, name, number);
 }

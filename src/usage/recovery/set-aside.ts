@@ -179,9 +179,8 @@ const INHERIT_INSTALLATION = `UPDATE installation SET (fingerprint_key, consent,
 const INHERITED = ['identity', 'account', 'recovery', 'sqlite_sequence'] as const;
 
 /** All rows of a table that has none yet. */
-function insertOf(table: (typeof INHERITED)[number], columns: readonly string[]): string {
-  const names = columns.join(', ');
-  return `INSERT INTO main.${table} (${names}) SELECT ${names} FROM temp.damaged_${table}
+function insertOf(table: (typeof INHERITED)[number], columns: string): string {
+  return `INSERT INTO main.${table} (${columns}) SELECT ${columns} FROM temp.damaged_${table}
     WHERE NOT EXISTS (SELECT 1 FROM main.${table})`;
 }
 
