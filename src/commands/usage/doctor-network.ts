@@ -1,12 +1,12 @@
 /** Checks of the way to the destination, by going it. */
 import type { Probe } from '../../infra/net/probe.ts';
 import { FLUSHER, PROBE, type Settings } from '../../settings.ts';
-import { type Checked, passed } from '../../usage/inspect/finding.ts';
+import { error, type Finding, passed, warning } from '../../usage/inspect/finding.ts';
 import { parseAddress, proxyOf } from './doctor-settings.ts';
 import { inWords } from './words.ts';
 
 /** Tries the destination as a flusher would, by starting one for nothing else. Sends no event. */
-export async function checkNetwork(settings: Settings): Promise<Checked[]> {
+export async function checkNetwork(settings: Settings): Promise<Finding[]> {
   const { program, destination } = settings;
   // No request of it is for an account.
   const { ARCADE_API_KEY: _, ...environment } = settings.flusherEnvironment;
@@ -19,19 +19,18 @@ export async function checkNetwork(settings: Settings): Promise<Checked[]> {
   );
   if ('failure' in started) {
     return [
-      {
-        code: 'flusher-start',
-        severity: 'error',
-        message: `A flusher cannot be started: ${started.failure}`,
-        advice: 'Until it can, `arcade usage flush` sends the events.',
-      },
+      error(
+        'flusher-start',
+        `A flusher cannot be started: ${started.failure}`,
+        'Until it can, `arcade usage flush` sends the events.',
+      ),
     ];
   }
   const probed = JSON.parse(started.output) as Probe | null;
   if (probed === null) return [];
   return [
     passed('flusher-start', 'A flusher can be started.'),
-    ...probed.steps.map(stepChecked),
+    ...probed.steps.map(stepFinding),
     ...judged(probed, destination.apiKey !== undefined),
     ...skew(probed),
   ];
@@ -44,13 +43,13 @@ const STEP_ADVICE = {
   HTTP: 'Something cuts the request off; try another network. Events wait meanwhile.',
 } as const;
 
-function stepChecked({ name, ok, what, result, durationMs }: Probe['steps'][number]): Checked {
+function stepFinding({ name, ok, what, result, durationMs }: Probe['steps'][number]): Finding {
   const code = `network-${name.toLowerCase()}`;
   if (ok) return passed(code, `${name} ${what}: ${result}, after ${durationMs} ms.`);
-  return { code, severity: 'error', message: `${name} ${what}: ${result}.`, advice: STEP_ADVICE[name] };
+  return error(code, `${name} ${what}: ${result}.`, STEP_ADVICE[name]);
 }
 
-function judged({ answer }: Probe, keyed: boolean): Checked[] {
+function judged({ answer }: Probe, keyed: boolean): Finding[] {
   const code = 'network-answer';
   switch (answer?.kind) {
     case undefined:
@@ -62,47 +61,42 @@ function judged({ answer }: Probe, keyed: boolean): Checked[] {
     case 'unauthorized':
       if (!keyed) return [passed(code, 'PostHog answers; it misses a project key, as this build has none.')];
       return [
-        {
+        error(
           code,
-          severity: 'error',
-          message: `PostHog does not accept the project key (status ${answer.status}).`,
-          advice: 'Check ARCADE_POSTHOG_API_KEY: a project key begins with phc_.',
-        },
+          `PostHog does not accept the project key (status ${answer.status}).`,
+          'Check ARCADE_POSTHOG_API_KEY: a project key begins with phc_.',
+        ),
       ];
     case 'throttled':
       return [
-        {
+        warning(
           code,
-          severity: 'warning',
-          message: `PostHog answers that it cannot take events now (status ${answer.status}).`,
-          advice: 'Nothing to do: events wait and are sent later.',
-        },
+          `PostHog answers that it cannot take events now (status ${answer.status}).`,
+          'Nothing to do: events wait and are sent later.',
+        ),
       ];
     default:
       return [
-        {
+        error(
           code,
-          severity: 'error',
-          message: `Something else answers in PostHog's place (status ${answer?.status}).`,
-          advice:
-            'On a guest network, open a web page and sign in first; else check ARCADE_POSTHOG_HOST and the proxy.',
-        },
+          `Something else answers in PostHog's place (status ${answer?.status}).`,
+          'On a guest network, open a web page and sign in first; else check ARCADE_POSTHOG_HOST and the proxy.',
+        ),
       ];
   }
 }
 
 const SKEW_MS = 5 * 60_000;
 
-function skew({ clockAheadMs }: Probe): Checked[] {
+function skew({ clockAheadMs }: Probe): Finding[] {
   if (clockAheadMs === null) return [];
   const apart = Math.abs(clockAheadMs);
   if (apart <= SKEW_MS) return [passed('network-clock', "The clock agrees with the server's.")];
   return [
-    {
-      code: 'network-clock',
-      severity: 'warning',
-      message: `This clock is ${inWords(apart)} ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the server's.`,
-      advice: 'Set it, or let the network set it: events are recorded with the times it tells.',
-    },
+    warning(
+      'network-clock',
+      `This clock is ${inWords(apart)} ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the server's.`,
+      'Set it, or let the network set it: events are recorded with the times it tells.',
+    ),
   ];
 }

@@ -3,10 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { proxyFor, UnusableProxy } from '../../infra/net/proxy.ts';
 import type { Settings } from '../../settings.ts';
-import { type Checked, passed } from '../../usage/inspect/finding.ts';
+import { error, type Finding, info, passed } from '../../usage/inspect/finding.ts';
 
 /** Checks the destination, the proxies and the certificates that are set. Opens no connection. */
-export function checkSettings(settings: Settings): Checked[] {
+export function checkSettings(settings: Settings): Finding[] {
   return [
     checkConsent(settings),
     checkDestination(settings),
@@ -15,33 +15,30 @@ export function checkSettings(settings: Settings): Checked[] {
   ];
 }
 
-function checkConsent({ consent }: Settings): Checked {
+function checkConsent({ consent }: Settings): Finding {
   if (consent.enabled) return passed('consent', 'No variable switches recording off.');
-  return {
-    code: 'consent',
-    severity: 'info',
-    message: `${consent.decidedBy} switches recording off.`,
-    advice: `Unset ${consent.decidedBy} if you want usage to be recorded.`,
-  };
+  return info(
+    'consent',
+    `${consent.decidedBy} switches recording off.`,
+    `Unset ${consent.decidedBy} if you want usage to be recorded.`,
+  );
 }
 
-function checkDestination({ destination: { host, apiKey } }: Settings): Checked {
+function checkDestination({ destination: { host, apiKey } }: Settings): Finding {
   const url = parseAddress(host);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    return {
-      code: 'destination',
-      severity: 'error',
-      message: 'ARCADE_POSTHOG_HOST is not an address of the form https://host.',
-      advice: 'Correct it, or unset it to use the default.',
-    };
+    return error(
+      'destination',
+      'ARCADE_POSTHOG_HOST is not an address of the form https://host.',
+      'Correct it, or unset it to use the default.',
+    );
   }
   if (apiKey === undefined) {
-    return {
-      code: 'destination',
-      severity: 'info',
-      message: 'This build has no project key: events are recorded and never sent.',
-      advice: 'Set ARCADE_POSTHOG_API_KEY to send them.',
-    };
+    return info(
+      'destination',
+      'This build has no project key: events are recorded and never sent.',
+      'Set ARCADE_POSTHOG_API_KEY to send them.',
+    );
   }
   return passed('destination', `Events go to ${url.origin}.`);
 }
@@ -61,21 +58,20 @@ export function proxyOf({ flusherEnvironment, destination }: Settings): URL | un
   if (url === null) return undefined;
   try {
     return proxyFor(url, flusherEnvironment)?.url;
-  } catch (error) {
-    if (error instanceof UnusableProxy) return null;
-    throw error;
+  } catch (thrown) {
+    if (thrown instanceof UnusableProxy) return null;
+    throw thrown;
   }
 }
 
-function checkProxy(settings: Settings): Checked {
+function checkProxy(settings: Settings): Finding {
   const proxy = proxyOf(settings);
   if (proxy === null) {
-    return {
-      code: 'proxy',
-      severity: 'error',
-      message: 'The proxy variable for the destination is not an address of the form http://host:port.',
-      advice: 'Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the destination in NO_PROXY.',
-    };
+    return error(
+      'proxy',
+      'The proxy variable for the destination is not an address of the form http://host:port.',
+      'Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the destination in NO_PROXY.',
+    );
   }
   // Without what a proxy's address may hold of a password.
   return passed(
@@ -84,7 +80,7 @@ function checkProxy(settings: Settings): Checked {
   );
 }
 
-function checkCertificates({ flusherEnvironment }: Settings): Checked[] {
+function checkCertificates({ flusherEnvironment }: Settings): Finding[] {
   const path = flusherEnvironment.NODE_EXTRA_CA_CERTS;
   if (path === undefined || path === '') return [];
   try {
@@ -103,11 +99,10 @@ function checkCertificates({ flusherEnvironment }: Settings): Checked[] {
     // Told below: Node itself says nothing of it to a detached program.
   }
   return [
-    {
-      code: 'certificates',
-      severity: 'error',
-      message: 'NODE_EXTRA_CA_CERTS names a file that cannot be read or holds no certificate.',
-      advice: 'Correct the path, or unset it.',
-    },
+    error(
+      'certificates',
+      'NODE_EXTRA_CA_CERTS names a file that cannot be read or holds no certificate.',
+      'Correct the path, or unset it.',
+    ),
   ];
 }

@@ -7,7 +7,7 @@ import type { Paint } from '../../terminal/output.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
 import { checkStore } from '../../usage/inspect/doctor.ts';
-import type { Checked, Finding } from '../../usage/inspect/finding.ts';
+import { type Finding, passed } from '../../usage/inspect/finding.ts';
 import { obstacleOf, reasonOf } from '../../usage/inspect/obstacles.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
@@ -19,7 +19,7 @@ export const run: Run = async (invocation) => {
   const checked = await checkStoreAndModule(settings);
   checked.push(...checkSettings(settings));
   if (options.network === true) checked.push(...(await checkNetwork(settings)));
-  const findings = checked.filter((check): check is Finding => check.severity !== 'ok');
+  const findings = checked.filter(({ severity }) => severity !== 'ok');
   const ok = findings.every(({ severity }) => severity === 'info');
   if (invocation.json) {
     const good = checked.filter(({ severity }) => severity === 'ok');
@@ -31,7 +31,7 @@ export const run: Run = async (invocation) => {
 };
 
 /** The store's checks need the native module, which is a thing to be checked itself. */
-async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
+async function checkStoreAndModule(settings: Settings): Promise<Finding[]> {
   let version: unknown;
   try {
     const db = openCopy(null, settings.program.migrations);
@@ -44,10 +44,10 @@ async function checkStoreAndModule(settings: Settings): Promise<Checked[]> {
   }
   const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
   const found = await checkStore(settings, { now: Date.now(), platform: process.platform });
-  return [{ code: 'native-module', severity: 'ok', message }, ...found];
+  return [passed('native-module', message), ...found];
 }
 
-async function print({ output }: Invocation, checked: readonly Checked[], paint: Paint): Promise<void> {
+async function print({ output }: Invocation, checked: readonly Finding[], paint: Paint): Promise<void> {
   const marks = output.unicode
     ? {
         ok: paint.green(say`✓`),
@@ -79,11 +79,11 @@ async function print({ output }: Invocation, checked: readonly Checked[], paint:
   }
 }
 
-function isWrong(checked: readonly Checked[]): boolean {
+function isWrong(checked: readonly Finding[]): boolean {
   return checked.some(({ severity }) => severity === 'error' || severity === 'warning');
 }
 
-function summary(checked: readonly Checked[]): Safe {
+function summary(checked: readonly Finding[]): Safe {
   const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
   if (wrong > 0) return say`${counted(wrong, 'problem')} found.`;
   const remarks = checked.filter(({ severity }) => severity === 'info').length;

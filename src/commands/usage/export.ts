@@ -3,7 +3,7 @@
 import { postHogEvents } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
-import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/status.ts';
+import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/records.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { type Frame, streamSpool } from './reading.ts';
 import { isoTime } from './words.ts';

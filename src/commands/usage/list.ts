@@ -20,8 +20,9 @@ import {
   eachRecord,
   type Filter,
   pagesOfJson,
+  type RecordState,
+  type RecordSummary,
 } from '../../usage/inspect/records.ts';
-import type { RecordState, RecordSummary } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { streamSpool } from './reading.ts';
 import { readSince } from './since.ts';

@@ -3,8 +3,9 @@
 import type { Figure } from '../../terminal/figure.ts';
 import { html, type Markup, page, plainText } from '../../terminal/html.ts';
 import { drawSvg } from '../../terminal/svg.ts';
+import type { RecordInFull } from '../../usage/inspect/records.ts';
 import type { Stats } from '../../usage/inspect/stats.ts';
-import type { RecordInFull, Status } from '../../usage/inspect/status.ts';
+import type { Status } from '../../usage/inspect/status.ts';
 import { figuresOf } from './figures.ts';
 import { STYLE } from './report-style.ts';
 import { counted, isoTime, utcTime } from './words.ts';

@@ -5,7 +5,7 @@ import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { compactJson, padded, type Safe, say, visible } from '../../terminal/visible.ts';
-import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/status.ts';
+import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/records.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
 import { isoTime, relativeTime, shortly, utcTime } from './words.ts';

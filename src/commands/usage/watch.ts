@@ -7,14 +7,9 @@ import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { compactJson, joined, padded, type Safe, say, visible } from '../../terminal/visible.ts';
 import { fieldLines, wrapped } from '../../terminal/wrap.ts';
+import { type LatestAnswer, latestAnswers } from '../../usage/inspect/records.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
-import {
-  isFlusherAlive,
-  type LatestAnswer,
-  latestAnswers,
-  readStatus,
-  type Status,
-} from '../../usage/inspect/status.ts';
+import { isFlusherAlive, readStatus, type Status } from '../../usage/inspect/status.ts';
 import { spoolFile } from '../../usage/spool/spool.ts';
 import { consentOf, recordingOf } from './status-document.ts';
 import { deliveryState } from './why.ts';

@@ -2,7 +2,13 @@
 import type { Settings } from '../../settings.ts';
 import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
-import { flusherFault, isFlusherStarting, type Status, waitsForAccount } from '../../usage/inspect/status.ts';
+import {
+  backoffInWords,
+  flusherFault,
+  isFlusherStarting,
+  type Status,
+  waitsForAccount,
+} from '../../usage/inspect/status.ts';
 import { isOptedOut } from '../../usage/spool/opt-out.ts';
 import { relativeTime } from './words.ts';
 
@@ -34,7 +40,7 @@ export function deliveryState(
   if (status.flusherIsRunning) return 'A flusher is sending right now.';
   if (backoff !== null) {
     const next = relativeTime(backoff.until, now);
-    return `${reasonInWords(backoff)} Next attempt ${next}, with the next command you run.`;
+    return `${backoffInWords(backoff)} Next attempt ${next}, with the next command you run.`;
   }
   if (waitsForAccount(status, now)) {
     const next = relativeTime(status.resolveUntil, now);
@@ -54,21 +60,4 @@ function whatIsLeft({ directory }: Settings, store: StoreState, status: Status |
     return ' What was recorded before is still here: `arcade usage disable` erases it.';
   if (status !== undefined || !('advice' in store)) return '';
   return ` What was recorded before may still be here: ${store.message} \`arcade usage disable\` erases it once it can be opened.`;
-}
-
-function reasonInWords({ reason, status }: NonNullable<Status['backoff']>): string {
-  switch (reason) {
-    case 'offline':
-      return 'PostHog cannot be reached.';
-    case 'portal':
-      return `Something other than PostHog answers (status ${status}), such as the login page of a network.`;
-    case 'rejected':
-      return `The server at PostHog's address rejects everything (status ${status}).`;
-    case 'proxy':
-      return 'The address of the proxy (HTTPS_PROXY, HTTP_PROXY) cannot be used.';
-    case 'throttled':
-      return `PostHog asked to wait (status ${status}).`;
-    default:
-      return `PostHog does not accept the project key (status ${status}).`;
-  }
 }

@@ -3,57 +3,44 @@ import { join } from 'node:path';
 import { FLUSHER } from '../../settings.ts';
 import { setAsideFiles } from '../spool/aside.ts';
 import { countSpilled, MAX_SPILLED } from '../spool/spill.ts';
-import { type Checked, passed } from './finding.ts';
-import { placeObstacles, roomObstacle } from './obstacles.ts';
-import { isFlusherAlive } from './status.ts';
+import { error, type Finding, info, passed, warning } from './finding.ts';
+import { placeObstacles } from './obstacles.ts';
+import { isFlusherAlive, type Status } from './status.ts';
 
 /** Whether the files belong to this user and are closed to others. `platform`: as `process.platform`. */
-export function checkFiles(directory: string, platform: NodeJS.Platform): Checked[] {
+export function checkFiles(directory: string, platform: NodeJS.Platform): Finding[] {
   const found = placeObstacles(directory);
   if (found.length > 0) return found;
   if (platform !== 'win32') return [passed('files', 'The files are yours, and closed to other users.')];
   return [
-    {
-      code: 'files',
-      severity: 'info',
-      message: 'Who else may open the files is not checked on Windows.',
-      advice: 'Keep ARCADE_WORK_DIR inside your user profile, which Windows closes to other users.',
-    },
+    info(
+      'files',
+      'Who else may open the files is not checked on Windows.',
+      'Keep ARCADE_WORK_DIR inside your user profile, which Windows closes to other users.',
+    ),
   ];
 }
 
-/** Whether events can be written down at all. */
-export function checkRoom(directory: string): Checked {
-  return roomObstacle(directory) ?? passed('room', 'There is room for more events.');
-}
-
 /** What the database could not take in time. */
-export function checkSpilled(directory: string): Checked[] {
+export function checkSpilled(directory: string): Finding[] {
   const { waiting, bad } = countSpilled(directory);
-  const findings: Checked[] = [];
-  if (waiting >= MAX_SPILLED) {
-    findings.push({
-      code: 'spill-full',
-      severity: 'error',
-      message: `${waiting} events wait in files, for the database cannot be used: no more are recorded.`,
-      advice:
-        'See the other findings for what keeps the database from being used; the next commands then take them in.',
-    });
-  }
-  if (bad > 0) {
-    findings.push({
-      code: 'spill-bad',
-      severity: 'warning',
-      message: `Files in ${join(directory, 'spill')} that are not events of this program, renamed to .bad: ${bad}.`,
-      advice: 'Look into them if you want to know what they are, and delete them.',
-    });
-  }
+  const full = error(
+    'spill-full',
+    `${waiting} events wait in files, for the database cannot be used: no more are recorded.`,
+    'See the other findings for what keeps the database from being used; the next commands then take them in.',
+  );
+  const foreign = warning(
+    'spill-bad',
+    `Files in ${join(directory, 'spill')} that are not events of this program, renamed to .bad: ${bad}.`,
+    'Look into them if you want to know what they are, and delete them.',
+  );
+  const findings = [...(waiting >= MAX_SPILLED ? [full] : []), ...(bad > 0 ? [foreign] : [])];
   if (findings.length > 0) return findings;
   return [passed('spill', `Events that wait in files for the database: ${waiting}.`)];
 }
 
 /** What earlier damage has left. */
-export function checkSetAside(directory: string): Checked[] {
+export function checkSetAside(directory: string): Finding[] {
   let names: string[];
   try {
     names = setAsideFiles(directory);
@@ -62,29 +49,22 @@ export function checkSetAside(directory: string): Checked[] {
   }
   if (names.length === 0) return [];
   return [
-    {
-      code: 'set-aside',
-      severity: 'info',
-      message: `A damaged database was set aside: ${names.join(', ')}.`,
-      advice:
-        'What can be read of one called `damaged` is recovered by the next flusher; what cannot is counted as dropped. Delete them if you do not want to look into them.',
-    },
+    info(
+      'set-aside',
+      `A damaged database was set aside: ${names.join(', ')}.`,
+      'What can be read of one called `damaged` is recovered by the next flusher; what cannot is counted as dropped. Delete them if you do not want to look into them.',
+    ),
   ];
 }
 
-/** Whether what holds usage.lock can be a flusher. `since`: when the last run began, if it has not ended. */
-export function checkLock(directory: string, now: number, since: number | undefined): Checked[] {
-  if (!isFlusherAlive(directory)) return [passed('lock', 'No flusher is running.')];
-  if (since !== undefined && now - since <= FLUSHER.budgetMs * 2)
-    return [passed('lock', 'A flusher is running.')];
-  return [
-    {
-      code: 'lock-stuck',
-      severity: 'warning',
-      message:
-        'Another process has held usage.lock for longer than a flusher can run; nothing is sent meanwhile.',
-      advice:
-        'It is free again when that process ends: a long `arcade usage flush --timeout`, or a stopped one.',
-    },
-  ];
+/** Whether what holds usage.lock can be a flusher: that of the last run, if it has not ended. */
+export function checkLock(directory: string, now: number, run: Status['lastRun']): Finding {
+  if (!isFlusherAlive(directory)) return passed('lock', 'No flusher is running.');
+  if (run?.ended_at === null && now - run.started_at <= FLUSHER.budgetMs * 2)
+    return passed('lock', 'A flusher is running.');
+  return warning(
+    'lock-stuck',
+    'Another process has held usage.lock for longer than a flusher can run; nothing is sent meanwhile.',
+    'It is free again when that process ends: a long `arcade usage flush --timeout`, or a stopped one.',
+  );
 }

@@ -1,222 +1,178 @@
 /** Checks of the store: each says that all is well, or what is wrong and what to do. */
 import type { Settings } from '../../settings.ts';
 import { LAST_TIME } from '../event/wire.ts';
-import { currentIdentity } from '../identity/identities.ts';
 import { type BackoffReason, backoffOf, postHogAt } from '../spool/backoff.ts';
-import { readCounter, readLedger, UNCOUNTED } from '../spool/ledger.ts';
+import { readCounter, UNCOUNTED } from '../spool/ledger.ts';
 import { isOptedOut } from '../spool/opt-out.ts';
 import { isSound, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
-import { checkFiles, checkLock, checkRoom, checkSetAside, checkSpilled } from './doctor-files.ts';
-import { type Checked, type Finding, passed } from './finding.ts';
-import { obstacleOf } from './obstacles.ts';
+import { checkFiles, checkLock, checkSetAside, checkSpilled } from './doctor-files.ts';
+import { error, type Finding, info, passed, warning } from './finding.ts';
+import { obstacleOf, roomObstacle } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
-import { flusherFault, keepsRecords, lastRunOf, readStatus, type Status } from './status.ts';
+import { backoffInWords, flusherFault, readStatus, type Status } from './status.ts';
 
 /** Where and when the doctor looks. */
-export interface Circumstances {
+interface Circumstances {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly platform: NodeJS.Platform;
 }
 
 /** Checks the store and all that is beside it. Changes nothing. */
-export async function checkStore(settings: Settings, { now, platform }: Circumstances): Promise<Checked[]> {
+export async function checkStore(settings: Settings, { now, platform }: Circumstances): Promise<Finding[]> {
   const { directory } = settings;
   if (directory === undefined) return [obstacleOf({ kind: 'no home' }, '')];
-  const { store, value } = await readSnapshot(settings, (spool) => contents(spool, settings, now));
+  const { store, value } = await readSnapshot(settings, (spool) => {
+    const status = readStatus(spool, settings, now);
+    return { checked: checkContents(spool, settings, status, now), lastRun: status.lastRun };
+  });
   const files = [
     ...checkFiles(directory, platform),
-    checkRoom(directory),
+    roomObstacle(directory) ?? passed('room', 'There is room for more events.'),
     ...checkSpilled(directory),
     ...checkSetAside(directory),
-    ...checkLock(directory, now, value?.runningSince),
+    checkLock(directory, now, value?.lastRun ?? null),
   ];
-  switch (store.state) {
-    case 'ok':
-      return [...(value?.checked ?? []), ...files];
-    case 'absent':
-      return [passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
-    case 'foreign':
-      // The files say why.
-      return [...notErased(directory), ...files];
-    default: {
-      const { state, message, advice } = store;
-      return [
-        { code: `spool-${state}`, severity: 'error', message, advice },
-        ...notErased(directory),
-        ...files,
-      ];
-    }
-  }
+  if (store.state === 'ok') return [...(value?.checked ?? []), ...files];
+  if (store.state === 'absent')
+    return [passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
+  const notErased = isOptedOut(directory) ? [NOT_ERASED] : [];
+  // Of a foreign one the files say why.
+  if (store.state === 'foreign') return [...notErased, ...files];
+  return [error(`spool-${store.state}`, store.message, store.advice), ...notErased, ...files];
 }
 
-/** Beside a store that cannot be read. */
-function notErased(directory: string): Finding[] {
-  return isOptedOut(directory) ? [NOT_ERASED] : [];
+function checkContents(spool: Spool, settings: Settings, status: Status, now: number): Finding[] {
+  return [
+    checkIntegrity(spool),
+    checkConservation(spool, status),
+    checkGauges(spool),
+    checkClock(spool, now),
+    checkIdentity(spool, status),
+    checkQuarantine(status),
+    checkRefusal(spool, settings),
+    checkFlusher(status, settings, now),
+    ...checkErased(spool, status),
+  ];
 }
 
-interface Contents {
-  readonly checked: Checked[];
-  /** When the last flusher run began, if it has not ended. */
-  readonly runningSince: number | undefined;
-}
-
-function contents(spool: Spool, settings: Settings, now: number): Contents {
-  const run = lastRunOf(spool);
-  return {
-    checked: [
-      checkIntegrity(spool),
-      checkConservation(spool),
-      checkGauges(spool),
-      checkClock(spool, now),
-      checkIdentity(spool),
-      checkQuarantine(spool),
-      checkRefusal(spool, settings),
-      checkFlusher(readStatus(spool, settings, now), settings, now),
-      ...checkErased(spool),
-    ],
-    runningSince: run?.ended_at === null ? run.started_at : undefined,
-  };
-}
-
-const NOT_ERASED: Finding = {
-  code: 'not-erased',
-  severity: 'warning',
-  message: 'Recording is switched off here, but what was recorded before may still be in the usage spool.',
-  advice: 'Once the spool can be opened, `arcade usage disable` erases it.',
-};
+const NOT_ERASED = warning(
+  'not-erased',
+  'Recording is switched off here, but what was recorded before may still be in the usage spool.',
+  'Once the spool can be opened, `arcade usage disable` erases it.',
+);
 
 /** Whether `usage disable` came to its end. */
-function checkErased(spool: Spool): Checked[] {
-  if (!isOptedOut(spool.directory)) return [];
-  if (!keepsRecords(spool))
-    return [passed('not-erased', 'Recording is switched off here, and no event is kept.')];
+function checkErased({ directory }: Spool, { keepsRecords }: Status): Finding[] {
+  if (!isOptedOut(directory)) return [];
+  if (!keepsRecords) return [passed('not-erased', 'Recording is switched off here, and no event is kept.')];
   const message = 'Recording is switched off here, but what was recorded before is still there.';
-  return [{ ...NOT_ERASED, message, advice: '`arcade usage disable` erases it.' }];
+  return [warning('not-erased', message, '`arcade usage disable` erases it.')];
 }
 
-function checkFlusher(status: Status, { destination }: Settings, now: number): Checked {
+function checkFlusher(status: Status, { destination }: Settings, now: number): Finding {
   const fault = destination.apiKey === undefined ? null : flusherFault(status, now);
   if (fault === null) return passed('flusher', 'There is no sign of a flusher that was ended early.');
-  return {
-    code: 'flusher-dies',
-    severity: 'warning',
-    message: fault,
-    advice:
-      '`arcade usage flush` sends the events now; make it the last step of a container or a service. `arcade usage doctor --network` starts a flusher and says how that goes.',
-  };
+  return warning(
+    'flusher-dies',
+    fault,
+    '`arcade usage flush` sends the events now; make it the last step of a container or a service. `arcade usage doctor --network` starts a flusher and says how that goes.',
+  );
 }
 
-const DAMAGED =
-  'The next command that meets the damage sets the file aside and saves what can be read; `arcade usage export` first, if you want a copy.';
-
-function checkIntegrity(spool: Spool): Checked {
+function checkIntegrity(spool: Spool): Finding {
   const orphans = (spool.pragma('foreign_key_check') as unknown[]).length;
-  const message = !isSound(spool)
-    ? 'The database is damaged.'
-    : orphans > 0 && `${orphans} rows refer to rows that are not there.`;
-  if (message) return { code: 'integrity', severity: 'error', message, advice: DAMAGED };
-  return passed('integrity', 'The database is sound.');
+  if (orphans === 0 && isSound(spool)) return passed('integrity', 'The database is sound.');
+  return error(
+    'integrity',
+    orphans > 0 ? `${orphans} rows refer to rows that are not there.` : 'The database is damaged.',
+    'The next command that meets the damage sets the file aside and saves what can be read; `arcade usage export` first, if you want a copy.',
+  );
 }
 
-function checkConservation(spool: Spool): Checked {
-  const { recorded, delivered, pending, quarantined, dropped, purged } = readLedger(spool);
+function checkConservation(spool: Spool, { ledger }: Status): Finding {
+  const { recorded, delivered, pending, quarantined, dropped, purged } = ledger;
   const lost = Object.values(dropped).reduce((sum, number) => sum + number, 0);
   const sum = delivered + pending + quarantined + lost + purged;
   const terms = `${delivered} delivered + ${pending} pending + ${quarantined} quarantined + ${lost} dropped + ${purged} purged`;
-  if (sum === recorded) {
-    const uncounted = readCounter(spool, UNCOUNTED);
-    const all = `${recorded} recorded = ${terms}.`;
-    if (uncounted === 0) return passed('conservation', `Every record is accounted for: ${all}`);
-    const message = `Of ${uncounted === 1 ? 'a damaged database' : `${uncounted} damaged databases`} it is not known how many records were lost with them. All others are accounted for: ${all}`;
-    const advice = 'Nothing can be done about them; commands and later records are not concerned.';
-    return { code: 'uncounted', severity: 'info', message, advice };
-  }
-  return {
-    code: 'conservation',
-    severity: 'error',
-    message: `${recorded} recorded is not ${terms}, which is ${sum}.`,
-    advice: 'The counters do not add up: please report it, with what `arcade usage status --json` says.',
-  };
+  if (sum !== recorded)
+    return error('conservation', `${recorded} recorded is not ${terms}, which is ${sum}.`, REPORT_IT);
+  const uncounted = readCounter(spool, UNCOUNTED);
+  const all = `${recorded} recorded = ${terms}.`;
+  if (uncounted === 0) return passed('conservation', `Every record is accounted for: ${all}`);
+  return info(
+    'uncounted',
+    `Of ${uncounted === 1 ? 'a damaged database' : `${uncounted} damaged databases`} it is not known how many records were lost with them. All others are accounted for: ${all}`,
+    'Nothing can be done about them; commands and later records are not concerned.',
+  );
 }
 
-function checkGauges(spool: Spool): Checked {
-  const count = spool.statement('SELECT count(*) FROM record WHERE state = ?').pluck();
-  const wrong = ['pending', 'quarantined'].filter((state) => readCounter(spool, state) !== count.get(state));
+const REPORT_IT = 'Please report it, with what `arcade usage status --json` says.';
+
+function checkGauges(spool: Spool): Finding {
+  const gauges = `SELECT name FROM ledger WHERE name IN ('pending', 'quarantined')
+    AND value <> (SELECT count(*) FROM record WHERE state = name)`;
+  const wrong = spool.statement(gauges).pluck().all();
   if (wrong.length === 0) return passed('gauges', 'The counters agree with the records.');
-  return {
-    code: 'gauges',
-    severity: 'error',
-    message: `The counter of ${wrong.join(' and ')} records does not agree with the records themselves.`,
-    advice: 'Please report it, with what `arcade usage status --json` says.',
-  };
+  const message = `The counter of ${wrong.join(' and ')} records does not agree with the records themselves.`;
+  return error('gauges', message, REPORT_IT);
 }
 
 /** A minute is what a clock that is being corrected may be off. */
 const CLOCK_MS = 60_000;
 
-function checkClock(spool: Spool, now: number): Checked {
-  const { at } = spool.statement('SELECT max(recorded_at) AS at FROM record').get() as { at: number | null };
-  if (at === null || at <= now + CLOCK_MS) return passed('clock', 'The clock has not gone back.');
-  return {
-    code: 'clock',
-    severity: 'warning',
-    message: `The latest event is from ${new Date(Math.min(at, LAST_TIME)).toISOString()}, which this clock has not reached yet.`,
-    advice: 'Set the clock of this machine, or let the network set it; times are recorded as it tells them.',
-  };
+function checkClock(spool: Spool, now: number): Finding {
+  const latest = spool.statement('SELECT max(recorded_at) FROM record').pluck().get() as number | null;
+  if (latest === null || latest <= now + CLOCK_MS) return passed('clock', 'The clock has not gone back.');
+  return warning(
+    'clock',
+    `The latest event is from ${new Date(Math.min(latest, LAST_TIME)).toISOString()}, which this clock has not reached yet.`,
+    'Set the clock of this machine, or let the network set it; times are recorded as it tells them.',
+  );
 }
 
-function checkIdentity(spool: Spool): Checked {
-  const current = currentIdentity(spool);
-  const shared = readUsageJson(sharedFile(spool.directory));
-  if (current === null) return passed('identity', 'There is no identity yet; the first command makes one.');
+function checkIdentity({ directory }: Spool, { identity }: Status): Finding {
+  if (identity === null) return passed('identity', 'There is no identity yet; the first command makes one.');
+  const shared = readUsageJson(sharedFile(directory));
   if (shared === undefined) {
-    return {
-      code: 'identity',
-      severity: 'info',
-      message:
-        'usage.json is missing or cannot be understood; other Arcade programs then use an id of their own.',
-      advice: 'The next command writes it again, unless recording is off.',
-    };
+    return info(
+      'identity',
+      'usage.json is missing or cannot be understood; other Arcade programs then use an id of their own.',
+      'The next command writes it again, unless recording is off.',
+    );
   }
-  const same = shared.anonId === current.anonId && shared.principalId === current.principalId;
-  if (same) return passed('identity', 'usage.json says what the database says.');
-  return {
-    code: 'identity',
-    severity: 'info',
-    message: 'usage.json says something else than the database: another Arcade program has changed it.',
-    advice: 'The next command follows it. `arcade usage identity` shows both.',
-  };
+  if (shared.anonId === identity.anonId && shared.principalId === identity.principalId)
+    return passed('identity', 'usage.json says what the database says.');
+  return info(
+    'identity',
+    'usage.json says something else than the database: another Arcade program has changed it.',
+    'The next command follows it. `arcade usage identity` shows both.',
+  );
 }
 
 /** Being offline passes by itself; a key that PostHog rejects, or another server in its place, does not. */
-function checkRefusal(spool: Spool, { destination }: Settings): Checked {
+function checkRefusal(spool: Spool, { destination }: Settings): Finding {
   const backoff = backoffOf(spool, postHogAt(spool, destination));
-  const found = backoff === null ? undefined : REFUSALS[backoff.reason];
-  if (found === undefined) return passed('refused', 'The destination has not rejected anything.');
-  const [what, advice] = found;
-  return { code: 'refused', severity: 'warning', message: `${what}: nothing is delivered.`, advice };
+  const advice = backoff === null ? undefined : ADVICE[backoff.reason];
+  if (backoff === null || advice === undefined)
+    return passed('refused', 'The destination has not rejected anything.');
+  return warning('refused', `${backoffInWords(backoff)} Nothing is delivered.`, advice);
 }
 
-const NOT_POSTHOG = [
-  "Something else answers in PostHog's place, or it rejects everything",
-  'Sign in to the network you are on; `arcade usage doctor --network` looks closer.',
-] as const;
-const REFUSALS: Readonly<Partial<Record<BackoffReason, readonly [string, string]>>> = {
-  unauthorized: ['PostHog does not accept the project key', 'Check ARCADE_POSTHOG_API_KEY, if you set it.'],
-  proxy: ['The address of the proxy cannot be used', 'Check HTTPS_PROXY and HTTP_PROXY.'],
-  portal: NOT_POSTHOG,
-  rejected: NOT_POSTHOG,
+const LOOK_CLOSER = 'Sign in to the network you are on; `arcade usage doctor --network` looks closer.';
+const ADVICE: Readonly<Partial<Record<BackoffReason, string>>> = {
+  unauthorized: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
+  proxy: 'Check HTTPS_PROXY and HTTP_PROXY.',
+  portal: LOOK_CLOSER,
+  rejected: LOOK_CLOSER,
 };
 
-function checkQuarantine(spool: Spool): Checked {
-  const number = readCounter(spool, 'quarantined');
-  if (number === 0) return passed('quarantine', 'No record is quarantined.');
-  return {
-    code: 'quarantine',
-    severity: 'info',
-    message: `PostHog refused ${number} record${number === 1 ? '' : 's'} for good.`,
-    advice: 'See `arcade usage list --state quarantined`; then `usage requeue` or `usage discard`.',
-  };
+function checkQuarantine({ ledger: { quarantined } }: Status): Finding {
+  if (quarantined === 0) return passed('quarantine', 'No record is quarantined.');
+  return info(
+    'quarantine',
+    `PostHog refused ${quarantined} record${quarantined === 1 ? '' : 's'} for good.`,
+    'See `arcade usage list --state quarantined`; then `usage requeue` or `usage discard`.',
+  );
 }

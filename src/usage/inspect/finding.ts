@@ -1,22 +1,22 @@
-/** What a check comes to. */
+/** What a check of `usage doctor` comes to. */
 
 export interface Finding {
   readonly code: string;
   /** 'info' is worth knowing and nothing wrong. */
-  readonly severity: 'error' | 'warning' | 'info';
+  readonly severity: 'ok' | 'info' | 'warning' | 'error';
   readonly message: string;
+  /** What to do; empty where all is well. */
   readonly advice: string;
 }
 
-export interface Passed {
-  readonly code: string;
-  readonly severity: 'ok';
-  readonly message: string;
-}
+type Make = (code: string, message: string, advice: string) => Finding;
+const of =
+  (severity: Finding['severity']): Make =>
+  (code, message, advice) => ({ code, severity, message, advice });
 
-export type Checked = Finding | Passed;
+export const info = of('info');
+export const warning = of('warning');
+export const error = of('error');
 
 /** A check that found nothing. */
-export function passed(code: string, message: string): Passed {
-  return { code, severity: 'ok', message };
-}
+export const passed = (code: string, message: string): Finding => of('ok')(code, message, '');

@@ -1,10 +1,30 @@
-/**
- * Records as `usage list` shows them: measured first, then told one after another, so that a list takes no more
- * memory however long it is.
- */
-
+/** Records as a person may see them: listed, one by one with what goes on the wire, and what came of each request. */
+import type { WireRecord } from '../../infra/net/posthog.ts';
+import { type StoredRecord, wireRecord } from '../event/wire.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { RecordState, RecordSummary } from './status.ts';
+
+export type RecordState = 'pending' | 'quarantined' | 'delivered';
+
+export interface RecordSummary {
+  readonly id: number;
+  readonly uuid: string;
+  readonly kind: 'alias' | 'capture';
+  readonly event: string;
+  readonly command_name: string | null;
+  readonly state: RecordState;
+  /** Null while it is not known whose the event is. */
+  readonly distinct_id: string | null;
+  readonly recorded_at: number;
+  readonly attempts: number;
+  readonly reason: string | null;
+}
+
+export interface Attempt {
+  readonly at: number;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly duration_ms: number;
+}
 
 export interface Filter {
   readonly state: RecordState | null;
@@ -98,4 +118,62 @@ function bound(spool: Spool, { state, command, since, limit }: Filter): Bound {
   const sql = `SELECT min(id) AS id FROM (SELECT id FROM record WHERE ${MATCHES} ORDER BY id DESC LIMIT @limit)`;
   const { id } = spool.statement(sql).get({ ...rest, limit }) as { id: number | null };
   return { ...rest, from: id ?? 0 };
+}
+
+export interface RecordInFull {
+  readonly record: RecordSummary;
+  readonly wire: WireRecord;
+  readonly personless: boolean;
+  readonly settledAt: number | null;
+}
+
+export interface RecordDetails extends RecordInFull {
+  readonly attempts: readonly Attempt[];
+}
+
+type Row = RecordSummary & StoredRecord & { readonly settled_at: number | null };
+
+/** One record by its id or uuid; undefined when the spool does not have it. */
+export function findRecord(spool: Spool, id: string): RecordDetails | undefined {
+  const column = /^\d+$/.test(id) ? 'id' : 'uuid';
+  const row = spool.statement(`SELECT * FROM record WHERE ${column} = ?`).get(id.toLowerCase()) as
+    | Row
+    | undefined;
+  if (row === undefined) return undefined;
+  const sql = 'SELECT at, outcome, status, duration_ms FROM attempt WHERE record_id = ? ORDER BY id';
+  return { ...inFull(row), attempts: spool.statement(sql).all(row.id) as Attempt[] };
+}
+
+/** Every record with its wire form, one at a time: oldest first, or the latest first. */
+export function* eachRecordInFull(spool: Spool, order: 'ASC' | 'DESC' = 'ASC'): Generator<RecordInFull> {
+  const rows = spool
+    .statement(`SELECT * FROM record ORDER BY id ${order}`)
+    .iterate() as IterableIterator<Row>;
+  for (const row of rows) yield inFull(row);
+}
+
+function inFull(row: Row): RecordInFull {
+  const { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason } = row;
+  return {
+    record: { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason },
+    wire: wireRecord({ ...row, distinct_id: distinct_id ?? '' }),
+    personless: row.personless === 1,
+    settledAt: row.settled_at,
+  };
+}
+
+export interface LatestAnswer extends Attempt {
+  /** How many records were in the request. */
+  readonly records: number;
+}
+
+/** The last requests and what came of them, the latest first. */
+export function latestAnswers(spool: Spool, limit: number): LatestAnswer[] {
+  return spool
+    .statement(
+      `SELECT at, outcome, status, duration_ms, count(*) AS records
+       FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 5000)
+       GROUP BY at, outcome, status, duration_ms ORDER BY max(id) DESC LIMIT ?`,
+    )
+    .all(limit) as LatestAnswer[];
 }

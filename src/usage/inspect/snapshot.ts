@@ -8,7 +8,11 @@ import { readDatabaseImage } from '../../infra/sqlite/image.ts';
 import type { Settings } from '../../settings.ts';
 import { assertPlace } from '../spool/place.ts';
 import { type Spool, spoolFile, spoolOf } from '../spool/spool.ts';
-import { obstacleOf, reasonOf, type Unreadable } from './obstacles.ts';
+import { obstacleOf, reasonOf } from './obstacles.ts';
+
+const UNREADABLE = ['damaged', 'newer', 'unreadable', 'busy', 'no sqlite'] as const;
+/** Why a store cannot be read, as `status --json` names it; foreign: it is not for this user, or not for them alone. */
+type Unreadable = (typeof UNREADABLE)[number] | 'foreign';
 
 export type StoreState =
   | { readonly state: 'ok' }
@@ -17,7 +21,7 @@ export type StoreState =
   | { readonly state: Unreadable; readonly message: string; readonly advice: string };
 
 /** What was read, and in which state the store is. `value` is undefined when the store cannot be read. */
-export interface Reading<T> {
+interface Reading<T> {
   readonly store: StoreState;
   readonly value: T | undefined;
 }
@@ -27,53 +31,40 @@ export interface Reading<T> {
  * being read is the state, not an error. Rejects with what is a mistake of our own.
  */
 export async function readSnapshot<T>(
-  settings: Settings,
+  { directory = '', program }: Settings,
   look: (spool: Spool) => T | Promise<T>,
 ): Promise<Reading<T>> {
   let copy: Spool | undefined;
   try {
-    const { state, ...opened } = openSnapshot(settings);
-    copy = opened.copy;
-    return { store: { state }, value: await look(copy) };
+    const image = readImage(directory);
+    copy = spoolOf(directory, openCopy(image, program.migrations));
+    return { store: { state: image === null ? 'absent' : 'ok' }, value: await look(copy) };
   } catch (error) {
-    return { store: unreadable(error, settings), value: undefined };
+    const reason = reasonOf(error);
+    if (reason === undefined) throw error;
+    const state = UNREADABLE.find((kind) => kind === reason.kind) ?? 'foreign';
+    const { message, advice } = obstacleOf(reason, directory);
+    return { store: { state, message, advice }, value: undefined };
   } finally {
     copy?.close();
   }
 }
 
-/** Throws what is a mistake of our own. */
-function unreadable(error: unknown, { directory = '' }: Settings): StoreState {
-  const reason = reasonOf(error);
-  if (reason === undefined) throw error;
-  const { state, message, advice } = obstacleOf(reason, directory);
-  return { state, message, advice };
-}
-
-/** Throws what keeps the store from being read. */
-function openSnapshot({ directory, program }: Settings): { state: 'ok' | 'absent'; copy: Spool } {
-  const image = directory === undefined ? undefined : readImage(directory);
-  const copy = spoolOf(directory ?? '', openCopy(image ?? null, program.migrations));
-  return { state: image === undefined ? 'absent' : 'ok', copy };
-}
-
-/** Undefined when there is no database yet. */
-function readImage(directory: string): Buffer | undefined {
-  if (!existsSync(directory)) return undefined;
+/** Null when there is no database yet. `directory` is empty where there is no home. */
+function readImage(directory: string): Buffer | null {
+  if (directory === '' || !existsSync(directory)) return null;
   assertPlace(directory);
   const path = spoolFile(directory);
-  if (!existsSync(path)) return undefined;
+  if (!existsSync(path)) return null;
   const image = readDatabaseImage(path);
-  return image.length === 0 || isJustMade(image) ? undefined : image;
+  return image.length === 0 || isJustMade(image) ? null : image;
 }
 
 /** By a process that has not come further yet: one page of version 0, which stands in the header's bytes 60 to 63. */
 function isJustMade(image: Buffer): boolean {
   const isSqlite = image.toString('latin1', 0, 15) === 'SQLite format 3';
-  return isSqlite && image.length >= 100 && image.length <= pageSizeOf(image) && image.readUInt32BE(60) === 0;
+  return isSqlite && image.length === PAGE_BYTES && image.readUInt32BE(60) === 0;
 }
 
-function pageSizeOf(image: Buffer): number {
-  const size = image.readUInt16BE(16);
-  return size === 1 ? 65_536 : size;
-}
+/** Of every database that SQLite makes. */
+const PAGE_BYTES = 4096;
