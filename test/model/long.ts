@@ -1,5 +1,5 @@
 /**
- * The long run: as many random histories as are asked for (10,000), from a seed (1), with what they did in sum, and
+ * The long run: as many random histories as are asked for (3,000), from a seed (1), with what they did in sum, and
  * which edges of the state machine neither they nor the corpus took. Ends with 1 when one of them went wrong, or when a full run
  * has not taken every edge. With `real` in front (200, 1) the processes are real ones; `mutations` breaks the rules
  * instead, one after the other (`mutations.ts`); `seeds` chooses those that `npm test` runs, up to 300.
@@ -11,7 +11,7 @@ import { runHistory } from './history.ts';
 import { tryBreaks } from './mutations.ts';
 import { runRealCampaign } from './real-campaign.ts';
 
-const FULL = 10_000;
+const FULL = 3_000;
 
 async function run(histories: number, first: number): Promise<boolean> {
   const started = performance.now();

@@ -27,12 +27,10 @@ export interface Aftermath {
   /** Copies on the wire beyond the first. */
   readonly copies: number;
   readonly unaccounted: number;
-  readonly seconds: number;
 }
 
 /** Lets it rage, waits until all is delivered, and counts. */
 export async function rage(storm: Storm): Promise<Aftermath> {
-  const started = performance.now();
   const home = openSandbox();
   const posthog = await startPostHog({ latencyMs: storm.latencyMs });
   try {
@@ -70,7 +68,6 @@ export async function rage(storm: Storm): Promise<Aftermath> {
       distinct: new Set(stored.map(({ uuid }) => uuid)).size,
       copies: posthog.duplicates(),
       unaccounted: missing + (accountOf(home).recorded - total),
-      seconds: Math.round((performance.now() - started) / 1000),
     };
   } finally {
     await posthog.close();

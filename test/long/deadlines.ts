@@ -1,7 +1,7 @@
 /**
  * The table of what can hold a flusher up: each case many times, the worst time from the start of its process to
- * its end, and what became of the events. `node --import tsx test/bench/deadlines.ts [obstacles|queue] [TIMES]`:
- * `queue` is the queue of a million alone, whose making would hold up the others.
+ * its end, and what became of the events. `node --import tsx test/long/deadlines.ts [obstacles|million] [TIMES]`:
+ * `million` is the queue of a million alone, whose making would hold up the others.
  */
 import { openBigQueue } from '../support/big-queue.ts';
 import { OBSTACLES, SECLUDED, tryObstacle, type Verdict } from '../support/deadlines.ts';
@@ -20,7 +20,7 @@ if (missing !== undefined) console.log(`Not tried, ${missing}: ${Object.keys(SEC
 const cases = Object.entries({ ...OBSTACLES, ...(missing === undefined ? SECLUDED : {}) });
 const verdicts = new Map<string, Verdict[]>(cases.map(([name]) => [name, []]));
 
-if (what === 'queue') await tryBigQueue();
+if (what === 'million') await tryBigQueue();
 else await tryCases();
 
 /** One after the other, for all of them share a database of half a gigabyte. */
