@@ -31,18 +31,18 @@ const GROUP_TABLE = {
     examples: ['secret set API_KEY', 'secret list'],
   },
   org: {
-    describe: ['List and switch your organizations.'],
+    describe: ['List or switch organizations.'],
     options: connection('coordinator', 'cloud.arcade.dev', 8000),
     examples: ['org list', 'org set ORG_ID'],
   },
   project: {
-    describe: ['List and switch the projects of the active organization.'],
+    describe: ['List or switch projects.', 'They are those of the active organization.'],
     options: connection('coordinator', 'cloud.arcade.dev', 8000),
     examples: ['project list', 'project set PROJECT_ID'],
   },
   usage: {
     describe: [
-      'View and control the usage events that arcade records (also: arcade debug).',
+      'View and control usage events.',
       'Without a command: usage status. `arcade debug` is another name for it.',
     ],
     options: [],
@@ -90,7 +90,7 @@ const COMMAND_TABLE = {
     load: async () => (await import('../commands/secret/set.ts')).run,
   },
   'secret list': {
-    describe: ['List your secrets. Values are never shown.'],
+    describe: ['List your secrets.', 'Values are never shown.'],
     examples: ['secret list', 'secret list --json'],
     everyday: true,
     recorded: true,
@@ -108,7 +108,7 @@ const COMMAND_TABLE = {
   },
   login: {
     describe: [
-      'Log in with your browser or an API key.',
+      'Log in by browser or API key.',
       'Without a browser on this machine: --no-browser prints the URL to open elsewhere; --api-key reads a key.',
     ],
     examples: ['login', 'login --host arcade.example.com', 'login --api-key < key.txt'],
@@ -139,7 +139,7 @@ const COMMAND_TABLE = {
     load: async () => (await import('../commands/logout.ts')).run,
   },
   whoami: {
-    describe: ['Show who is logged in, and the active organization and project.'],
+    describe: ['Show who is logged in.', 'With the active organization and project.'],
     examples: ['whoami', 'whoami --json'],
     everyday: true,
     recorded: true,
@@ -361,8 +361,8 @@ const COMMAND_TABLE = {
   completion: {
     usage: '<SHELL>',
     describe: [
-      'Print the completion script for bash, zsh or fish.',
-      'It completes commands, options, keys of secrets, and ids of organizations, projects and records.',
+      'Print a shell completion script.',
+      'For bash, zsh or fish. It completes commands, options, keys of secrets, and ids of organizations, projects and records.',
     ],
     examples: [
       'completion bash >> ~/.bashrc',

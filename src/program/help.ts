@@ -37,15 +37,20 @@ type Row = readonly [name: string, text: string];
 async function rootHelp(page: Page): Promise<void> {
   const everyday = [...COMMANDS].filter(([, { everyday: is }]) => is === true).map(([words]) => words);
   const single = subcommandsOf('').filter((words) => !GROUPS.has(words) && !everyday.includes(words));
-  const groups = subcommandsOf('').filter((words) => GROUPS.has(words));
+  const groups = [...GROUPS].filter(([words]) => words !== '');
   await paragraph(page, GROUPS.get('')?.describe ?? []);
   await usage(page, '<command> [options]');
   await section(page, 'Everyday commands', everyday.map(summaryRow));
-  await section(page, 'More', [...groups, ...single].map(summaryRow));
+  await section(page, 'More', [
+    ...groups.map(
+      ([words, { alias, describe }]): Row => [alias ? `${words}, ${alias}` : words, describe[0] ?? ''],
+    ),
+    ...single.map(summaryRow),
+  ]);
   page.lines.push(say``);
   await paragraph(page, [
     `Every command takes ${GLOBAL_OPTIONS.map(({ name }) => `--${name}`).join(', ')} and --help.`,
-    'Run `arcade help <command>` for its options and examples.',
+    'Run `arcade help <command>` for more.',
   ]);
 }
 

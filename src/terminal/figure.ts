@@ -2,7 +2,7 @@
 import { areaLines, condense, splitBar, splitMarks } from './chart.ts';
 import type { Paint } from './output.ts';
 import { joined, repeated, type Safe, say, visible } from './visible.ts';
-import { wrapped } from './wrap.ts';
+import { ROOMY, wrapped } from './wrap.ts';
 
 export interface Bar {
   readonly label: string;
@@ -38,8 +38,6 @@ export interface FigureStyle {
 
 /** More bars than this have no line each. */
 const MAX_BARS = 31;
-/** With fewer columns a bar has a line of its own. */
-const ROOMY = 50;
 const AREA_ROWS = 5;
 
 /** The figure as lines of text, none wider than the terminal. */

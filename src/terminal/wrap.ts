@@ -29,16 +29,17 @@ function columnsOf(text: string): number {
 }
 
 /** With fewer columns a name has a line of its own. */
-const ROOMY = 50;
+export const ROOMY = 50;
 
-/** A name and what is said of it: beside it, or below it on a narrow terminal. `label` is the name as it is printed. */
+/** A name and what is said of it: beside it, or below it where a word would not fit. `label` is the name as it is printed. */
 export async function fieldLines(
   label: Safe,
   value: Safe,
   beside: number,
   width: number | null,
 ): Promise<Safe[]> {
-  if (width !== null && width < ROOMY)
+  const fits = (word: string): boolean => columnsOf(word) <= (width ?? Number.POSITIVE_INFINITY) - beside;
+  if (width !== null && (width < ROOMY || !value.split(' ').every(fits)))
     return [label, ...(await wrapped(value, width - 2)).map((line) => say`  ${line}`)];
   const lines = await wrapped(value, width === null ? null : width - beside);
   const first = say`${label}${repeated(say` `, beside - columnsOf(label))}`;

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
+import { contextOf } from '../support/arcade/accounts.ts';
 import { baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { inside } from '../support/inside.ts';
 import { sandbox } from '../support/sandbox.ts';
@@ -69,23 +71,33 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
       assert.deepEqual(await tab('arcade secret set --from-env --env-file prod'), ['prod.env']);
       assert.equal(existsSync(at.home.directory), false);
     });
+
+    test('offers keys of secrets, and ids of organizations, projects and records', async (t) => {
+      const at = await world(t);
+      const { arcade, home, user } = at;
+      for (const key of ['API_KEY', 'API_URL', 'OTHER']) arcade.store(user, { key, value: 'v' });
+      const context = { ...contextOf(user) };
+      const tokens = arcade.issueTokens(user);
+      home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
+      seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+      const tab = await terminal(t, shell, at, { ARCADE_API_KEY: undefined });
+      const [own, shared] = user.organizations;
+      for (const [line, ...candidates] of [
+        ['arcade secret unset API', 'API_KEY', 'API_URL'],
+        ['arcade secret unset OTHER API_K', 'API_KEY'],
+        ['arcade secret set ', 'API_KEY', 'API_URL', 'OTHER'],
+        ['arcade org set ', own?.organization_id, shared?.organization_id],
+        ['arcade project set ', ...(own?.projects ?? []).map(({ project_id }) => project_id)],
+        ['arcade usage show ', '1', '2', '3'],
+      ] as const) {
+        // The answer is due 170 ms after the start, and on a busy machine the server may take longer.
+        const isOffered = async (): Promise<boolean> =>
+          isDeepStrictEqual(await tab(line), candidates.toSorted());
+        await until(isOffered, { what: `${line}: ${candidates.join(' ')}`, timeoutMs: 240_000 });
+      }
+    });
   });
 }
-
-test('completion offers the keys of secrets that are not on the line yet', async (t) => {
-  const at = await world(t);
-  for (const key of ['API_KEY', 'API_URL', 'OTHER']) at.arcade.store(at.user, { key, value: 'v' });
-  const offered = async (...typed: string[]): Promise<string> =>
-    (await at.inside(['__complete', 'bash'], { input: `${typed.join('\n')}\n` })).stdout
-      .split('\n')
-      .map((line) => line.split(' ')[0])
-      .join(' ');
-  // The answer is due 170 ms after the start, and on a busy machine the server may take longer.
-  const eventually = (keys: string, ...typed: string[]): Promise<unknown> =>
-    until(async () => (await offered(...typed)) === keys, { what: keys, timeoutMs: 60_000 });
-  await eventually('API_KEY API_URL ', 'secret', 'unset', 'API');
-  await eventually('API_KEY ', 'secret', 'unset', 'OTHER', 'API_K');
-});
 
 test('completion puts nothing on the line that a shell would run or arcade take for an option', async (t) => {
   const at = await world(t);
@@ -113,17 +125,6 @@ test('completion puts nothing on the line that a shell would run or arcade take 
   };
   await until(isAnswered, { what: 'an answer', timeoutMs: 60_000 });
   assert.deepEqual(found, ['A.b-c_d', 'clé']);
-});
-
-test('completion offers the ids of the latest records', async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
-  const ids = async (): Promise<string> =>
-    (await inside(home, ['__complete', 'fish'], { input: 'usage\nshow\n\n' })).stdout;
-  await until(async () => /^3 .*, pending\n2 .*, pending\n1 /.test(await ids()), {
-    what: 'three ids',
-    timeoutMs: 60_000,
-  });
 });
 
 test('completion in bash offers the value of an option behind its =', async (t) => {

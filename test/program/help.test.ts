@@ -15,7 +15,7 @@ test('arcade alone fits a screen of 24 lines and names the everyday commands and
   assert.deepEqual([exitCode, stderr], [0, '']);
   assert.ok(stdout.split('\n').length <= 24, stdout);
   for (const words of ['secret set', 'secret list', 'login', 'org', 'project', 'usage'])
-    assert.match(stdout, new RegExp(`^ {2}${words} `, 'm'), words);
+    assert.match(stdout, new RegExp(`^ {2}${words},? `, 'm'), words);
   assert.match(stdout, /arcade help <command>/);
 });
 

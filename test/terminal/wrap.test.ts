@@ -17,7 +17,9 @@ for (const [title, text, width, lines] of [
   });
 }
 
-test('fieldLines: a value stands beside its name, and below it on a narrow terminal', async () => {
+test('fieldLines: a value stands beside its name, and below it where the room beside it would break a word', async () => {
   assert.deepEqual(await fieldLines(say`Name`, say`one two`, 8, 60), ['Name    one two']);
   assert.deepEqual(await fieldLines(say`Name`, say`one two`, 8, 40), ['Name', '  one two']);
+  const id = say`as 5d0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d`;
+  assert.deepEqual(await fieldLines(say`Next event as`, id, 15, 50), ['Next event as', say`  ${id}`]);
 });
