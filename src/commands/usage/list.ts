@@ -11,22 +11,19 @@ import {
   safeCell,
 } from '../../terminal/cells.ts';
 import type { Paint } from '../../terminal/output.ts';
-import { escapeJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
+import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
 import {
-  type Alike,
-  alikeRecords,
   countRecords,
   eachRecord,
   type Filter,
-  pagesOfJson,
   type RecordState,
   type RecordSummary,
 } from '../../usage/inspect/records.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { streamSpool } from './reading.ts';
 import { readSince } from './since.ts';
-import { counted, relativeTime } from './words.ts';
+import { counted, isoTime, relativeTime } from './words.ts';
 
 const ON_A_SCREEN = 50;
 
@@ -43,7 +40,7 @@ export const run: Run = async (invocation) => {
   };
   if (isJson) {
     return await streamSpool(invocation, { begin: say`{"records":[`, end: say`]}`, isJson }, (spool) =>
-      jsonOf(spool, filter),
+      grouped(jsonOf(spool, filter)),
     );
   }
   const paint = await output.paint('stdout');
@@ -54,10 +51,24 @@ export const run: Run = async (invocation) => {
 
 function* jsonOf(spool: Spool, filter: Filter): Generator<Safe> {
   let lead = say`  `;
-  for (const page of pagesOfJson(spool, filter)) {
-    yield say`${lead}${escapeJson(page)}`;
+  for (const record of eachRecord(spool, filter)) {
+    yield say`${lead}${compactJson({ ...record, recorded_at: isoTime(record.recorded_at) })}`;
     lead = say` ,`;
   }
+}
+
+const AT_ONCE = 250;
+
+/** Some lines at a time: written one by one they would take longer than reading them does. */
+function* grouped(lines: Iterable<Safe>): Generator<Safe> {
+  let group: Safe[] = [];
+  for (const line of lines) {
+    group.push(line);
+    if (group.length < AT_ONCE) continue;
+    yield joined(group, say`\n`);
+    group = [];
+  }
+  if (group.length > 0) yield joined(group, say`\n`);
 }
 
 interface Showing {
@@ -66,28 +77,22 @@ interface Showing {
   readonly now: number;
 }
 
-const AT_ONCE = 250;
-
-async function* table(spool: Spool, filter: Filter, showing: Showing): AsyncGenerator<Safe> {
-  const { output, paint, now } = showing;
-  const alike = alikeRecords(spool, filter);
-  const listed = alike.reduce((sum, { records }) => sum + records, 0);
-  if (listed === 0) return;
-  const layout = await layoutOf(alike, showing);
-  let lines = [paint.bold(rowLine(HEADINGS, layout))];
-  for (const record of eachRecord(spool, filter)) {
-    const style = (cell: Safe, column: number): Safe =>
-      column === STATE ? inColour(cell, record.state, paint) : column === SENT_AS ? paint.dim(cell) : cell;
-    lines.push(rowLine(cellsOf(record, now, output.unicode), layout, style));
-    if (lines.length < AT_ONCE) continue;
-    yield joined(lines, say`\n`);
-    lines = [];
-  }
-  if (lines.length > 0) yield joined(lines, say`\n`);
+async function* table(spool: Spool, filter: Filter, { output, paint, now }: Showing): AsyncGenerator<Safe> {
+  const records = [...eachRecord(spool, filter)];
+  if (records.length === 0) return;
+  const rows = records.map((record) => cellsOf(record, now, output.unicode));
+  const layout = await layoutOf(rows, output);
+  const lines = rows.map((row, i) =>
+    rowLine(row, layout, (cell, column) => {
+      if (column === STATE) return inColour(cell, records[i]?.state ?? 'pending', paint);
+      return column === SENT_AS ? paint.dim(cell) : cell;
+    }),
+  );
+  yield* grouped([paint.bold(rowLine(HEADINGS, layout)), ...lines]);
   if (output.width === null || filter.limit === null) return;
   const found = countRecords(spool, filter);
-  if (found === listed) return;
-  const note = say`Showing the last ${listed} of ${counted(found, 'record')}; use --limit for more.`;
+  if (found === records.length) return;
+  const note = say`Showing the last ${records.length} of ${counted(found, 'record')}; use --limit for more.`;
   for (const line of await wrapped(note, output.width)) output.note(paint.dim(line));
 }
 
@@ -108,17 +113,15 @@ const RIGHT: ReadonlySet<number> = new Set([0, 7]);
 const WHOLE = Number.POSITIVE_INFINITY;
 const LEAST: Readonly<Record<number, number>> = { 3: WHOLE, 4: WHOLE, 5: 9, 6: 10, 7: WHOLE };
 
-/** Every width is known before the first line is written, from what the records have in common. */
-async function layoutOf(alike: readonly Alike[], { output, now }: Showing): Promise<RowLayout> {
-  const { unicode, width } = output;
-  const extremes = alike.flatMap((group) =>
-    [group.oldest, group.newest].map((recorded_at) => cellsOf({ ...group, recorded_at }, now, unicode)),
-  );
-  const measure = await measureOf(extremes.flat());
+/** Every width is known before the first line is written. */
+async function layoutOf(
+  rows: readonly (readonly Safe[])[],
+  { unicode, width }: Invocation['output'],
+): Promise<RowLayout> {
+  const measure = await measureOf(rows.flat());
   const columns = HEADINGS.map((heading, i): Column => {
-    const cells = extremes.map((row) => measure.widthOf(row[i] ?? ''));
-    const empty = i >= STATE && Math.max(...cells) === 0;
-    const natural = empty ? 0 : Math.max(heading.length, ...cells, i === RECORDED ? LONGEST_HOURS : 0);
+    const widest = rows.reduce((most, row) => Math.max(most, measure.widthOf(row[i] ?? '')), 0);
+    const natural = i >= STATE && widest === 0 ? 0 : Math.max(heading.length, widest);
     const least = LEAST[i];
     return least === undefined ? { width: natural } : { width: natural, least };
   });
@@ -126,16 +129,7 @@ async function layoutOf(alike: readonly Alike[], { output, now }: Showing): Prom
   return { widths, measure, right: RIGHT, unicode };
 }
 
-const RECORDED = 4;
-/** "59 min ago": between the oldest and the newest there may be longer words than either has. */
-const LONGEST_HOURS = 10;
-
-type Row = Pick<
-  RecordSummary,
-  'id' | 'kind' | 'state' | 'command_name' | 'event' | 'distinct_id' | 'recorded_at' | 'attempts' | 'reason'
->;
-
-function cellsOf(record: Row, now: number, unicode: boolean): Safe[] {
+function cellsOf(record: RecordSummary, now: number, unicode: boolean): Safe[] {
   const { id, kind, state, command_name, event, distinct_id, recorded_at, attempts, reason } = record;
   const mark = unicode ? { pending: say`○ `, quarantined: say`✗ `, delivered: say`● ` }[state] : say``;
   return [
