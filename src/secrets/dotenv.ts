@@ -90,18 +90,42 @@ function readValue(text: string, from: number, lineEnd: number, lineNumber: numb
   // From the `=` on, so that a comment behind it leaves nothing.
   const raw = withoutComment(text.slice(from, lineEnd));
   const value = strip(raw.slice(start - from));
-  if (/^-{4,5} ?BEGIN /.test(value) && !/-{4,5} ?END /.test(value)) {
-    throw malformed(lineNumber, 'begins a key or certificate without quotes', `${QUOTE_IT}${KEY_FILE_HINT}`);
-  }
-  if (isPartOfJson(value))
-    throw malformed(lineNumber, 'begins JSON that does not end on that line', `${QUOTE_IT}.`);
-  const reasons: Reasons = /^=+$/.test(value) ? ['only-equals'] : expansions(value);
+  const next = text.slice(lineEnd + 1, endOfLine(text, lineEnd + 1));
+  const part = partOfMore(value, next);
+  if (part !== undefined) throw malformed(lineNumber, ...part);
+  const reasons: Reasons = /^=+$/.test(value)
+    ? ['only-equals']
+    : [...expansions(value), ...joins(value, next)];
   return { value, reasons, contentEnd: from + raw.length, end: lineEnd };
 }
 
-/** A name in `${}` is what other programs put another variable's value for. */
+/** What begins without quotes and goes on behind the line, and what to do; undefined for what ends on it. */
+function partOfMore(value: string, next: string): readonly [what: string, hint: string] | undefined {
+  if (/^-{4,5} ?BEGIN /.test(value) && !/-{4,5} ?END /.test(value))
+    return ['begins a key or certificate without quotes', `${QUOTE_IT}${KEY_FILE_HINT}`];
+  if (isPartOfJson(value)) return ['begins JSON that does not end on that line', `${QUOTE_IT}.`];
+  if (value.startsWith('$(') && value.split('(').length > value.split(')').length)
+    return [
+      'begins a command that does not end on that line',
+      'Commands are not run: write the value itself.',
+    ];
+  if (/^(?:[A-Za-z0-9+/]{4}){15,}$/.test(value) && REST_OF_BASE64.test(strip(next)))
+    return ['begins base64 that goes on in the next line', `${QUOTE_IT}, or on one line (base64 -w 0).`];
+  return undefined;
+}
+
+/** A line of base64. One that could be a name without a value is that. */
+const REST_OF_BASE64 =
+  /^(?![A-Za-z][A-Za-z0-9]{0,38}=$)(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/;
+
+/** A name in `${}`, or a command in `$()`, is what other programs put something else for. */
 function expansions(value: string): Reasons {
-  return /\$\{[A-Za-z_]/.test(value) ? ['not-expanded'] : [];
+  return /\$(?:\{[A-Za-z_]|\()/.test(value) ? ['not-expanded'] : [];
+}
+
+/** A shell joins the next line behind a backslash. In a path it is a backslash. */
+function joins(value: string, next: string): Reasons {
+  return /^[^\\]+\\$/.test(value) && strip(next) !== '' ? ['backslash-at-end'] : [];
 }
 
 /** Whether an object or list begins that goes on behind the end of the line, or behind what looks like a comment. */

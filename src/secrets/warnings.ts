@@ -14,7 +14,8 @@ const REASONS = {
   'only-equals': 'the value is only "=", like the end of base64 (skipped)',
   'inner-quotes': 'nested quotes; the outermost pair was used',
   'text-after-quote': '"#" right after the closing quote; treated as a comment',
-  'not-expanded': `\${...} is not expanded; the value is sent as written`,
+  'not-expanded': `\${...} or $(...) is not expanded; the value is sent as written`,
+  'backslash-at-end': 'a backslash at the end does not join the next line',
 } as const;
 
 const MOST_NUMBERS = 10;

@@ -158,6 +158,27 @@ const READ: readonly (readonly [string, string, Record<string, string>, ...strin
     '1 not-expanded',
     '2 not-expanded',
   ],
+  [
+    'commands stay as they are',
+    'A=$(cat k)\nB="x $(k)"\nC=\'$(k)\'\nD=$((1+2))\nE=a$',
+    { A: '$(cat k)', B: 'x $(k)', C: '$(k)', D: '$((1+2))', E: 'a$' },
+    '1 not-expanded',
+    '2 not-expanded',
+    '4 not-expanded',
+  ],
+  [
+    'a backslash at the end joins no lines',
+    'A=one\\\nB=2\nC=C:\\dir\\\nD=\\\\x\\\nE=a\\\n\nF="a\\\\"\nG=b\\',
+    { A: 'one\\', B: '2', C: 'C:\\dir\\', D: '\\\\x\\', E: 'a\\', F: 'a\\', G: 'b\\' },
+    '1 backslash-at-end',
+  ],
+  [
+    'base64 on one line needs no quotes',
+    `A=${'QUJD'.repeat(20)}\nkey=\nB=${'0a'.repeat(32)}\nC=1\n\nQkFT`,
+    { A: 'QUJD'.repeat(20), B: '0a'.repeat(32), C: '1' },
+    '2 empty-value',
+    '6 no-equals',
+  ],
   ['an equals sign in a comment is none', 'K # a=b\n#c=d', {}, '1 no-equals'],
   [
     'byte-order marks begin no name and no value',
@@ -195,6 +216,9 @@ const REFUSED: readonly (readonly [string, string, number])[] = [
   ['JSON of several lines without quotes', 'A=1\nK={\n  "hidden": 1\n}', 2],
   ['a list of several lines without quotes', 'K=["hidden",\n"b"]', 1],
   ['JSON that a comment would cut', 'K={"hidden": "b #c"}', 1],
+  ['a command of several lines', 'A=1\nK=$(cat <<E\nhidden=1\nE\n)', 2],
+  ['base64 of several lines without quotes', `A=1\nK=${'QUJD'.repeat(19)}\nhidden==`, 2],
+  ['base64 whose last line is full', `K=${'QUJD'.repeat(16)}\nhidden12`, 1],
   ['NUL', 'A=1\nK="\nhidden\0"', 3],
   ['NUL in a comment', '# hidden\0', 1],
   ['a quote left open behind a useless name', 'A B="hidden', 1],
@@ -249,7 +273,7 @@ test('warnings are one line a reason, with ten numbers at most and nothing of th
     'Line 4: the value is only "=", like the end of base64 (skipped).',
     'Line 5: nested quotes; the outermost pair was used.',
     'Line 6: "#" right after the closing quote; treated as a comment.',
-    'Line 7: ${...} is not expanded; the value is sent as written.',
+    'Line 7: ${...} or $(...) is not expanded; the value is sent as written.',
   ]);
 });
 

@@ -143,7 +143,7 @@ describe('values', { concurrency: 4 }, () => {
     'Warning: Line 4: no "=" (skipped).',
     'Warning: Line 5: empty value (skipped).',
     'Warning: Line 9: invalid name (skipped); a name has letters, digits, "_", "." and "-", and begins with a letter or "_".',
-    'Warning: Line 12: ${...} is not expanded; the value is sent as written.',
+    'Warning: Line 12: ${...} or $(...) is not expanded; the value is sent as written.',
     'Warning: Skipped ARCADE_API_KEY, a credential of Arcade itself. To set it anyway, name it on the command line.',
     '',
   ].join('\n');
