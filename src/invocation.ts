@@ -5,6 +5,7 @@ import type { FailureCode, UserError } from './errors.ts';
 import type { Settings } from './settings.ts';
 import type { Output } from './terminal/output.ts';
 import type { Input } from './terminal/prompt.ts';
+import type { SignInChange } from './usage/append/append.ts';
 import type { CommandName } from './usage/event/event.ts';
 
 /** Values by option name; switches are `true`. The last of several wins. `program/commands.ts` adds the names. */
@@ -63,11 +64,6 @@ export type Candidate = readonly [value: string, description: string];
 
 /** Values that a shell can offer. */
 export type Completed = 'secret keys' | 'organizations' | 'projects' | 'records' | 'files' | 'a command line';
-
-/** What a command did to who is signed in. */
-export type SignInChange =
-  | { readonly kind: 'login'; readonly account: string; readonly principalId: string | null }
-  | { readonly kind: 'logout' };
 
 /**
  * A command. Resolves to undefined on success, or to the code of a failure that it has already printed. Throws

@@ -3,13 +3,7 @@ import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { EXIT, type FailureCode, recordedCode, UserError, usageError } from './errors.ts';
 import { useNetworkVariables } from './infra/net/proxy.ts';
 import { watchNetwork } from './infra/net/waiting.ts';
-import {
-  connectionOf,
-  type Invocation,
-  type LineReading,
-  type Options,
-  type SignInChange,
-} from './invocation.ts';
+import { connectionOf, type Invocation, type LineReading, type Options } from './invocation.ts';
 import { eventNameOf } from './program/commands.ts';
 import { complete } from './program/complete.ts';
 import { helpHint } from './program/misuse.ts';
@@ -22,6 +16,7 @@ import { flushed, watchPipes } from './terminal/pipes.ts';
 import { askHidden, type Input, PromptInterrupted } from './terminal/prompt.ts';
 import { Interrupted, type Signals, settled, type UntilSignal, watchSignals } from './terminal/signals.ts';
 import { say } from './terminal/visible.ts';
+import type { SignInChange } from './usage/append/append.ts';
 import type { Recorder } from './usage/append/recorder.ts';
 
 /** What the process gives. */

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { coordinatorUrl, loginCoordinatorUrl } from '../auth/connection.ts';
 import { askPrincipal } from '../auth/coordinator.ts';
-import { accountOf, type Credentials, isApiKey, readStored } from '../auth/credentials.ts';
+import { type Credentials, isApiKey, readStored } from '../auth/credentials.ts';
 import { credentialsFile, requireOwnPlace, requireWritable } from '../auth/credentials-file.ts';
 import { type Invitation, logInWithBrowser, newKeyLogin } from '../auth/login.ts';
 import { ifMalformed, type NewLogin, storeLogin } from '../auth/store.ts';
@@ -43,10 +43,7 @@ export const run: Run = async (invocation) => {
     await store(login);
   } else login = await throughBrowser(invocation, { coordinator, timeoutSeconds, store });
   // Where the variable is set it stays who is signed in.
-  if (settings.apiKey === undefined) {
-    const account = accountOf(login) ?? '';
-    identityChanged({ kind: 'login', account, principalId: login.accountId }, login);
-  }
+  if (settings.apiKey === undefined) identityChanged({ kind: 'login', principalId: login.accountId }, login);
   printLogin(invocation, login);
 };
 

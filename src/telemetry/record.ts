@@ -1,14 +1,13 @@
 /** Joins a command that has ended with its event: whose it is, that it is appended, and who sends it. */
-import type { ConnectionOptions } from '../auth/connection.ts';
-import type { Credentials } from '../auth/credentials.ts';
+import { type ConnectionOptions, mayAskCoordinator } from '../auth/connection.ts';
+import { accountOf, type Credentials } from '../auth/credentials.ts';
 import { prepareToStart, startDetached } from '../infra/os/detached.ts';
 import type { Settings } from '../settings.ts';
 import { describeStack } from '../terminal/failure.ts';
 import { visible } from '../terminal/visible.ts';
-import type { IdentityChange } from '../usage/append/append.ts';
+import type { CredentialsSeen, SignInChange } from '../usage/append/append.ts';
 import type { Recorder } from '../usage/append/recorder.ts';
 import type { Execution } from '../usage/event/event.ts';
-import { credentialsSeen } from './seen.ts';
 
 /** What a command has learned that its event needs. */
 export interface Recordable {
@@ -17,7 +16,7 @@ export interface Recordable {
   readonly credentials: () => Promise<Credentials>;
   /** Who is signed in after a command that changed it. */
   readonly signedIn: Credentials | undefined;
-  readonly change: IdentityChange;
+  readonly change: SignInChange | null;
   readonly recorder: Promise<Recorder> | undefined;
   /** The network has just answered. */
   readonly online: boolean;
@@ -25,10 +24,10 @@ export interface Recordable {
 
 /** Records a command that has ended and wakes the flusher. Never rejects, whatever happens in here. */
 export async function record(execution: Omit<Execution, 'context'>, recordable: Recordable): Promise<void> {
-  const { settings, credentials, signedIn, change, online } = recordable;
+  const { settings, connection, credentials, signedIn, change, online } = recordable;
   try {
     const inForce = async (): Promise<Credentials> => signedIn ?? (await credentials());
-    const { seen, context } = await credentialsSeen(inForce, recordable.connection, settings);
+    const { seen, context } = await credentialsSeen(inForce, connection, settings);
     const recorder = await (recordable.recorder ?? loadRecorder(settings));
     const wake = recorder.record({ ...execution, context }, { credentials: seen, change, online });
     if (wake) {
@@ -43,6 +42,28 @@ export async function record(execution: Omit<Execution, 'context'>, recordable: 
   }
 }
 
+export interface Seen {
+  readonly seen: CredentialsSeen;
+  readonly context: Execution['context'];
+}
+
+/** What an event may know of the credentials that `read` yields; ones that cannot be read tell nothing. Never rejects. */
+export async function credentialsSeen(
+  read: () => Promise<Credentials>,
+  connection: ConnectionOptions,
+  settings: Settings,
+): Promise<Seen> {
+  try {
+    const credentials = await read();
+    const resolvable = mayAskCoordinator(connection, settings, credentials);
+    const context = credentials.kind === 'oauth' ? credentials.context : null;
+    const fromEnvironment = credentials.kind === 'api_key' && credentials.source === 'environment';
+    return { seen: { account: accountOf(credentials), resolvable, fromEnvironment }, context };
+  } catch {
+    return { seen: { account: undefined, resolvable: false, fromEnvironment: false }, context: null };
+  }
+}
+
 /** The key travels only when it is what the person signed in with. */
 function flusherEnvironment(
   settings: Settings,
@@ -53,7 +74,7 @@ function flusherEnvironment(
   return inForce && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
 }
 
-/** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anything waits for it for it. */
+/** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anything waits for it. */
 export async function loadRecorder(settings: Settings): Promise<Recorder> {
   try {
     const { openRecorder } = await import('../usage/append/recorder.ts');

@@ -17,8 +17,8 @@ export const ROW_BREAKS: readonly Break[] = [
     'return null;',
   ]),
   of('identity/identities.ts', 'the identity of a logout is resumed', [
-    "retire(spool, identity.id, 'logged out', now);",
-    "retire(spool, identity.id, 'left', now);",
+    "retire(spool, id, 'logged out', now);",
+    "retire(spool, id, 'left', now);",
   ]),
   of('identity/identities.ts', 'a link that nobody has verified is resumed', ['AND verified = 1 ', '']),
   of('identity/identities.ts', 'what the other program has rotated away counts as never linked', [
@@ -63,7 +63,7 @@ export const ROW_BREAKS: readonly Break[] = [
     'fingerprint: null,',
   ]),
   of('append/append.ts', 'an event of nobody knows whom goes to the anon_id', [
-    "case 'unowned':\n      return randomUUID();",
+    "case 'unowned':\n      return newId();",
     "case 'unowned':\n      return identity.anonId;",
   ]),
   of('append/append.ts', 'anonymous events make persons', [
@@ -71,8 +71,13 @@ export const ROW_BREAKS: readonly Break[] = [
     'personless: false',
   ]),
   of('append/append.ts', 'a logout is no logout', [
-    "if (change?.kind === 'logout') logOut(",
-    'if (false) logOut(',
+    "if (change?.kind === 'logout' && !isBlank(identity))",
+    'if (false)',
+  ]),
+  of('append/append.ts', 'a logout also ends what was nobody', [' && !isBlank(identity))', ')']),
+  of('append/append.ts', 'a logout leaves its account in usage.json until its export', [
+    'forgetPrincipal(spool.directory, startAfresh(spool, identity.id, now));',
+    'startAfresh(spool, identity.id, now);',
   ]),
   // Resolution
   of('drain/resolve.ts', 'whoever is signed in now is asked about', [
@@ -174,32 +179,26 @@ export const ROW_BREAKS: readonly Break[] = [
     '    await persist(() => exportIdentity(spool, now()));\n    await spool',
     '    await spool',
   ]),
-  of(
-    'append/append.ts',
-    'a logout removes what it has not read',
-    ["if (entry.change?.kind === 'logout') spool.transaction(() => followShared(spool, entry.now));", ''],
-    [' && readNews(spool) === undefined;', ';'],
-  ),
   // Spilled events
   of('identity/take-in.ts', 'what is spilled twice counts twice', [
-    'const { recordedAt,',
-    'const { uuid: __, recordedAt,',
+    'event, uuid, resolvable, fromEnvironment } = capture;',
+    'event, resolvable, fromEnvironment } = capture, uuid = undefined;',
   ]),
   of('identity/take-in.ts', 'what is not certain goes to the anon_id that holds', [
-    'if (current !== null && current.principalId === null && current.fingerprint === null)',
-    'if (current !== null)',
+    'current !== null && isBlank(current)',
+    'current !== null',
   ]),
   of('identity/take-in.ts', 'unknown credentials are those of the identity that holds', [
     'return { identityId: unowned(spool, now), distinctId, personless: false };',
     'return { identityId: currentIdentity(spool)?.id ?? unowned(spool, now), distinctId, personless: false };',
   ]),
-  of('identity/take-in.ts', 'an account is taken for an anon_id', [' && !isAccount(spool, anonId))', ')']),
-  of('append/spill-capture.ts', 'the anon_id of an account is spilled', [
+  of('identity/take-in.ts', 'an account is taken for an anon_id', [' && !isAccount(spool, anonId);', ';']),
+  of('append/append.ts', 'the anon_id of an account is spilled', [
     'account === null && shared?.principalId === null',
     'account === null && shared !== undefined',
   ]),
-  of('append/spill-capture.ts', 'a spilled logout leaves its account in usage.json', [
-    "if (change?.kind === 'logout') rotateShared(directory, shared);",
+  of('append/append.ts', 'a spilled logout leaves its account in usage.json', [
+    "if (change?.kind === 'logout') forgetPrincipal(directory, randomUUID());",
     '',
   ]),
   // The way to PostHog

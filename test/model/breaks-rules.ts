@@ -77,11 +77,6 @@ export const RULE_BREAKS: readonly Break[] = [
     'if (fingerprint === undefined) return null;\n  if (fingerprint === null) {',
     'if (fingerprint === undefined || fingerprint === null) {',
   ]),
-  rule('a logout changes nothing', ['return isBlank(identity) ? null : blank(newAnonId);', 'return null;']),
-  rule('a logout also ends what was nobody', [
-    'return isBlank(identity) ? null : blank(newAnonId);',
-    'return blank(newAnonId);',
-  ]),
   rule('an identity that has seen credentials counts as nobody', [
     'return identity.principalId === null && identity.fingerprint === null;',
     'return identity.principalId === null;',

@@ -1,18 +1,14 @@
 /** A command of ours: a process that others may overtake and that may be killed. */
 
-import { append } from '../../src/usage/append/append.ts';
-import { spillCapture } from '../../src/usage/append/spill-capture.ts';
-import { uuidv7 } from '../../src/usage/event/uuid.ts';
+import { append, spillCapture } from '../../src/usage/append/append.ts';
 import { resetIdentity } from '../../src/usage/identity/reset.ts';
-import { sampleEvent } from '../support/queue.ts';
+import { sampleEntry, sampleEvent } from '../support/queue.ts';
 import { seenBy } from './edges.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
 import type { Change } from './oracle-events.ts';
 import { committed, count, isRecorded, momentOf, type Run } from './run.ts';
 import type { Login, Mortal, Step } from './steps.ts';
 import { accountId, accountOfLogin, glimpse, identityIn } from './world.ts';
-
-const DESTINATION = { host: 'http://posthog.test', apiKey: undefined };
 
 interface Recording extends Mortal {
   readonly login: Login | null | undefined;
@@ -35,20 +31,20 @@ export function record(run: Run, recording: Recording): void {
   const others = [...(recording.meanwhile ?? [])];
   const life = lifeOf(recording.kill);
   const signedIn = change === 'login' && typeof account === 'string' && login;
-  const capture = {
+  const inEnvironment = fromEnvironment && change !== 'login';
+  const entry = sampleEntry(now, {
     event: sampleEvent({ command: change ?? 'secret.list', startedAt: label, endedAt: label }),
-    credentials: { account, resolvable: resolvable && login !== null, fromEnvironment },
+    credentials: { account, resolvable: resolvable && login !== null, fromEnvironment: inEnvironment },
     change: signedIn
-      ? { kind: 'login' as const, account, principalId: known ? accountId(signedIn.who) : null }
+      ? { kind: 'login', principalId: known ? accountId(signedIn.who) : null }
       : change === 'logout'
-        ? { kind: 'logout' as const }
+        ? { kind: 'logout' }
         : null,
-    now,
-  };
+  });
   if (recording.spills) {
     count(run, 'spilled');
     const { text } = glimpse(world);
-    spillCapture(world.directory, { ...capture, uuid: uuidv7(now) });
+    spillCapture(world.directory, entry);
     oracle.spilled(label, login, text, now);
     run.spilled.add(label);
     return;
@@ -63,7 +59,7 @@ export function record(run: Run, recording: Recording): void {
       if (isTold) return;
       edge = seenBy(world.commands, {
         account,
-        fromEnvironment: fromEnvironment && change !== 'login',
+        fromEnvironment: inEnvironment,
         known: signedIn && known ? accountId(signedIn.who) : null,
       });
     },
@@ -85,13 +81,7 @@ export function record(run: Run, recording: Recording): void {
     hasWritten: () => glimpse(world).inode !== before.inode,
   });
   try {
-    append(spool, {
-      ...capture,
-      destination: DESTINATION,
-      maxRecords: 10_000,
-      online: false,
-      showNotice: () => undefined,
-    });
+    append(spool, entry);
   } catch (error) {
     if (!(error instanceof Killed)) throw error;
     count(run, 'a command killed');

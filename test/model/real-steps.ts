@@ -16,13 +16,13 @@ const IN_COMMANDS = [
   ...EXPORT,
   'INSERT INTO identity',
   'after UPDATE identity SET',
-  'INSERT INTO account',
+  'INTO account',
   'INSERT INTO record',
   'after INSERT INTO record',
 ];
 const IN_DRAINS = [
   ...EXPORT,
-  'INSERT INTO account',
+  'INTO account',
   'UPDATE record SET distinct_id',
   'after UPDATE record SET distinct_id',
   'UPDATE record SET sealed',

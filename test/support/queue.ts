@@ -3,10 +3,11 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
-import { append } from '../../src/usage/append/append.ts';
+import { append, type CredentialsSeen, type Entry } from '../../src/usage/append/append.ts';
 import { type RunOutcome, runFlusher } from '../../src/usage/drain/flusher.ts';
 import { type CommandName, type Execution, UsageEvent } from '../../src/usage/event/event.ts';
 import { machineOf } from '../../src/usage/event/machine.ts';
+import { uuidv7 } from '../../src/usage/event/uuid.ts';
 import { openSoundSpool } from '../../src/usage/recovery/set-aside.ts';
 import { preparePlace } from '../../src/usage/spool/place.ts';
 import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
@@ -149,6 +150,27 @@ export function captureOf(identityId: number, distinctId: string): Parameters<ty
   };
 }
 
+/** What a command has to be recorded; without credentials, unless `more` has some. */
+export function sampleEntry(now: number, more: Partial<Entry> = {}): Entry {
+  return {
+    uuid: uuidv7(now),
+    now,
+    event: SAMPLE,
+    credentials: { account: null, resolvable: false, fromEnvironment: false },
+    change: null,
+    destination: { ...DESTINATION, apiKey: undefined },
+    maxRecords: 10_000,
+    online: false,
+    showNotice: () => undefined,
+    ...more,
+  };
+}
+
+/** An account's credentials in the file; undefined cannot be read. */
+export function credentialsOf(account: string | undefined): CredentialsSeen {
+  return { account, resolvable: account !== undefined, fromEnvironment: false };
+}
+
 /** One command's event; true when it asks for a flusher. */
 export function command(
   spool: Spool,
@@ -156,17 +178,7 @@ export function command(
   { online = false, maxRecords = 10_000 }: { online?: boolean; maxRecords?: number },
   destination = DESTINATION,
 ): boolean {
-  const appended = append(spool, {
-    event: SAMPLE,
-    credentials: { account: null, resolvable: false },
-    change: null,
-    destination,
-    maxRecords,
-    online,
-    now,
-    showNotice: () => undefined,
-  });
-  return appended !== 'refused' && appended.wake;
+  return append(spool, sampleEntry(now, { destination, maxRecords, online }));
 }
 
 /** One command's event, in the spool of a home, as of now; true when it asks for a flusher. */

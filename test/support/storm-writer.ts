@@ -9,7 +9,7 @@ import { startDetached } from '../../src/infra/os/detached.ts';
 import { isBusy } from '../../src/infra/sqlite/errors.ts';
 import { append } from '../../src/usage/append/append.ts';
 import { openSpool } from '../../src/usage/spool/spool.ts';
-import { sampleEvent } from './queue.ts';
+import { sampleEntry, sampleEvent } from './queue.ts';
 
 const [directory = '', writer = '', events = '', host = '', flusher = '', migrations = ''] =
   process.argv.slice(2);
@@ -54,17 +54,7 @@ function recordQuietly(): boolean {
 }
 
 function recordOne(): boolean {
-  const now = Date.now();
-  const appended = append(spool, {
-    // Its duration is what the storm's trigger knows the writer by.
-    event: sampleEvent({ startedAt: 1, endedAt: 1 + Number(writer) / 1000 }),
-    credentials: { account: null, resolvable: false },
-    change: null,
-    destination,
-    maxRecords: 1_000_000,
-    online: false,
-    now,
-    showNotice: () => undefined,
-  });
-  return appended !== 'refused' && appended.wake;
+  // Its duration is what the storm's trigger knows the writer by.
+  const event = sampleEvent({ startedAt: 1, endedAt: 1 + Number(writer) / 1000 });
+  return append(spool, sampleEntry(Date.now(), { event, destination, maxRecords: 1_000_000 }));
 }

@@ -3,10 +3,10 @@
 import { type ErrorCode, recordedCode } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Invocation, LineReading, Run } from '../../invocation.ts';
-import { credentialsSeen } from '../../telemetry/seen.ts';
+import { credentialsSeen } from '../../telemetry/record.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
-import { type Previewed, previewCapture } from '../../usage/append/preview.ts';
+import { NEW_ID, previewCapture } from '../../usage/append/preview.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
@@ -74,35 +74,20 @@ async function previewOf(
     failed: previewCapture(copy, settings, { ...around, failure: code ?? wrong ?? 'UNEXPECTED' }),
   }));
   const { succeeded, failed } = value;
-  const { alias } = succeeded;
   return {
     command,
-    succeeded: wrong === undefined ? await eventOf(logsIn ? toBeLoggedIn(succeeded) : succeeded) : null,
-    failed: await eventOf(failed),
-    alias: wrong === undefined && alias !== null ? await aliasEventOf(alias) : null,
-    sentAs: logsIn ? say`the account that logs in (a failure: as before login)` : senderOf(failed).words,
-    remarks: failed.newcomer
-      ? new Map([...RUN_SPECIFIC, ['distinct_id', say`generated at random`]])
-      : RUN_SPECIFIC,
+    succeeded: wrong === undefined ? await postHogEvent(succeeded.capture) : null,
+    failed: await postHogEvent(failed.capture),
+    alias: wrong === undefined && succeeded.alias !== undefined ? await postHogEvent(succeeded.alias) : null,
+    sentAs: logsIn
+      ? say`the account that logs in (a failure: as before login)`
+      : senderOf(failed.capture).words,
+    remarks:
+      failed.capture.distinctId === NEW_ID
+        ? new Map([...RUN_SPECIFIC, ['distinct_id', say`generated at random`]])
+        : RUN_SPECIFIC,
   };
 }
-
-/** The organization is not known before the login. */
-function toBeLoggedIn(succeeded: Previewed): Previewed {
-  const { org_id: _, project_id: __, ...properties } = succeeded.wire.properties;
-  return { ...succeeded, wire: { ...succeeded.wire, properties } };
-}
-
-function eventOf({ wire, newcomer }: Previewed): Promise<Event> {
-  return postHogEvent(newcomer ? { ...wire, distinctId: STAND_IN_ID } : wire);
-}
-
-function aliasEventOf({ wire, newcomer }: NonNullable<Previewed['alias']>): Promise<Event> {
-  const { properties } = wire;
-  return postHogEvent(newcomer ? { ...wire, properties: { ...properties, alias: STAND_IN_ID } } : wire);
-}
-
-const STAND_IN_ID = '00000000-0000-4000-8000-000000000000';
 
 function standIns({ remarks, succeeded, failed }: Preview): string[] {
   const properties = new Set(
@@ -151,7 +136,7 @@ function loginRemarks(remarks: ReadonlyMap<string, Safe>): ReadonlyMap<string, S
 }
 
 function aliasRemarks(alias: Event): ReadonlyMap<string, Safe> {
-  const drawn = (alias.properties as Event).alias === STAND_IN_ID;
+  const drawn = (alias.properties as Event).alias === NEW_ID;
   return new Map([
     ['uuid', say`generated when recorded`],
     ['timestamp', say`when it is recorded`],

@@ -1,9 +1,10 @@
 /** Who an event goes out as, in words. */
 
+import type { WireRecord } from '../../infra/net/posthog.ts';
 import type { Invocation } from '../../invocation.ts';
-import { credentialsSeen } from '../../telemetry/seen.ts';
+import { credentialsSeen } from '../../telemetry/record.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
-import { type Previewed, previewCapture } from '../../usage/append/preview.ts';
+import { NEW_ID, previewCapture } from '../../usage/append/preview.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 
@@ -23,9 +24,8 @@ export async function nextSender({
   const { seen, context } = await credentialsSeen(credentials, connection, settings);
   const command = readLine(['whoami']).event as CommandName;
   return (copy) => {
-    const sender = senderOf(
-      previewCapture(copy, settings, { command, failure: null, credentials: seen, context, logsIn: false }),
-    );
+    const around = { command, failure: null, credentials: seen, context, logsIn: false };
+    const sender = senderOf(previewCapture(copy, settings, around).capture);
     return { ...sender, words: say`${sender.words}${reasonOf(seen.account)}` };
   };
 }
@@ -36,8 +36,8 @@ function reasonOf(account: string | null | undefined): Safe {
   return account === undefined ? say` (the login cannot be read)` : say``;
 }
 
-/** The sender of a previewed or stored event. */
-export function senderOf({ wire, newcomer }: Omit<Previewed, 'alias'>): Sender {
+/** The sender of a previewed event. */
+export function senderOf(wire: WireRecord): Sender {
   const shown = visible(wire.distinctId);
   const anonymous = wire.properties.$process_person_profile === false;
   if (wire.distinctId === '') {
@@ -46,7 +46,7 @@ export function senderOf({ wire, newcomer }: Omit<Previewed, 'alias'>): Sender {
       words: say`your account once Arcade confirms it, otherwise an anonymous id`,
     };
   }
-  if (newcomer) return { distinct_id: null, words: say`a new random id` };
+  if (wire.distinctId === NEW_ID) return { distinct_id: null, words: say`a new random id` };
   return anonymous
     ? { distinct_id: wire.distinctId, words: say`an anonymous id, ${shown}` }
     : { distinct_id: wire.distinctId, words: say`your account, ${shown}` };

@@ -26,11 +26,11 @@ const LEFT_AFTER_MS = 60_000;
 
 /**
  * Replaces `target` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever
- * the umask. A symbolic link is replaced, and what it leads to stays as it is. Throws the system's error; `target` is
- * then as it was.
+ * the umask. A symbolic link is replaced, and what it leads to stays as it is. Not `durable`, a power cut may leave nothing
+ * of the text. Throws the system's error; `target` is then as it was.
  */
-export function replaceAtomically(target: string, text: string): void {
-  const draft = writeDraft(target, text);
+export function replaceAtomically(target: string, text: string, how?: { durable: boolean }): void {
+  const draft = writeDraft(target, text, how);
   try {
     whileHeldOpen(draft.publish);
   } catch (error) {

@@ -2,7 +2,6 @@
  * What the rest of the program sees of the spool: record this, and should a flusher be started? Nothing that
  * goes wrong in here is the command's business; this is the one place that swallows it.
  */
-
 import { existsSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { adviceForAddon, isBusy } from '../../infra/sqlite/errors.ts';
@@ -14,8 +13,7 @@ import { inSoundSpool, openSoundSpool } from '../recovery/set-aside.ts';
 import { isOptedOut } from '../spool/opt-out.ts';
 import { preparePlace } from '../spool/place.ts';
 import { inodeOf, type Spool } from '../spool/spool.ts';
-import { append, type Entry } from './append.ts';
-import { type Capture, spillCapture } from './spill-capture.ts';
+import { append, type Entry, spillCapture } from './append.ts';
 import { isWakeLikely } from './wake.ts';
 
 /** As the original words it, with the variable's name as the way out. */
@@ -27,67 +25,64 @@ export interface Recorder {
   /** Whether `record` is likely to ask for a flusher; a command can get ready for it while it waits. */
   readonly wakeIsLikely: boolean;
   /** Appends the command's event, or spills it. True: a flusher is to be started. Never throws. */
-  record(execution: Execution, who: Recording): boolean;
+  record(execution: Execution, who: Pick<Entry, 'credentials' | 'change' | 'online'>): boolean;
 }
 
-type Recording = Pick<Entry, 'credentials' | 'change' | 'online'>;
+/** Records nothing. */
+const SILENT: Recorder = { wakeIsLikely: false, record: () => false };
 
 /** Told what went wrong, under ARCADE_DEBUG. */
 export type Debug = (what: string, error: unknown) => void;
 
-/** Opens the spool. Never throws: what keeps it from being opened is known when there is an event to record. */
+/** Opens the spool. Never throws: what keeps it from being opened is told when there is an event to record. */
 export function openRecorder(settings: Settings, debug: Debug): Recorder {
-  const { directory } = settings;
+  const { directory, destination, maxRecords } = settings;
+  const { migrations } = settings.program;
   // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
-  if (directory === undefined || isOptedOut(directory) || isHomeMissing(settings))
-    return { wakeIsLikely: false, record: () => false };
-  let spool: Spool | undefined;
-  let failure: unknown;
-  const isFirst = inodeOf(directory) === undefined;
-  const open = (patienceMs: number): Spool | undefined => {
+  if (directory === undefined || isOptedOut(directory) || isHomeMissing(settings)) return SILENT;
+  const attempt = (work: () => boolean): boolean => {
     try {
-      failure = undefined;
-      if (isFirst) preparePlace(directory);
-      return openSoundSpool(directory, settings.program.migrations, { leftMs: patienceMs });
+      return work();
     } catch (error) {
-      failure = error;
-      return undefined;
+      debug('usage was not recorded', error);
+      return false;
     }
   };
-  spool = open(isFirst ? LIMITS.identityPatienceMs : LIMITS.patienceMs);
+  const isFirstRun = inodeOf(directory) === undefined;
+  const patience = { leftMs: isFirstRun ? LIMITS.identityPatienceMs : LIMITS.patienceMs };
+  const open = (): Spool => {
+    if (isFirstRun) preparePlace(directory);
+    return openSoundSpool(directory, migrations, patience);
+  };
+  let spool: Spool | undefined;
+  try {
+    spool = open();
+  } catch {
+    // Tried once more when there is an event to record.
+  }
+  const opened = spool;
   return {
-    wakeIsLikely:
-      spool !== undefined && attempt(debug, () => isWakeLikely(spool as Spool, settings, Date.now())),
+    wakeIsLikely: opened !== undefined && attempt(() => isWakeLikely(opened, settings, Date.now())),
     record: (execution, who) => {
       const now = Date.now();
-      const capture = { uuid: uuidv7(now), now, event: UsageEvent.of(execution, machineOf()) };
+      const capture = { ...who, uuid: uuidv7(now), now, event: UsageEvent.of(execution, machineOf()) };
       try {
-        if (changesIdentity(execution)) {
-          if (spool === undefined && isBusy(failure)) spool = open(LIMITS.identityPatienceMs);
-          else if (spool !== undefined) spool.patience.leftMs = LIMITS.identityPatienceMs;
-        }
-        if (spool === undefined) throw failure;
-        return inSoundSpool(spool, settings.program.migrations, (sound) =>
-          record(sound, { ...capture, ...who }, settings),
+        // A login and a logout say who all others are.
+        if (who.change !== null) patience.leftMs = LIMITS.identityPatienceMs;
+        spool ??= open();
+        return inSoundSpool(spool, migrations, (sound) =>
+          append(sound, { ...capture, destination, maxRecords, showNotice }),
         );
       } catch (error) {
         debug('usage could not be appended', error);
         if (isBusy(error) || adviceForAddon(error) !== undefined)
-          attempt(debug, () => spillCapture(directory, { ...capture, ...who }));
+          attempt(() => spillCapture(directory, capture));
         return false;
       } finally {
-        attempt(debug, () => {
-          spool?.close();
-          return true;
-        });
+        attempt(() => spool?.close() === undefined);
       }
     },
   };
-}
-
-/** A login and a logout say who all others are, and the first event begins an identity: they wait longer. */
-function changesIdentity({ command }: Execution): boolean {
-  return command === 'login' || command === 'logout';
 }
 
 /** A home is never made, for it may be mounted later; a folder that ARCADE_WORK_DIR names is. */
@@ -95,22 +90,7 @@ function isHomeMissing({ directory, workDirectory }: Settings): boolean {
   return workDirectory === undefined && directory !== undefined && !existsSync(dirname(directory));
 }
 
-function record(spool: Spool, capture: Capture & Recording, { destination, maxRecords }: Settings): boolean {
-  const appended = append(spool, {
-    ...capture,
-    destination,
-    maxRecords,
-    // Straight to the file: what is only queued for writing may never be seen.
-    showNotice: () => void writeSync(2, NOTICE),
-  });
-  return appended !== 'refused' && appended.wake;
-}
-
-function attempt(debug: Debug, work: () => boolean): boolean {
-  try {
-    return work();
-  } catch (error) {
-    debug('usage was not recorded', error);
-    return false;
-  }
+/** Straight to the file: what is only queued for writing may never be seen. */
+function showNotice(): void {
+  writeSync(2, NOTICE);
 }

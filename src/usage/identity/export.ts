@@ -25,7 +25,7 @@ const RETRY_MS = 3600_000;
  * too: the export is then due at the next command.
  */
 export function exportIdentity(spool: Spool, now: number): void {
-  if (!isRecordingAllowed(spool) || !isExportDue(installationOf(spool), now)) return;
+  if (!isExportDue(installationOf(spool), now) || !isRecordingAllowed(spool)) return;
   // What the file is to say must survive a power cut before it is said. Outside the lock: nothing waits for the disk.
   spool.sync();
   for (let tries = 0; tries < TRIES; tries += 1) {
@@ -33,7 +33,7 @@ export function exportIdentity(spool: Spool, now: number): void {
     if (text === null) return;
     const draft = draftOf(spool, text);
     try {
-      if (spool.transaction(() => publish(spool, { text, draft, now }))) return;
+      if (spool.transaction(() => publish(spool, text, draft, now))) return;
     } finally {
       draft?.discard();
     }
@@ -51,22 +51,16 @@ function textOf(spool: Spool): string | null {
 }
 
 /** The file to be, beside usage.json; undefined where none can be written. */
-function draftOf(spool: Spool, text: string): Draft | undefined {
+function draftOf({ directory }: Spool, text: string): Draft | undefined {
   try {
-    return writeDraft(sharedFile(spool.directory), text);
+    return writeDraft(sharedFile(directory), text);
   } catch {
     return undefined;
   }
 }
 
-interface Publication {
-  readonly text: string;
-  readonly draft: Draft | undefined;
-  readonly now: number;
-}
-
 /** False where another state is to be exported by now. */
-function publish(spool: Spool, { text, draft, now }: Publication): boolean {
+function publish(spool: Spool, text: string, draft: Draft | undefined, now: number): boolean {
   assertNotReplaced(spool);
   if (!isRecordingAllowed(spool)) return true;
   if (readNews(spool) !== undefined) {
@@ -76,17 +70,15 @@ function publish(spool: Spool, { text, draft, now }: Publication): boolean {
   }
   if (installationOf(spool).export_due === 0) return true;
   if (textOf(spool) !== text) return false;
-  const path = sharedFile(spool.directory);
-  let failedAt: number | null = null;
+  let failedAt = draft === undefined ? now : null;
   try {
-    if (draft === undefined) failedAt = now;
-    else draft.publish();
+    draft?.publish();
   } catch {
     failedAt = now;
   }
   // What could not be replaced has been followed before: it is news no more.
   spool
     .statement('UPDATE installation SET export_stamp = ?, export_due = ?, export_failed_at = ?')
-    .run(stampOf(path), failedAt === null ? 0 : 1, failedAt);
+    .run(stampOf(sharedFile(spool.directory)), failedAt === null ? 0 : 1, failedAt);
   return true;
 }

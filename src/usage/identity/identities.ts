@@ -4,7 +4,7 @@ import { recordedId } from '../event/event.ts';
 import { insertAlias } from '../spool/records.ts';
 import { installationOf, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson, type SharedIds, stampOf } from '../spool/usage-json.ts';
-import { type Binding, type Identity, type Observation, reconcile, rotate, type Step } from './rules.ts';
+import { type Binding, blank, type Identity, type Observation, reconcile, type Step } from './rules.ts';
 
 export interface StoredIdentity extends Identity {
   readonly id: number;
@@ -28,15 +28,10 @@ export const ANY_CREDENTIALS: CredentialsInForce = { fingerprint: undefined, fro
 
 /** The identity that holds now; null before the first event. */
 export function currentIdentity(spool: Spool): CurrentIdentity | null {
-  const row = spool
-    .statement(
-      `SELECT id, anon_id AS anonId, principal_id AS principalId, verified, fingerprint, unused, birth
-       FROM identity WHERE retired_at IS NULL`,
-    )
-    .get() as
-    | (Omit<CurrentIdentity, 'verified' | 'unused'> & { readonly verified: number; readonly unused: number })
-    | undefined;
-  return row === undefined ? null : { ...row, verified: row.verified === 1, unused: row.unused === 1 };
+  const sql = `SELECT id, anon_id AS anonId, principal_id AS principalId, verified, fingerprint, unused, birth
+    FROM identity WHERE retired_at IS NULL`;
+  const row = spool.statement(sql).get() as CurrentIdentity | undefined;
+  return row === undefined ? null : { ...row, verified: Boolean(row.verified), unused: Boolean(row.unused) };
 }
 
 /** What the rules need to know beside the current identity. */
@@ -47,12 +42,16 @@ export function observe(
   news: SharedIds | null | undefined,
 ): Observation {
   const principalId = typeof fingerprint === 'string' ? accountOf(spool, fingerprint) : null;
-  const earlierAnonId = principalId === null ? null : earlierOf(spool, principalId);
-  const shared = news ? { ...news, spent: isSpent(spool, news.anonId) } : null;
-  const copied =
-    current !== null && current.birth !== null && current.birth !== (spool.birth ?? current.birth);
-  const unused = current === null || current.unused;
-  return { fingerprint, principalId, fromEnvironment, earlierAnonId, shared, copied, unused };
+  const birth = current?.birth ?? null;
+  return {
+    fingerprint,
+    principalId,
+    fromEnvironment,
+    earlierAnonId: principalId === null ? null : earlierOf(spool, principalId),
+    shared: news ? { ...news, spent: isSpent(spool, news.anonId) } : null,
+    copied: birth !== null && spool.birth !== null && birth !== spool.birth,
+    unused: current === null || current.unused,
+  };
 }
 
 interface News {
@@ -81,6 +80,7 @@ export function follow(
   spool: Spool,
   credentials: CredentialsInForce,
   now: number,
+  newAnonId: () => string = randomUUID,
 ): { identity: StoredIdentity; binding: Binding } {
   const current = currentIdentity(spool);
   const news = readNews(spool);
@@ -89,30 +89,23 @@ export function follow(
   const { steps, identity, binding } = reconcile(
     current,
     observe(spool, current, credentials, news?.ids),
-    randomUUID,
+    newAnonId,
   );
   let id = current?.id ?? 0;
   for (const step of steps) id = apply(spool, id, step, now);
   return { identity: { ...identity, id }, binding };
 }
 
-/** Starts afresh after a logout: the old identity is never taken up again. */
-export function logOut(spool: Spool, identity: StoredIdentity, now: number): void {
-  const next = rotate(identity, randomUUID);
-  if (next === null) return;
-  retire(spool, identity.id, 'logged out', now);
+/**
+ * Retires an identity for good, after a logout or because the person says so, and begins a blank one. Returns its
+ * anon_id. Inside a transaction, after `follow`: a link that the Python CLI has made must be known of what is retired.
+ */
+export function startAfresh(spool: Spool, id: number, now: number): string {
+  const next = blank(randomUUID);
+  retire(spool, id, 'logged out', now);
   insertIdentity(spool, next, 'drawn', now);
   requestExport(spool);
-}
-
-/** Retires the current identity for good and begins a new, anonymous one. Returns its anon_id. Inside a transaction. */
-export function startAfresh(spool: Spool, now: number): string {
-  // usage.json is written over: a link that the Python CLI has made must be known of what is retired here.
-  retire(spool, follow(spool, ANY_CREDENTIALS, now).identity.id, 'logged out', now);
-  const anonId = randomUUID();
-  insertIdentity(spool, { anonId, principalId: null, verified: false, fingerprint: null }, 'drawn', now);
-  requestExport(spool);
-  return anonId;
+  return next.anonId;
 }
 
 /** Notes that usage.json is to be written, whatever has kept it from being written before. */
@@ -122,12 +115,8 @@ function requestExport(spool: Spool): void {
 
 /** Remembers whose credentials these are. */
 export function rememberAccount(spool: Spool, fingerprint: string, principalId: string, now: number): void {
-  spool
-    .statement(
-      `INSERT INTO account (fingerprint, principal_id, resolved_at) VALUES (?, ?, ?)
-       ON CONFLICT (fingerprint) DO UPDATE SET principal_id = excluded.principal_id, resolved_at = excluded.resolved_at`,
-    )
-    .run(fingerprint, principalId, now);
+  const sql = 'INSERT OR REPLACE INTO account (fingerprint, principal_id, resolved_at) VALUES (?, ?, ?)';
+  spool.statement(sql).run(fingerprint, principalId, now);
 }
 
 /** Whose credentials these are, as far as that has been found out. */
@@ -154,18 +143,20 @@ function isSpent(spool: Spool, anonId: string): boolean {
   return spool.statement(sql).get(anonId) !== undefined || isAccount(spool, anonId);
 }
 
+/** That principal's latest identity that was retired without a logout: those keep their fingerprint. */
+function earlierOf(spool: Spool, principalId: string): string | null {
+  const sql = `SELECT anon_id FROM identity WHERE principal_id = ? AND verified = 1 AND fingerprint IS NOT NULL
+    AND retired_at IS NOT NULL ORDER BY id DESC LIMIT 1`;
+  return (spool.statement(sql).pluck().get(principalId) as string | undefined) ?? null;
+}
+
 /** Writes one step down, with its alias. Returns the row that is then the current one. */
 function apply(spool: Spool, currentId: number, { kind, identity, alias }: Step, now: number): number {
-  let id = currentId;
-  if (kind === 'change') {
-    updateIdentity(spool, id, identity, now);
-  } else {
-    retire(spool, id, kind === 'adopt' ? 'rotated' : 'left', now);
-    id =
-      kind === 'resume'
-        ? resumeIdentity(spool, identity, now)
-        : insertIdentity(spool, identity, kind === 'adopt' ? 'imported' : 'drawn', now);
-  }
+  if (kind !== 'change') retire(spool, currentId, kind === 'adopt' ? 'rotated' : 'left', now);
+  const id =
+    kind === 'begin' || kind === 'adopt'
+      ? insertIdentity(spool, identity, kind === 'adopt' ? 'imported' : 'drawn', now)
+      : updateIdentity(spool, identity, now);
   const { anonId, principalId } = identity;
   if (alias && principalId !== null) insertAlias(spool, { identityId: id, anonId, principalId }, now);
   requestExport(spool);
@@ -177,43 +168,27 @@ function insertIdentity(spool: Spool, identity: Identity, origin: 'drawn' | 'imp
   const { lastInsertRowid } = spool
     .statement(
       `INSERT INTO identity (anon_id, principal_id, verified, fingerprint, created_at, linked_at, unused, birth)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (@anonId, @principalId, @verified, @fingerprint, @now, iif(@principalId IS NULL, NULL, @now), @unused, @birth)`,
     )
-    .run(
-      identity.anonId,
-      identity.principalId,
-      identity.verified ? 1 : 0,
-      identity.fingerprint,
+    .run({
+      ...identity,
+      verified: Number(identity.verified),
+      unused: Number(origin === 'drawn'),
+      birth: spool.birth,
       now,
-      identity.principalId === null ? null : now,
-      origin === 'drawn' ? 1 : 0,
-      spool.birth,
-    );
+    });
   return Number(lastInsertRowid);
 }
 
-/** What is known of an identity by now. */
-function updateIdentity(spool: Spool, id: number, identity: Identity, now: number): void {
-  spool
-    .statement(
-      `UPDATE identity SET principal_id = @principal, verified = @verified, fingerprint = @fingerprint,
-         linked_at = CASE WHEN @principal IS NULL THEN NULL ELSE coalesce(linked_at, @now) END WHERE id = @id`,
-    )
-    .run({
-      id,
-      now,
-      principal: identity.principalId,
-      verified: identity.verified ? 1 : 0,
-      fingerprint: identity.fingerprint,
-    });
-}
-
-/** Makes an earlier identity the current one again. Returns its id. */
-function resumeIdentity(spool: Spool, identity: Identity, now: number): number {
-  const sql = 'UPDATE identity SET retired_at = NULL WHERE anon_id = ? RETURNING id';
-  const id = spool.statement(sql).pluck().get(identity.anonId) as number;
-  updateIdentity(spool, id, identity, now);
-  return id;
+/** What is known by now of an identity, the current one or an earlier one that becomes it again. Returns its id. */
+function updateIdentity(spool: Spool, identity: Identity, now: number): number {
+  const sql = `UPDATE identity SET principal_id = @principalId, verified = @verified, fingerprint = @fingerprint, retired_at = NULL,
+      linked_at = CASE WHEN @principalId IS NULL THEN NULL ELSE coalesce(linked_at, @now) END
+    WHERE id = (SELECT max(id) FROM identity WHERE anon_id = @anonId) RETURNING id`;
+  return spool
+    .statement(sql)
+    .pluck()
+    .get({ ...identity, verified: Number(identity.verified), now }) as number;
 }
 
 type Ending =
@@ -248,11 +223,4 @@ function noteNews(spool: Spool, { ids, stamp }: News, now: number): void {
       'UPDATE identity SET principal_id = ?, linked_at = ? WHERE anon_id = ? AND principal_id IS NULL AND retired_at IS NOT NULL',
     )
     .run(ids.principalId, now, ids.anonId);
-}
-
-/** That principal's latest identity that was retired without a logout: those keep their fingerprint. */
-function earlierOf(spool: Spool, principalId: string): string | null {
-  const sql = `SELECT anon_id FROM identity WHERE principal_id = ? AND verified = 1 AND fingerprint IS NOT NULL
-    AND retired_at IS NOT NULL ORDER BY id DESC LIMIT 1`;
-  return (spool.statement(sql).pluck().get(principalId) as string | undefined) ?? null;
 }

@@ -15,9 +15,7 @@ export interface Identity {
 }
 
 /** usage.json, when it is not as we last wrote it. */
-interface SharedIdentity {
-  readonly anonId: string;
-  readonly principalId: string | null;
+interface SharedIdentity extends Pick<Identity, 'anonId' | 'principalId'> {
   /** The anon_id belongs to a retired identity of ours, or to an account: it must not be taken up again. */
   readonly spent: boolean;
 }
@@ -87,13 +85,8 @@ export function reconcile(current: Identity | null, observed: Observation, newAn
   return { steps, identity, binding: bindingOf(identity, seen) };
 }
 
-/** The identity after `logout`, or null when the current one belongs to no account and may stay. */
-export function rotate(identity: Identity, newAnonId: NewAnonId): Identity | null {
-  return isBlank(identity) ? null : blank(newAnonId);
-}
-
-/** It has seen neither an account nor credentials. */
-function isBlank(identity: Identity): boolean {
+/** Whether it has seen neither an account nor credentials: a logout does not end it. */
+export function isBlank(identity: Identity): boolean {
   return identity.principalId === null && identity.fingerprint === null;
 }
 
@@ -161,6 +154,7 @@ function bindingOf(identity: Identity, seen: Observation): Binding {
   return identity.principalId !== null && identity.verified ? 'principal' : 'unbound';
 }
 
-function blank(newAnonId: NewAnonId): Identity {
+/** One that has not. */
+export function blank(newAnonId: NewAnonId): Identity {
   return { anonId: newAnonId(), principalId: null, verified: false, fingerprint: null };
 }

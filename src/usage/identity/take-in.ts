@@ -16,6 +16,7 @@ import {
 } from '../spool/spill.ts';
 import { assertNotReplaced, installationOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import { accountOf, currentIdentity, isAccount } from './identities.ts';
+import { isBlank } from './rules.ts';
 
 /**
  * Takes in the oldest captures that were spilled, in a transaction of its own, and removes their files. Returns how many;
@@ -25,13 +26,13 @@ import { accountOf, currentIdentity, isAccount } from './identities.ts';
 export function takeInStep(spool: Spool, now: number): number {
   const captures = collectSpilled(spool.directory, SPOOL.takenInPerStep);
   if (captures.length === 0) return 0;
-  const taken = spool.transaction(() => {
+  const isTaken = spool.transaction(() => {
     assertNotReplaced(spool);
     if (!isRecordingAllowed(spool) || installationOf(spool).notice_shown_at === null) return false;
     takeIn(spool, captures, now);
     return true;
   });
-  if (!taken) return 0;
+  if (!isTaken) return 0;
   removeSpilled(spool.directory, captures);
   return captures.length;
 }
@@ -50,19 +51,15 @@ export function takeIntoCopy(copy: Spool): void {
 export function takeIn(spool: Spool, captures: readonly Spilled[], now: number): void {
   for (const capture of captures) {
     if (!isStillSpilled(spool.directory, capture)) continue;
-    if (spool.savepoint(() => insert(spool, capture, now)) === undefined)
-      setBadAside(spool.directory, `${capture.uuid}.json`);
+    const isTaken = spool.savepoint(() => {
+      const { recordedAt, fingerprint = null, event, uuid, resolvable, fromEnvironment } = capture;
+      const owner = ownerOf(spool, capture, now);
+      const row = { ...owner, event, uuid, fingerprint, resolvable, fromEnvironment, enteredAt: now };
+      insertCapture(spool, row, recordedAt);
+      return true;
+    });
+    if (isTaken === undefined) setBadAside(spool.directory, `${capture.uuid}.json`);
   }
-}
-
-function insert(spool: Spool, capture: Spilled, now: number): true {
-  const { recordedAt, anonId: _, fingerprint = null, ...event } = capture;
-  insertCapture(
-    spool,
-    { ...event, ...ownerOf(spool, capture, now), fingerprint, enteredAt: now },
-    recordedAt,
-  );
-  return true;
 }
 
 function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): Owner {
@@ -70,12 +67,14 @@ function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): O
     const distinctId = accountOf(spool, fingerprint);
     return { identityId: unowned(spool, now), distinctId, personless: false };
   }
-  if (fingerprint === null && anonId !== null && !isAccount(spool, anonId))
-    return { identityId: rowOf(spool, anonId) ?? unowned(spool, now), distinctId: anonId, personless: true };
   const current = currentIdentity(spool);
-  if (current !== null && current.principalId === null && current.fingerprint === null)
-    return { identityId: current.id, distinctId: current.anonId, personless: true };
-  return { identityId: unowned(spool, now), distinctId: randomUUID(), personless: true };
+  const isAnonymous = fingerprint === null && anonId !== null && !isAccount(spool, anonId);
+  const distinctId = isAnonymous
+    ? anonId
+    : current !== null && isBlank(current)
+      ? current.anonId
+      : randomUUID();
+  return { identityId: rowOf(spool, distinctId) ?? unowned(spool, now), distinctId, personless: true };
 }
 
 function rowOf(spool: Spool, anonId: string): number | undefined {

@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseFields } from '../../infra/fields.ts';
-import { makePrivateDirectory, writeDraft } from '../../infra/os/files.ts';
+import { makePrivateDirectory, replaceAtomically } from '../../infra/os/files.ts';
 import { isDistinctId, UsageEvent } from '../event/event.ts';
 import { isOptedOut } from './opt-out.ts';
 import { readText } from './usage-json.ts';
@@ -43,29 +43,24 @@ export function spill(directory: string, capture: Spilled): boolean {
   const folder = spillFolder(directory);
   makePrivateDirectory(folder);
   if (!isOurs(folder) || namesIn(folder).length >= MAX_SPILLED) return false;
-  const { uuid, recordedAt, event, fingerprint, resolvable, fromEnvironment, anonId } = capture;
-  const text = JSON.stringify({
-    format: FORMAT,
-    uuid,
-    recorded_at: recordedAt,
-    event: event.name,
-    properties: event.toText(),
-    fingerprint,
-    resolvable,
-    from_environment: fromEnvironment,
-    anon_id: anonId,
-  });
-  const path = join(folder, `${uuid}.json`);
-  const draft = writeDraft(path, text, { durable: false });
-  try {
-    draft.publish();
-  } finally {
-    draft.discard();
-  }
+  const path = join(folder, `${capture.uuid}.json`);
+  replaceAtomically(path, textOf(capture), { durable: false });
   // Looked at last: `disable` makes its file before it empties the folder.
   if (!isOptedOut(directory)) return true;
   rmSync(path, { force: true });
   return false;
+}
+
+function textOf({ event, recordedAt, fromEnvironment, anonId, ...same }: Spilled): string {
+  return JSON.stringify({
+    ...same,
+    format: FORMAT,
+    event: event.name,
+    properties: event.toText(),
+    recorded_at: recordedAt,
+    from_environment: fromEnvironment,
+    anon_id: anonId,
+  });
 }
 
 /**

@@ -12,7 +12,7 @@ import { BAD_PROXIES, startBadProxy } from '../../support/bad-proxies.ts';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
 import type { PostHog } from '../../support/posthog.ts';
-import { fillSpool, makeSpool, sampleEvent } from '../../support/queue.ts';
+import { credentialsOf, fillSpool, makeSpool, sampleEntry } from '../../support/queue.ts';
 import type { Sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
@@ -38,16 +38,7 @@ async function prepare(
     coordinatorUrl,
   });
   const spool = makeSpool(home.directory);
-  append(spool, {
-    event: sampleEvent(),
-    credentials: { account, resolvable: true },
-    change: null,
-    destination: { host: posthog.url, apiKey: undefined },
-    maxRecords: 1_000,
-    online: false,
-    now: Date.now(),
-    showNotice: () => undefined,
-  });
+  append(spool, sampleEntry(Date.now(), { credentials: credentialsOf(account ?? undefined) }));
   spool.close();
   return { home, posthog };
 }

@@ -34,7 +34,7 @@ const points: readonly Point[] = [
     `after ${EXPORTED}`,
   ].map((at) => ({ dies: 'the first command', at }) as const),
   ...[
-    'INSERT INTO account',
+    'INTO account',
     'UPDATE identity SET principal_id',
     'INSERT INTO record',
     'after INSERT INTO record',
@@ -45,7 +45,7 @@ const points: readonly Point[] = [
   { dies: 'the command after it', at: 'INSERT INTO record' },
   { dies: 'the command after it', at: 'after INSERT INTO record' },
   ...[
-    'INSERT INTO account',
+    'INTO account',
     'after rename',
     'UPDATE record SET distinct_id',
     'after UPDATE record SET distinct_id',

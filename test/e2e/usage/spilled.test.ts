@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { spillCapture } from '../../../src/usage/append/spill-capture.ts';
+import { spillCapture } from '../../../src/usage/append/append.ts';
 import { uuidv7 } from '../../../src/usage/event/uuid.ts';
 import { MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
 import { inside } from '../../support/inside.ts';
-import { command, makeSpool, sampleEvent } from '../../support/queue.ts';
+import { command, makeSpool, sampleEntry } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const usage = (home: Sandbox, ...args: string[]) =>
@@ -36,11 +36,7 @@ function spilledHome(t: TestContext, spilled: number): Sandbox {
 
 function spillMore(home: Sandbox, many: number): void {
   mkdirSync(home.directory, { recursive: true, mode: 0o700 });
-  for (let i = 0; i < many; i += 1) {
-    const now = Date.now() + i;
-    const credentials = { account: null, resolvable: false };
-    spillCapture(home.directory, { uuid: uuidv7(now), now, event: sampleEvent(), credentials, change: null });
-  }
+  for (let i = 0; i < many; i += 1) spillCapture(home.directory, sampleEntry(Date.now() + i));
 }
 
 test('usage status counts spilled events beside the ledger', async (t) => {

@@ -8,7 +8,7 @@ import { append, type Entry } from '../../../src/usage/append/append.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import type { Spool } from '../../../src/usage/spool/spool.ts';
-import { makeSpool, sampleEvent } from '../../support/queue.ts';
+import { credentialsOf, makeSpool, sampleEntry } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const ANON = '3f0f2f53-4c5e-4a4e-9d3a-0d5a5d0b7a11';
@@ -20,23 +20,11 @@ function opened(t: TestContext): { home: Sandbox; spool: Spool } {
   return { home, spool };
 }
 
-const entry = (more: Partial<Entry> = {}): Entry => ({
-  event: sampleEvent(),
-  credentials: { account: null, resolvable: false },
-  change: null,
-  destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
-  maxRecords: 1000,
-  online: false,
-  now: 1_800_000_000_000,
-  showNotice: () => undefined,
-  ...more,
-});
-const of = (account: string | null | undefined): Partial<Entry> => ({
-  credentials: { account, resolvable: true },
-});
-const login = (account: string, principalId: string | null): Partial<Entry> => ({
+const entry = (more: Partial<Entry> = {}): Entry => sampleEntry(1_800_000_000_000, more);
+const of = (account: string | undefined): Partial<Entry> => ({ credentials: credentialsOf(account) });
+const login = (account: string, principalId: string): Partial<Entry> => ({
   ...of(account),
-  change: { kind: 'login', account, principalId },
+  change: { kind: 'login', principalId },
 });
 
 const shared = ({ directory }: Sandbox): Record<string, unknown> =>
@@ -196,6 +184,29 @@ test("the event of a logout is the account's, and the next one is nobody's", (t)
   assert.equal(after, shared(home).anon_id);
 });
 
+test('a logout names no account in usage.json any more when it commits, and keeps what was nobody’s', (t) => {
+  const { home, spool } = opened(t);
+  append(spool, entry());
+  const { anon_id } = shared(home);
+  append(spool, entry({ change: { kind: 'logout' } }));
+  assert.equal(shared(home).anon_id, anon_id);
+  append(spool, entry(login('a', 'account-a')));
+  const killed: Spool = {
+    ...spool,
+    transaction: (work) =>
+      spool.transaction(() => {
+        work();
+        throw new Error('killed');
+      }),
+  };
+  assert.throws(() => append(killed, entry({ ...of('a'), change: { kind: 'logout' } })), /killed/);
+  assert.equal(shared(home).linked_principal_id, null);
+  assert.notEqual(shared(home).anon_id, anon_id);
+  assert.equal(currentIdentity(spool)?.principalId, 'account-a');
+  append(spool, entry());
+  assert.equal(currentIdentity(spool)?.anonId, shared(home).anon_id, 'as after a logout of the Python CLI');
+});
+
 test('neither e-mail nor key nor address is in the database that tells credentials apart', (t) => {
   const { home, spool } = opened(t);
   const account = 'oauth ["https://coordinator.example","ana@example.test"]';
@@ -221,7 +232,7 @@ test('once it was refused nothing is recorded, and usage.json is left alone', (t
   append(spool, entry());
   spool.statement('UPDATE installation SET consent = 0').run();
   const path = home.write('usage.json', '{');
-  assert.equal(append(spool, entry(login('a', 'account-a'))), 'refused');
+  assert.equal(append(spool, entry(login('a', 'account-a'))), false);
   assert.equal(readFileSync(path, 'utf8'), '{');
   assert.equal(readLedger(spool).recorded, 1);
 });

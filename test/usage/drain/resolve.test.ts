@@ -11,7 +11,7 @@ import { listIdentities } from '../../../src/usage/inspect/identities.ts';
 import { disable } from '../../../src/usage/spool/consent.ts';
 import { isAnythingDue } from '../../../src/usage/spool/due.ts';
 import { fingerprintOf, type Spool } from '../../../src/usage/spool/spool.ts';
-import { makeSpool, sampleEvent } from '../../support/queue.ts';
+import { makeSpool, sampleEntry } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
 const START = 1_800_000_000_000;
@@ -50,16 +50,7 @@ function machine(t: TestContext): Machine {
     now: START,
     asked: 0,
     record(account, resolvable = true, fromEnvironment = false) {
-      append(spool, {
-        event: sampleEvent(),
-        credentials: { account, resolvable, fromEnvironment },
-        change: null,
-        destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
-        maxRecords: 1000,
-        online: false,
-        now: made.now,
-        showNotice: () => undefined,
-      });
+      append(spool, sampleEntry(made.now, { credentials: { account, resolvable, fromEnvironment } }));
     },
     async bind(
       account,

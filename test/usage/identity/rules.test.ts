@@ -1,7 +1,7 @@
 /** The state machine of identity, rule by rule. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Identity, type Observation, reconcile, rotate } from '../../../src/usage/identity/rules.ts';
+import { type Identity, type Observation, reconcile } from '../../../src/usage/identity/rules.ts';
 
 const blank: Identity = { anonId: 'X', principalId: null, verified: false, fingerprint: null };
 const unresolved: Identity = { ...blank, fingerprint: 'F' };
@@ -284,22 +284,6 @@ test('no row aliases an anon_id that is linked, and none links what it retires',
     }
   }
 });
-
-const rotations: readonly (readonly [string, Identity, string | null])[] = [
-  ['an identity that was nobody goes on after a logout', blank, null],
-  ['a linked identity is rotated by a logout', linked, 'new'],
-  ['an unresolved identity is rotated by a logout', unresolved, 'new'],
-  ['an imported link is rotated by a logout', theirs, 'new'],
-];
-
-for (const [what, identity, anonId] of rotations) {
-  test(what, () => {
-    const next = rotate(identity, () => 'new');
-    assert.equal(next?.anonId ?? null, anonId);
-    assert.equal(next?.principalId ?? null, null);
-    assert.equal(next?.fingerprint ?? null, null);
-  });
-}
 
 function describe({ anonId, principalId, verified, fingerprint }: Identity): string {
   const principal = principalId === null ? '' : ` ${principalId}${verified ? '' : '?'}`;

@@ -14,8 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { append, type CredentialsSeen, type IdentityChange } from '../../../src/usage/append/append.ts';
-import { spillCapture } from '../../../src/usage/append/spill-capture.ts';
+import { append, type Entry, spillCapture } from '../../../src/usage/append/append.ts';
 import { uuidv7 } from '../../../src/usage/event/uuid.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { takeInStep, takeIntoCopy } from '../../../src/usage/identity/take-in.ts';
@@ -23,21 +22,25 @@ import { disable, enable, optOut, withdrawOptOut } from '../../../src/usage/spoo
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import { countSpilled, MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
 import type { Spool } from '../../../src/usage/spool/spool.ts';
-import { makeSpool, sampleEvent } from '../../support/queue.ts';
+import { credentialsOf, makeSpool, sampleEntry } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const NOW = 1_800_000_000_000;
-const NONE: CredentialsSeen = { account: null, resolvable: false };
-const of = (account: string): CredentialsSeen => ({ account, resolvable: true });
+const of = (account: string | undefined): Partial<Entry> => ({ credentials: credentialsOf(account) });
+const login = (account: string, principalId: string): Partial<Entry> => ({
+  ...of(account),
+  change: { kind: 'login', principalId },
+});
+const logout = (account: string): Partial<Entry> => ({ ...of(account), change: { kind: 'logout' } });
 
 interface Stage {
   readonly home: Sandbox;
   readonly spool: Spool;
   readonly folder: string;
   /** Spills one event. */
-  spill(credentials?: CredentialsSeen, change?: IdentityChange): boolean;
+  spill(more?: Partial<Entry>): boolean;
   /** Appends one event, which takes in what was spilled. */
-  append(credentials?: CredentialsSeen, change?: IdentityChange): void;
+  append(more?: Partial<Entry>): void;
   /** Under which id each event of the database is to be sent, in the order in which it came there. */
   ids(): (string | null)[];
   files(): string[];
@@ -54,45 +57,22 @@ function staged(t: TestContext): Stage {
     home,
     spool,
     folder,
-    spill: (credentials = NONE, change = null) => {
+    spill: (more) => {
       at += 1;
-      return spillCapture(home.directory, {
-        uuid: uuidv7(at),
-        now: at,
-        event: sampleEvent(),
-        credentials,
-        change,
-      });
+      return spillCapture(home.directory, sampleEntry(at, more));
     },
-    append: (credentials = NONE, change = null) => {
+    append: (more) => {
       at += 1;
-      append(spool, {
-        event: sampleEvent(),
-        credentials,
-        change,
-        destination: { host: 'http://127.0.0.1:9', apiKey: undefined },
-        maxRecords: 10_000,
-        online: false,
-        now: at,
-        showNotice: () => undefined,
-      });
+      append(spool, sampleEntry(at, more));
     },
     ids: () =>
-      (
-        spool
-          .statement(`SELECT distinct_id AS id FROM record WHERE kind = 'capture' ORDER BY record.id`)
-          .all() as {
-          id: string | null;
-        }[]
-      ).map(({ id }) => id),
+      spool.statement(`SELECT distinct_id FROM record WHERE kind = 'capture' ORDER BY id`).pluck().all() as (
+        | string
+        | null
+      )[],
     files: () => (existsSync(folder) ? readdirSync(folder).sort() : []),
   };
 }
-
-const login = (account: string, principalId: string): [CredentialsSeen, IdentityChange] => [
-  of(account),
-  { kind: 'login', account, principalId },
-];
 
 test('a spilled event is a file of its owner’s alone, with no word of the credentials', (t) => {
   const { spill, files, folder } = staged(t);
@@ -137,8 +117,8 @@ test('events that all were spilled on an empty home belong to the one identity t
 
 test('an event with known credentials goes to their account, one with unknown credentials waits, and changes no identity', (t) => {
   const { spill, append, ids, spool } = staged(t);
-  append(...login('a', 'account-a'));
-  append(of('a'), { kind: 'logout' });
+  append(login('a', 'account-a'));
+  append(logout('a'));
   const before = currentIdentity(spool);
   spill(of('a'));
   spill(of('b'));
@@ -155,7 +135,7 @@ test('an event without credentials goes to the anon_id of a usage.json that name
   append();
   const [anonId] = ids();
   spill();
-  append(...login('a', 'account-a'));
+  append(login('a', 'account-a'));
   assert.deepEqual(ids(), [anonId, anonId, 'account-a']);
   // While an account is linked there is none, and nobody can tell whose it is.
   spill();
@@ -170,8 +150,8 @@ test('an event without credentials goes to the anon_id of a usage.json that name
 
 test('an event whose credentials cannot be read goes to no account', (t) => {
   const { spill, append, ids, spool } = staged(t);
-  append(...login('a', 'account-a'));
-  spill({ account: undefined, resolvable: false });
+  append(login('a', 'account-a'));
+  spill(of(undefined));
   append(of('a'));
   assert.match(String(ids()[1]), /^[0-9a-f-]{36}$/);
   assert.notEqual(ids()[1], currentIdentity(spool)?.anonId);
@@ -179,9 +159,9 @@ test('an event whose credentials cannot be read goes to no account', (t) => {
 
 test('a logout that is spilled leaves no account in usage.json, and the next append begins anew', (t) => {
   const { spill, append, ids, spool, home } = staged(t);
-  append(...login('a', 'account-a'));
+  append(login('a', 'account-a'));
   const linked = currentIdentity(spool)?.anonId;
-  spill(of('a'), { kind: 'logout' });
+  spill(logout('a'));
   const shared = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8')) as Record<
     string,
     unknown
@@ -346,7 +326,7 @@ test('the key of the fingerprints is made once, and disable replaces it', (t) =>
   spill(of('a'));
   const key = readFileSync(join(home.directory, 'usage.key'), 'utf8');
   assert.equal(statSync(join(home.directory, 'usage.key')).mode & 0o777, 0o600);
-  append(...login('a', 'account-a'));
+  append(login('a', 'account-a'));
   append(of('a'));
   assert.equal(readFileSync(join(home.directory, 'usage.key'), 'utf8'), key);
   assert.deepEqual(ids().slice(1), ['account-a', 'account-a']);

@@ -9,11 +9,10 @@ import { accountOf, currentIdentity } from '../../../src/usage/identity/identiti
 import { backoffOf, postHogAt } from '../../../src/usage/spool/backoff.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import { fingerprintOf } from '../../../src/usage/spool/spool.ts';
-import { makeSpool, sampleEvent, unaccounted } from '../../support/queue.ts';
+import { credentialsOf, DESTINATION, makeSpool, sampleEntry, unaccounted } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures');
-const DESTINATION = { host: 'http://127.0.0.1:1', apiKey: 'phc_test' };
 
 test('a spool of schema 6 opens with its records, identities, accounts and back-off, and goes on', (t) => {
   const home = sandbox(t);
@@ -36,16 +35,8 @@ test('a spool of schema 6 opens with its records, identities, accounts and back-
   assert.deepEqual([backoff?.reason, backoff?.streak], ['offline', 3]);
   const before = currentIdentity(spool);
   const now = Date.parse('2026-11-28T01:00:00Z');
-  append(spool, {
-    event: sampleEvent(),
-    credentials: { account: 'account of ana', resolvable: true },
-    change: null,
-    destination: DESTINATION,
-    maxRecords: 10_000,
-    online: false,
-    now,
-    showNotice: () => assert.fail('it has been shown'),
-  });
+  const showNotice = (): void => assert.fail('it has been shown');
+  append(spool, sampleEntry(now, { credentials: credentialsOf('account of ana'), showNotice }));
   const last = spool
     .statement('SELECT distinct_id FROM record ORDER BY record.id DESC LIMIT 1')
     .pluck()
