@@ -5,8 +5,7 @@ import type { FailureCode, UserError } from './errors.ts';
 import type { Settings } from './settings.ts';
 import type { Output } from './terminal/output.ts';
 import type { Input } from './terminal/prompt.ts';
-import type { SignInChange } from './usage/append/append.ts';
-import type { CommandName } from './usage/event/event.ts';
+import type { CommandName, SignInChange } from './usage/event/event.ts';
 
 /** Values by option name; switches are `true`. The last of several wins. `program/commands.ts` adds the names. */
 // biome-ignore lint/suspicious/noEmptyInterface: it is extended where the options are.

@@ -16,8 +16,8 @@ import { flushed, watchPipes } from './terminal/pipes.ts';
 import { askHidden, type Input, PromptInterrupted } from './terminal/prompt.ts';
 import { Interrupted, type Signals, settled, type UntilSignal, watchSignals } from './terminal/signals.ts';
 import { say } from './terminal/visible.ts';
-import type { SignInChange } from './usage/append/append.ts';
 import type { Recorder } from './usage/append/recorder.ts';
+import type { SignInChange } from './usage/event/event.ts';
 
 /** What the process gives. */
 export interface Process {

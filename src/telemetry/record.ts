@@ -5,9 +5,9 @@ import { prepareToStart, startDetached } from '../infra/os/detached.ts';
 import type { Settings } from '../settings.ts';
 import { describeStack } from '../terminal/failure.ts';
 import { visible } from '../terminal/visible.ts';
-import type { CredentialsSeen, SignInChange } from '../usage/append/append.ts';
+import type { CredentialsSeen } from '../usage/append/append.ts';
 import type { Recorder } from '../usage/append/recorder.ts';
-import type { Execution } from '../usage/event/event.ts';
+import type { Execution, SignInChange } from '../usage/event/event.ts';
 
 /** What a command has learned that its event needs. */
 export interface Recordable {

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { replaceAtomically } from '../../infra/os/files.ts';
 import { isDamage } from '../../infra/sqlite/errors.ts';
 import { type Destination, SPOOL } from '../../settings.ts';
-import { recordedId, type UsageEvent } from '../event/event.ts';
+import { recordedId, type SignInChange, type UsageEvent } from '../event/event.ts';
 import { exportIdentity } from '../identity/export.ts';
 import {
   ANY_CREDENTIALS,
@@ -39,11 +39,6 @@ export interface CredentialsSeen {
   /** They stand in the command's environment, where other shells do not see them; else in the file, or nowhere. */
   readonly fromEnvironment: boolean;
 }
-
-/** What a command did to who is signed in. */
-export type SignInChange =
-  | { readonly kind: 'login'; readonly principalId: string | null }
-  | { readonly kind: 'logout' };
 
 /** What can be told of an event without a database. */
 export interface Capture {

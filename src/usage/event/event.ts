@@ -49,6 +49,11 @@ export interface Execution {
   readonly context: { readonly orgId: string; readonly projectId: string } | null;
 }
 
+/** What a command did to who is signed in. */
+export type SignInChange =
+  | { readonly kind: 'login'; readonly principalId: string | null }
+  | { readonly kind: 'logout' };
+
 /** The machine, as far as it is recorded. */
 export interface Machine {
   readonly cliVersion: FromMachine;
