@@ -99,7 +99,6 @@ export async function runLine(parsed: Runnable, around: Process): Promise<number
     await printError(output, outcome.error, settings.debug);
     if (options.json === true) output.json(errorDocument(outcome.error));
   }
-  network.stop();
   if (event !== null) {
     const failure = outcome.failure === null ? null : recordedCode(outcome.failure);
     const execution = { command: event, failure, startedAt: around.startedAt, endedAt: around.monotonic() };

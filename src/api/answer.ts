@@ -1,7 +1,7 @@
 /** What an answer of Arcade's servers means: the object in it, or why there is none, in plain words. */
 import { type ErrorCode, UserError } from '../errors.ts';
 import { type Fields, parseFields } from '../infra/fields.ts';
-import type { HttpAnswer } from '../infra/net/http.ts';
+import type { HttpAnswer } from '../infra/net/network.ts';
 import { retryAfterMs } from '../infra/net/retry-after.ts';
 
 export const isGood = ({ status }: HttpAnswer): boolean => status >= 200 && status < 300;

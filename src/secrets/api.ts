@@ -1,6 +1,7 @@
 /** The secrets of Arcade's engine, in both eras of its API. */
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
-import { type Bearer, exchange, type HttpAnswer, type HttpRequest } from '../infra/net/http.ts';
+import { type Bearer, exchange, type HttpRequest } from '../infra/net/http.ts';
+import type { HttpAnswer } from '../infra/net/network.ts';
 import { LIMITS } from '../settings.ts';
 
 /** Where the engine is and how to sign in to it. With an API key `project` is null. */

@@ -1,40 +1,32 @@
-/** Certificate authorities beyond Node's own: the files that SSL_CERT_FILE and SSL_CERT_DIR name. */
+/** How certificates are verified: always, and with the authorities that SSL_CERT_FILE and SSL_CERT_DIR name. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
-import type { NetworkVariables } from './proxy.ts';
+import { networkVariables } from './proxy.ts';
 
 /**
- * A TLS context that trusts what Node trusts (NODE_EXTRA_CA_CERTS and the like included) and what these variables
- * name; undefined where they name nothing, so Node's own context serves. As in Python's httpx the file comes before
+ * What every TLS connection is opened with. NODE_TLS_REJECT_UNAUTHORIZED does not count. Trusted is what Node trusts
+ * (NODE_EXTRA_CA_CERTS and the like included) and what these variables name. As in Python's httpx the file comes before
  * the folder. A file that cannot be read adds nothing: the connection then fails for its certificate.
  */
-export function extraAuthorities(variables: NetworkVariables): SecureContext | undefined {
-  const { SSL_CERT_FILE: file, SSL_CERT_DIR: directory } = variables;
-  const certificates = file ? certificatesIn([file]) : directory ? certificatesIn(filesIn(directory)) : [];
-  if (certificates.length === 0) return undefined;
-  // TLS takes a third of a start of Node to load: it is not loaded for a plain HTTP server.
+export function tlsOptions(): { readonly rejectUnauthorized: true; readonly secureContext?: SecureContext } {
+  const { SSL_CERT_FILE: file, SSL_CERT_DIR: folder } = networkVariables();
+  const named = file
+    ? [file]
+    : folder
+      ? orNothing(() => readdirSync(folder).map((name) => join(folder, name)))
+      : [];
+  const certificates = named.flatMap((path) => orNothing(() => [readFileSync(path, 'utf8')]));
+  if (certificates.length === 0) return { rejectUnauthorized: true };
   const { createSecureContext, getCACertificates } = process.getBuiltinModule('node:tls');
-  return createSecureContext({ ca: [...getCACertificates('default'), ...certificates] });
+  const ca = [...getCACertificates('default'), ...certificates];
+  return { rejectUnauthorized: true, secureContext: createSecureContext({ ca }) };
 }
 
-function filesIn(directory: string): string[] {
+function orNothing(look: () => string[]): string[] {
   try {
-    return readdirSync(directory).map((name) => join(directory, name));
+    return look();
   } catch {
     return [];
   }
 }
-
-function certificatesIn(files: readonly string[]): string[] {
-  return files.flatMap((file) => {
-    try {
-      return readFileSync(file, 'utf8').match(CERTIFICATE) ?? [];
-    } catch {
-      return [];
-    }
-  });
-}
-
-const CERTIFICATE =
-  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;

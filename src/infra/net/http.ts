@@ -1,15 +1,8 @@
 /** One request to Arcade: limits, retries, and every failure in plain words. */
-import type { Dispatcher } from 'undici';
 import { type ErrorCode, UserError } from '../../errors.ts';
 import { LIMITS } from '../../settings.ts';
-import {
-  failureOf,
-  type Network,
-  type NetworkFailure,
-  openNetwork,
-  ProxyFailure,
-  proxyStatusOf,
-} from './network.ts';
+import { failureOf, type NetworkFailure, ProxyFailure } from './failure.ts';
+import { type Exchange, type HttpAnswer, openNetwork } from './network.ts';
 import { UnusableProxy } from './proxy.ts';
 import { notePause, waitOutPause } from './retry-after.ts';
 
@@ -23,7 +16,7 @@ export type Bearer =
     };
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly method: Exchange['method'];
   readonly url: string;
   readonly bearer?: Bearer;
   readonly json?: unknown;
@@ -32,16 +25,6 @@ export interface HttpRequest {
   readonly limitMs?: number;
   /** Further tries after a network error, 429, 502, 503 or 504; default 2, and 0 for POST. */
   readonly retries?: number;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly retryAfter: string | undefined;
-  readonly location: string | undefined;
-  readonly text: string;
-  /** Which try was answered, from 1. */
-  readonly tries: number;
 }
 
 /**
@@ -65,15 +48,18 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
   const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
   let retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
   const { origin } = new URL(wanted.url);
-  network ??= openNetwork();
   for (let tries = 1; ; tries += 1) {
     const pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
     const tooLate = retries > 0 ? await waitOutPause(origin, deadline) : undefined;
     if (tooLate !== undefined) return tooLate;
     const last = tries > retries;
     try {
-      const received = await once({ ...wanted, token }, network, Math.max(1, deadline - performance.now()));
-      const answer = { ...received, tries };
+      const answer = await network.send(wanted.url, {
+        method: wanted.method,
+        headers: headersOf(wanted, token),
+        body: bodyOf(wanted),
+        signal: AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now()))),
+      });
       if (retries > 0 && notePause(origin, answer, pauseMs)) {
         retries += 1;
         continue;
@@ -93,42 +79,9 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
 const FINAL: readonly NetworkFailure[] = ['timeout', 'tls', 'not tls', 'dns'];
 
 /** Shared, so that several secrets travel over the same connections; idle ones do not keep Node running. */
-let network: Network | undefined;
+const network = openNetwork();
 
-type Sending = HttpRequest & { readonly token: string | undefined };
-
-async function once(wanted: Sending, { send }: Network, limitMs: number): Promise<Omit<HttpAnswer, 'tries'>> {
-  const response = await send(wanted.url, {
-    method: wanted.method,
-    headers: headersOf(wanted),
-    body: bodyOf(wanted),
-    signal: AbortSignal.timeout(Math.max(1, Math.ceil(limitMs))),
-  });
-  const header = (name: string): string | undefined => {
-    const value = response.headers[name];
-    return Array.isArray(value) ? value[0] : value;
-  };
-  return {
-    status: response.statusCode,
-    contentType: header('content-type') ?? '',
-    retryAfter: header('retry-after'),
-    location: header('location'),
-    text: await readText(response.body),
-  };
-}
-
-async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > LIMITS.answerBytes) break; // What is left of it will not be JSON.
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function headersOf({ token, json, form }: Sending): Record<string, string> {
+function headersOf({ json, form }: HttpRequest, token: string | undefined): Record<string, string> {
   const type = json !== undefined ? 'application/json' : form && 'application/x-www-form-urlencoded';
   return {
     accept: 'application/json',
@@ -180,21 +133,21 @@ function unreachable(url: string, failure: NetworkFailure, cause: unknown): User
 /** The variable is named and its value is not: it may hold a password. */
 function proxyError(host: string, cause: UnusableProxy | ProxyFailure): UserError {
   const { variable } = cause;
-  const status = proxyStatusOf(cause.cause);
   const [what, hint] =
     cause instanceof UnusableProxy
       ? [
           `${variable} is not a proxy address.`,
           `Set ${variable} to an address such as http://proxy.example.com:3128`,
         ]
-      : [`the proxy in ${variable} ${proxyFault(status, cause)}.`, `Check ${variable}`];
+      : [`the proxy in ${variable} ${proxyFault(cause)}.`, `Check ${variable}`];
   return new UserError('PROXY_FAILED', `Cannot reach ${host}: ${what}`, {
     hint: `${hint}, or add the host to NO_PROXY.`,
     cause,
   });
 }
 
-function proxyFault(status: number | undefined, cause: ProxyFailure): string {
+function proxyFault(cause: ProxyFailure): string {
+  const { status } = cause;
   if (status === 407) return 'requires a user name and password (407)';
   if (status !== undefined) return `rejected the connection (${status})`;
   const faults: Partial<Record<NetworkFailure, string>> = {

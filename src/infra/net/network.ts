@@ -1,198 +1,138 @@
-/** The one way to the network: undici with the user's proxies and certificates, and limits on every wait. */
-import type { Dispatcher } from 'undici';
-import connectMethod from 'undici/lib/api/api-connect.js';
-import requestMethod from 'undici/lib/api/api-request.js';
-import Agent from 'undici/lib/dispatcher/agent.js';
-import DispatcherBase from 'undici/lib/dispatcher/dispatcher.js';
-import Pool from 'undici/lib/dispatcher/pool.js';
-import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
-import Socks5ProxyAgent from 'undici/lib/dispatcher/socks5-proxy-agent.js';
+/** The one way to the network: Node's own client, or undici where a proxy is set. One limit holds for every wait. */
 import { LIMITS } from '../../settings.ts';
-import { extraAuthorities } from './certificates.ts';
-import { networkVariables, type ProxyChoice, proxyFor, UnusableProxy } from './proxy.ts';
+import { tlsOptions } from './certificates.ts';
+import { networkVariables, proxyFor } from './proxy.ts';
+import { noteAnswer, noteSent } from './waiting.ts';
 
-// As undici's index does: its agent for proxies calls this method.
-DispatcherBase.prototype.connect = connectMethod as typeof DispatcherBase.prototype.connect;
+/** What a server said. Redirects are answers. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly retryAfter: string | undefined;
+  readonly location: string | undefined;
+  readonly date: string | undefined;
+  /** Its body, cut off beyond LIMITS.answerBytes. */
+  readonly text: string;
+}
 
-/** How an exchange failed before any answer came. */
-export type NetworkFailure = 'dns' | 'refused' | 'lost' | 'tls' | 'not tls' | 'timeout' | 'other';
+export interface Exchange {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly headers: Record<string, string>;
+  readonly body: string | Buffer | null;
+  /** Ends the exchange, the reading of the body included; besides, connecting has a limit of its own. */
+  readonly signal: AbortSignal;
+}
 
 /** Connections to any number of servers, each by the proxy that the environment names for it. */
 export interface Network {
   /**
-   * Sends one request and resolves with the answer's head; its body is still to be read. Redirects are answers.
-   * Rejects with ProxyFailure, or the system's or undici's error; as soon as the signal says so, whatever undici
-   * waits for.
+   * Sends one request and reads the whole answer. Rejects with UnusableProxy, ProxyFailure or an error that `failureOf`
+   * knows; with the signal's reason at the moment of the signal, whatever is waited for.
    */
-  send(url: string, options: Exchange): Promise<Dispatcher.ResponseData>;
+  send(url: string, exchange: Exchange): Promise<HttpAnswer>;
   /** Cuts all connections. */
   close(): void;
 }
 
-interface Exchange {
-  readonly method: Dispatcher.HttpMethod;
-  readonly headers: Record<string, string>;
-  readonly body: string | Buffer | null;
-  /** Ends the exchange, the reading of the body included; nothing else limits it. */
-  readonly signal: AbortSignal;
+/** One way of sending, and the connections that it keeps for further requests. */
+export interface Way {
+  send(url: URL, exchange: Exchange): Promise<Head>;
+  close(): void;
 }
 
-/** A proxy did not do what it was asked for. */
-export class ProxyFailure extends Error {
-  readonly variable: string;
-
-  constructor(variable: string, cause: unknown) {
-    super(`the proxy in ${variable} failed`, { cause });
-    this.name = 'ProxyFailure';
-    this.variable = variable;
-  }
+/** An answer of which the body is still to be read. */
+export interface Head {
+  readonly statusCode?: number | undefined;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: AsyncIterable<Buffer>;
 }
 
 /** Opens connections when they are needed. */
 export function openNetwork(): Network {
-  const dispatchers = new Map<string, Dispatcher>();
-  const dispatcherFor = (proxy: ProxyChoice | undefined): Dispatcher => {
-    const key = proxy?.url.href ?? '';
-    const known = dispatchers.get(key);
+  const ways = new Map<string, Promise<Way>>();
+  const wayTo = (url: URL): Promise<Way> => {
+    const proxy = proxyFor(url, networkVariables());
+    const key = proxy?.url.href ?? url.protocol;
+    const known = ways.get(key);
     if (known !== undefined) return known;
-    const opened = openDispatcher(proxy?.url);
-    dispatchers.set(key, opened);
+    const opened =
+      proxy === undefined
+        ? Promise.resolve(openDirect(url.protocol))
+        : import('./proxied.ts').then(({ openProxied }) => openProxied(proxy));
+    ways.set(key, opened);
     return opened;
   };
+  const exchange = async (url: URL, wanted: Exchange): Promise<HttpAnswer> =>
+    await read(await (await wayTo(url)).send(url, wanted));
   return {
-    async send(url, options) {
-      const { origin, pathname, search } = new URL(url);
-      const { signal } = options;
-      const proxy = proxyFor(new URL(url), networkVariables());
-      const request = { ...options, origin, path: `${pathname}${search}`, headersTimeout: 0, bodyTimeout: 0 };
-      try {
-        // The limit holds by this race, whatever undici waits for and however it treats the signal meanwhile.
-        return await unlessAborted(signal, requestMethod.call(dispatcherFor(proxy), request));
-      } catch (error) {
-        throw proxy !== undefined && isOfProxy(error, new URL(url), proxy)
-          ? new ProxyFailure(proxy.variable, error)
-          : error;
-      }
-    },
+    send: (url, wanted) => unlessAborted(wanted.signal, exchange(new URL(url), wanted)),
     close() {
-      for (const dispatcher of dispatchers.values()) void dispatcher.destroy().catch(() => undefined);
-      dispatchers.clear();
+      for (const way of ways.values()) void way.then(({ close }) => close());
     },
   };
 }
 
-/** Certificates are always verified: NODE_TLS_REJECT_UNAUTHORIZED does not count. */
-function openDispatcher(proxy: URL | undefined): Dispatcher {
-  const secureContext = extraAuthorities(networkVariables());
-  const tls = {
-    rejectUnauthorized: true,
-    timeout: LIMITS.connectMs,
-    ...(secureContext === undefined ? {} : { secureContext }),
+/** A request by undici costs 18 ms of CPU and 13 MB more than one by `node:http`: its parser is WebAssembly. */
+function openDirect(protocol: string): Way {
+  const isSecure = protocol === 'https:';
+  // TLS takes a third of a start of Node to load.
+  const { Agent, request } = (
+    isSecure ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http')
+  ) as typeof import('node:https');
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS, ...(isSecure ? tlsOptions() : {}) });
+  return {
+    send: (url, { method, headers, body, signal }) =>
+      new Promise((resolve, reject) => {
+        const outgoing = request(url, { agent, method, headers, signal });
+        outgoing.on('error', reject);
+        outgoing.once('response', (body) =>
+          resolve({ statusCode: body.statusCode, headers: body.headers, body }),
+        );
+        outgoing.once('socket', (socket) => {
+          if (outgoing.reusedSocket) return noteSent();
+          const giveUp = (): void =>
+            void socket.destroy(Object.assign(new Error('not connected in time'), { code: 'ETIMEDOUT' }));
+          const limit = setTimeout(giveUp, LIMITS.connectMs);
+          socket.once('close', () => clearTimeout(limit));
+          socket.once(isSecure ? 'secureConnect' : 'connect', () => {
+            clearTimeout(limit);
+            noteSent();
+          });
+        });
+        outgoing.end(body);
+      }),
+    close: () => agent.destroy(),
   };
-  // HTTP/2 would load more code than a few requests can save.
-  const connections = { keepAliveTimeout: 10_000, allowH2: false };
-  if (proxy === undefined) return new Agent({ ...connections, connect: tls });
-  if (proxy.protocol === 'socks5:') return openSocks(proxy, tls);
-  return new ProxyAgent({
-    ...connections,
-    uri: proxy.href,
-    connectTimeout: LIMITS.connectMs,
-    requestTls: tls,
-    proxyTls: tls,
-    // Plain HTTP is not tunnelled: many proxies allow CONNECT to port 443 alone.
-    proxyTunnel: false,
-    clientFactory: openProxy,
-  });
 }
 
-/** No tunnel came about. */
-class TunnelFailure extends Error {}
+/** So long a connection is kept for another request. */
+const IDLE_MS = 10_000;
 
-/** The connections to the proxy itself, on which it is asked for tunnels. */
-function openProxy(origin: URL, options: object): Dispatcher {
-  // How long a proxy may take to answer CONNECT; undici's own limit is 300 s.
-  const pool = new Pool(origin, { ...options, headersTimeout: LIMITS.connectMs });
-  const connect = pool.connect.bind(pool) as (
-    wanted: Dispatcher.ConnectOptions,
-  ) => Promise<Dispatcher.ConnectData>;
-  const connectOrBlame = (wanted: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> =>
-    connect(wanted).catch((cause: unknown) => {
-      throw new TunnelFailure('no tunnel', { cause });
-    });
-  return Object.assign(pool, { connect: connectOrBlame });
-}
-
-/** undici warns of its SOCKS agent as experimental when one is made: on the terminal that is noise. */
-function openSocks(proxy: URL, requestTls: { timeout: number }): Dispatcher {
-  const { emitWarning } = process;
-  process.emitWarning = () => undefined;
-  try {
-    return new Socks5ProxyAgent(proxy, { connectTimeout: LIMITS.connectMs, requestTls });
-  } finally {
-    process.emitWarning = emitWarning;
+async function read({ statusCode = 0, headers, body }: Head): Promise<HttpAnswer> {
+  noteAnswer();
+  const header = (name: string): string | undefined => [headers[name]].flat()[0];
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > LIMITS.answerBytes) break; // What is cut off is no JSON.
   }
+  return {
+    status: statusCode,
+    contentType: header('content-type') ?? '',
+    retryAfter: header('retry-after'),
+    location: header('location'),
+    date: header('date'),
+    text: Buffer.concat(chunks).toString('utf8'),
+  };
 }
 
+/** The limit holds by this race, however the client treats the signal in what it waits for. */
 function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
   });
-}
-
-/** Whether a proxied request failed at the proxy: the one machine that it connects to, and that answers CONNECT. */
-function isOfProxy(error: unknown, { protocol }: URL, proxy: ProxyChoice): boolean {
-  if (error instanceof TunnelFailure || proxyStatusOf(error) !== undefined) return true;
-  const failure = failureOf(error);
-  // Without a tunnel there is no other connection that could be lost.
-  if (failure === 'lost' && protocol === 'http:' && proxy.url.protocol !== 'socks5:') return true;
-  return failure === 'dns' || failure === 'refused' || codesOf(error).some((code) => PROXY_CODE.test(code));
-}
-
-const PROXY_CODE =
-  /^(UND_ERR_(PRX_\w+|CONNECT_TIMEOUT|HEADERS_TIMEOUT|SOCKS5\w*)|SOCKS5?\w*|E(HOST|NET)UNREACH|ETIMEDOUT)$/;
-
-/** The status with which a proxy refused to pass a request on. */
-export function proxyStatusOf(error: unknown): number | undefined {
-  const text = error instanceof Error ? error.message : '';
-  const status = /^Proxy response \((\d+)\)|^Proxy Authentication Required \((407)\)/.exec(text);
-  return status === null ? undefined : Number(status[1] ?? status[2]);
-}
-
-/** Names the kind of a network error; undici nests the system's error below its own. */
-export function failureOf(error: unknown): NetworkFailure {
-  // These have the codes of requests that were given up.
-  if (error instanceof UnusableProxy || proxyStatusOf(error) !== undefined) return 'other';
-  if (error instanceof ProxyFailure) return failureOf(error.cause);
-  for (const code of codesOf(error)) {
-    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'EAI_FAIL' || code === 'ENODATA')
-      return 'dns';
-    if (code === 'ECONNREFUSED') return 'refused';
-    if (/TIMEOUT$|^ETIMEDOUT$|^UND_ERR_ABORTED$|^TimeoutError$|^AbortError$/.test(code)) return 'timeout';
-    if (/^(EPROTO|ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))$/.test(code)) return 'not tls';
-    if (
-      /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|UND_ERR_PRX_TLS)/.test(
-        code,
-      )
-    )
-      return 'tls';
-    if (LOST.test(code)) return 'lost';
-  }
-  return 'other';
-}
-
-const LOST =
-  /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|UND_ERR_PRX_CONN|UND_ERR_CLOSED|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|HPE_.*)$/;
-
-function codesOf(error: unknown, depth = 0): string[] {
-  if (!(error instanceof Error) || depth === 5) return [];
-  const inner = codesOf((error as AggregateError).errors?.[0], depth + 1);
-  const { code } = error as NodeJS.ErrnoException;
-  return [
-    ...inner,
-    ...(typeof code === 'string' ? [code] : []),
-    error.name,
-    ...codesOf(error.cause, depth + 1),
-  ];
 }

@@ -5,9 +5,8 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
-import type { Dispatcher } from 'undici';
 import { parseFields } from '../fields.ts';
-import { type Network, openNetwork } from './network.ts';
+import { type HttpAnswer, type Network, openNetwork } from './network.ts';
 import { UnusableProxy } from './proxy.ts';
 
 export interface WireRecord {
@@ -168,16 +167,10 @@ export function openEndpoint({ send }: Pick<Network, 'send'>): Endpoint {
           body: isGzip ? await compress(body) : body,
           signal,
         });
-        const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
-        const { statusCode: status } = response;
-        const text = await readShort(response.body);
+        const { status, location, date } = response;
         if (status === 415 && isGzip) isPlain = true;
-        else if (isRedirect(status) && !isMoved && movesSlash(url, header('location'))) isMoved = true;
-        else
-          return {
-            answer: judge(status, header('content-type') ?? '', text, header('retry-after')),
-            date: header('date'),
-          };
+        else if (isRedirect(status) && !isMoved && movesSlash(url, location)) isMoved = true;
+        else return { answer: judge(response), date };
       }
     },
   };
@@ -201,21 +194,11 @@ function otherSlash(url: string): string {
   return other.href;
 }
 
-/** The beginning of a body: PostHog's answers are a few bytes, and of a portal's page no more is needed. */
-async function readShort(body: Dispatcher.ResponseData['body']): Promise<string> {
-  let text = '';
-  for await (const chunk of body) {
-    text += (chunk as Buffer).toString('latin1');
-    if (text.length > 4096) break;
-  }
-  return text;
-}
-
 /**
  * What an answer says, and whether it is PostHog's. Source of the statuses: PostHog's rust/capture,
  * v0_endpoint.rs and api.rs.
  */
-function judge(status: number, contentType: string, text: string, retryAfter: string | undefined): Answer {
+function judge({ status, contentType, text, retryAfter }: HttpAnswer): Answer {
   if (status === 200) return isPostHogs(text) ? { kind: 'accepted', status } : { kind: 'portal', status };
   if (status === 413) return { kind: 'too-large', status };
   // What a network says that wants a login first (RFC 6585).

@@ -2,10 +2,10 @@
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { extraAuthorities } from './certificates.ts';
-import { failureOf, openNetwork } from './network.ts';
+import { tlsOptions } from './certificates.ts';
+import { failureOf } from './failure.ts';
+import { openNetwork } from './network.ts';
 import { type Answer, openEndpoint } from './posthog.ts';
-import { networkVariables } from './proxy.ts';
 
 interface Step {
   readonly name: 'DNS' | 'TCP' | 'TLS' | 'HTTP';
@@ -76,14 +76,12 @@ function tryTcp(host: string, port: number): Promise<string> {
 }
 
 function tryTls(host: string, port: number): Promise<string> {
-  const secureContext = extraAuthorities(networkVariables());
   const socket = connectTls({
     host,
     port,
     // An address is no server name (RFC 6066, 3), and Node 26 throws at one.
     ...(isIP(host) === 0 && { servername: host }),
-    rejectUnauthorized: true,
-    ...(secureContext && { secureContext }),
+    ...tlsOptions(),
   });
   return opened(socket, 'secureConnect', () => {
     const { issuer } = socket.getPeerCertificate();

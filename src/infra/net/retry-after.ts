@@ -1,6 +1,6 @@
 /** `Retry-After`: what it means, and waiting as long as it says. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HttpAnswer } from './http.ts';
+import type { HttpAnswer } from './network.ts';
 
 /** Milliseconds that a `Retry-After` header (RFC 9110, 10.2.3: seconds or a date) asks for. */
 export function retryAfterMs(header: string | null | undefined, now: number): number | undefined {

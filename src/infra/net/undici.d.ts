@@ -1,10 +1,5 @@
 // The parts of undici that are needed. All of it (fetch, WebSocket, caches, ...) takes 29 ms to load on a machine on
 // which Node itself starts in 21 ms; these parts take 16 ms.
-declare module 'undici/lib/dispatcher/agent.js' {
-  import { Agent } from 'undici';
-  export = Agent;
-}
-
 declare module 'undici/lib/dispatcher/pool.js' {
   import { Pool } from 'undici';
   export = Pool;

@@ -1,35 +1,31 @@
-/** Watches undici, without loading it, for the moments that matter to everything else. */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+/** When the process has nothing to do but wait for the network, and whether it was answered. */
 
 export interface NetworkWatch {
   /** A server has answered one of this process's requests. */
   readonly answered: boolean;
-  /** Ends the watch. */
-  stop(): void;
 }
 
-/**
- * Calls `onWaiting` once, right after the first request has been written: from then on the process has nothing
- * to do but wait. The channels are undici's documented diagnostics.
- */
-export function watchNetwork(onWaiting: () => void): NetworkWatch {
-  let answered = false;
-  const onSent = (): void => {
-    unsubscribe('undici:client:sendHeaders', onSent);
-    setImmediate(onWaiting);
-  };
-  const onAnswer = (): void => {
-    answered = true;
-  };
-  subscribe('undici:client:sendHeaders', onSent);
-  subscribe('undici:request:headers', onAnswer);
+let onWaiting: (() => void) | undefined;
+let answered = false;
+
+/** Calls `listener` once, right after the next request has been written. */
+export function watchNetwork(listener: () => void): NetworkWatch {
+  onWaiting = listener;
+  answered = false;
   return {
     get answered() {
       return answered;
     },
-    stop() {
-      unsubscribe('undici:client:sendHeaders', onSent);
-      unsubscribe('undici:request:headers', onAnswer);
-    },
   };
+}
+
+/** Notes that a request has been handed to an open connection; it is written in this turn of the event loop. */
+export function noteSent(): void {
+  if (onWaiting !== undefined) setImmediate(onWaiting);
+  onWaiting = undefined;
+}
+
+/** Notes that the head of an answer has come. */
+export function noteAnswer(): void {
+  answered = true;
 }

@@ -1,0 +1,49 @@
+/** How an exchange fails before its answer is whole. */
+
+export type NetworkFailure = 'dns' | 'refused' | 'lost' | 'tls' | 'not tls' | 'timeout' | 'other';
+
+/** A proxy did not do what it was asked for. */
+export class ProxyFailure extends Error {
+  readonly variable: string;
+  /** What it answered; undefined where it did not. */
+  readonly status: number | undefined;
+
+  constructor(variable: string, status: number | undefined, cause?: unknown) {
+    super(`the proxy in ${variable} failed`, { cause });
+    this.name = 'ProxyFailure';
+    this.variable = variable;
+    this.status = status;
+  }
+}
+
+/** Names the kind of a network error, be it Node's or undici's, which nests Node's below its own. */
+export function failureOf(error: unknown): NetworkFailure {
+  const codes = codesOf(error);
+  for (const code of codes) {
+    const [failure] = KINDS.find(([, pattern]) => pattern.test(code)) ?? [];
+    if (failure !== undefined) return failure;
+  }
+  return 'other';
+}
+
+const KINDS: readonly (readonly [NetworkFailure, RegExp])[] = [
+  ['dns', /^(ENOTFOUND|EAI_AGAIN|EAI_FAIL|ENODATA)$/],
+  ['refused', /^ECONNREFUSED$/],
+  ['timeout', /TIMEOUT$|^(ETIMEDOUT|TimeoutError|AbortError)$/],
+  ['not tls', /^(EPROTO|ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))$/],
+  ['tls', /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|UND_ERR_PRX_TLS)/],
+  ['lost', /^(ECONNRESET|EPIPE|HPE_.*|UND_ERR_(SOCKET|PRX_CONN|CLOSED|RES_CONTENT_LENGTH_MISMATCH))$/],
+];
+
+function codesOf(error: unknown, depth = 0): string[] {
+  if (!(error instanceof Error) || depth === 5) return [];
+  // Of a name with several addresses, each was tried.
+  const inner = codesOf((error as AggregateError).errors?.[0], depth + 1);
+  const { code } = error as NodeJS.ErrnoException;
+  return [
+    ...inner,
+    ...(typeof code === 'string' ? [code] : []),
+    error.name,
+    ...codesOf(error.cause, depth + 1),
+  ];
+}
