@@ -1,17 +1,8 @@
-/** A run in this process leaves nothing of itself behind: another one may follow. */
+/** What the global options change about any command. */
 import assert from 'node:assert/strict';
-import { hasSubscribers } from 'node:diagnostics_channel';
 import { test } from 'node:test';
 import { inside } from './support/inside.ts';
 import { world } from './support/world.ts';
-
-test('a command that has ended no longer watches the network', async (t) => {
-  const { home, env, requests } = await world(t);
-  const { exitCode, stderr } = await inside(home, ['secret', 'list'], { env });
-  assert.deepEqual([exitCode, stderr, requests().length], [0, '', 1]);
-  for (const channel of ['undici:client:sendHeaders', 'undici:request:headers'])
-    assert.equal(hasSubscribers(channel), false, channel);
-});
 
 test('--debug shows the stack of a failure, --quiet hides notes and not the failure', async (t) => {
   const { home } = await world(t);

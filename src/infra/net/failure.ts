@@ -32,7 +32,10 @@ const KINDS: readonly (readonly [NetworkFailure, RegExp])[] = [
   ['timeout', /TIMEOUT$|^(ETIMEDOUT|TimeoutError|AbortError)$/],
   ['not tls', /^(EPROTO|ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))$/],
   ['tls', /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|UND_ERR_PRX_TLS)/],
-  ['lost', /^(ECONNRESET|EPIPE|HPE_.*|UND_ERR_(SOCKET|PRX_CONN|CLOSED|RES_CONTENT_LENGTH_MISMATCH))$/],
+  [
+    'lost',
+    /^(ECONNRESET|EPIPE|HPE_.*|HTTPParserError|UND_ERR_(SOCKET|PRX_CONN|CLOSED|HEADERS_OVERFLOW|RES_CONTENT.*))$/,
+  ],
 ];
 
 function codesOf(error: unknown, depth = 0): string[] {

@@ -41,7 +41,7 @@ export interface Way {
 }
 
 /** An answer of which the body is still to be read. */
-export interface Head {
+interface Head {
   readonly statusCode?: number | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: AsyncIterable<Buffer>;
