@@ -4,7 +4,7 @@ import type { Context } from '../auth/credentials.ts';
 import { storeContext } from '../auth/store.ts';
 import { UserError } from '../errors.ts';
 import type { Invocation, Run } from '../invocation.ts';
-import { tableLines } from '../terminal/table.ts';
+import { printTable } from '../terminal/table.ts';
 import { type Safe, say, visible } from '../terminal/visible.ts';
 import { requireContext, requireLogin, type SignedIn } from './signed-in.ts';
 
@@ -116,9 +116,6 @@ async function printChoices(
   if (choices.length === 0) return output.line(none) as undefined;
   const yes = (is: boolean): string => (is ? 'yes' : '');
   const rows = choices.map(({ id, name, isDefault }) => [name, id, yes(isDefault), yes(id === active)]);
-  const paint = await output.paint('stdout');
-  const { width, unicode } = output;
-  output.line(paint.bold(title));
-  const lines = await tableLines(['Name', 'ID', 'Default', 'Active'], rows, { width, unicode, paint });
-  for (const line of lines) output.line(line);
+  output.line((await output.paint('stdout')).bold(title));
+  await printTable(output, ['Name', 'ID', 'Default', 'Active'], rows);
 }

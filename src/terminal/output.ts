@@ -10,11 +10,8 @@ export interface Stream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
-  readonly writableNeedDrain?: boolean;
   write(text: string): unknown;
   on?(event: 'error', listener: () => void): unknown;
-  once?(event: 'drain' | 'close', listener: () => void): unknown;
-  off?(event: 'drain' | 'close', listener: () => void): unknown;
 }
 
 export interface Output {
@@ -43,8 +40,6 @@ export interface Output {
   readonly isOpen: boolean;
   /** Writes a blank, which JSON allows: only a write shows that a pipe has lost its reader. */
   blank(): void;
-  /** Waits until more of the result can be written; false when it has no reader any more. */
-  ready(): Promise<boolean>;
   /** Whether the terminal's character set has more than ASCII. */
   readonly unicode: boolean;
   /** The colours of a stream: none unless it is a terminal that wants them. Read only when first asked for. */
@@ -105,12 +100,6 @@ export function openOutput(stdout: Stream, stderr: Stream, env: Environment, qui
       return isOpen;
     },
     blank: () => void stdout.write(' '),
-    async ready() {
-      // Pipes and files take everything at once, but on Windows; a stream reports an error in the next turn.
-      if (stdout.writableNeedDrain === true && isOpen) await drained(stdout);
-      await new Promise((resolve) => setImmediate(resolve));
-      return isOpen;
-    },
     unicode: isUnicode(env),
     async paint(stream) {
       return wantsColour(streams[stream], env) ? await colours() : PLAIN;
@@ -125,17 +114,6 @@ const LOWEST = 3;
 
 function upTo(lines: number | 'all'): string {
   return lines === 'all' ? '\u001b[2J\u001b[H' : `\u001b[${lines}A\u001b[0J`;
-}
-
-function drained(stream: Stream): Promise<void> {
-  const events = ['drain', 'close'] as const;
-  return new Promise((resolve) => {
-    const end = (): void => {
-      for (const event of events) stream.off?.(event, end);
-      resolve();
-    };
-    for (const event of events) stream.once?.(event, end);
-  });
 }
 
 const same = (text: Safe): Safe => text;

@@ -1,64 +1,145 @@
 /** Rows in columns: fitted to a terminal, whole when they go to a file or a pipe. */
-import { fitColumns, measureOf, rowLine, safeCell } from './cells.ts';
-import type { Paint } from './output.ts';
-import type { Measure } from './text-width.ts';
-import { repeated, type Safe, say } from './visible.ts';
+import type { Output, Paint } from './output.ts';
+import { isPlain, type Measure, PLAIN_MEASURE } from './text-width.ts';
+import { joined, repeated, type Safe, say, visible } from './visible.ts';
 
-interface TableOptions {
+/** A heading is ours, and plain. */
+export interface Column {
+  readonly heading: string;
+  /** Of numbers, which end under one another. */
+  readonly right?: true;
+  /** Where it would have less room than this it is left out, and where none of its cells says anything. */
+  readonly least?: number;
+  /** Colors a cell of the row `row`, which has its width already. */
+  readonly style?: (cell: Safe, row: number) => Safe;
+}
+
+interface Look {
   /** Columns of the terminal; null: nothing is cut. */
   readonly width: number | null;
   readonly paint: Paint;
   /** False: what is cut ends in "..", for terminals that have only ASCII. */
-  readonly unicode?: boolean;
-  /** Columns of numbers, which end under one another. */
-  readonly right?: ReadonlySet<number>;
+  readonly unicode: boolean;
 }
+
+type Rows = readonly (readonly string[])[];
+
+/** Prints a table as part of the result. A column that needs no more is named by its heading alone. */
+export async function printTable(
+  output: Output,
+  columns: readonly (Column | string)[],
+  rows: Rows,
+): Promise<void> {
+  const { width, unicode } = output;
+  const lines = await tableLines(columns, rows, { width, unicode, paint: await output.paint('stdout') });
+  output.line(joined(lines, say`\n`));
+}
+
+/** With less room than this for each column, its gap included, a row is shown as lines. */
+const LEGIBLE = 8;
 
 /**
  * Lines of a table. Where it is too wide, the widest column gives way first, and what is cut ends in "…"; on a
- * very narrow terminal each row is a few lines, one for each of its cells. Cells are made safe to print; headings
- * are ours, and plain.
+ * very narrow terminal each row is a few lines, one for each of its cells. Cells are made safe to print.
  */
 export async function tableLines(
-  headings: readonly string[],
-  rows: readonly (readonly string[])[],
-  { width, paint, unicode = true, right }: TableOptions,
+  named: readonly (Column | string)[],
+  rows: Rows,
+  look: Look,
 ): Promise<Safe[]> {
-  const cells = rows.map((row) => row.map(safeCell));
-  const measure = await measureOf(cells.flat());
-  const natural = headings.map((heading, i) =>
-    cells.reduce((widest, row) => Math.max(widest, measure.widthOf(row[i] ?? '')), heading.length),
-  );
-  if (width !== null && width < headings.length * LEGIBLE)
-    return stacked(headings.map(safeCell), cells, { width, paint, unicode, measure });
-  const widths =
-    width === null
-      ? natural
-      : fitColumns(
-          natural.map((column) => ({ width: column })),
-          width,
-        );
-  const layout = { widths, measure, unicode, ...(right === undefined ? {} : { right }) };
-  return [paint.bold(rowLine(headings.map(safeCell), layout)), ...cells.map((row) => rowLine(row, layout))];
+  const { width, paint } = look;
+  const columns = named.map((column): Column => (typeof column === 'string' ? { heading: column } : column));
+  const headings = columns.map(({ heading }) => heading as Safe);
+  const cells = rows.map((row) => row.map((cell) => (isPlain(cell) ? (cell as Safe) : visible(cell))));
+  const isAllPlain = cells.every((row) => row.every(isPlain));
+  const measure = isAllPlain ? PLAIN_MEASURE : (await import('./any-text.ts')).MEASURE;
+  const lasting = columns.filter(({ least }) => least === undefined);
+  if (width !== null && width < lasting.length * LEGIBLE)
+    return stacked(headings, cells, { ...look, width, measure });
+  const natural = columns.map(({ heading, least }, i) => {
+    const widest = cells.reduce((max, row) => Math.max(max, measure.widthOf(row[i] ?? '')), 0);
+    return widest === 0 && least !== undefined ? 0 : Math.max(widest, heading.length);
+  });
+  const widths = width === null ? natural : fitColumns(columns, natural, width);
+  const shown = { columns, widths, measure, unicode: look.unicode };
+  return [paint.bold(rowLine(headings, shown)), ...cells.map((row, i) => rowLine(row, shown, i))];
 }
 
-/** A column with less room than this, its gap included, says nothing any more. */
-const LEGIBLE = 8;
+interface Shown {
+  readonly columns: readonly Column[];
+  /** A column of no width is left out. */
+  readonly widths: readonly number[];
+  readonly measure: Measure;
+  readonly unicode: boolean;
+}
+
+const GAP = say`  `;
+
+function rowLine(cells: readonly Safe[], { columns, widths, measure, unicode }: Shown, row?: number): Safe {
+  const last = cells.findLastIndex((cell, i) => cell !== '' && widths[i] !== 0);
+  const parts = cells.slice(0, last + 1).flatMap((cell, i) => {
+    const width = widths[i] ?? 0;
+    if (width === 0) return [];
+    const text = cut(cell, width, unicode, measure);
+    const blank = repeated(say` `, width - measure.widthOf(text));
+    const fitted = columns[i]?.right ? say`${blank}${text}` : i === last ? text : say`${text}${blank}`;
+    return [row === undefined ? fitted : (columns[i]?.style?.(fitted, row) ?? fitted)];
+  });
+  return joined(parts, GAP);
+}
+
+function cut(text: Safe, width: number, unicode: boolean, measure: Measure): Safe {
+  if (measure.widthOf(text) <= width) return text;
+  const mark = unicode ? say`…` : say`..`;
+  // The beginning of safe text is safe.
+  return (measure.head(text, Math.max(0, width - mark.length)) + mark.slice(0, width)) as Safe;
+}
+
+const NARROWEST = 4;
+
+/**
+ * Widths that fit `room` columns: the widest column gives way first, to its least; then the last one that has a
+ * least is left out, and so on; at the end all that remain are cut to one width.
+ */
+function fitColumns(columns: readonly Column[], whole: readonly number[], room: number): number[] {
+  const natural = [...whole];
+  for (;;) {
+    const shown = natural.filter((width) => width > 0).length;
+    const inside = room - GAP.length * (shown - 1);
+    const fitted = lowered(natural, inside, (i) => columns[i]?.least ?? natural[i] ?? 0);
+    if (sum(fitted) <= inside) return fitted;
+    const victim = columns.findLastIndex(({ least }, i) => least !== undefined && (natural[i] ?? 0) > 0);
+    if (victim < 0) return lowered(natural, inside, () => NARROWEST);
+    natural[victim] = 0;
+  }
+}
+
+/** The widest columns are cut to one width, the greatest at which all fit, but none below its `least`. */
+function lowered(natural: readonly number[], room: number, least: (column: number) => number): number[] {
+  const at = (limit: number): number[] =>
+    natural.map((width, i) => Math.min(width, Math.max(limit, Math.min(width, least(i)))));
+  let limit = Math.max(...natural);
+  while (limit > 1 && sum(at(limit)) > room) limit -= 1;
+  return at(limit);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
 
 function stacked(
   headings: readonly Safe[],
   rows: readonly (readonly Safe[])[],
-  { width, paint, unicode, measure }: { width: number; paint: Paint; unicode: boolean; measure: Measure },
+  { width, paint, unicode, measure }: Look & { readonly width: number; readonly measure: Measure },
 ): Safe[] {
   const wide = Math.min(Math.max(...headings.map(({ length }) => length)), Math.floor(width / 2) - 2);
-  const label = { widths: [wide], measure, unicode };
-  const value = { widths: [width - wide - 2], measure, unicode };
-  const lines = rows.map((row) =>
-    row.flatMap((cell, i) => {
+  return rows.flatMap((row, at) => [
+    ...(at === 0 ? [] : [say``]),
+    ...row.flatMap((cell, i) => {
       if (cell === '') return [];
-      const name = rowLine([headings[i] ?? say``], label);
-      return [say`${paint.bold(name)}${repeated(say` `, wide + 2 - name.length)}${rowLine([cell], value)}`];
+      const name = cut(headings[i] ?? say``, wide, unicode, measure);
+      const value = cut(cell, width - wide - 2, unicode, measure);
+      return [say`${paint.bold(name)}${repeated(say` `, wide + 2 - name.length)}${value}`];
     }),
-  );
-  return lines.flatMap((part, i) => (i === 0 ? part : [say``, ...part]));
+  ]);
 }

@@ -8,7 +8,7 @@ import { tableLines } from '../../src/terminal/table.ts';
 const stream = { write: () => true };
 const paint = await openOutput(stream, stream, {}).paint('stdout');
 const table = (rows: string[][], width: number | null) =>
-  tableLines(['Key', 'Description', 'Created At'], rows, { width, paint });
+  tableLines(['Key', 'Description', 'Created At'], rows, { width, paint, unicode: true });
 
 const NASTY = [
   ['KEY', 'plain', '2026-11-22T06:14:00.000Z'],

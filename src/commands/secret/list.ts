@@ -2,7 +2,7 @@
 
 import type { Run } from '../../invocation.ts';
 import { listSecrets } from '../../secrets/api.ts';
-import { tableLines } from '../../terminal/table.ts';
+import { printTable } from '../../terminal/table.ts';
 import { say } from '../../terminal/visible.ts';
 import { connectEngine } from './engine.ts';
 
@@ -26,7 +26,6 @@ export const run: Run = async (invocation) => {
     output.line(say`No secrets are set. Set one with \`arcade secret set KEY\`.`);
     return;
   }
-  const paint = await output.paint('stdout');
   const sorted = secrets.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   const rows = sorted.map(({ key, type, description, lastAccessedAt, createdAt }) => [
     key,
@@ -35,12 +34,6 @@ export const run: Run = async (invocation) => {
     lastAccessedAt ?? 'Never',
     createdAt ?? '-',
   ]);
-  output.line(paint.bold(say`Tool Secrets`));
-  const headings = ['Key', 'Type', 'Description', 'Last Accessed', 'Created At'];
-  for (const line of await tableLines(headings, rows, {
-    width: output.width,
-    unicode: output.unicode,
-    paint,
-  }))
-    output.line(line);
+  output.line((await output.paint('stdout')).bold(say`Tool Secrets`));
+  await printTable(output, ['Key', 'Type', 'Description', 'Last Accessed', 'Created At'], rows);
 };

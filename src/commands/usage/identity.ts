@@ -1,7 +1,7 @@
 /** `arcade usage identity` */
 
 import type { Run } from '../../invocation.ts';
-import { tableLines } from '../../terminal/table.ts';
+import { printTable } from '../../terminal/table.ts';
 import { say } from '../../terminal/visible.ts';
 import { type IdentitySummary, listIdentities } from '../../usage/inspect/identities.ts';
 import { readSpool } from './reading.ts';
@@ -29,14 +29,7 @@ export const run: Run = async (invocation) => {
     identity.alias ?? '',
     String(identity.pending),
   ]);
-  const headings = ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Pending'];
-  const paint = await output.paint('stdout');
-  for (const line of await tableLines(headings, rows, {
-    width: output.width,
-    unicode: output.unicode,
-    paint,
-  }))
-    output.line(line);
+  await printTable(output, ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Pending'], rows);
   return undefined;
 };
 

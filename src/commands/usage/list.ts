@@ -1,152 +1,77 @@
 /** `arcade usage list` */
-
 import { usageError } from '../../errors.ts';
-import type { Invocation, Run } from '../../invocation.ts';
-import {
-  type Column,
-  fitColumns,
-  measureOf,
-  type RowLayout,
-  rowLine,
-  safeCell,
-} from '../../terminal/cells.ts';
-import type { Paint } from '../../terminal/output.ts';
-import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
+import { type Invocation, type Run, respond } from '../../invocation.ts';
+import { type Column, printTable } from '../../terminal/table.ts';
+import { type Safe, say } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
-import {
-  countRecords,
-  eachRecord,
-  type Filter,
-  type RecordState,
-  type RecordSummary,
-} from '../../usage/inspect/records.ts';
-import type { Spool } from '../../usage/spool/spool.ts';
-import { streamSpool } from './reading.ts';
-import { readSince } from './since.ts';
-import { counted, isoTime, relativeTime } from './words.ts';
+import { countRecords, eachRecord, type Filter, type RecordSummary } from '../../usage/inspect/records.ts';
+import { readSpool } from './reading.ts';
+import { counted, isoTime, outcomeOf, relativeTime, whatOf } from './words.ts';
 
 const ON_A_SCREEN = 50;
 
-/** Lists records, oldest first, each as it is read. */
+/** Lists records, oldest first. */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
+  const { output, options, json } = invocation;
   const now = Date.now();
-  const isJson = invocation.json;
   const filter: Filter = {
     state: options.state ?? null,
     command: options.command === undefined ? null : readCommand(invocation, options.command),
     since: options.since === undefined ? 0 : readSince(options.since, now),
-    limit: options.limit ?? (isJson || output.width === null ? null : ON_A_SCREEN),
+    limit: options.limit ?? (json || output.width === null ? null : ON_A_SCREEN),
   };
-  if (isJson) {
-    return await streamSpool(invocation, { begin: say`{"records":[`, end: say`]}`, isJson }, (spool) =>
-      grouped(jsonOf(spool, filter)),
-    );
-  }
-  const paint = await output.paint('stdout');
-  return await streamSpool(invocation, { isJson, empty: say`No matching records.` }, (spool) =>
-    table(spool, filter, { output, paint, now }),
-  );
+  const { value, absence } = await readSpool(invocation, (spool) => ({
+    records: [...eachRecord(spool, filter)],
+    found: countRecords(spool, filter),
+  }));
+  if (absence !== null) output.note(absence);
+  const { records, found } = value;
+  const document = records.map((record) => ({ ...record, recorded_at: isoTime(record.recorded_at) }));
+  await respond(invocation, { records: document }, async () => {
+    if (absence !== null) return;
+    if (records.length === 0) output.line(say`No matching records.`);
+    else await printRecords(invocation, records, now);
+    if (output.width === null || found === records.length) return;
+    const note = say`Showing the last ${records.length} of ${counted(found, 'record')}; use --limit for more.`;
+    const { dim } = await output.paint('stdout');
+    for (const line of await wrapped(note, output.width)) output.note(dim(line));
+  });
+  return undefined;
 };
 
-function* jsonOf(spool: Spool, filter: Filter): Generator<Safe> {
-  let lead = say`  `;
-  for (const record of eachRecord(spool, filter)) {
-    yield say`${lead}${compactJson({ ...record, recorded_at: isoTime(record.recorded_at) })}`;
-    lead = say` ,`;
-  }
-}
-
-const AT_ONCE = 250;
-
-/** Some lines at a time: written one by one they would take longer than reading them does. */
-function* grouped(lines: Iterable<Safe>): Generator<Safe> {
-  let group: Safe[] = [];
-  for (const line of lines) {
-    group.push(line);
-    if (group.length < AT_ONCE) continue;
-    yield joined(group, say`\n`);
-    group = [];
-  }
-  if (group.length > 0) yield joined(group, say`\n`);
-}
-
-interface Showing {
-  readonly output: Invocation['output'];
-  readonly paint: Paint;
-  readonly now: number;
-}
-
-async function* table(spool: Spool, filter: Filter, { output, paint, now }: Showing): AsyncGenerator<Safe> {
-  const records = [...eachRecord(spool, filter)];
-  if (records.length === 0) return;
-  const rows = records.map((record) => cellsOf(record, now, output.unicode));
-  const layout = await layoutOf(rows, output);
-  const lines = rows.map((row, i) =>
-    rowLine(row, layout, (cell, column) => {
-      if (column === STATE) return inColour(cell, records[i]?.state ?? 'pending', paint);
-      return column === SENT_AS ? paint.dim(cell) : cell;
-    }),
-  );
-  yield* grouped([paint.bold(rowLine(HEADINGS, layout)), ...lines]);
-  if (output.width === null || filter.limit === null) return;
-  const found = countRecords(spool, filter);
-  if (found === records.length) return;
-  const note = say`Showing the last ${records.length} of ${counted(found, 'record')}; use --limit for more.`;
-  for (const line of await wrapped(note, output.width)) output.note(paint.dim(line));
-}
-
-const HEADINGS = [
-  'ID',
-  'State',
-  'What',
-  'Outcome',
-  'Recorded',
-  'Sent as',
-  'Reason',
-  'Attempts',
-] as readonly string[] as readonly Safe[];
-const STATE = 1;
-const SENT_AS = 5;
-const RIGHT: ReadonlySet<number> = new Set([0, 7]);
-/** What a narrow terminal need not show, and how little of it is of use, by the column: these are shown whole or not. */
+/** Shown as a whole or not at all. */
 const WHOLE = Number.POSITIVE_INFINITY;
-const LEAST: Readonly<Record<number, number>> = { 3: WHOLE, 4: WHOLE, 5: 9, 6: 10, 7: WHOLE };
 
-/** Every width is known before the first line is written. */
-async function layoutOf(
-  rows: readonly (readonly Safe[])[],
-  { unicode, width }: Invocation['output'],
-): Promise<RowLayout> {
-  const measure = await measureOf(rows.flat());
-  const columns = HEADINGS.map((heading, i): Column => {
-    const widest = rows.reduce((most, row) => Math.max(most, measure.widthOf(row[i] ?? '')), 0);
-    const natural = i >= STATE && widest === 0 ? 0 : Math.max(heading.length, widest);
-    const least = LEAST[i];
-    return least === undefined ? { width: natural } : { width: natural, least };
-  });
-  const widths = width === null ? columns.map((column) => column.width) : fitColumns(columns, width);
-  return { widths, measure, right: RIGHT, unicode };
-}
-
-function cellsOf(record: RecordSummary, now: number, unicode: boolean): Safe[] {
-  const { id, kind, state, command_name, event, distinct_id, recorded_at, attempts, reason } = record;
-  const mark = unicode ? { pending: say`○ `, quarantined: say`✗ `, delivered: say`● ` }[state] : say``;
-  return [
-    say`${id}`,
-    say`${mark}${visible(state)}`,
-    safeCell(kind === 'alias' ? 'alias' : (command_name ?? event)),
-    kind === 'alias' ? say`` : event === 'CLI execution failed' ? say`failed` : say`succeeded`,
-    relativeTime(recorded_at, now),
-    safeCell(distinct_id ?? '(not known yet)'),
-    safeCell(reason ?? ''),
-    say`${attempts}`,
+async function printRecords(
+  { output }: Invocation,
+  records: readonly RecordSummary[],
+  now: number,
+): Promise<void> {
+  const { dim, green, red, yellow } = await output.paint('stdout');
+  const colors = { pending: yellow, quarantined: red, delivered: green };
+  const marks = output.unicode ? { pending: '○ ', quarantined: '✗ ', delivered: '● ' } : undefined;
+  const inColor = (cell: Safe, row: number): Safe => colors[records[row]?.state ?? 'pending'](cell);
+  const columns: (Column | string)[] = [
+    { heading: 'ID', right: true },
+    { heading: 'State', style: inColor },
+    'What',
+    { heading: 'Outcome', least: WHOLE },
+    { heading: 'Recorded', least: WHOLE },
+    { heading: 'Sent as', least: 9, style: (cell) => dim(cell) },
+    { heading: 'Reason', least: 10 },
+    { heading: 'Attempts', least: WHOLE, right: true },
   ];
-}
-
-function inColour(cell: Safe, state: RecordState, paint: Paint): Safe {
-  if (state === 'delivered') return paint.green(cell);
-  return state === 'quarantined' ? paint.red(cell) : paint.yellow(cell);
+  const rows = records.map((record) => [
+    String(record.id),
+    `${marks?.[record.state] ?? ''}${record.state}`,
+    whatOf(record),
+    outcomeOf(record),
+    relativeTime(record.recorded_at, now),
+    record.distinct_id ?? '(not known yet)',
+    record.reason ?? '',
+    String(record.attempts),
+  ]);
+  await printTable(output, columns, rows);
 }
 
 /** As it is typed, or as it is recorded. */
@@ -155,4 +80,29 @@ function readCommand({ readLine }: Invocation, option: string): string {
   const { event } = readLine(words);
   if (event === words.join('.')) return event;
   throw usageError('--command must be a command that records usage, such as secret.list.');
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+
+/** The moment that `--since` names, ms since the epoch: so long ago, or a date of the local calendar, as in `stats`. */
+export function readSince(option: string, now: number): number {
+  const text = option.trim();
+  const ago = /^(\d+(?:\.\d+)?)\s*([smhdw])$/i.exec(text);
+  if (ago !== null) return now - Number(ago[1]) * (UNITS_MS[(ago[2] ?? '').toLowerCase()] ?? 0);
+  // JavaScript reads a date without a time as UTC, and one with a time as local.
+  const at = isDay(text.slice(0, 10)) ? Date.parse(text.length === 10 ? `${text}T00:00` : text) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  throw usageError('--since must be a duration such as 30m, 12h, 2d or 1w, or a date such as 2026-01-31.');
+}
+
+/** JavaScript reads the 30th of February as the 2nd of March. */
+function isDay(text: string): boolean {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }

@@ -1,10 +1,11 @@
 /** Reading the spool for a person: what keeps it from being read, or from being whole, is said on stderr. */
 
-import { type FailureCode, UserError } from '../../errors.ts';
+import { UserError } from '../../errors.ts';
+import { postHogEvents } from '../../infra/net/posthog.ts';
 import type { Invocation } from '../../invocation.ts';
-import { errorDocument, printError } from '../../terminal/failure.ts';
-import { compactJson, type Safe, say } from '../../terminal/visible.ts';
+import { type Safe, say } from '../../terminal/visible.ts';
 import { takeIntoCopy } from '../../usage/identity/take-in.ts';
+import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/records.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
@@ -26,52 +27,14 @@ export async function readSpool<T>(
   return { value: value as T, absence: isAbsent(settings, store) ? absenceOf(settings) : null };
 }
 
-/** What stands before and after the parts of a result that is written as it is read. */
-export interface Frame {
-  readonly begin?: Safe;
-  readonly end?: Safe;
-  /** In the place of parts where there are none, though something was recorded. */
-  readonly empty?: Safe;
-  /** It is a JSON document, which stays one when the spool turns out to be damaged halfway. */
-  readonly isJson: boolean;
-}
+/** A record with the event as it goes, or would go, on the wire. */
+export type SentRecord = RecordInFull & { readonly payload: unknown };
 
-/**
- * Writes what `look` finds as it finds it, as fast as it is read at the other end. Rejects with UserError when
- * the spool cannot be read; resolves to the failure that has been told when that shows only halfway.
- */
-export async function streamSpool(
-  invocation: Invocation,
-  { begin, end, empty, isJson }: Frame,
-  look: (spool: Spool) => Iterable<Safe> | AsyncIterable<Safe>,
-): Promise<FailureCode | undefined> {
-  const { output, settings } = invocation;
-  let begun = false;
-  // Only once something has been read: a store that cannot be read leaves nothing half-said.
-  const start = (): void => {
-    if (!begun && begin !== undefined) output.line(begin);
-    begun = true;
-  };
-  const { store } = await readSnapshot(settings, async (spool) => {
-    takeIntoCopy(spool);
-    for await (const part of look(spool)) {
-      start();
-      output.line(part);
-      if (!(await output.ready())) return;
-    }
-  });
-  if (isBroken(store)) {
-    const error = unreadable(store);
-    if (!begun || !isJson) throw error;
-    await printError(output, error, settings.debug);
-    output.line(say`],${compactJson(errorDocument(error)).slice(1) as Safe}`);
-    return error.code;
-  }
-  if (isAbsent(settings, store)) output.note(absenceOf(settings));
-  else if (!begun && empty !== undefined) output.line(empty);
-  start();
-  if (end !== undefined) output.line(end);
-  return undefined;
+/** Every record, oldest first. */
+export async function recordsAsSent(spool: Spool): Promise<SentRecord[]> {
+  const found = [...eachRecordInFull(spool)];
+  const payloads = await postHogEvents(found.map(({ wire }) => wire));
+  return found.map((each, i) => ({ ...each, payload: payloads[i] }));
 }
 
 type Unreadable = Exclude<StoreState, { state: 'ok' | 'absent' }>;

@@ -3,12 +3,12 @@
 import type { Figure } from '../../terminal/figure.ts';
 import { html, type Markup, page, plainText } from '../../terminal/html.ts';
 import { drawSvg } from '../../terminal/svg.ts';
-import type { RecordInFull } from '../../usage/inspect/records.ts';
 import type { Stats } from '../../usage/inspect/stats.ts';
 import type { Status } from '../../usage/inspect/status.ts';
 import { figuresOf } from './figures.ts';
+import type { SentRecord } from './reading.ts';
 import { STYLE } from './report-style.ts';
-import { counted, isoTime, utcTime } from './words.ts';
+import { counted, isoTime, outcomeOf, utcTime, whatOf } from './words.ts';
 
 export interface ReportData {
   readonly now: number;
@@ -19,7 +19,7 @@ export interface ReportData {
   readonly status: Status;
   readonly stats: Stats;
   /** Oldest first, with the event as it goes on the wire. */
-  readonly events: readonly { readonly details: RecordInFull; readonly payload: unknown }[];
+  readonly events: readonly SentRecord[];
 }
 
 /** The whole page. */
@@ -94,7 +94,7 @@ function eventList({ events }: ReportData): Markup {
   for (let i = events.length - 1; i >= 0; i -= 1) {
     const event = events[i];
     if (event === undefined) continue;
-    const day = utcTime(event.details.record.recorded_at).slice(0, 10);
+    const day = utcTime(event.record.recorded_at).slice(0, 10);
     const known = days.get(day) ?? [];
     known.push(eventRow(event));
     days.set(day, known);
@@ -122,11 +122,9 @@ const EVENT_HEADINGS = [
 ].map((heading) => html`<th scope="col">${heading}</th>`);
 
 /** With ten thousand rows every byte counts: optional end tags are left out. */
-function eventRow({ details: { record }, payload }: ReportData['events'][number]): Markup {
-  const { id, recorded_at, kind, command_name, event, state, reason, distinct_id, attempts } = record;
-  const outcome = kind === 'alias' ? '' : event === 'CLI execution failed' ? 'failed' : 'succeeded';
-  const what = kind === 'alias' ? 'alias' : (command_name ?? event);
+function eventRow({ record, payload }: SentRecord): Markup {
+  const { id, recorded_at, state, reason, distinct_id, attempts } = record;
   const shown = reason === null ? state : `${state}: ${reason}`;
-  return html`<tr><td>${id}<td>${utcTime(recorded_at).slice(11)}<td>${what}<td>${outcome}<td class="${state}">${shown}<td><code>${distinct_id ?? 'not known yet'}</code><td>${attempts}<td><details><summary>show</summary><pre>${plainText(JSON.stringify(payload, null, 1))}</pre></details>
+  return html`<tr><td>${id}<td>${utcTime(recorded_at).slice(11)}<td>${whatOf(record)}<td>${outcomeOf(record)}<td class="${state}">${shown}<td><code>${distinct_id ?? 'not known yet'}</code><td>${attempts}<td><details><summary>show</summary><pre>${plainText(JSON.stringify(payload, null, 1))}</pre></details>
 `;
 }

@@ -3,15 +3,13 @@ import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError, usageError } from '../../errors.ts';
-import { postHogEvents } from '../../infra/net/posthog.ts';
 import { replaceAtomically } from '../../infra/os/files.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { joined, say, visible } from '../../terminal/visible.ts';
-import { eachRecordInFull } from '../../usage/inspect/records.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
 import { readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
-import { readSpool } from './reading.ts';
+import { readSpool, recordsAsSent } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
 import { consentOf } from './status-document.ts';
 import { nextSender } from './who.ts';
@@ -76,8 +74,6 @@ async function reportData(
 ): Promise<ReportData> {
   const now = Date.now();
   const status = readStatus(spool, settings, now);
-  const details = [...eachRecordInFull(spool)];
-  const payloads = await postHogEvents(details.map(({ wire }) => wire));
   const { enabled, decided_by: decidedBy } = consentOf(settings, status);
   return {
     now,
@@ -87,7 +83,7 @@ async function reportData(
     why: deliveryState(settings, { state: 'ok' }, status, now),
     status,
     stats: readStats(spool, days, now),
-    events: details.map((record, i) => ({ details: record, payload: payloads[i] })),
+    events: await recordsAsSent(spool),
   };
 }
 

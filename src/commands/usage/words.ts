@@ -1,5 +1,7 @@
 /** Times, lengths and numbers in words. */
+
 import { type Safe, say, visible } from '../../terminal/visible.ts';
+import type { RecordSummary } from '../../usage/inspect/records.ts';
 
 /** An instant in ISO 8601 for JSON; null for one that no calendar has, which a damaged database may hold. */
 export function isoTime(at: number): string | null {
@@ -42,6 +44,16 @@ export function digits(value: number): Safe {
 /** A number with its noun: "1 event", "2 events". */
 export function counted(number: number, noun: string): Safe {
   return say`${digits(number)} ${visible(noun)}${number === 1 ? say`` : say`s`}`;
+}
+
+/** What a record is of: a command, or the link of an identity. */
+export function whatOf({ kind, command_name, event }: RecordSummary): string {
+  return kind === 'alias' ? 'alias' : (command_name ?? event);
+}
+
+/** How the command of a record ended. */
+export function outcomeOf({ kind, event }: RecordSummary): string {
+  return kind === 'alias' ? '' : event === 'CLI execution failed' ? 'failed' : 'succeeded';
 }
 
 /** A limit of time: "within 1 min"; null: none. */

@@ -3,7 +3,7 @@ import type { WireRecord } from '../../infra/net/posthog.ts';
 import { type StoredRecord, wireRecord } from '../event/wire.ts';
 import type { Spool } from '../spool/spool.ts';
 
-export type RecordState = 'pending' | 'quarantined' | 'delivered';
+type RecordState = 'pending' | 'quarantined' | 'delivered';
 
 export interface RecordSummary {
   readonly id: number;

@@ -323,34 +323,30 @@ for (const store of STORES.filter(({ name }) => ['absent', 'cut short', 'newer']
   });
 }
 
-for (const json of [true, false]) {
-  test(`damage that shows only halfway leaves ${json ? 'one document' : 'whole lines'}, and is told`, async (t) => {
-    const home = sandbox(t);
-    seedSpool(home, { records: 3000, now: Date.now(), everyMs: 1000 });
-    const path = join(home.directory, 'usage.db');
-    const db = new Database(path);
-    const { page } = db
-      .prepare(
-        `SELECT max(pageno) AS page FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' AND pageno <
-           (SELECT max(pageno) FROM dbstat WHERE name = 'record' AND pagetype = 'leaf') - 20`,
-      )
-      .get() as { page: number };
-    db.close();
-    const bytes = readFileSync(path);
-    bytes.fill(0x7a, (page - 1) * 4096, page * 4096);
-    writeFileSync(path, bytes);
-    for (const view of ['list', 'export']) {
-      const args = ['usage', view, ...(json ? ['--json'] : [])];
-      const { exitCode, stdout, stderr } = await inside(home, args);
+test('damage that shows only halfway is told instead of a result, as one document with --json', async (t) => {
+  const home = sandbox(t);
+  seedSpool(home, { records: 3000, now: Date.now(), everyMs: 1000 });
+  const path = join(home.directory, 'usage.db');
+  const db = new Database(path);
+  const { page } = db
+    .prepare(
+      `SELECT max(pageno) AS page FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' AND pageno <
+         (SELECT max(pageno) FROM dbstat WHERE name = 'record' AND pagetype = 'leaf') - 20`,
+    )
+    .get() as { page: number };
+  db.close();
+  const bytes = readFileSync(path);
+  bytes.fill(0x7a, (page - 1) * 4096, page * 4096);
+  writeFileSync(path, bytes);
+  for (const view of ['list', 'export']) {
+    for (const json of [[], ['--json']]) {
+      const { exitCode, stdout, stderr } = await inside(home, ['usage', view, ...json]);
       assert.equal(exitCode, 1, stderr);
       assert.match(stderr, /The usage spool is damaged/);
-      if (!json) continue;
-      const document = JSON.parse(stdout) as { records?: unknown[]; error: { message: string } };
-      assert.match(document.error.message, /The usage spool is damaged/);
-      assert.ok((document.records?.length ?? 0) > 100);
+      assert.match(stdout, json.length === 0 ? /^$/ : /^\{\s+"error": [\s\S]*The usage spool is damaged/);
     }
-  });
-}
+  }
+});
 
 const NOWHERE = { ARCADE_POSTHOG_HOST: 'http://127.0.0.1:9', ARCADE_POSTHOG_API_KEY: 'phc_test' };
 const CONTROLS: readonly (readonly string[])[] = [
