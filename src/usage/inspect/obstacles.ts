@@ -153,7 +153,7 @@ function quoted(path: string): string {
 export function reasonOf(thrown: unknown): Reason | undefined {
   if (thrown instanceof PlaceError) return thrown.problem;
   if (thrown instanceof NewerSchemaError) return { kind: 'newer' };
-  const { code } = thrown as NodeJS.ErrnoException;
+  const { code, syscall } = thrown as NodeJS.ErrnoException;
   // EBUSY: on Windows a file that another process has open can be neither renamed nor removed.
   if (thrown instanceof NeverStillError || isBusy(thrown) || code === 'EBUSY') return { kind: 'busy' };
   if (thrown instanceof UnusableLockError) return { kind: 'unusable lock' };
@@ -163,10 +163,9 @@ export function reasonOf(thrown: unknown): Reason | undefined {
   if (advice !== undefined) return { kind: 'no sqlite', code, advice };
   // A schema that was changed by hand, or a disk that fails.
   if (isSqlite(thrown)) return { kind: 'unreadable', code: `${code}: ${thrown.message}` };
-  return UNREADABLE.test(code) ? { kind: 'unreadable', code } : undefined;
+  // Of all that the system can say, from a full disk to a network's file system that is gone.
+  return syscall === undefined ? undefined : { kind: 'unreadable', code };
 }
-
-const UNREADABLE = /^(EACCES|EPERM|EIO|ENOTDIR|ELOOP|EROFS|ENOSPC|EDQUOT|EMFILE|ENFILE)$/;
 
 /** Runs what looks at files; an error of theirs is the reason. Throws what is a mistake of our own. */
 function reasonsBy(look: () => readonly Reason[]): readonly Reason[] {

@@ -206,6 +206,21 @@ test('on a drive of Windows in WSL the advice is another folder, for chmod does 
   }
 });
 
+for (const [title, home] of [
+  ['in a device', '/dev/null'],
+  ['with a name that is too long', `/tmp/${'x'.repeat(300)}`],
+  ['in which nothing can be made', '/proc/self'],
+] as const) {
+  test(`a home ${title} keeps no command from ending, and every view tells it in words`, async (t) => {
+    const env = { HOME: home, ARCADE_USAGE_TRACKING: undefined };
+    assert.equal((await list(sandbox(t), { HOME: home })).exitCode, 0);
+    for (const words of ['status', 'list', 'doctor', 'flush', 'reset --yes', 'disable', 'enable']) {
+      const { stdout, stderr } = await inside(sandbox(t), ['usage', ...words.split(' ')], { env });
+      assert.doesNotMatch(stdout + stderr, /bug in arcade/, words);
+    }
+  });
+}
+
 test('what was recorded before a folder was opened to others can be erased', async (t) => {
   const home = sandbox(t);
   await list(home);
