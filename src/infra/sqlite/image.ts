@@ -2,7 +2,7 @@
  * Reads a database as bytes, without SQLite and so without a trace: a connection, even a read-only one, makes or
  * writes the `-shm` file beside it, and undoes what a crash has left half done. The log is played into the bytes here.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { LOG_HEADER, playLog } from './log.ts';
 import { pause } from './pause.ts';
 
@@ -27,30 +27,26 @@ export class NeverStillError extends Error {}
  */
 export function readDatabaseImage(path: string): Buffer {
   for (let i = 0; i < TRIES; i += 1) {
-    const image = readLogged(path) ?? readAlone(path);
+    const image = readOnce(path);
     if (image !== undefined) return leaveWal(image);
     pause(RETRY_MS);
   }
   throw new NeverStillError('the database was written to faster than it could be read');
 }
 
-/** Undefined when there is no log, or when it has started over meanwhile. */
-function readLogged(path: string): Buffer | undefined {
+/** Undefined when something has been written meanwhile that is not in what was read. */
+function readOnce(path: string): Buffer | undefined {
   const begins = (): Buffer | undefined => beginningOf(`${path}-wal`, LOG_HEADER);
   const before = begins();
-  if (before === undefined) return undefined;
-  const database = readFile(path) ?? missing(path);
-  const log = readFile(`${path}-wal`);
+  if (before === undefined && isJournalled(path)) return undefined;
+  const database = readFileSync(path);
+  if (before === undefined) {
+    const isSame = begins() === undefined && readFileSync(path).equals(database);
+    return isSame && begins() === undefined && !isJournalled(path) ? database : undefined;
+  }
+  const log = ifThere(() => readFileSync(`${path}-wal`));
   const isOne = log?.subarray(0, LOG_HEADER).equals(before) && begins()?.equals(before);
   return isOne && log !== undefined ? playLog(database, log) : undefined;
-}
-
-/** Undefined when something has been written meanwhile. */
-function readAlone(path: string): Buffer | undefined {
-  const isAlone = (): boolean => beginningOf(`${path}-wal`, LOG_HEADER) === undefined && !isJournalled(path);
-  if (!isAlone()) return undefined;
-  const database = readFile(path) ?? missing(path);
-  return isAlone() && readFile(path)?.equals(database) && isAlone() ? database : undefined;
 }
 
 /** Whether a rollback journal is in use; one that has served its time is empty or begins with zeros. */
@@ -63,51 +59,28 @@ const JOURNAL_MAGIC = Buffer.from('d9d505f920a163d7', 'hex');
 
 /** Undefined when the file is missing or does not hold so much yet. */
 function beginningOf(path: string, length: number): Buffer | undefined {
-  const bytes = readFile(path, length);
-  return bytes === undefined || bytes.length < length ? undefined : bytes;
+  return ifThere(() => {
+    const file = openSync(path, 'r');
+    try {
+      const bytes = Buffer.alloc(length);
+      return readSync(file, bytes, 0, length, 0) === length ? bytes : undefined;
+    } finally {
+      closeSync(file);
+    }
+  });
 }
 
-/** At most `most` bytes of a file; undefined when it does not exist. Its time of access stays, where that can be had. */
-function readFile(path: string, most = Number.POSITIVE_INFINITY): Buffer | undefined {
-  let file: number;
+function ifThere<T>(read: () => T): T | undefined {
   try {
-    file = openUnnoticed(path);
+    return read();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  try {
-    const size = Math.min(fstatSync(file).size, most);
-    // Not from the pool: the frames are looked at as 32-bit words.
-    const bytes = Buffer.allocUnsafeSlow(size);
-    let got = 0;
-    while (got < size) {
-      const read = readSync(file, bytes, got, size - got, got);
-      if (read === 0) break;
-      got += read;
-    }
-    return bytes.subarray(0, got);
-  } finally {
-    closeSync(file);
-  }
-}
-
-function openUnnoticed(path: string): number {
-  try {
-    return openSync(path, constants.O_RDONLY | (constants.O_NOATIME ?? 0));
-  } catch (error) {
-    // Only a file's owner may ask for that.
-    if ((error as NodeJS.ErrnoException).code === 'EPERM') return openSync(path, constants.O_RDONLY);
-    throw error;
-  }
-}
-
-function missing(path: string): never {
-  throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
 }
 
 /** An in-memory database cannot be in WAL mode: bytes 18 and 19 of the header say that this one is not. */
 function leaveWal(image: Buffer): Buffer {
-  if (image.length > 19 && image[18] === 2 && image[19] === 2) image.fill(1, 18, 20);
+  if (image[18] === 2 && image[19] === 2) image.fill(1, 18, 20);
   return image;
 }
