@@ -22,7 +22,7 @@ import { open } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
 import { pause } from '../sqlite/pause.ts';
 
-const LEFT_AFTER_MS = 60_000;
+const LEFT_AFTER_MS = 3600_000;
 
 /**
  * Replaces `target` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever
@@ -96,14 +96,9 @@ export function writeDraft(target: string, text: string, { durable = true } = {}
   return { publish: () => renameSync(temporary, target), discard };
 }
 
-/**
- * Removes what killed processes have left of `writeDraft` for this file. One that looks dead may live in
- * another namespace of processes, so it is given a minute. Never throws.
- */
+/** Removes what killed processes have left of `writeDraft` for this file, once it is an hour old. Never throws. */
 export function removeLeftDrafts(target: string): void {
-  const isLeft = (path: string, pid: number): boolean =>
-    !isAlive(pid) && Math.abs(Date.now() - statSync(path).mtimeMs) > LEFT_AFTER_MS;
-  removeDraftsOf(target, isLeft);
+  removeDraftsOf(target, (path) => Math.abs(Date.now() - statSync(path).mtimeMs) > LEFT_AFTER_MS);
 }
 
 /** Removes all drafts of this file; a process about to publish one then cannot. Never throws. */
@@ -111,32 +106,26 @@ export function removeDrafts(target: string): void {
   removeDraftsOf(target, () => true);
 }
 
-function removeDraftsOf(target: string, which: (path: string, pid: number) => boolean): void {
+function removeDraftsOf(target: string, which: (path: string) => boolean): void {
   const directory = dirname(target);
   const prefix = draftPrefix(target);
   try {
-    for (const name of readdirSync(directory).filter((each) => each.startsWith(prefix))) {
-      const pid = /^(\d+)-[0-9a-f]{16}\.tmp$/.exec(name.slice(prefix.length))?.[1];
+    for (const name of readdirSync(directory)) {
       const path = join(directory, name);
-      if (pid !== undefined && which(path, Number(pid))) rmSync(path, { force: true });
+      if (name.startsWith(prefix) && DRAFT.test(name.slice(prefix.length)) && which(path))
+        rmSync(path, { force: true });
     }
   } catch {
     return; // They are in no one's way, or another process is removing them.
   }
 }
 
+/** What follows the prefix: the process id, and what tells its drafts apart. */
+const DRAFT = /^\d+-[0-9a-f]{16}\.tmp$/;
+
 /** Tells the drafts of one file from those of another, which may be a person's credentials. Short: names are limited. */
 function draftPrefix(target: string): string {
   return `.${parse(target).name.slice(0, 30)}-`;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }
 
 /** Waits until a file's content is on the disk, as far as the system can do that. Never throws. */
@@ -155,16 +144,9 @@ export function syncFile(path: string): void {
 
 /** The same, while this process goes on with something else. Never rejects. */
 export async function syncFileMeanwhile(path: string): Promise<void> {
-  try {
-    const file = await open(path, 'r+');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return;
-  }
+  const file = await open(path, 'r+').catch(() => undefined);
+  await file?.sync().catch(() => undefined);
+  await file?.close();
 }
 
 /**

@@ -45,14 +45,14 @@ type Journal = 'WAL' | 'TRUNCATE';
 function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
   const db = new Database(path, { timeout: 0, fileMustExist: true });
   try {
-    const target = migrationsIn(migrations);
+    const files = migrationsIn(migrations);
     const version = patiently(patience, () => {
       if (journal === 'TRUNCATE') leaveWal(db);
       // It reads the database too.
       db.pragma('synchronous = NORMAL');
       return versionOf(db);
     });
-    if (version !== target.version) migrate(db, target, journal, patience);
+    if (version !== files.length) migrate(db, files, journal, patience);
     db.pragma('foreign_keys = ON');
     // A log that a long reader has made grow is cut when it starts over.
     db.pragma(`journal_size_limit = ${LOG_BYTES}`);
@@ -89,9 +89,9 @@ export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database 
 export function openCopy(image: Buffer | null, migrations: string): Sqlite.Database {
   const db = new Database(image ?? ':memory:', {});
   try {
-    const target = migrationsIn(migrations);
-    assertNotNewer(db, target);
-    if (versionOf(db) !== target.version) db.transaction(applyMigrations)(db, target);
+    const files = migrationsIn(migrations);
+    assertNotNewer(db, files);
+    if (versionOf(db) !== files.length) db.transaction(applyMigrations)(db, files);
     return db;
   } catch (error) {
     db.close();
@@ -132,36 +132,30 @@ export function withFileLock<T>(path: string, waitMs: number, work: () => T): T 
   }
 }
 
-interface Migrations {
-  readonly version: number;
-  readonly files: readonly string[];
-}
-
-function migrationsIn(folder: string): Migrations {
-  const files = readdirSync(folder)
-    .filter((name) => /^\d{4}_.*\.sql$/.test(name))
-    .sort();
-  return { version: files.length, files: files.map((name) => join(folder, name)) };
+/** The files of the numbered migrations, in their order: the last one's number is the version of today's schema. */
+function migrationsIn(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => /^\d{4}_.*\.sql$/.test(name));
+  return names.sort().map((name) => join(folder, name));
 }
 
 /**
  * Two processes may arrive here together. Each step looks again inside its own transaction, so the second one
  * finds the work done; the switch to WAL fails at once instead of waiting when both try, hence the retries.
  */
-function migrate(db: Sqlite.Database, target: Migrations, journal: Journal, patience: Patience): void {
-  assertNotNewer(db, target);
+function migrate(db: Sqlite.Database, files: readonly string[], journal: Journal, patience: Patience): void {
+  assertNotNewer(db, files);
   patiently(patience, () => {
     if (db.pragma('journal_mode', { simple: true }) === journal.toLowerCase()) return;
     // An empty database has nothing that a journal could bring back; making and syncing one takes 8 ms.
     if (versionOf(db) === 0) db.pragma('journal_mode = MEMORY');
     db.pragma(`journal_mode = ${journal}`);
   });
-  transact(db, patience, () => applyMigrations(db, target));
+  transact(db, patience, () => applyMigrations(db, files));
 }
 
-function applyMigrations(db: Sqlite.Database, target: Migrations): void {
-  assertNotNewer(db, target);
-  for (const file of target.files.slice(versionOf(db))) {
+function applyMigrations(db: Sqlite.Database, files: readonly string[]): void {
+  assertNotNewer(db, files);
+  for (const file of files.slice(versionOf(db))) {
     db.exec(readFileSync(file, 'utf8'));
     db.pragma(`user_version = ${versionOf(db) + 1}`);
   }
@@ -170,9 +164,9 @@ function applyMigrations(db: Sqlite.Database, target: Migrations): void {
 /** More than so many versions ahead is no newer program, but a damaged header. */
 const FARTHEST_VERSION = 1_000_000;
 
-function assertNotNewer(db: Sqlite.Database, target: Migrations): void {
-  const ahead = versionOf(db) - target.version;
-  if (ahead > FARTHEST_VERSION || ahead < -target.version)
+function assertNotNewer(db: Sqlite.Database, files: readonly string[]): void {
+  const ahead = versionOf(db) - files.length;
+  if (ahead > FARTHEST_VERSION || ahead < -files.length)
     throw new DamagedError('the database is of no version');
   if (ahead > 0) throw new NewerSchemaError('the database is of a newer version');
 }

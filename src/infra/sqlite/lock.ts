@@ -14,17 +14,18 @@ export interface Lock {
 /** The lock can be neither taken nor looked at: its file is a directory, say. */
 export class UnusableLockError extends Error {}
 
-/** Takes the lock at once, or returns undefined when another process has it. */
+/** Takes the lock at once, or returns undefined when another process has it. Throws UnusableLockError. */
 function tryLock(path: string): Lock | undefined {
-  const db = open(path);
+  let db: Sqlite.Database | undefined;
   try {
+    db = openLockFile(path);
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    close(db);
+    db?.close();
     if (isBusy(error)) return undefined;
     throw unusable(error);
   }
-  return { release: () => close(db) };
+  return { release: () => void db.close() };
 }
 
 /**
@@ -60,23 +61,7 @@ export async function tryLockFor(path: string, waitMs: number): Promise<Lock | u
   }
 }
 
-function open(path: string): Sqlite.Database {
-  try {
-    return openLockFile(path);
-  } catch (error) {
-    throw unusable(error);
-  }
-}
-
 /** Wrapped, for what SQLite says of the lock's file must not be taken for a word about the spool. */
 function unusable(cause: unknown): UnusableLockError {
   return new UnusableLockError('the lock file cannot be used', { cause });
-}
-
-function close(db: Sqlite.Database): void {
-  try {
-    db.close();
-  } catch {
-    // The process's end frees what closing could not.
-  }
 }
