@@ -23,9 +23,9 @@ interface Connection {
   readonly setting?: string | undefined;
   /** Ignored when `--host` carries a port of its own. */
   readonly port?: number | undefined;
-  readonly tls: boolean;
+  readonly tls?: boolean;
   /** Wins over `tls`. */
-  readonly noTls: boolean;
+  readonly noTls?: boolean;
   /** The port of the local machine when none is given, whatever the scheme. */
   readonly localPort: number;
 }
@@ -50,14 +50,6 @@ export function baseUrl({ host, setting, port, tls, noTls, localPort }: Connecti
   const scheme = wanted ?? address.scheme;
   const [first, second] = setting === undefined ? [address.port, separatePort] : [separatePort, address.port];
   return compose({ ...address, scheme, port: first ?? second }, localPort, source);
-}
-
-/**
- * The base URL in a setting such as `ARCADE_URL`, by the rules of `--host`; the scheme may be left out.
- * Throws a usage error (`INVALID_URL`) that names the setting.
- */
-export function parseBaseUrl(text: string, setting: string, localPort: number): string {
-  return compose(readAddress(text, setting), localPort, setting);
 }
 
 const HINT = 'Give a host such as api.arcade.dev, localhost:9099 or https://arcade.example.com.';

@@ -1,9 +1,9 @@
 /** Where to connect: flags, then ARCADE_URL, then the login, then Arcade's own. A login is used only where it belongs. */
 
-import { baseUrl, parseBaseUrl } from '../api/base-url.ts';
+import { baseUrl } from '../api/base-url.ts';
 import { UserError } from '../errors.ts';
 import { ARCADE, type Settings } from '../settings.ts';
-import type { Credentials } from './credentials.ts';
+import { type Credentials, isFromEnvironment } from './credentials.ts';
 
 /** `--host`, `--port`, `--tls` and `--no-tls` as they were given. */
 export interface ConnectionOptions {
@@ -13,48 +13,40 @@ export interface ConnectionOptions {
   readonly noTls: boolean;
 }
 
+/** A host, and what names it; undefined for one that is built in. */
+interface NamedHost {
+  readonly host: string;
+  readonly setting: string | undefined;
+}
+
 /**
  * The engine's base URL. Throws UserError for an address that cannot be used, and where nothing but a guess would say
  * where a login's engine is, or ARCADE_URL names another Arcade than the login's.
  */
 export function engineUrl(options: ConnectionOptions, settings: Settings, credentials: Credentials): string {
-  const { host, port, tls, noTls } = options;
-  const fallback = host === undefined ? engineByDefault(settings, credentials) : undefined;
-  if (fallback !== undefined && !byFlags(options)) {
-    return fallback.setting === undefined
-      ? fallback.host
-      : parseBaseUrl(fallback.host, fallback.setting, ARCADE.engineLocalPort);
-  }
-  return baseUrl({
-    host: host ?? fallback?.host ?? '',
-    setting: fallback?.setting,
-    port,
-    tls,
-    noTls,
-    localPort: ARCADE.engineLocalPort,
-  });
+  return urlOf(options, () => engineByDefault(settings, credentials), ARCADE.engineLocalPort);
 }
 
-interface NamedHost {
-  readonly host: string;
-  /** The variable that names it. */
-  readonly setting: string | undefined;
+function urlOf(options: ConnectionOptions, byDefault: () => NamedHost, localPort: number): string {
+  const named = options.host === undefined ? byDefault() : { host: options.host };
+  return baseUrl({ ...options, ...named, localPort });
 }
 
 function engineByDefault(settings: Settings, credentials: Credentials): NamedHost {
-  const named = settings.url === undefined ? undefined : { host: settings.url, setting: 'ARCADE_URL' };
-  const login = coordinatorOfLogin(credentials);
-  if (login === undefined) return named ?? { host: `https://${ARCADE.engineHost}`, setting: undefined };
+  const named = namedByVariable(settings);
+  if (ownCoordinator(credentials) === undefined)
+    return named ?? { host: ARCADE.engineHost, setting: undefined };
+  const login = coordinatorUrl(settings, credentials);
   const paired = pairedEngine(login);
   if (named === undefined) {
-    if (paired !== undefined) return { host: paired, setting: undefined };
+    if (paired !== undefined) return { host: paired, setting: 'coordinator_url' };
     throw new UserError(
       'ENGINE_UNKNOWN',
       `You are logged in at ${new URL(login).host}, but no engine is configured for it.`,
       { hint: 'Name the engine with --host, or set ARCADE_URL.' },
     );
   }
-  const engine = parseBaseUrl(named.host, named.setting, ARCADE.engineLocalPort);
+  const engine = baseUrl({ ...named, localPort: ARCADE.engineLocalPort });
   // Where the engine cannot be told from the login, the variable is how a person names it.
   if (paired === undefined || isSameEnvironment(engine, login)) return named;
   throw new UserError(
@@ -89,34 +81,16 @@ function hostOf(url: string): string {
   return /^(127\.\d+\.\d+\.\d+|\[::1\])$/.test(host) ? 'localhost' : host;
 }
 
-function byFlags({ host, port, tls, noTls }: ConnectionOptions): boolean {
-  return host !== undefined || port !== undefined || tls || noTls;
-}
-
-/** The coordinator of a stored login: its own, or Arcade's where the file names none. Undefined for anything else. */
-function coordinatorOfLogin(credentials: Credentials): string | undefined {
-  if (credentials.kind === 'none') return undefined;
-  if (credentials.kind === 'api_key' && credentials.source === 'environment') return undefined;
-  const own = credentials.coordinatorUrl;
-  return own === null
-    ? `https://${ARCADE.coordinatorHost}`
-    : parseBaseUrl(own, 'coordinator_url', ARCADE.coordinatorLocalPort);
-}
-
 /**
  * The coordinator that credentials belong to. ARCADE_URL says it of a key from the environment, and never of a stored
  * login: the operator of the server that it names must not get that login's tokens. Throws UserError for an address that
  * cannot be used.
  */
 export function coordinatorUrl(settings: Settings, credentials: Credentials): string {
-  return coordinatorOfLogin(credentials) ?? coordinatorByVariable(settings);
+  return chosenCoordinatorUrl(NO_OPTIONS, settings, credentials);
 }
 
-function coordinatorByVariable({ url }: Settings): string {
-  return url === undefined
-    ? `https://${ARCADE.coordinatorHost}`
-    : parseBaseUrl(url, 'ARCADE_URL', ARCADE.coordinatorLocalPort);
-}
+const NO_OPTIONS: ConnectionOptions = { host: undefined, port: undefined, tls: false, noTls: false };
 
 /** The coordinator for a command with `--host` and the like; without them the credentials' own. Throws UserError. */
 export function chosenCoordinatorUrl(
@@ -124,10 +98,9 @@ export function chosenCoordinatorUrl(
   settings: Settings,
   credentials: Credentials,
 ): string {
-  if (!byFlags(options)) return coordinatorUrl(settings, credentials);
-  const own = credentials.kind === 'none' ? null : credentials.coordinatorUrl;
-  const named = coordinatorOfLogin(credentials) === undefined ? settings.url : undefined;
-  return withFlags(options, own === null ? named : own, own === null ? 'ARCADE_URL' : 'coordinator_url');
+  const byDefault = (): NamedHost =>
+    ownCoordinator(credentials) ?? namedByVariable(settings) ?? ARCADES_COORDINATOR;
+  return urlOf(options, byDefault, ARCADE.coordinatorLocalPort);
 }
 
 /** The coordinator of a login that is to be made: flags, ARCADE_URL, the login at hand, Arcade's own. Throws UserError. */
@@ -136,28 +109,22 @@ export function loginCoordinatorUrl(
   settings: Settings,
   credentials: Credentials,
 ): string {
-  const own = credentials.kind === 'none' ? null : credentials.coordinatorUrl;
-  const setting = settings.url === undefined ? 'coordinator_url' : 'ARCADE_URL';
-  const host = settings.url ?? own ?? undefined;
-  if (byFlags(options)) return withFlags(options, host, setting);
-  return host === undefined
-    ? `https://${ARCADE.coordinatorHost}`
-    : parseBaseUrl(host, setting, ARCADE.coordinatorLocalPort);
+  const byDefault = (): NamedHost =>
+    namedByVariable(settings) ?? ownCoordinator(credentials) ?? ARCADES_COORDINATOR;
+  return urlOf(options, byDefault, ARCADE.coordinatorLocalPort);
 }
 
-function withFlags(
-  { host, port, tls, noTls }: ConnectionOptions,
-  otherwise: string | undefined,
-  setting: string,
-): string {
-  return baseUrl({
-    host: host ?? otherwise ?? ARCADE.coordinatorHost,
-    setting: host === undefined && otherwise !== undefined ? setting : undefined,
-    port,
-    tls,
-    noTls,
-    localPort: ARCADE.coordinatorLocalPort,
-  });
+/** The coordinator of a stored login: its own, or Arcade's where the file names none. Undefined for anything else. */
+function ownCoordinator(credentials: Credentials): NamedHost | undefined {
+  if (credentials.kind === 'none' || isFromEnvironment(credentials)) return undefined;
+  const { coordinatorUrl: host } = credentials;
+  return host === null ? ARCADES_COORDINATOR : { host, setting: 'coordinator_url' };
+}
+
+const ARCADES_COORDINATOR: NamedHost = { host: ARCADE.coordinatorHost, setting: undefined };
+
+function namedByVariable({ url }: Settings): NamedHost | undefined {
+  return url === undefined ? undefined : { host: url, setting: 'ARCADE_URL' };
 }
 
 /**
@@ -172,8 +139,7 @@ export function mayAskCoordinator(
 ): boolean {
   if (credentials.kind === 'none') return false;
   if (credentials.coordinatorUrl !== null) return true;
-  const isFromEnvironment = credentials.kind === 'api_key' && credentials.source === 'environment';
-  if (isFromEnvironment && settings.url !== undefined) return true;
+  if (isFromEnvironment(credentials) && settings.url !== undefined) return true;
   try {
     return !isSelfHosted(engineUrl(options, settings, credentials));
   } catch {

@@ -26,6 +26,7 @@ import {
   replaceAtomically,
   targetOf,
 } from '../infra/os/files.ts';
+import { reasonOf } from '../infra/os/reasons.ts';
 
 /** Largest credentials.yaml that is read. */
 const MAX_BYTES = 1024 * 1024;
@@ -108,7 +109,7 @@ export function keepCopy(path: string): string {
 export function requireWritable(path: string): void {
   try {
     const folder = nearestExisting(dirname(ownTarget(path))) ?? '';
-    if (!statSync(folder).isDirectory()) throw systemError('ENOTDIR');
+    if (!statSync(folder).isDirectory()) throw fileError(path, 'written', 'a parent of its path is a file');
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw fileError(path, 'written', cause);
@@ -168,15 +169,16 @@ function readBytes(path: string): Buffer | undefined {
     file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const found = fstatSync(file);
     // Reading a pipe or a device could wait for ever.
-    if (!found.isFile()) throw systemError(found.isDirectory() ? 'EISDIR' : 'EFTYPE');
-    if (found.size > MAX_BYTES) throw systemError('EFBIG');
+    if (!found.isFile())
+      throw fileError(path, 'read', found.isDirectory() ? 'it is a directory' : 'it is not a regular file');
+    if (found.size > MAX_BYTES) throw fileError(path, 'read', 'it is too large');
     requireOwn(path, found, CHANGE_OWNER);
     requireUnshared(path, found, `Check its content, then run \`chmod 600 ${path}\`.`);
     closeToOthers(file, found);
     return readFileSync(file);
   } catch (cause) {
     if (isMissing(cause)) return undefined;
-    throw cause instanceof UserError ? cause : fileError(path, 'read', cause);
+    throw fileError(path, 'read', cause);
   } finally {
     if (file !== undefined) closeSync(file);
   }
@@ -191,10 +193,10 @@ function closeToOthers(file: number, found: Stats): void {
   }
 }
 
-/** Where a file of ours is written. Throws systemError. */
+/** Where a file of ours is written. Throws UserError, or what the system says. */
 function ownTarget(path: string): string {
   const target = targetIfOurs(path);
-  if (target === undefined) throw systemError('ELOOP');
+  if (target === undefined) throw foreign(path, CHANGE_OWNER);
   return target;
 }
 
@@ -243,37 +245,15 @@ const FILE_ERRORS = {
   removed: ['CREDENTIALS_UNWRITABLE', 'Delete it yourself: it still contains your credentials.'],
 } as const;
 
+/** The error of a file, for a reason in words or what the system said; one of ours stays as it is. */
 function fileError(path: string, act: keyof typeof FILE_ERRORS, cause: unknown): UserError {
+  if (cause instanceof UserError) return cause;
   const [code, hint] = FILE_ERRORS[act];
-  const message = `The credentials file ${path} cannot be ${act}: ${reasonOf(cause)}.`;
-  return new UserError(code, message, { hint, cause });
+  const why = typeof cause === 'string' ? cause : reasonOf(cause);
+  return new UserError(code, `The credentials file ${path} cannot be ${act}: ${why}.`, { hint, cause });
 }
 
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-/** In words, what the system said of a file. */
-function reasonOf(error: unknown): string {
-  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-  const known: Partial<Record<string, string>> = {
-    EACCES: 'permission denied',
-    EPERM: 'permission denied',
-    ENOENT: 'its directory does not exist',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    EDQUOT: 'the disk quota is used up',
-    EISDIR: 'it is a directory',
-    ERR_FS_EISDIR: 'it is a directory',
-    EFTYPE: 'it is not a regular file',
-    EFBIG: 'it is too large',
-    ENOTDIR: 'a parent of its path is a file',
-    ELOOP: 'its symbolic link is a loop, or leads to a file of another user',
-  };
-  return known[code] ?? `the system says ${code}`;
-}
-
-function systemError(code: string): Error {
-  return Object.assign(new Error(code), { code });
 }

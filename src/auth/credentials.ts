@@ -61,6 +61,11 @@ export async function readCredentials(
   return readStored(settings.directory);
 }
 
+/** Whether they are those of `ARCADE_API_KEY`. */
+export function isFromEnvironment(credentials: Credentials | undefined): boolean {
+  return credentials?.kind === 'api_key' && credentials.source === 'environment';
+}
+
 /** The same from the file alone. */
 export async function readStored(directory: string | undefined): Promise<Credentials> {
   if (directory === undefined) return { kind: 'none' };

@@ -1,22 +1,5 @@
 /** OAuth 2: the authorization code with PKCE, refreshing and revoking, through oauth4webapi and our network. */
-import {
-  type AuthorizationServer,
-  allowInsecureRequests,
-  authorizationCodeGrantRequest,
-  type Client,
-  calculatePKCECodeChallenge,
-  customFetch,
-  generateRandomCodeVerifier,
-  None,
-  processAuthorizationCodeResponse,
-  processRefreshTokenResponse,
-  processRevocationResponse,
-  ResponseBodyError,
-  refreshTokenGrantRequest,
-  revocationRequest,
-  type TokenEndpointResponse,
-  validateAuthResponse,
-} from 'oauth4webapi';
+import * as oauth from 'oauth4webapi';
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
 import { exchange } from '../infra/net/http.ts';
@@ -53,7 +36,7 @@ export async function oauthLogin(
   redirectUri: string,
   state: string,
 ): Promise<BrowserLogin> {
-  const verifier = generateRandomCodeVerifier();
+  const verifier = oauth.generateRandomCodeVerifier();
   const url = new URL(server.authorizationEndpoint);
   const query = {
     response_type: 'code',
@@ -61,7 +44,7 @@ export async function oauthLogin(
     redirect_uri: redirectUri,
     scope: SCOPE,
     state,
-    code_challenge: await calculatePKCECodeChallenge(verifier),
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
   };
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
@@ -70,18 +53,18 @@ export async function oauthLogin(
     const issuer = issuerIn(callback, server);
     const granted = await grant(async () => {
       const { as, client } = partiesOf({ ...server, issuer });
-      const checked = validateAuthResponse(as, client, callback, state);
+      const checked = oauth.validateAuthResponse(as, client, callback, state);
       const options = requestOptions(LIMITS.requestMs);
-      const response = await authorizationCodeGrantRequest(
+      const response = await oauth.authorizationCodeGrantRequest(
         as,
         client,
-        None(),
+        oauth.None(),
         checked,
         redirectUri,
         verifier,
         options,
       );
-      return processAuthorizationCodeResponse(as, client, response);
+      return oauth.processAuthorizationCodeResponse(as, client, response);
     });
     if (granted.kind === 'tokens') return loginOf(granted.tokens, server.coordinator);
     throw loginFailed(`the server did not accept the authorization code (${granted.error}).`);
@@ -136,14 +119,14 @@ export function redeemRefreshToken(
 ): Promise<Granted> {
   const { as, client } = partiesOf(server);
   return grant(async () => {
-    const response = await refreshTokenGrantRequest(
+    const response = await oauth.refreshTokenGrantRequest(
       as,
       client,
-      None(),
+      oauth.None(),
       refreshToken,
       requestOptions(limitMs),
     );
-    return processRefreshTokenResponse(as, client, response);
+    return oauth.processRefreshTokenResponse(as, client, response);
   });
 }
 
@@ -164,21 +147,21 @@ export async function revokeLogin(
     ]);
     if (server === undefined || endpoint === undefined) return true;
     const { as, client } = partiesOf(server);
-    const response = await revocationRequest(
+    const response = await oauth.revocationRequest(
       { ...as, revocation_endpoint: endpoint },
       client,
-      None(),
+      oauth.None(),
       refreshToken ?? accessToken,
       requestOptions(Math.max(1, deadline - performance.now())),
     );
-    await processRevocationResponse(response);
+    await oauth.processRevocationResponse(response);
     return true;
   } catch {
     return false;
   }
 }
 
-function partiesOf(server: SignInServer): { as: AuthorizationServer; client: Client } {
+function partiesOf(server: SignInServer): { as: oauth.AuthorizationServer; client: oauth.Client } {
   const as = {
     // Where it is not named, the coordinator stands for it.
     issuer: server.issuer ?? server.coordinator,
@@ -188,7 +171,7 @@ function partiesOf(server: SignInServer): { as: AuthorizationServer; client: Cli
   return { as, client: { client_id: server.clientId } };
 }
 
-async function grant(work: () => Promise<TokenEndpointResponse>): Promise<Granted> {
+async function grant(work: () => Promise<oauth.TokenEndpointResponse>): Promise<Granted> {
   const startedAt = Date.now();
   try {
     const reply = await work();
@@ -201,7 +184,7 @@ async function grant(work: () => Promise<TokenEndpointResponse>): Promise<Grante
     return { kind: 'tokens', tokens };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    if (error instanceof ResponseBodyError) return { kind: 'refused', error: knownError(error.error) };
+    if (error instanceof oauth.ResponseBodyError) return { kind: 'refused', error: knownError(error.error) };
     throw notTheApi('an invalid login response');
   }
 }
@@ -216,8 +199,8 @@ function knownError(error: string): string {
 function requestOptions(limitMs: number) {
   return {
     // Whether plain HTTP will do was decided when the server was chosen.
-    [allowInsecureRequests]: true,
-    [customFetch]: (url: string, { body }: { body: URLSearchParams }) => post(url, body, limitMs),
+    [oauth.allowInsecureRequests]: true,
+    [oauth.customFetch]: (url: string, { body }: { body: URLSearchParams }) => post(url, body, limitMs),
   } as const;
 }
 

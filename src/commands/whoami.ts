@@ -2,7 +2,7 @@
 
 import { coordinatorUrl } from '../auth/connection.ts';
 import { askKeyOwner, askWhoami, type Owner } from '../auth/coordinator.ts';
-import type { Context, Credentials } from '../auth/credentials.ts';
+import { type Context, type Credentials, isFromEnvironment } from '../auth/credentials.ts';
 import { bearerOf } from '../auth/token.ts';
 import { UserError } from '../errors.ts';
 import type { Invocation, Run } from '../invocation.ts';
@@ -24,10 +24,7 @@ export const run: Run = async (invocation) => {
       account_id: owner.accountId,
       organization: context && { id: context.orgId, name: context.orgName },
       project: context && { id: context.projectId, name: context.projectName },
-      auth:
-        credentials.kind === 'api_key' && credentials.source === 'environment'
-          ? 'environment'
-          : credentials.kind,
+      auth: isFromEnvironment(credentials) ? 'environment' : credentials.kind,
     });
     return;
   }

@@ -1,5 +1,6 @@
 /** The secrets of Arcade's engine, in both eras of its API. */
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
+import { fieldsOf, listOf, textOf } from '../infra/fields.ts';
 import { type Bearer, exchange, type HttpRequest } from '../infra/net/http.ts';
 import type { HttpAnswer } from '../infra/net/network.ts';
 import { LIMITS } from '../settings.ts';
@@ -43,15 +44,16 @@ export async function listSecrets(engine: Engine): Promise<Secret[]> {
     const received = await call(engine, { method: 'GET', path: query });
     bytes += received.text.length;
     const answer = objectOf(received);
-    if (!Array.isArray(answer.items)) throw notTheApi();
+    const items = listOf(answer.items);
+    if (items === undefined) throw notTheApi();
     const total = answer.total_count;
     const pages = typeof total === 'number';
-    const shown = pages ? JSON.stringify(answer.items) : '';
+    const shown = pages ? JSON.stringify(items) : '';
     // A server with a total but without pages answers with the same secrets again.
-    if (answer.items.length === 0 || (pages && shown === previous)) break;
-    for (const item of answer.items) secrets.push(readSecret(item));
+    if (items.length === 0 || (pages && shown === previous)) break;
+    for (const item of items) secrets.push(readSecret(item));
     previous = shown;
-    offset += answer.items.length;
+    offset += items.length;
     if (!pages || offset >= total) break;
   }
   return secrets;
@@ -106,21 +108,14 @@ async function call(
 }
 
 function readSecret(item: unknown): Secret {
-  if (typeof item !== 'object' || item === null) throw notTheApi();
-  const { id, key, binding, description, last_accessed_at, created_at } = item as Record<string, unknown>;
-  const type =
-    typeof binding === 'object' && binding !== null ? (binding as { type?: unknown }).type : undefined;
+  const { id, key, binding, description, last_accessed_at, created_at } = fieldsOf(item) ?? {};
   if (typeof key !== 'string') throw notTheApi();
   return {
-    id: textOrNull(id),
+    id: textOf(id),
     key,
-    type: textOrNull(type),
-    description: textOrNull(description),
-    lastAccessedAt: textOrNull(last_accessed_at),
-    createdAt: textOrNull(created_at),
+    type: textOf(fieldsOf(binding)?.type),
+    description: textOf(description),
+    lastAccessedAt: textOf(last_accessed_at),
+    createdAt: textOf(created_at),
   };
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
 }

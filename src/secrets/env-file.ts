@@ -3,6 +3,7 @@ import { close, constants, fstatSync, openSync, readFileSync, readSync, realpath
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
+import { reasonOf } from '../infra/os/reasons.ts';
 import { readBytes } from '../infra/text.ts';
 import { LIMITS } from '../settings.ts';
 
@@ -33,9 +34,7 @@ export async function readEnvFile(path: string, writerWaitMs = WRITER_WAIT_MS): 
     if (bytes === undefined) throw unreadable(path, 'it is too large');
     return bytes;
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw unreadable(path, REASONS[code] ?? code, error);
+    throw error instanceof UserError ? error : unreadable(path, reasonOf(error), error);
   } finally {
     if (descriptor !== undefined) close(descriptor);
   }
@@ -68,15 +67,6 @@ function isNamed(path: string): boolean {
     return false; // On Linux such a pipe is a link to no file.
   }
 }
-
-const REASONS: Partial<Record<string, string>> = {
-  ENOENT: 'it does not exist',
-  ENOTDIR: 'it does not exist',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ENAMETOOLONG: 'its name is too long',
-  ELOOP: 'too many levels of symbolic links',
-};
 
 function unreadable(path: string, why: string, cause?: unknown): UserError {
   return new UserError('ENV_FILE_UNREADABLE', `Cannot read the environment file ${path}: ${why}.`, {

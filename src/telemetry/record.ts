@@ -1,6 +1,6 @@
 /** Joins a command that has ended with its event: whose it is, that it is appended, and who sends it. */
 import { type ConnectionOptions, mayAskCoordinator } from '../auth/connection.ts';
-import { accountOf, type Credentials } from '../auth/credentials.ts';
+import { accountOf, type Credentials, isFromEnvironment } from '../auth/credentials.ts';
 import { prepareToStart, startDetached } from '../infra/os/detached.ts';
 import type { Settings } from '../settings.ts';
 import { describeStack } from '../terminal/failure.ts';
@@ -57,7 +57,7 @@ export async function credentialsSeen(
     const credentials = await read();
     const resolvable = mayAskCoordinator(connection, settings, credentials);
     const context = credentials.kind === 'oauth' ? credentials.context : null;
-    const fromEnvironment = credentials.kind === 'api_key' && credentials.source === 'environment';
+    const fromEnvironment = isFromEnvironment(credentials);
     return { seen: { account: accountOf(credentials), resolvable, fromEnvironment }, context };
   } catch {
     return { seen: { account: undefined, resolvable: false, fromEnvironment: false }, context: null };
@@ -70,8 +70,7 @@ function flusherEnvironment(
   credentials: Credentials | undefined,
 ): Record<string, string> {
   const { ARCADE_API_KEY: key, ...rest } = settings.flusherEnvironment;
-  const inForce = credentials?.kind === 'api_key' && credentials.source === 'environment';
-  return inForce && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
+  return isFromEnvironment(credentials) && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
 }
 
 /** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anything waits for it. */

@@ -46,22 +46,22 @@ interface Page {
   readonly body: Markup;
 }
 
-/**
- * A whole page that loads nothing and runs nothing: its policy allows this one style sheet, by its hash, and
- * nothing else, so that no event's text could ever do anything.
- */
-export function page({ title, style, body }: Page): string {
+/** The policy of a page that loads nothing and runs nothing, but for this one style sheet, by its hash. */
+export function policyOf(style: string): string {
   const hash = createHash('sha256').update(style).digest('base64');
-  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
+  return `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
+}
+
+/** A whole page, by whose policy no text in it could ever do anything. */
+export function page({ title, style, body }: Page): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${{ markup: policy }}">
+<meta http-equiv="Content-Security-Policy" content="${{ markup: policyOf(style) }}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<meta name="generator" content="arcade usage report">
 <title>${title}</title>
 <style>${{ markup: style }}</style>
 </head>

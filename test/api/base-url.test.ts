@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { baseUrl, parseBaseUrl } from '../../src/api/base-url.ts';
+import { baseUrl } from '../../src/api/base-url.ts';
 import { UserError } from '../../src/errors.ts';
 
 interface Case {
@@ -175,11 +175,15 @@ for (const [host, options, message] of REFUSED) {
 }
 
 test('a setting is read by the same rules, and named when it is refused', () => {
-  assert.equal(parseBaseUrl('https://arcade.example.com/', 'ARCADE_URL', 9099), 'https://arcade.example.com');
-  assert.equal(parseBaseUrl('arcade.internal:8443', 'ARCADE_URL', 9099), 'https://arcade.internal:8443');
-  assert.equal(parseBaseUrl('http://127.0.0.1', 'ARCADE_URL', 8000), 'http://localhost:8000');
+  for (const [host, url] of [
+    ['https://arcade.example.com/', 'https://arcade.example.com'],
+    ['arcade.internal:8443', 'https://arcade.internal:8443'],
+    ['http://127.0.0.1', 'http://localhost:8000'],
+  ] as const)
+    assert.equal(baseUrl({ host, setting: 'ARCADE_URL', localPort: 8000 }), url);
+  const refused = { host: 'https://me:pw@host', setting: 'ARCADE_URL', localPort: 8000 };
   const message = 'ARCADE_URL must not contain a user name or password.';
-  assert.throws(() => parseBaseUrl('https://me:pw@host', 'ARCADE_URL', 9099), { message, exitCode: 2 });
+  assert.throws(() => baseUrl(refused), { message, exitCode: 2 });
 });
 
 test('port and scheme given as options win over what a setting says, and the setting is named', () => {

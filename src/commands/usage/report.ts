@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError, usageError } from '../../errors.ts';
 import { replaceAtomically } from '../../infra/os/files.ts';
+import { reasonOf } from '../../infra/os/reasons.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { joined, say, visible } from '../../terminal/visible.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
@@ -93,7 +94,7 @@ function isReport(path: string): boolean {
   try {
     const beginning = Buffer.alloc(1024);
     readSync(file, beginning);
-    return /^<!doctype html>[\s\S]*content="arcade usage report"/.test(beginning.toString());
+    return /^<!doctype html>[\s\S]*<title>arcade usage report</.test(beginning.toString());
   } finally {
     closeSync(file);
   }
@@ -112,7 +113,6 @@ function write(path: string, text: string): void {
     replaceAtomically(path, text);
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new UserError('OUTPUT_FAILED', `Cannot write ${path}: ${code}.`, { hint, cause });
+    throw new UserError('OUTPUT_FAILED', `Cannot write ${path}: ${reasonOf(cause)}.`, { hint, cause });
   }
 }

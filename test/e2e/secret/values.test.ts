@@ -224,7 +224,7 @@ describe('values', { concurrency: 4 }, () => {
   for (const [title, path, stderr, content] of [
     ['that does not exist', 'AT/no\u001bne', cannot('AT/no\\ene', 'it does not exist')],
     ['that is a directory', 'AT/made', cannot('AT/made', 'it is a directory')],
-    ['below a file', 'AT/file/x', cannot('AT/file/x', 'it does not exist')],
+    ['below a file', 'AT/file/x', cannot('AT/file/x', 'a parent of its path is a file')],
     ['that is a device', '/dev/zero', cannot('/dev/zero', 'it is neither a file nor a pipe')],
     ['that links to itself', 'AT/loop', cannot('AT/loop', 'too many levels of symbolic links')],
     ['with a name that is too long', 'x'.repeat(300), cannot('x'.repeat(300), 'its name is too long')],
