@@ -14,11 +14,6 @@ export function repeated(text: Safe, times: number): Safe {
   return text.repeat(Math.max(0, times)) as Safe;
 }
 
-/** The text with blanks behind it, at least `width` characters. */
-export function padded(text: Safe, width: number): Safe {
-  return text.padEnd(width) as Safe;
-}
-
 /** Safe texts as one. */
 export function joined(texts: readonly Safe[], between: Safe): Safe {
   return texts.join(between) as Safe;

@@ -5,7 +5,7 @@ import { printTable } from '../../terminal/table.ts';
 import { say } from '../../terminal/visible.ts';
 import { type IdentitySummary, listIdentities } from '../../usage/inspect/identities.ts';
 import { readSpool } from './reading.ts';
-import { isoTime, relativeTime } from './words.ts';
+import { relativeTime, withIsoTimes } from './words.ts';
 
 /** Lists who this machine's events have been sent as, oldest first, with what is known of each. */
 export const run: Run = async (invocation) => {
@@ -13,7 +13,7 @@ export const run: Run = async (invocation) => {
   const { value: identities, absence } = await readSpool(invocation, listIdentities);
   if (absence !== null) output.note(absence);
   if (invocation.json) {
-    output.json({ identities: identities.map(document) });
+    output.json(withIsoTimes({ identities }));
     return undefined;
   }
   if (identities.length === 0) {
@@ -32,15 +32,6 @@ export const run: Run = async (invocation) => {
   await printTable(output, ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Pending'], rows);
   return undefined;
 };
-
-function document({ created_at, linked_at, retired_at, ...rest }: IdentitySummary): unknown {
-  return {
-    ...rest,
-    created_at: isoTime(created_at),
-    linked_at: linked_at === null ? null : isoTime(linked_at),
-    retired_at: retired_at === null ? null : isoTime(retired_at),
-  };
-}
 
 /** What is known of the account in plain words. */
 function accountOf({ principal_id, state, current, in_doubt }: IdentitySummary): string {

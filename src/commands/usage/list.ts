@@ -6,7 +6,7 @@ import { type Safe, say } from '../../terminal/visible.ts';
 import { wrapped } from '../../terminal/wrap.ts';
 import { countRecords, eachRecord, type Filter, type RecordSummary } from '../../usage/inspect/records.ts';
 import { readSpool } from './reading.ts';
-import { counted, isoTime, outcomeOf, relativeTime, whatOf } from './words.ts';
+import { counted, outcomeOf, relativeTime, whatOf, withIsoTimes } from './words.ts';
 
 const ON_A_SCREEN = 50;
 
@@ -26,8 +26,7 @@ export const run: Run = async (invocation) => {
   }));
   if (absence !== null) output.note(absence);
   const { records, found } = value;
-  const document = records.map((record) => ({ ...record, recorded_at: isoTime(record.recorded_at) }));
-  await respond(invocation, { records: document }, async () => {
+  await respond(invocation, withIsoTimes({ records }), async () => {
     if (absence !== null) return;
     if (records.length === 0) output.line(say`No matching records.`);
     else await printRecords(invocation, records, now);

@@ -12,9 +12,8 @@ import { readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { readSpool, recordsAsSent } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
-import { consentOf } from './status-document.ts';
 import { nextSender } from './who.ts';
-import { deliveryState } from './why.ts';
+import { consentOf, deliveryState } from './why.ts';
 import { counted } from './words.ts';
 
 const DEFAULT_FILE = 'arcade-usage.html';

@@ -4,11 +4,11 @@ import { UserError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
 import type { Paint } from '../../terminal/output.ts';
-import { compactJson, padded, type Safe, say, visible } from '../../terminal/visible.ts';
+import { compactJson, type Safe, say, visible } from '../../terminal/visible.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/records.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
-import { isoTime, relativeTime, shortly, utcTime } from './words.ts';
+import { attemptInWords, relativeTime, utcTime, withIsoTimes } from './words.ts';
 
 /** Shows one record: its payload as it goes on the wire, and each try. */
 export const run: Run = async (invocation) => {
@@ -23,11 +23,7 @@ export const run: Run = async (invocation) => {
   }
   const payload = await postHogEvent(found.wire);
   if (invocation.json) {
-    output.json({
-      record: { ...found.record, recorded_at: isoTime(found.record.recorded_at) },
-      payload,
-      attempts: found.attempts.map((attempt) => ({ ...attempt, at: isoTime(attempt.at) })),
-    });
+    output.json(withIsoTimes({ record: found.record, payload, attempts: found.attempts }));
     return undefined;
   }
   const now = Date.now();
@@ -69,11 +65,7 @@ function describeAttempts({ attempts, record }: RecordDetails, now: number, pain
     return [
       record.state === 'delivered' ? say`Delivery details are no longer stored.` : say`Not attempted yet.`,
     ];
-  const line = ({ at, outcome, status, duration_ms }: Attempt): Safe => {
-    const color = outcome === 'accepted' ? paint.green : paint.red;
-    const response = status === null ? say`no response` : say`status ${status}`;
-    const [first, second] = [color(padded(visible(outcome), 12)), padded(response, 11)];
-    return say`  ${utcTime(at)}  ${first}  ${second}  after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
-  };
+  const line = (attempt: Attempt): Safe =>
+    say`  ${utcTime(attempt.at)}  ${attemptInWords(attempt, now, paint)}`;
   return [paint.bold(say`Attempts`), ...attempts.map(line)];
 }

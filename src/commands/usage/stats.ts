@@ -5,7 +5,7 @@ import { figureLines } from '../../terminal/figure.ts';
 import { readStats, type Stats } from '../../usage/inspect/stats.ts';
 import { figuresOf } from './figures.ts';
 import { readSpool } from './reading.ts';
-import { isoTime } from './words.ts';
+import { withIsoTimes } from './words.ts';
 
 const DEFAULT_DAYS = 14;
 /** Longer bars are no easier to read. */
@@ -33,14 +33,14 @@ export const run: Run = async (invocation) => {
 
 /** The numbers for `--json`. */
 function statsDocument(stats: Stats): unknown {
-  return {
+  return withIsoTimes({
     days: stats.days,
-    since: isoTime(stats.since),
-    until: isoTime(stats.until),
+    since: stats.since,
+    until: stats.until,
     events_per_day: stats.perDay,
     commands: stats.commands,
-    queue: stats.queue.map(({ at, most }) => ({ at: isoTime(at), most })),
+    queue: stats.queue,
     waiting: stats.waiting,
     delivery: stats.delivery,
-  };
+  });
 }

@@ -1,6 +1,5 @@
 /** `arcade usage status` */
-
-import type { Invocation, Run } from '../../invocation.ts';
+import type { Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { joined, type Safe, say, visible } from '../../terminal/visible.ts';
@@ -9,23 +8,31 @@ import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
 import { isBroken } from './reading.ts';
-import { consentOf, recordingOf, statusDocument } from './status-document.ts';
 import { nextSender, type Sender } from './who.ts';
-import { deliveryState } from './why.ts';
-import { counted, digits, relativeTime, utcTime } from './words.ts';
+import { consentOf, deliveryState, recordingOf } from './why.ts';
+import { counted, digits, relativeTime, utcTime, withIsoTimes } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
   const now = Date.now();
-  const { store, status, ...seen } = await look(invocation, now);
-  const sender = recordingOf(settings, store, status).on ? seen.sender : null;
+  const senderIn = await nextSender(invocation);
+  const { store, value } = await readSnapshot(settings, (copy) => ({
+    status: readStatus(copy, settings, now),
+    sender: senderIn(copy),
+  }));
+  const status = store.state === 'ok' ? value?.status : undefined;
+  const sender = recordingOf(settings, store, status).on ? (value?.sender ?? null) : null;
   const why = deliveryState(settings, store, status, now);
-  if (invocation.json) {
-    output.json(statusDocument(settings, { store, status, sender, why }));
-  } else {
+  const seen = { store, status, sender, spilled: spilledIn(settings), why };
+  if (invocation.json) output.json(documentOf(settings, seen));
+  else {
     const paint = await output.paint('stdout');
-    for (const line of await lines(invocation, { store, status, sender, now }, paint)) output.line(line);
+    const rows = [
+      ...settingRows(settings, seen, paint),
+      ...(status === undefined ? [] : queueRows(status, now, paint)),
+    ];
+    for (const line of await rowLines(rows, output.width, paint)) output.line(line);
     output.line();
     for (const line of await wrapped(visible(why), output.width)) output.line(line);
   }
@@ -36,76 +43,108 @@ interface Seen {
   readonly store: StoreState;
   readonly status: Status | undefined;
   readonly sender: Sender | null;
+  readonly spilled: number;
+  readonly why: string;
 }
 
-async function look(invocation: Invocation, now: number): Promise<Seen> {
-  const { settings } = invocation;
-  const sender = await nextSender(invocation);
-  const { store, value } = await readSnapshot(settings, (copy) => ({
-    status: readStatus(copy, settings, now),
-    sender: sender(copy),
-  }));
-  return { store, status: store.state === 'ok' ? value?.status : undefined, sender: value?.sender ?? null };
+/** The ledger before anything is recorded. */
+export const NOTHING = { recorded: 0, delivered: 0, pending: 0, quarantined: 0, dropped: {}, purged: 0 };
+
+/** What scripts rely on; the ledger of a store that cannot be read is null. */
+function documentOf(settings: Settings, { store, status, sender, spilled, why }: Seen): unknown {
+  const { destination } = settings;
+  const { backoff = null, lastRun = null } = status ?? {};
+  return withIsoTimes({
+    consent: consentOf(settings, status),
+    recording: recordingOf(settings, store, status),
+    destination: { host: destination.host, configured: destination.apiKey !== undefined },
+    identity: {
+      anon_id: status?.identity?.anonId ?? null,
+      linked_principal_id: status?.identity?.principalId ?? null,
+      state: stateOf(status?.identity),
+    },
+    next_event_as: sender,
+    store,
+    // Beside the ledger, which begins at the database.
+    spilled,
+    ledger: status?.ledger ?? (store.state === 'absent' ? NOTHING : null),
+    oldest_pending_at: status?.oldestPendingAt ?? null,
+    backoff: backoff && { since: backoff.since, until: backoff.until, reason: backoff.reason },
+    flusher: {
+      running: status?.flusherIsRunning ?? false,
+      last: lastRun && {
+        started_at: lastRun.started_at,
+        ended_at: lastRun.ended_at,
+        outcome: lastRun.outcome,
+        delivered: lastRun.delivered,
+      },
+    },
+    why,
+  });
 }
 
-async function lines(
-  { settings, output }: Invocation,
-  seen: Seen & { now: number },
-  paint: Paint,
-): Promise<Safe[]> {
-  const { status, sender, now } = seen;
-  const { apiKey } = settings.destination;
-  const host = visible(settings.destination.host);
-  const rows: Row[] = [
-    [say`Recording`, recordingInWords(settings, seen, paint)],
-    [say`Destination`, apiKey === undefined ? say`${host} ${paint.yellow(say`(no project key)`)}` : host],
-    [say`Next event as`, sender?.words ?? say`no one (recording is off)`],
-  ];
-  const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
-  if (spilled > 0)
-    rows.push([say`Spilled`, say`${counted(spilled, 'event')}, until the database can be used`]);
-  if (status !== undefined) rows.push(...counters(status, now, paint), ...sendingRows(status, now, paint));
-  return (
-    await Promise.all(rows.map(([name, value]) => fieldLines(paint.bold(name), value, 15, output.width)))
-  ).flat();
+function stateOf(identity: Status['identity'] | undefined): 'anonymous' | 'linked' | 'unresolved' {
+  if (!identity || (identity.fingerprint === null && identity.principalId === null)) return 'anonymous';
+  return identity.principalId !== null && identity.verified ? 'linked' : 'unresolved';
+}
+
+function spilledIn({ directory }: Settings): number {
+  return directory === undefined ? 0 : countSpilled(directory).waiting;
 }
 
 type Row = readonly [name: Safe, value: Safe];
 
-function recordingInWords(settings: Settings, { store, status }: Seen, paint: Paint): Safe {
-  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
-  const { obstacle } = recordingOf(settings, store, status);
-  if (!enabled) return say`${paint.yellow(say`off`)} (${visible(decidedBy)})`;
-  return obstacle === null
-    ? say`${paint.green(say`on`)} (${visible(decidedBy)})`
-    : say`${paint.red(say`failing`)}: ${visible(obstacle)}`;
+/** Names with what is said of them, none wider than `width`. */
+export async function rowLines(rows: readonly Row[], width: number | null, paint: Paint): Promise<Safe[]> {
+  const lines = rows.map(([name, value]) => fieldLines(paint.bold(name), value, 15, width));
+  return (await Promise.all(lines)).flat();
 }
 
-function counters({ ledger, oldestPendingAt, unbound }: Status, now: number, paint: Paint): Row[] {
-  const dropped = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
+function settingRows(settings: Settings, { store, status, sender, spilled }: Seen, paint: Paint): Row[] {
+  const { apiKey, host } = settings.destination;
+  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
+  const { obstacle } = recordingOf(settings, store, status);
+  const state = enabled ? paint.green(say`on`) : paint.yellow(say`off`);
+  const keyless = apiKey === undefined ? say` ${paint.yellow(say`(no project key)`)}` : '';
+  return [
+    [
+      say`Recording`,
+      enabled && obstacle !== null
+        ? say`${paint.red(say`failing`)}: ${visible(obstacle)}`
+        : say`${state} (${visible(decidedBy)})`,
+    ],
+    [say`Destination`, say`${visible(host)}${keyless}`],
+    [say`Next event as`, sender?.words ?? say`no one (recording is off)`],
+    ...(spilled === 0
+      ? []
+      : [[say`Spilled`, say`${counted(spilled, 'event')}, until the database can be used`] as const]),
+  ];
+}
+
+/** The counters, and how sending goes. */
+export function queueRows(status: Status, now: number, paint: Paint): Row[] {
+  const { ledger, oldestPendingAt, unbound, backoff, flusherIsRunning, lastRun } = status;
   const aside = [
     ...(oldestPendingAt === null ? [] : [say`the oldest ${relativeTime(oldestPendingAt, now)}`]),
     ...(unbound === 0 ? [] : [say`${digits(unbound)} for an account not known yet`]),
   ];
+  const dropped = Object.entries(ledger.dropped).filter(([, number]) => number > 0);
+  const reasons = dropped.map(([reason, number]) => say`${digits(number)} ${visible(reason)}`);
   return [
     [say`Recorded`, counted(ledger.recorded, 'record')],
     [say`  delivered`, digits(ledger.delivered)],
     [say`  pending`, joined([digits(ledger.pending), ...aside], say`, `)],
     [say`  quarantined`, ledger.quarantined === 0 ? say`0` : paint.red(digits(ledger.quarantined))],
-    [say`  dropped`, dropped === 0 ? say`0` : paint.yellow(visible(inReasons(ledger.dropped)))],
+    [say`  dropped`, reasons.length === 0 ? say`0` : paint.yellow(joined(reasons, say`, `))],
     ...(ledger.purged === 0 ? [] : [[say`  purged`, digits(ledger.purged)] as const]),
-  ];
-}
-
-function sendingRows({ backoff, flusherIsRunning, lastRun }: Status, now: number, paint: Paint): Row[] {
-  const waits =
-    backoff === null
-      ? say`none`
-      : paint.yellow(
-          say`until ${utcTime(backoff.until)} UTC, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
-        );
-  return [
-    [say`Back-off`, waits],
+    [
+      say`Back-off`,
+      backoff === null
+        ? say`none`
+        : paint.yellow(
+            say`until ${utcTime(backoff.until)} UTC, ${relativeTime(backoff.until, now)} (${visible(backoff.reason)})`,
+          ),
+    ],
     [say`Flusher`, flusherIsRunning ? paint.green(say`running`) : lastRunInWords(lastRun, now)],
   ];
 }
@@ -114,9 +153,4 @@ function lastRunInWords(last: Status['lastRun'], now: number): Safe {
   if (last === null) return say`never`;
   const when = relativeTime(last.ended_at ?? last.started_at, now);
   return say`last ran ${when}: ${visible(last.outcome ?? 'killed')}, ${digits(last.delivered)} delivered`;
-}
-
-function inReasons(dropped: Readonly<Record<string, number>>): string {
-  const reasons = Object.entries(dropped).filter(([, number]) => number > 0);
-  return reasons.map(([reason, number]) => `${number.toLocaleString('en')} ${reason}`).join(', ');
 }

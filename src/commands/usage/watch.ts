@@ -5,15 +5,15 @@ import { isPipe } from '../../infra/os/pipe.ts';
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
-import { compactJson, joined, padded, type Safe, say, visible } from '../../terminal/visible.ts';
-import { fieldLines, wrapped } from '../../terminal/wrap.ts';
+import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
+import { wrapped } from '../../terminal/wrap.ts';
 import { type LatestAnswer, latestAnswers } from '../../usage/inspect/records.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { isFlusherAlive, readStatus, type Status } from '../../usage/inspect/status.ts';
 import { spoolFile } from '../../usage/spool/spool.ts';
-import { consentOf, recordingOf } from './status-document.ts';
-import { deliveryState } from './why.ts';
-import { counted, digits, isoTime, relativeTime, shortly } from './words.ts';
+import { NOTHING, queueRows, rowLines } from './status.ts';
+import { consentOf, deliveryState, recordingOf } from './why.ts';
+import { attemptInWords, counted, withIsoTimes } from './words.ts';
 
 const EVERY_MS = 250;
 const STDOUT = 1;
@@ -48,7 +48,7 @@ export const run: Run = async (invocation) => {
     } else {
       const state = documentOf(invocation, seen);
       const text = compactJson(state);
-      if (text !== shown) output.line(compactJson({ at: isoTime(Date.now()), ...state }));
+      if (text !== shown) output.line(compactJson(withIsoTimes({ at: Date.now(), ...state })));
       shown = text;
     }
     if (mayLoseReader && looks % BLANK_EVERY === 0) output.blank();
@@ -104,88 +104,36 @@ async function read(settings: Settings): Promise<Seen> {
 }
 
 function documentOf({ settings }: Invocation, { store, status, answers }: Seen): Record<string, unknown> {
-  const {
-    recorded = 0,
-    delivered = 0,
-    pending = 0,
-    quarantined = 0,
-    dropped = {},
-    purged = 0,
-  } = status?.ledger ?? {};
+  const { ledger = NOTHING, backoff = null, flusherIsRunning = false } = status ?? {};
   return {
     store: store.state,
-    recorded,
-    delivered,
-    pending,
-    quarantined,
-    dropped,
-    purged,
-    backoff: status?.backoff ? { until: isoTime(status.backoff.until), reason: status.backoff.reason } : null,
-    flusher: { running: status?.flusherIsRunning ?? false },
+    ...ledger,
+    backoff: backoff && { until: backoff.until, reason: backoff.reason },
+    flusher: { running: flusherIsRunning },
     consent: consentOf(settings, status).enabled,
     recording: recordingOf(settings, store, status),
-    answers: answers.map((answer) => ({ ...answer, at: isoTime(answer.at) })),
+    answers,
   };
 }
 
 /** No line is longer than the terminal is wide: what is drawn next begins as many lines higher as this has. */
 async function screen(
-  invocation: Invocation,
+  { settings, output }: Invocation,
   { store, status, answers }: Seen,
   paint: Paint,
 ): Promise<Safe[]> {
   const now = Date.now();
-  const { settings, output } = invocation;
   const width = (output.width ?? 80) - 1;
-  const why = await wrapped(visible(deliveryState(settings, store, status, now)), width);
-  const head = [
-    ...(await wrapped(say`arcade usage watch (Ctrl-C to quit)`, width)).map((line) => paint.dim(line)),
-    say``,
-  ];
-  if (status === undefined) return [...head, ...why];
-  const { ledger } = status;
-  const field = (name: Safe, value: Safe): Promise<Safe[]> => fieldLines(paint.bold(name), value, 13, width);
-  const number = (value: number, color: (text: Safe) => Safe): Safe =>
-    value === 0 ? say`0` : color(digits(value));
-  return [
-    ...head,
-    ...(await field(say`Pending`, number(ledger.pending, paint.yellow))),
-    ...(await field(say`Delivered`, number(ledger.delivered, paint.green))),
-    ...(await field(say`Quarantined`, number(ledger.quarantined, paint.red))),
-    ...(await field(say`Flusher`, flusherInWords(status, now, paint))),
-    say``,
-    paint.bold(say`Latest responses`),
-    ...(answers.length === 0
-      ? [say`  none`]
-      : (await Promise.all(answers.map((answer) => answerLines(answer, now, width)))).flat()),
-    say``,
-    ...why,
-  ];
-}
-
-function flusherInWords({ flusherIsRunning, lastRun }: Status, now: number, paint: Paint): Safe {
-  if (flusherIsRunning) return paint.green(say`running`);
-  if (lastRun === null) return say`never`;
-  return say`last ran ${relativeTime(lastRun.ended_at ?? lastRun.started_at, now)}: ${visible(lastRun.outcome ?? 'killed')}`;
-}
-
-async function answerLines(
-  { at, outcome, status, duration_ms, records }: LatestAnswer,
-  now: number,
-  width: number,
-): Promise<Safe[]> {
-  const cells = [
-    padded(relativeTime(at, now), 12),
-    padded(visible(outcome), 13),
-    padded(status === null ? say`no response` : say`status ${status}`, 13),
-    padded(say`after ${shortly(duration_ms)}`, 14),
-    counted(records, 'record'),
-  ];
-  const line = say`  ${joined(cells, say``)}`;
-  if (line.length <= width) return [line];
-  const words = joined(
-    cells.map((cell) => cell.trim() as Safe),
-    say`, `,
-  );
-  return (await wrapped(words, width - 4)).map((part, i) => (i === 0 ? say`  ${part}` : say`    ${part}`));
+  const title = await wrapped(say`arcade usage watch (Ctrl-C to quit)`, width);
+  const lines = [...title.map((line) => paint.dim(line)), say``];
+  if (status !== undefined)
+    lines.push(...(await rowLines(queueRows(status, now, paint), width, paint)), say``);
+  lines.push(...(await wrapped(visible(deliveryState(settings, store, status, now)), width)));
+  if (status === undefined) return lines;
+  lines.push(say``, paint.bold(say`Latest responses`));
+  for (const answer of answers) {
+    const words = say`${attemptInWords(answer, now, paint)}, ${counted(answer.records, 'record')}`;
+    lines.push(...(await wrapped(words, width - 2)).map((line) => say`  ${line}`));
+  }
+  return answers.length === 0 ? [...lines, say`  none`] : lines;
 }

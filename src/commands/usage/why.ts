@@ -1,4 +1,4 @@
-/** Why nothing is being sent just now, or that all is well, in a sentence or two. */
+/** Whether events are recorded and sent, and why not. */
 import type { Settings } from '../../settings.ts';
 import { recordingObstacle } from '../../usage/inspect/obstacles.ts';
 import type { StoreState } from '../../usage/inspect/snapshot.ts';
@@ -12,7 +12,7 @@ import {
 import { isOptedOut } from '../../usage/spool/opt-out.ts';
 import { relativeTime } from './words.ts';
 
-/** The first reason that applies. `status` undefined: there is none, or none that can be read. */
+/** Why nothing is being sent just now, or that all is well, in a sentence or two: the first reason that applies. `status` undefined: there is none, or none that can be read. */
 export function deliveryState(
   settings: Settings,
   store: StoreState,
@@ -60,4 +60,24 @@ function whatIsLeft({ directory }: Settings, store: StoreState, status: Status |
     return ' What was recorded before is still here: `arcade usage disable` erases it.';
   if (status !== undefined || !('advice' in store)) return '';
   return ` What was recorded before may still be here: ${store.message} \`arcade usage disable\` erases it once it can be opened.`;
+}
+
+/** Whether events are recorded, and which setting says so. */
+export function consentOf(
+  { consent: { enabled, decidedBy }, directory }: Settings,
+  status: Status | undefined,
+): { enabled: boolean; decided_by: string } {
+  const refused = isOptedOut(directory) || status?.consent === false;
+  if (enabled && refused) return { enabled: false, decided_by: 'usage disable' };
+  return { enabled, decided_by: decidedBy };
+}
+
+/** Whether the next command would be recorded, and what keeps it from that where no one has switched it off. */
+export function recordingOf(
+  settings: Settings,
+  store: StoreState,
+  status: Status | undefined,
+): { on: boolean; obstacle: string | null } {
+  const obstacle = recordingObstacle(settings, store);
+  return { on: obstacle === null && consentOf(settings, status).enabled, obstacle };
 }

@@ -1,12 +1,23 @@
 /** Times, lengths and numbers in words. */
 
+import type { Paint } from '../../terminal/output.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
-import type { RecordSummary } from '../../usage/inspect/records.ts';
+import type { Attempt, RecordSummary } from '../../usage/inspect/records.ts';
 
 /** An instant in ISO 8601 for JSON; null for one that no calendar has, which a damaged database may hold. */
 export function isoTime(at: number): string | null {
   const date = new Date(at);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+/** A document for JSON: its moments, ms since the epoch in fields such as `at`, `until` and `ended_at`, in ISO 8601. */
+export function withIsoTimes<T>(document: T): unknown {
+  const isTime = /^(at|since|until)$|_at$/;
+  return JSON.parse(
+    JSON.stringify(document, (name, value: unknown) =>
+      typeof value === 'number' && isTime.test(name) ? isoTime(value) : value,
+    ),
+  );
 }
 
 /** An instant to read: "2026-01-31 12:00:05", in UTC. */
@@ -54,6 +65,14 @@ export function whatOf({ kind, command_name, event }: RecordSummary): string {
 /** How the command of a record ended. */
 export function outcomeOf({ kind, event }: RecordSummary): string {
   return kind === 'alias' ? '' : event === 'CLI execution failed' ? 'failed' : 'succeeded';
+}
+
+/** A request that had the record in it, and what came of it. */
+export function attemptInWords(attempt: Attempt, now: number, { green, red }: Paint): Safe {
+  const { at, outcome, status, duration_ms } = attempt;
+  const shown = (outcome === 'accepted' ? green : red)(visible(outcome));
+  const response = status === null ? say`no response` : say`status ${status}`;
+  return say`${shown}, ${response} after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
 }
 
 /** A limit of time: "within 1 min"; null: none. */

@@ -118,7 +118,7 @@ for (const [columns, rows] of [
     const shell = `stty -echo; "$0" "$@" & read line; "$0" "$1" "$2" usage requeue --all >/dev/null
       read line; kill -INT $!; wait $!`;
     const pending = (records: number): string =>
-      columns < 50 ? `Pending\r\n  ${records}` : `Pending      ${records}`;
+      columns < 50 ? `pending\r\n  ${records}` : `pending      ${records}`;
     const { shown, exitCode } = await onTerminal(home, ['watch'], {
       columns,
       rows,
@@ -133,7 +133,7 @@ for (const [columns, rows] of [
     const lines = screenOf(shown);
     const text = lines.join('\n');
     assert.equal(text.match(/arcade usage/g)?.length, 1, JSON.stringify(shown));
-    assert.match(text, /Pending\s+8/);
+    assert.match(text, /pending\s+8/);
     for (const line of lines) assert.ok(stringWidth(line) <= columns, line);
     // What a terminal has scrolled away cannot be drawn over.
     for (const [, up] of shown.matchAll(/\u001b\[(\d+)A/g)) assert.ok(Number(up) < rows, `${up} lines up`);
