@@ -24,8 +24,6 @@ function resolvingFor(settings: Settings, leftMs: () => number): Resolving {
       };
     },
     environment: settings.apiKey === undefined ? null : accountOfKey(settings.apiKey),
-    now: Date.now,
-    random: Math.random,
   };
 }
 

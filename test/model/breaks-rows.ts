@@ -81,12 +81,12 @@ export const ROW_BREAKS: readonly Break[] = [
   ]),
   // Resolution
   of('drain/resolve.ts', 'whoever is signed in now is asked about', [
-    'return inForce !== undefined && inForce !== fingerprint;',
-    'return false;',
+    'const isGone = inForce !== undefined && fingerprint !== inForce;',
+    'const isGone = false;',
   ]),
   of('drain/resolve.ts', 'credentials that cannot be read are gone', [
-    'return inForce !== undefined && inForce !== fingerprint;',
-    'return inForce !== fingerprint;',
+    'const isGone = inForce !== undefined && fingerprint !== inForce;',
+    'const isGone = fingerprint !== inForce;',
   ]),
   of('drain/resolve.ts', "an answer takes another program's identity along", [
     'follow(spool, ANY_CREDENTIALS, now);\n    rememberAccount',
@@ -134,24 +134,24 @@ export const ROW_BREAKS: readonly Break[] = [
     ': 0;',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is given up at once', [
-    'release(spool, group, now() - FLUSHER.unboundMs, now())',
-    'release(spool, group, ALL, now())',
+    'if (resolvable === 1 && isElsewhere) return now - FLUSHER.unboundMs;',
+    'if (resolvable === 1 && isElsewhere) return ALL;',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is never given up', [
-    'release(spool, group, now() - FLUSHER.unboundMs, now())',
-    'undefined',
+    'if (resolvable === 1 && isElsewhere) return now - FLUSHER.unboundMs;',
+    'if (resolvable === 1 && isElsewhere) return 0;',
   ]),
   of('drain/resolve.ts', 'what only another shell sees is gone', [
-    'return group.from_environment === 1 || environment !== null;',
-    'return false;',
+    'if (resolvable === 1 && isElsewhere) return now - FLUSHER.unboundMs;',
+    '',
   ]),
   of('drain/resolve.ts', 'a refusal is no answer', ["whose.kind === 'refused'", 'false']),
   of('drain/resolve.ts', 'the coordinator is asked about what it must not be', [
-    'group.resolvable === 0 || isGone(group.fingerprint, fingerprint)',
-    'isGone(group.fingerprint, fingerprint)',
+    'return resolvable === 0 || isGone ? ALL : null;',
+    'return isGone ? ALL : null;',
   ]),
   of('drain/resolve.ts', 'the coordinator is never left alone', [
-    'binding.ignoreBackoff || (await persist(() => mayResolve(spool, now())))',
+    'ignoreBackoff || (await persist(() => mayResolve(spool, now())))',
     'true',
   ]),
   of(
@@ -176,8 +176,8 @@ export const ROW_BREAKS: readonly Break[] = [
     '',
   ]),
   of('drain/drain.ts', 'an alias is sent before usage.json tells of its link', [
-    '    await persist(() => exportIdentity(spool, now()));\n    await spool',
-    '    await spool',
+    "if (kind === 'alias') await persist(() => exportIdentity(spool, now()));",
+    '',
   ]),
   // Spilled events
   of('identity/take-in.ts', 'what is spilled twice counts twice', [
@@ -211,16 +211,16 @@ export const ROW_BREAKS: readonly Break[] = [
     'at: record.recorded_at + Math.random() * 1000,',
   ]),
   of('drain/claim.ts', 'a resend tells anew what was dropped', [
-    'batch.find((record) => record.sealed === 0)',
-    'batch[0]',
+    "kind === 'capture' && sealed === 0",
+    "kind === 'capture'",
   ]),
   of('event/wire.ts', 'a resend has another uuid', [
     'uuid: record.uuid,',
     'uuid: record.uuid.slice(0, -4) + String(Math.random()).slice(2, 6),',
   ]),
   of('drain/drain.ts', 'captures go before the aliases', [
-    '(await sendAliases(circuit, delivery)) ?? (await sendCaptures(circuit, delivery))',
-    '(await sendCaptures(circuit, delivery)) ?? (await sendAliases(circuit, delivery))',
+    "(await sendAliases(() => next('alias'), delivery)) ??\n    (await sendCaptures(() => next('capture'), delivery))",
+    "(await sendCaptures(() => next('capture'), delivery)) ??\n    (await sendAliases(() => next('alias'), delivery))",
   ]),
   of(
     'spool/records.ts',

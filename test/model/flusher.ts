@@ -64,8 +64,6 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       resolving: {
         credentials,
         environment: environmentIn(step.shell),
-        now: () => world.now,
-        random: run.random,
       },
       ignoreBackoff: step.impatient,
       leftMs: () => 60_000,

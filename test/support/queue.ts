@@ -99,8 +99,6 @@ export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:0
           resolving: {
             credentials: async () => ({ account: null, ask: async () => ({ kind: 'no answer' }) }),
             environment: null,
-            now: () => clock.now,
-            random: () => 0.5,
           },
         }),
         ignoreBackoff: false,

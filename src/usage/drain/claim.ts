@@ -2,6 +2,7 @@
  * What one drain takes out of the queue, oldest first and each record once: sealed, so that a later attempt sends what
  * this one sends. A record whose text is not what this program wrote is quarantined here, and never sent.
  */
+import { FLUSHER } from '../../settings.ts';
 import { isReadable, type StoredRecord } from '../event/wire.ts';
 import { count, readCounter } from '../spool/ledger.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -15,20 +16,13 @@ export interface PendingRecord extends StoredRecord {
   readonly bytes: number;
 }
 
-interface Limits {
-  readonly records: number;
-  readonly bytes: number;
-}
-
 /** The claims of one drain. Each is made at once, so that no two batches have a record in common. */
 export interface Claims {
-  /** The next alias; undefined when there is none. */
-  alias(): PendingRecord | undefined;
   /**
-   * The next captures. Those of a principal whose alias is pending are passed over (the alias fence); the half of a
-   * batch that was rejected comes alone.
+   * The next alias alone, or the next batch of captures; empty when there is none. Captures of a principal whose alias
+   * is pending are passed over (the alias fence); the half of a batch that was rejected comes alone.
    */
-  captures(limits: Limits): PendingRecord[];
+  next(kind: PendingRecord['kind']): PendingRecord[];
   /**
    * The newest capture that was not claimed yet and never was in a rejected batch, or else the newest one at all; not
    * one of `except`.
@@ -36,24 +30,23 @@ export interface Claims {
   newest(except: readonly PendingRecord[]): PendingRecord | undefined;
 }
 
-const COLUMNS =
-  'id, uuid, kind, event, distinct_id, personless, properties, spool_dropped, sealed, half_id, bytes, recorded_at';
-
-/** A capture that is bound, and of whose principal no alias is pending. */
-const SENDABLE = `state = 'pending' AND kind = 'capture' AND distinct_id IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM record AS a
-    WHERE a.state = 'pending' AND a.kind = 'alias' AND a.distinct_id = r.distinct_id)`;
+/** What is bound; of captures those of whose principal no alias is pending. */
+const SENDABLE = `SELECT id, uuid, kind, event, distinct_id, personless, properties, spool_dropped, sealed, half_id, bytes,
+    recorded_at
+  FROM record AS r WHERE state = 'pending' AND kind = @kind AND distinct_id IS NOT NULL
+    AND (@kind = 'alias' OR NOT EXISTS (SELECT 1 FROM record AS a
+      WHERE a.state = 'pending' AND a.kind = 'alias' AND a.distinct_id = r.distinct_id))`;
 
 /** `now` is ms since the epoch. */
 export function claimsOf(spool: Spool, now: () => number): Claims {
-  let aliasesTo = 0;
-  let capturesTo = 0;
+  const claimedTo = { alias: 0, capture: 0 };
   /** What is readable of `found`, sealed; the rest is quarantined. */
   const seal = (found: readonly PendingRecord[]): PendingRecord[] => {
     const sealed = spool
       .statement(`UPDATE record SET sealed = 1 WHERE state = 'pending' AND id IN ${IDS} RETURNING id`)
-      .all({ ids: idsOf(found) }) as { id: number }[];
-    const pending = new Set(sealed.map(({ id }) => id));
+      .pluck()
+      .all({ ids: idsOf(found) });
+    const pending = new Set(sealed);
     return found.filter((record) => {
       if (!pending.has(record.id)) return false;
       if (isReadable(record)) return true;
@@ -62,57 +55,45 @@ export function claimsOf(spool: Spool, now: () => number): Claims {
     });
   };
   return {
-    alias() {
-      const sql = `SELECT ${COLUMNS} FROM record WHERE state = 'pending' AND kind = 'alias' AND id > ? ORDER BY id LIMIT 1`;
-      for (;;) {
-        const found = spool.statement(sql).get(aliasesTo) as PendingRecord | undefined;
-        if (found === undefined) return undefined;
-        const [alias] = spool.transaction(() => seal([found]));
-        aliasesTo = found.id;
-        if (alias !== undefined) return alias;
-      }
-    },
-    captures(limits) {
+    next(kind) {
       for (;;) {
         // Without the lock, for which commands wait: a long queue behind an alias takes long to look through.
-        const found = selectCaptures(spool, capturesTo, limits);
+        const found = select(spool, kind, claimedTo[kind]);
         const last = found.at(-1);
         if (last === undefined) return [];
         const batch = spool.transaction(() => reportDropped(spool, seal(found)));
-        capturesTo = last.id;
+        claimedTo[kind] = last.id;
         if (batch.length > 0) return batch;
       }
     },
     newest(except) {
-      const sql = `SELECT ${COLUMNS} FROM record AS r WHERE ${SENDABLE} AND id NOT IN ${IDS}
-        ORDER BY (id > @claimed AND half_id IS NULL) DESC, id DESC LIMIT 1`;
-      const newest = spool.statement(sql).get({ ids: idsOf(except), claimed: capturesTo });
-      if (newest === undefined) return undefined;
-      return spool.transaction(() => seal([newest as PendingRecord]))[0];
+      const sql = `${SENDABLE} AND id NOT IN ${IDS} ORDER BY (id > @claimed AND half_id IS NULL) DESC, id DESC LIMIT 1`;
+      const which = { kind: 'capture', ids: idsOf(except), claimed: claimedTo.capture };
+      const found = spool.statement(sql).all(which) as PendingRecord[];
+      return spool.transaction(() => seal(found))[0];
     },
   };
 }
 
-function selectCaptures(spool: Spool, afterId: number, limits: Limits): PendingRecord[] {
-  const rows = spool
-    .statement(`SELECT ${COLUMNS} FROM record AS r WHERE ${SENDABLE} AND id > ? ORDER BY id LIMIT ?`)
-    .iterate(afterId, limits.records) as IterableIterator<PendingRecord>;
+function select(spool: Spool, kind: PendingRecord['kind'], after: number): PendingRecord[] {
+  const most = kind === 'alias' ? 1 : FLUSHER.batchRecords;
+  const rows = spool.statement(`${SENDABLE} AND id > @after ORDER BY id LIMIT @most`);
   const batch: PendingRecord[] = [];
   let bytes = 0;
-  for (const row of rows) {
+  for (const row of rows.iterate({ kind, after, most }) as IterableIterator<PendingRecord>) {
     bytes += row.bytes;
-    const first = batch[0] ?? row;
-    if (batch.length > 0 && (bytes > limits.bytes || row.half_id !== first.half_id)) break;
+    const [first = row] = batch;
+    if (batch.length > 0 && (bytes > FLUSHER.batchBytes || row.half_id !== first.half_id)) break;
     batch.push(row);
   }
   return batch;
 }
 
 /** The first capture that was never sent takes along how many events were dropped before it. */
-function reportDropped(spool: Spool, batch: readonly PendingRecord[]): PendingRecord[] {
+function reportDropped(spool: Spool, batch: PendingRecord[]): PendingRecord[] {
   const unreported = readCounter(spool, 'unreported');
-  const carrier = batch.find((record) => record.sealed === 0);
-  if (carrier === undefined || unreported === 0) return [...batch];
+  const carrier = batch.find(({ kind, sealed }) => kind === 'capture' && sealed === 0);
+  if (carrier === undefined || unreported === 0) return batch;
   spool.statement('UPDATE record SET spool_dropped = ? WHERE id = ?').run(unreported, carrier.id);
   count(spool, 'unreported', -unreported);
   return batch.map((record) => (record === carrier ? { ...record, spool_dropped: unreported } : record));

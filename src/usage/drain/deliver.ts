@@ -2,35 +2,16 @@
  * One batch: sent, and settled by its answer. PostHog rejects a batch as a whole for one bad record: it is halved
  * until the bad record stands alone. The circuit breaker decides what a record that is rejected alone is worth.
  */
-import type { Deliverer } from '../../infra/net/posthog.ts';
 import { FLUSHER } from '../../settings.ts';
 import { wireRecord } from '../event/wire.ts';
 import type { Target } from '../spool/backoff.ts';
-import { isRecordingAllowed, type Spool } from '../spool/spool.ts';
+import { isRecordingAllowed } from '../spool/spool.ts';
 import type { Claims, PendingRecord } from './claim.ts';
+import type { Draining } from './drain.ts';
 import { type Attempt, putOff, settleDelivered, settleRejected, settleSplit } from './settle.ts';
 
 /** Why no further request is made. */
 export type Stop = 'backing off' | 'out of time' | 'consent withdrawn';
-
-/** What one drain's deliveries need. */
-export interface Circuit {
-  readonly spool: Spool;
-  readonly deliverer: Deliverer;
-  readonly target: Target;
-  readonly claims: Claims;
-  /** The row of the flusher's run that counts what is delivered. */
-  readonly runId: number;
-  /** Milliseconds that are left; at 0 no request is begun and those under way are given up. */
-  readonly leftMs: () => number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly random: () => number;
-  /** Writes to the spool, waiting while another process has its lock. */
-  readonly persist: <T>(work: () => T) => Promise<T>;
-  /** Called after each batch with how many records were delivered with it. */
-  readonly onDelivered: (records: number) => void;
-}
 
 export interface Delivery {
   /** Sends a batch and settles it. */
@@ -44,15 +25,15 @@ export interface Delivery {
 /** After so many lone rejections, and nothing accepted, one more record decides who it is that rejects. */
 const TRIPS_AT = 8;
 
-/** Looked at before each request, and before the coordinator's answer is written down. */
-export function reasonToStop(spool: Spool, leftMs: () => number): Stop | undefined {
+/** Looked at before each request. */
+export function reasonToStop({ spool, leftMs }: Pick<Draining, 'spool' | 'leftMs'>): Stop | undefined {
   if (!isRecordingAllowed(spool)) return 'consent withdrawn';
   return leftMs() <= 0 ? 'out of time' : undefined;
 }
 
-/** The deliveries of one drain. */
-export function openDelivery(circuit: Circuit): Delivery {
-  const { spool, target, claims, random, persist } = circuit;
+/** The deliveries of one drain to `target`, out of what it claims. */
+export function openDelivery(draining: Draining, target: Target, claims: Claims): Delivery {
+  const { spool, runId, leftMs, now, random, persist } = draining;
   let failed = false;
   let accepted = false;
   let probed: PendingRecord | undefined;
@@ -60,13 +41,15 @@ export function openDelivery(circuit: Circuit): Delivery {
   let held: { readonly records: readonly [PendingRecord]; readonly attempt: Attempt }[] = [];
 
   async function send(records: readonly PendingRecord[]): Promise<Stop | undefined> {
-    const stop = await persist(() => reasonToStop(spool, circuit.leftMs));
+    const stop = await persist(() => reasonToStop(draining));
     if (stop !== undefined) return stop;
     const attempt = await deliver(records);
     switch (attempt.answer.kind) {
       case 'accepted':
         accepted = true;
-        circuit.onDelivered(await persist(() => settleDelivered(spool, records, attempt, circuit)));
+        draining.onDelivered(
+          await persist(() => settleDelivered(spool, records, attempt, { target, runId })),
+        );
         await finish();
         return undefined;
       case 'invalid':
@@ -74,23 +57,19 @@ export function openDelivery(circuit: Circuit): Delivery {
         return await reject(records, attempt);
       case 'offline':
         // A request that our own time limit cut short says nothing about the network.
-        if (circuit.leftMs() <= 0) return 'out of time';
+        if (leftMs() <= 0) return 'out of time';
     }
     return await backOff([{ records, attempt }]);
   }
 
   async function deliver(records: readonly PendingRecord[]): Promise<Attempt> {
-    const at = circuit.now();
+    const at = now();
     const started = performance.now();
-    const limitMs = Math.min(FLUSHER.requestMs, circuit.leftMs());
-    const answer = await circuit.deliverer.deliver(records.map(wireRecord), limitMs);
-    return {
-      at,
-      until: circuit.now(),
-      durationMs: performance.now() - started,
-      answer,
-      afterFailure: failed,
-    };
+    const answer = await draining.deliverer.deliver(
+      records.map(wireRecord),
+      Math.min(FLUSHER.requestMs, leftMs()),
+    );
+    return { at, until: now(), durationMs: performance.now() - started, answer, afterFailure: failed };
   }
 
   async function backOff(failures: Parameters<typeof putOff>[2]): Promise<Stop> {
@@ -127,13 +106,12 @@ export function openDelivery(circuit: Circuit): Delivery {
     }
     held.push({ records: [record], attempt });
     if (held.length < TRIPS_AT) return undefined;
-    if (held.length === TRIPS_AT) {
-      probed = await persist(() => claims.newest(held.flatMap(({ records }) => records)));
-      // Sealed on the disk before it is sent, as every record.
-      if (probed !== undefined) await spool.syncMeanwhile();
-      if (probed !== undefined) return await send([probed]);
-    }
-    return await backOff(held);
+    if (held.length > TRIPS_AT) return await backOff(held);
+    probed = await persist(() => claims.newest(held.flatMap(({ records }) => records)));
+    if (probed === undefined) return await backOff(held);
+    // Sealed on the disk before it is sent, as every record.
+    await spool.syncMeanwhile();
+    return await send([probed]);
   }
 
   async function finish(): Promise<void> {

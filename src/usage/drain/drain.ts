@@ -1,20 +1,36 @@
 /**
- * The flusher's loop: bind the unbound, send the aliases one by one, then the captures in batches, until
- * nothing is due or the time is up.
+ * One drain: bind the unbound, send the aliases one by one, then the captures in batches, until nothing is due or the
+ * time is up.
  */
+import type { Deliverer } from '../../infra/net/posthog.ts';
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { exportIdentity } from '../identity/export.ts';
 import { takeInStep } from '../identity/take-in.ts';
 import { backoffInForce, postHogAt } from '../spool/backoff.ts';
+import type { Spool } from '../spool/spool.ts';
 import { claimsOf, type PendingRecord } from './claim.ts';
-import { type Circuit, type Delivery, openDelivery, reasonToStop, type Stop } from './deliver.ts';
+import { type Delivery, openDelivery, reasonToStop, type Stop } from './deliver.ts';
 import { bindUnbound, type Resolving } from './resolve.ts';
 
-export interface Draining extends Omit<Circuit, 'target' | 'claims'> {
+/** What a drain works with. */
+export interface Draining {
+  readonly spool: Spool;
   readonly destination: Destination;
+  readonly deliverer: Deliverer;
   readonly resolving: Resolving;
+  /** The row of the flusher's run, which counts what is delivered. */
+  readonly runId: number;
   /** Tries at once, whatever back-off is in force; for a person who asks. */
   readonly ignoreBackoff: boolean;
+  /** Milliseconds that are left; at 0 no request is begun and those under way are given up. */
+  readonly leftMs: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Writes to the spool, waiting while another process has its lock. */
+  readonly persist: <T>(work: () => T) => Promise<T>;
+  /** Called after each batch with how many records were delivered with it. */
+  readonly onDelivered: (records: number) => void;
 }
 
 /** Why a drain came to its end. */
@@ -25,100 +41,84 @@ export type DrainOutcome = 'drained' | Stop;
  * up no record but its own. Rejects when the spool fails; what was not settled is sent again.
  */
 export async function drain(draining: Draining): Promise<DrainOutcome> {
-  const { spool, persist } = draining;
-  const early = await persist(() => reasonToStop(spool, draining.leftMs));
+  const { spool, persist, now } = draining;
+  const early = await persist(() => reasonToStop(draining));
   if (early !== undefined) return early;
-  while ((await persist(() => takeInStep(spool, draining.now()))) > 0);
+  while ((await persist(() => takeInStep(spool, now()))) > 0);
   const askAboutTheRest = await bindUnbound(draining);
-  await persist(() => exportIdentity(spool, draining.now()));
-  const [asked, sent] = await Promise.allSettled([askAboutTheRest(), sendDue(draining)]);
-  for (const each of [sent, asked]) if (each.status === 'rejected') throw each.reason;
-  const [{ value: hasBound }, { value: outcome }] = [asked, sent] as [
-    PromiseFulfilledResult<boolean>,
-    PromiseFulfilledResult<DrainOutcome>,
-  ];
+  await persist(() => exportIdentity(spool, now()));
+  const both = [sendDue(draining), askAboutTheRest()] as const;
+  // To the end of both, also when one of them fails.
+  await Promise.allSettled(both);
+  const [outcome, hasBound] = await Promise.all(both);
   if (!hasBound) return outcome;
-  await persist(() => exportIdentity(spool, draining.now()));
+  await persist(() => exportIdentity(spool, now()));
   return outcome === 'drained' ? await sendDue(draining) : outcome;
 }
 
 /** Sends what is bound. */
 async function sendDue(draining: Draining): Promise<DrainOutcome> {
-  const { spool, now } = draining;
+  const { spool, now, persist } = draining;
   const target = postHogAt(spool, draining.destination);
   if (!draining.ignoreBackoff && backoffInForce(spool, target, now()) !== null) return 'backing off';
-  const circuit: Circuit = { ...draining, target, claims: claimsOf(spool, now) };
-  const delivery = openDelivery(circuit);
-  const stop = (await sendAliases(circuit, delivery)) ?? (await sendCaptures(circuit, delivery));
+  const claims = claimsOf(spool, now);
+  const delivery = openDelivery(draining, target, claims);
+  const next = async (kind: PendingRecord['kind']): Promise<PendingRecord[]> => {
+    const batch = await persist(() => claims.next(kind));
+    if (batch.length === 0) return batch;
+    // Nor is an alias sent that usage.json does not say yet: with the database lost it would lend the anon_id to
+    // another account. The command that recorded it may have been killed before it exported.
+    if (kind === 'alias') await persist(() => exportIdentity(spool, now()));
+    // What a power cut could still undo is not sent to PostHog, which forgets nothing.
+    await spool.syncMeanwhile();
+    return batch;
+  };
+  const stop =
+    (await sendAliases(() => next('alias'), delivery)) ??
+    (await sendCaptures(() => next('capture'), delivery));
   if (stop !== 'consent withdrawn') await delivery.finish();
   return stop ?? 'drained';
 }
 
-/**
- * Alone, each answered before the next and before any capture of its principal: the alias fence. What a power cut
- * could still undo is not sent to PostHog, which forgets nothing, nor what usage.json does not say yet: with the
- * database lost it would lend the anon_id to another account. The command that recorded the alias may have been killed
- * before it did either.
- */
-async function sendAliases(
-  { spool, claims, persist, now }: Circuit,
-  delivery: Delivery,
-): Promise<Stop | undefined> {
-  for (;;) {
-    const alias = await persist(claims.alias);
-    if (alias === undefined) return undefined;
-    await persist(() => exportIdentity(spool, now()));
-    await spool.syncMeanwhile();
-    const stop = await delivery.send([alias]);
+type Next = () => Promise<PendingRecord[]>;
+
+/** Alone, each answered before the next and before any capture of its principal: the alias fence. */
+async function sendAliases(next: Next, delivery: Delivery): Promise<Stop | undefined> {
+  for (let alias = await next(); alias.length > 0; alias = await next()) {
+    const stop = await delivery.send(alias);
     if (stop !== undefined) return stop;
   }
+  return undefined;
 }
 
 /**
  * The first batch goes alone: while the network is down, one request finds that out. Where it was accepted and the
  * answer was slow, several batches are then under way at once, since PostHog needs no order among captures; where it
- * was fast that would gain nothing, and a crash could leave more than one batch to be sent again. Each is sealed on
- * the disk before it is sent: after a power cut it is sent again as it was.
+ * was fast that would gain nothing, and a crash could leave more than one batch to be sent again.
  */
-async function sendCaptures(
-  { spool, claims, persist }: Circuit,
-  delivery: Delivery,
-): Promise<Stop | undefined> {
-  const limits = { records: FLUSHER.batchRecords, bytes: FLUSHER.batchBytes };
-  const next = async (): Promise<PendingRecord[]> => {
-    const batch = await persist(() => claims.captures(limits));
-    if (batch.length > 0) await spool.syncMeanwhile();
-    return batch;
-  };
+async function sendCaptures(next: Next, delivery: Delivery): Promise<Stop | undefined> {
   const first = await next();
   if (first.length === 0) return undefined;
   const started = performance.now();
-  const stop = await delivery.send(first);
-  if (stop !== undefined) return stop;
+  let stopped = await delivery.send(first);
   const isSlow = performance.now() - started >= FLUSHER.slowAnswerMs;
-  return await sendTogether(delivery, next, isSlow && delivery.accepted ? FLUSHER.batchesInFlight : 1);
-}
-
-/** Every batch under way is settled before this ends, also when one of them fails. */
-async function sendTogether(
-  delivery: Delivery,
-  next: () => Promise<PendingRecord[]>,
-  together: number,
-): Promise<Stop | undefined> {
-  let stopped: Stop | undefined;
   const worker = async (): Promise<void> => {
     try {
       while (stopped === undefined) {
         const batch = await next();
         if (batch.length === 0) return;
-        stopped ??= await delivery.send(batch);
+        const stop = await delivery.send(batch);
+        stopped ??= stop;
       }
     } catch (error) {
       stopped ??= 'out of time';
       throw error;
     }
   };
-  const ended = await Promise.allSettled(Array.from({ length: together }, worker));
-  for (const each of ended) if (each.status === 'rejected') throw each.reason;
+  const together = isSlow && delivery.accepted ? FLUSHER.batchesInFlight : 1;
+  const workers = Array.from({ length: together }, worker);
+  // Every batch under way is settled first, also when one of them fails.
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
   return stopped;
 }

@@ -7,9 +7,8 @@ import { SPOOL } from '../../settings.ts';
 import { recover } from '../recovery/recover.ts';
 import { isAnythingDue } from '../spool/due.ts';
 import { trim } from '../spool/records.ts';
-import { fingerprintOf, isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
+import { fingerprintOf, isSound, lockFile, sharedFile } from '../spool/spool.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
-import { trimQuarantine } from './settle.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
 
@@ -28,7 +27,8 @@ interface Run extends Omit<Draining, keyof Connections | 'persist' | 'runId'> {
   readonly lingerMs: number;
 }
 
-type Alive = Run & Pick<Draining, 'persist' | 'resolving'>;
+/** A run that holds the lock. */
+type Alive = Run & Pick<Draining, 'persist' | 'runId'>;
 
 const TRIM_STEP = 500;
 const LOOK_EVERY_MS = 50;
@@ -38,17 +38,18 @@ const BUSY_PAUSE_MS = 20;
 
 /** Runs until nothing is due. 'locked' when another flusher is at work. Rejects when the spool fails. */
 export async function runFlusher(run: Run): Promise<RunOutcome> {
-  const lock = await tryLockFor(lockFile(run.spool.directory), run.lockWaitMs);
+  const { spool, leftMs } = run;
+  const lock = await tryLockFor(lockFile(spool.directory), run.lockWaitMs);
   if (lock === undefined) return 'locked';
   try {
     // It waits in `persist`: SQLite would block answers and timers meanwhile.
-    run.spool.patience.leftMs = 0;
-    const persist = <T>(work: () => T): Promise<T> => whileBusy(run.leftMs, work);
-    const id = await persist(() => begin(run));
+    spool.patience.leftMs = 0;
+    const persist = <T>(work: () => T): Promise<T> => whileBusy(leftMs, work);
+    const alive = { ...run, persist, runId: await persist(() => begin(run)) };
     try {
-      return await live(run, persist, lock, id);
+      return await live(alive, lock);
     } catch (error) {
-      noteFailure(run, id);
+      noteFailure(alive);
       throw error;
     }
   } finally {
@@ -71,25 +72,24 @@ async function whileBusy<T>(leftMs: () => number, work: () => T): Promise<T> {
   }
 }
 
-async function live(run: Run, persist: Draining['persist'], lock: Lock, runId: number): Promise<RunOutcome> {
-  await recover({ ...run, persist });
-  removeLeftDrafts(sharedFile(run.spool.directory));
-  await trimAll(run, persist);
-  const { deliverer, resolving } = await run.connect();
-  const alive = { ...run, persist, runId, deliverer, resolving };
+async function live(alive: Alive, lock: Lock): Promise<RunOutcome> {
+  const { spool, persist } = alive;
+  await recover(alive);
+  removeLeftDrafts(sharedFile(spool.directory));
+  await trimAll(alive);
+  const draining = { ...alive, ...(await alive.connect()) };
   try {
     for (let written = -1; ; ) {
-      const outcome = await drain(alive);
-      if (outcome === 'drained') await linger(alive);
-      if (await persist(() => letGo(alive, lock, runId, outcome))) return outcome;
+      const outcome = await drain(draining);
+      if (outcome === 'drained') await linger(draining);
+      if (await persist(() => letGo(draining, lock, outcome))) return outcome;
       // Something is due, and for the second time there was nothing that could be sent: an index and its table differ.
       const before = written;
-      written = run.spool.statement('SELECT total_changes()').pluck().get() as number;
-      if (written === before && !isSound(run.spool))
-        throw new DamagedError('an index differs from its table');
+      written = spool.statement('SELECT total_changes()').pluck().get() as number;
+      if (written === before && !isSound(spool)) throw new DamagedError('an index differs from its table');
     }
   } finally {
-    deliverer.close();
+    draining.deliverer.close();
   }
 }
 
@@ -112,19 +112,19 @@ function begin({ spool, now }: Run): number {
  * What the appends have left over the bounds goes here, in steps that let commands in between. Half of the
  * time is for sending, however much there is to trim.
  */
-async function trimAll({ spool, maxRecords, leftMs, now }: Run, persist: Draining['persist']): Promise<void> {
+async function trimAll({ spool, maxRecords, leftMs, now, persist }: Alive): Promise<void> {
   const reserveMs = leftMs() / 2;
   const step = (): number => spool.transaction(() => trim(spool, maxRecords, TRIM_STEP, now()));
   while (leftMs() > reserveMs && (await persist(step)) === TRIM_STEP) await pause(LET_IN_MS);
-  await persist(() => spool.transaction(() => trimQuarantine(spool, now())));
 }
 
 /** Waits until something is due again, or until nothing has been for `lingerMs`. */
-async function linger(run: Alive): Promise<void> {
+async function linger(run: Draining & Run): Promise<void> {
   const deadline = performance.now() + Math.min(run.lingerMs, run.leftMs());
-  let seen: number | undefined;
+  // It changes when another connection has committed.
+  let seen: unknown;
   while (performance.now() < deadline) {
-    const version = run.spool.dataVersion();
+    const version = run.spool.statement('PRAGMA data_version').pluck().get();
     if (version !== seen && (await run.persist(() => stillDue(run)))) return;
     seen = version;
     await pause(LOOK_EVERY_MS);
@@ -136,36 +136,34 @@ async function linger(run: Alive): Promise<void> {
  * transaction. A command that appends before it is seen here; one that appends after it finds the lock free
  * and starts the next flusher. Released any later, that flusher would find the lock held and leave.
  */
-function letGo(run: Alive, lock: Lock, id: number, outcome: DrainOutcome): boolean {
+function letGo(run: Draining, lock: Lock, outcome: DrainOutcome): boolean {
   return run.spool.transaction(() => {
     // After a failure nothing is due, unless a command's own call has just brought the next try forward.
     const looks = outcome === 'drained' || outcome === 'backing off';
     if (looks && run.leftMs() > 0 && stillDue(run)) return false;
-    end(run.spool, id, outcome, run.now());
+    end(run, outcome);
     lock.release();
     return true;
   });
 }
 
-function stillDue({ spool, destination, resolving, now }: Alive): boolean {
+function stillDue({ spool, destination, resolving, now }: Draining): boolean {
   const environment = fingerprintOf(spool, resolving.environment);
   return isAnythingDue(spool, { destination, online: false, environment, now: now() });
 }
 
-/** The mark stays: where one flusher fails at once the next one would too, and 500 commands would start 500. */
-function noteFailure({ spool, now }: Run, id: number): void {
+/** With a mark as if one had been asked for: where one flusher fails at once the next would too, and 500 commands would start 500. */
+function noteFailure(run: Alive): void {
   try {
-    spool.transaction(() => {
-      const at = now();
-      end(spool, id, 'failed', at);
-      spool.statement('UPDATE installation SET flusher_asked_at = ?').run(at);
+    run.spool.transaction(() => {
+      end(run, 'failed');
+      run.spool.statement('UPDATE installation SET flusher_asked_at = ?').run(run.now());
     });
   } catch {
     // The spool is what failed.
   }
 }
 
-function end(spool: Spool, id: number, outcome: DrainOutcome | 'failed', now: number): void {
-  spool.statement('UPDATE installation SET flusher_asked_at = NULL').run();
-  spool.statement('UPDATE flusher_run SET ended_at = ?, outcome = ? WHERE id = ?').run(now, outcome, id);
+function end({ spool, runId, now }: Pick<Draining, 'spool' | 'runId' | 'now'>, outcome: string): void {
+  spool.statement('UPDATE flusher_run SET ended_at = ?, outcome = ? WHERE id = ?').run(now(), outcome, runId);
 }

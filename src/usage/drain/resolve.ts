@@ -37,13 +37,10 @@ export interface Resolving {
   readonly credentials: () => Promise<InForce>;
   /** The account of the key in the environment, told apart as at append; null when there is none. */
   readonly environment: string | null;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly random: () => number;
 }
 
 /** Captures of the same credentials; those that are recorded from now on are not among them. */
-interface Unbound {
+interface Group {
   readonly fingerprint: string | null;
   readonly resolvable: number;
   readonly from_environment: number;
@@ -53,84 +50,73 @@ interface Unbound {
 /** A time after that of every capture. */
 const ALL = Number.MAX_SAFE_INTEGER;
 
-/** Captures of the credentials in force, whose account is not known. */
-type Group = Unbound & { readonly fingerprint: string };
-
-type Binding = Pick<Draining, 'spool' | 'resolving' | 'ignoreBackoff' | 'persist' | 'leftMs'>;
+type Binding = Pick<
+  Draining,
+  'spool' | 'resolving' | 'ignoreBackoff' | 'persist' | 'leftMs' | 'now' | 'random'
+>;
 
 /**
  * Binds what can be bound without asking. The function that it returns asks the coordinator about the rest, once, and
  * resolves to whether its answer has bound anything; with `ignoreBackoff` it asks although there is a back-off.
  */
 export async function bindUnbound(binding: Binding): Promise<() => Promise<boolean>> {
-  const { spool, resolving, persist } = binding;
-  const { now } = resolving;
+  const { spool, resolving, persist, now, ignoreBackoff } = binding;
   await persist(() => dateUndated(spool, now()));
   const groups = await persist(() => unboundGroups(spool));
   if (groups.length === 0) return async () => false;
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
-  const fingerprint = fingerprintOf(spool, inForce.account);
+  const present = fingerprintOf(spool, inForce.account);
+  const mayAsk = ignoreBackoff || (await persist(() => mayResolve(spool, now())));
   const unknown: Group[] = [];
-  for (const each of groups) {
-    const group = each.fingerprint === null ? null : { ...each, fingerprint: each.fingerprint };
-    const known = group === null ? null : accountOf(spool, group.fingerprint);
-    if (group === null) await persist(() => release(spool, each, ALL, now()));
-    else if (known !== null) await persist(() => bindTo(spool, group, known, now()));
-    else if (unknown.some((asked) => asked.fingerprint === group.fingerprint)) unknown.push(group);
-    else if (group.resolvable === 1 && isElsewhere(group, fingerprint, resolving))
-      await persist(() => release(spool, group, now() - FLUSHER.unboundMs, now()));
-    else if (group.resolvable === 0 || isGone(group.fingerprint, fingerprint))
-      await persist(() => release(spool, group, ALL, now()));
-    else unknown.push(group);
+  for (const group of groups) {
+    const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
+    // The answer also binds what was recorded where asking was not allowed.
+    const isAsked = mayAsk && unknown.some(({ fingerprint }) => fingerprint === group.fingerprint);
+    const until = isAsked ? null : givenUpTo(group, present, resolving.environment, now());
+    if (known !== null) await persist(() => bindTo(spool, group, known, now()));
+    else if (until === null) unknown.push(group);
+    else await persist(() => release(spool, group, until, now()));
   }
-  if (unknown.length === 0) return async () => false;
-  if (binding.ignoreBackoff || (await persist(() => mayResolve(spool, now()))))
-    return async () => await bindByAnswer(binding, unknown, await inForce.ask());
-  for (const group of unknown)
-    if (group.resolvable === 0) await persist(() => release(spool, group, ALL, now()));
-  return async () => false;
+  if (unknown.length === 0 || !mayAsk) return async () => false;
+  return async () => await bindByAnswer(binding, unknown, await inForce.ask());
 }
 
 /** True when captures may have been bound. An answer that our own time limit cut short says nothing about the coordinator. */
 async function bindByAnswer(
-  { spool, resolving, persist, leftMs }: Binding,
+  { spool, persist, leftMs, now, random }: Binding,
   groups: readonly Group[],
   whose: Whose,
 ): Promise<boolean> {
-  const { now, random } = resolving;
   if (whose.kind === 'no answer' && leftMs() <= 0) return false;
   const principalId =
-    whose.kind === 'principal' ? recordedId(whose.principalId, await persist(() => spool.key())) : null;
-  if (principalId !== null) {
-    for (const group of groups) await persist(() => bindTo(spool, group, principalId, now()));
-    return true;
-  }
+    whose.kind === 'principal' ? recordedId(whose.principalId, await persist(spool.key)) : null;
   for (const group of groups) {
     const isOver = whose.kind === 'refused' || group.resolvable === 0;
     const until = isOver ? ALL : now() - FLUSHER.unboundMs;
-    await persist(() => release(spool, group, until, now()));
+    if (principalId !== null) await persist(() => bindTo(spool, group, principalId, now()));
+    else await persist(() => release(spool, group, until, now()));
   }
-  if (whose.kind !== 'refused') await persist(() => waitForAnswer(spool, now(), random));
+  if (principalId === null && whose.kind !== 'refused')
+    await persist(() => waitForAnswer(spool, now(), random));
   return true;
 }
 
-/** A file that is being written at this moment cannot be read either: then nothing is known to be gone. */
-function isGone(fingerprint: string, inForce: string | null | undefined): boolean {
-  return inForce !== undefined && inForce !== fingerprint;
-}
-
-/**
- * Another shell may have these credentials: ones of the environment that this process has not, or ones of the file
- * that its own environment comes before.
- */
-function isElsewhere(
-  group: Unbound,
+/** Up to which time captures are given up; null: the coordinator can tell whose they are. */
+function givenUpTo(
+  { fingerprint, resolvable, from_environment }: Group,
   inForce: string | null | undefined,
-  { environment }: Pick<Resolving, 'environment'>,
-): boolean {
-  if (group.fingerprint === inForce) return false;
-  return group.from_environment === 1 || environment !== null;
+  environment: string | null,
+  now: number,
+): number | null {
+  if (fingerprint === null) return ALL;
+  // Another shell may have these credentials: ones of the environment that this process has not, or ones of the file
+  // that its own environment comes before.
+  const isElsewhere = fingerprint !== inForce && (from_environment === 1 || environment !== null);
+  if (resolvable === 1 && isElsewhere) return now - FLUSHER.unboundMs;
+  // A file that is being written at this moment cannot be read either: then nothing is known to be gone.
+  const isGone = inForce !== undefined && fingerprint !== inForce;
+  return resolvable === 0 || isGone ? ALL : null;
 }
 
 /** A capture that entered by a clock that was not set waits its day from now on, if this clock is. */
@@ -141,24 +127,28 @@ function dateUndated(spool: Spool, now: number): void {
   spool.statement(sql).run({ now, existsSince: SPOOL.existsSince });
 }
 
-/** Those that may be asked about first: the answer also binds what was recorded where asking was not allowed. */
-function unboundGroups(spool: Spool): Unbound[] {
+/** Those that may be asked about first. */
+function unboundGroups(spool: Spool): Group[] {
   return spool
     .statement(
       `SELECT fingerprint, resolvable, from_environment, max(id) AS lastId FROM record WHERE state = 'pending' AND distinct_id IS NULL
        GROUP BY fingerprint, resolvable, from_environment ORDER BY resolvable DESC`,
     )
-    .all() as Unbound[];
+    .all() as Group[];
 }
 
 /**
  * The captures of these credentials are the principal's, and so is the identity, if it still has those credentials.
  * Nothing is written after `usage disable`, which may have erased everything while the answer was awaited.
  */
-function bindTo(spool: Spool, group: Group, principalId: string, now: number): void {
-  const { fingerprint, from_environment } = group;
+function bindTo(
+  spool: Spool,
+  { fingerprint, from_environment }: Group,
+  principalId: string,
+  now: number,
+): void {
   spool.transaction(() => {
-    if (!isRecordingAllowed(spool)) return;
+    if (fingerprint === null || !isRecordingAllowed(spool)) return;
     // Without the credentials: an identity that the other program has begun since is not these ones' to take.
     follow(spool, ANY_CREDENTIALS, now);
     rememberAccount(spool, fingerprint, principalId, now);
@@ -178,7 +168,7 @@ function bindTo(spool: Spool, group: Group, principalId: string, now: number): v
  * recorded. One that has been linked to an account would make them that account's, so they then get an id of
  * their own, which is never aliased.
  */
-function release(spool: Spool, group: Unbound, recordedUntil: number, now: number): void {
+function release(spool: Spool, group: Group, recordedUntil: number, now: number): void {
   const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
     AND resolvable = @resolvable AND from_environment = @from_environment AND id <= @lastId AND coalesce(entered_at, recorded_at) <= @recordedUntil`;
   const which = { ...group, recordedUntil };

@@ -2,8 +2,8 @@
 import type { Answer } from '../../infra/net/posthog.ts';
 import { retryAfterMs } from '../../infra/net/retry-after.ts';
 import { SPOOL } from '../../settings.ts';
-import { type BackoffReason, backOff, endBackoff, type Target } from '../spool/backoff.ts';
-import { count, countDropped, readCounter } from '../spool/ledger.ts';
+import { backOff, endBackoff, type Target } from '../spool/backoff.ts';
+import { count } from '../spool/ledger.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { PendingRecord } from './claim.ts';
 
@@ -78,9 +78,7 @@ export function quarantine(
        WHERE id = ? AND state = 'pending'`,
     )
     .run(at, reason, record.id);
-  if (changes === 0) return;
-  count(spool, 'unreported', record.spool_dropped);
-  trimQuarantine(spool, at);
+  if (changes > 0) count(spool, 'unreported', record.spool_dropped);
 }
 
 /** Notes a rejection that says nothing yet of each single record, and the halves to be sent from now on. */
@@ -107,32 +105,13 @@ export function putOff(
   if (first === undefined) return;
   spool.transaction(() => {
     for (const { records, attempt } of failed) noteAttempts(spool, idsOf(records), attempt);
-    const { answer, until: at, afterFailure } = first.attempt;
-    const header = answer.kind === 'throttled' ? answer.retryAfter : undefined;
-    backOff(
-      spool,
-      target,
-      {
-        reason: REASONS[answer.kind],
-        status: answer.status,
-        retryAfterMs: retryAfterMs(header, at),
-        isRepeated: afterFailure,
-      },
-      { at, random },
-    );
+    const { answer, until: at, afterFailure: isRepeated } = first.attempt;
+    const { kind, status } = answer;
+    const reason = kind === 'accepted' || kind === 'invalid' || kind === 'too-large' ? 'rejected' : kind;
+    const askedMs = kind === 'throttled' ? retryAfterMs(answer.retryAfter, at) : undefined;
+    backOff(spool, target, { reason, status, retryAfterMs: askedMs, isRepeated }, { at, random });
   });
 }
-
-const REASONS: Readonly<Record<Answer['kind'], BackoffReason>> = {
-  accepted: 'offline',
-  offline: 'offline',
-  proxy: 'proxy',
-  portal: 'portal',
-  throttled: 'throttled',
-  unauthorized: 'unauthorized',
-  invalid: 'rejected',
-  'too-large': 'rejected',
-};
 
 /**
  * The history of each record that is still pending; its `attempts` are those that PostHog, or what stands before it, has
@@ -164,30 +143,7 @@ const SETTLED = `state <> 'pending' AND state =`;
 
 /** Receipts of delivered records are kept for a while, so that a person can see what was sent. */
 function trimReceipts(spool: Spool, now: number): void {
-  spool
-    .statement(
-      `DELETE FROM record WHERE ${SETTLED} 'delivered' AND id <= (
-         SELECT id FROM record WHERE ${SETTLED} 'delivered' ORDER BY id DESC LIMIT 1 OFFSET ?)`,
-    )
-    .run(SPOOL.receipts);
-  spool
-    .statement(`DELETE FROM record WHERE ${SETTLED} 'delivered' AND settled_at < ?`)
-    .run(now - SPOOL.receiptAgeMs);
-}
-
-/** Drops what has been in quarantine for longest, over its bound or older than any record may be. */
-export function trimQuarantine(spool: Spool, now: number): void {
-  const over = readCounter(spool, 'quarantined') - SPOOL.quarantined;
-  if (over > 0) {
-    const { changes } = spool
-      .statement(
-        `DELETE FROM record WHERE id IN (SELECT id FROM record WHERE ${SETTLED} 'quarantined' ORDER BY id LIMIT ?)`,
-      )
-      .run(over);
-    if (changes > 0) countDropped(spool, 'overflow', changes, 0);
-  }
-  const { changes } = spool
-    .statement(`DELETE FROM record WHERE ${SETTLED} 'quarantined' AND settled_at BETWEEN ? AND ?`)
-    .run(SPOOL.existsSince, now - SPOOL.maxAgeMs - 1);
-  if (changes > 0) countDropped(spool, 'expired', changes, 0);
+  const sql = `DELETE FROM record WHERE ${SETTLED} 'delivered' AND (settled_at < ? OR id <= (
+    SELECT id FROM record WHERE ${SETTLED} 'delivered' ORDER BY id DESC LIMIT 1 OFFSET ?))`;
+  spool.statement(sql).run(now - SPOOL.receiptAgeMs, SPOOL.receipts);
 }

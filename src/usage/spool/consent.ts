@@ -114,7 +114,9 @@ export interface Purged {
 export function disable(spool: Spool, now: number, isNew = false): Purged {
   spool.pragma('secure_delete = ON');
   spool.pragma('temp_store = MEMORY');
-  spool.makeDurable();
+  spool.pragma('synchronous = FULL');
+  // What that takes on macOS.
+  spool.pragma('fullfsync = ON');
   createPrivateFile(optOutFile(spool.directory));
   emptySpill(spool.directory);
   replaceKey(spool.directory, randomBytes(32));

@@ -91,48 +91,54 @@ function insert(spool: Spool, row: Row, at: number): void {
 }
 
 /**
- * Drops what is over the bounds, oldest captures first, aliases last; at most `atMost` rows. Returns how many
- * it dropped. `now` is ms since the epoch.
+ * Drops what is over the bounds, oldest captures first, aliases last, then what was quarantined first; at most `atMost`
+ * rows. Returns how many it dropped. `now` is ms since the epoch.
  */
 export function trim(spool: Spool, maxRecords: number, atMost: number, now: number): number {
-  let dropped = 0;
-  while (dropped < atMost) {
+  for (let dropped = 0; dropped < atMost; dropped += 1) {
     const over = overBound(spool, maxRecords, now);
-    if (over === undefined) break;
-    drop(spool, over);
-    dropped += 1;
+    if (over === undefined) return dropped;
+    spool.statement('DELETE FROM record WHERE id = ?').run(over.id);
+    countDropped(spool, over.reason, 1, over.spool_dropped);
   }
-  return dropped;
+  return atMost;
 }
 
 interface Victim {
   readonly id: number;
   readonly spool_dropped: number;
-  readonly reason: DropReason;
+  /** When it was recorded, or quarantined. */
+  readonly at: number;
 }
 
-function overBound(spool: Spool, maxRecords: number, now: number): Victim | undefined {
-  const isTooMuch =
+const CAPTURES = `state = 'pending' AND kind = 'capture'`;
+const ALIASES = `state = 'pending' AND kind = 'alias'`;
+// `state <> 'pending'` says nothing new; with it SQLite sees that the index of settled records serves.
+const QUARANTINED = `state <> 'pending' AND state = 'quarantined'`;
+
+function overBound(
+  spool: Spool,
+  maxRecords: number,
+  now: number,
+): (Victim & { reason: DropReason }) | undefined {
+  const isFull =
     readCounter(spool, 'pending') > maxRecords ||
     readCounter(spool, 'pending_bytes') > maxRecords * SPOOL.bytesPerRecord;
-  if (isTooMuch) return oldest(spool, 'capture', 0) ?? oldest(spool, 'alias', 0);
+  const over = isFull
+    ? (oldest(spool, CAPTURES) ?? oldest(spool, ALIASES))
+    : readCounter(spool, 'quarantined') > SPOOL.quarantined
+      ? oldest(spool, QUARANTINED)
+      : undefined;
+  if (over !== undefined) return { ...over, reason: 'overflow' };
   // A time from before this program existed is one of a clock that was not set: it tells no age.
-  const capture = oldest(spool, 'capture', SPOOL.existsSince);
-  if (capture === undefined || capture.recorded_at >= now - SPOOL.maxAgeMs) return undefined;
-  return { ...capture, reason: 'expired' };
+  const expired = [CAPTURES, QUARANTINED]
+    .map((which) => oldest(spool, which, SPOOL.existsSince))
+    .find((victim) => victim !== undefined && victim.at < now - SPOOL.maxAgeMs);
+  return expired && { ...expired, reason: 'expired' };
 }
 
-function oldest(
-  spool: Spool,
-  kind: 'alias' | 'capture',
-  since: number,
-): (Victim & { readonly recorded_at: number }) | undefined {
-  const sql = `SELECT id, spool_dropped, recorded_at, 'overflow' AS reason FROM record
-    WHERE state = 'pending' AND kind = ? AND recorded_at >= ? ORDER BY id LIMIT 1`;
-  return spool.statement(sql).get(kind, since) as ReturnType<typeof oldest>;
-}
-
-function drop(spool: Spool, { id, spool_dropped: carried, reason }: Victim): void {
-  spool.statement('DELETE FROM record WHERE id = ?').run(id);
-  countDropped(spool, reason, 1, carried);
+function oldest(spool: Spool, which: string, since = 0): Victim | undefined {
+  const sql = `SELECT id, spool_dropped, coalesce(settled_at, recorded_at) AS at FROM record
+    WHERE ${which} AND at >= ? ORDER BY id LIMIT 1`;
+  return spool.statement(sql).get(since) as Victim | undefined;
 }

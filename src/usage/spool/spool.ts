@@ -29,14 +29,10 @@ export interface Spool {
    * throws undoes what it did, and no more.
    */
   savepoint<T>(work: () => T): T | undefined;
-  /** `synchronous=FULL` from here on: commits survive a power cut. Not inside a transaction. */
-  makeDurable(): void;
   /** What has been committed so far survives a power cut. Outside a transaction, so that nothing waits for it. */
   sync(): void;
   /** The same, while this process goes on with something else. */
   syncMeanwhile(): Promise<void>;
-  /** A number that changes when another connection has committed (`PRAGMA data_version`). */
-  dataVersion(): number;
   /** Runs a statement that no transaction may hold, such as a checkpoint. */
   pragma(text: string): unknown;
   close(): void;
@@ -141,14 +137,8 @@ export function spoolOf(
         return undefined;
       }
     },
-    makeDurable: () => {
-      db.pragma('synchronous = FULL');
-      // What that takes on macOS.
-      db.pragma('fullfsync = ON');
-    },
     sync: () => syncFile(log),
     syncMeanwhile: () => syncFileMeanwhile(log),
-    dataVersion: () => db.pragma('data_version', { simple: true }) as number,
     pragma: (text) => db.pragma(text),
     close: () => void db.close(),
   };

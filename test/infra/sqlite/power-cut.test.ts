@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDatabase } from '../../../src/infra/sqlite/database.ts';
+import { disable } from '../../../src/usage/spool/consent.ts';
 import { MIGRATIONS, makeSpool } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
@@ -12,10 +13,10 @@ test('a checkpoint waits until the drive has what it writes', (t) => {
   assert.equal(db.pragma('checkpoint_fullfsync', { simple: true }), 1);
 });
 
-test('so does a commit that a power cut must not undo', (t) => {
+test('so does what usage disable commits', (t) => {
   const spool = makeSpool(sandbox(t).directory);
   t.after(() => spool.close());
-  spool.makeDurable();
+  disable(spool, Date.now());
   assert.deepEqual(spool.pragma('synchronous'), [{ synchronous: 2 }]);
   assert.deepEqual(spool.pragma('fullfsync'), [{ fullfsync: 1 }]);
 });

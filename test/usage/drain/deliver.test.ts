@@ -119,6 +119,7 @@ test('the quarantine is bounded by number and by age, and what leaves it is coun
     await queue.flush((batch) => (batch.length === 1 && batch[0]?.uuid === good ? ACCEPTED : INVALID));
     queue.clock.now += DAY / 24;
   }
+  queue.command();
   assert.equal(queue.one(`SELECT count(*) FROM record WHERE state = 'quarantined'`), 1_000);
   assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'dropped.overflow'`), 10);
   queue.clock.now += 91 * DAY;

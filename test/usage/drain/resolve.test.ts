@@ -68,8 +68,6 @@ function machine(t: TestContext): Machine {
           return { account, ask };
         },
         environment: environment ?? null,
-        now: () => made.now,
-        random: () => 0.5,
       };
       const persist = async <T>(work: () => T): Promise<T> => work();
       const askAboutTheRest = await bindUnbound({
@@ -78,6 +76,8 @@ function machine(t: TestContext): Machine {
         ignoreBackoff: !patient,
         persist,
         leftMs: () => leftMs,
+        now: () => made.now,
+        random: () => 0.5,
       });
       await askAboutTheRest();
       exportIdentity(spool, made.now);
