@@ -12,12 +12,7 @@ import { world } from '../support/world.ts';
 async function stale(t: TestContext, options: ArcadeOptions) {
   const { home, arcade } = await world(t, options);
   const user = arcade.user('A');
-  home.signInWithTokens({
-    tokens: arcade.issueTokens(user, { expiresInSeconds: -1 }),
-    email: user.email,
-    coordinatorUrl: arcade.coordinator.url,
-    context: null,
-  });
+  home.signIn(arcade, user, { expiresInSeconds: -1, context: null });
   const program = {
     version: '0',
     execPath: '',
@@ -50,12 +45,7 @@ test('after a logout or another login there is nothing to refresh', async (t) =>
   rmSync(join(home.directory, 'credentials.yaml'));
   await assert.rejects(again(), { code: 'LOGIN_REFRESH_FAILED' });
   const other = arcade.user('B');
-  home.signInWithTokens({
-    tokens: arcade.issueTokens(other),
-    email: other.email,
-    coordinatorUrl: arcade.coordinator.url,
-    context: null,
-  });
+  home.signIn(arcade, other, { context: null });
   await assert.rejects(again(), { code: 'LOGIN_REFRESH_FAILED' });
   assert.equal(arcade.requests.length, 0, 'nobody’s tokens were spent');
 });

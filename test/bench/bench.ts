@@ -5,7 +5,6 @@
  */
 import { cpus } from 'node:os';
 import { LEAN } from '../../src/infra/os/detached.ts';
-import { contextOf } from '../support/arcade/accounts.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { arcade, baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { FLUSHER_PROGRAM } from '../support/flusher.ts';
@@ -141,12 +140,7 @@ function command(...words: string[]): string[] {
 
 function signedIn(server: Arcade): Sandbox {
   const [home, user] = [openSandbox(), server.user('A')];
-  home.signInWithTokens({
-    tokens: server.issueTokens(user, { expiresInSeconds: 86_400 }),
-    email: user.email,
-    coordinatorUrl: server.coordinator.url,
-    context: contextOf(user),
-  });
+  home.signIn(server, user, { expiresInSeconds: 86_400 });
   return home;
 }
 

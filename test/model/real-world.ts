@@ -3,7 +3,6 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePrivateDirectory } from '../../src/infra/os/files.ts';
 import { openReadOnly } from '../../src/infra/sqlite/database.ts';
-import { contextOf } from '../support/arcade/accounts.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { shuffle } from '../support/posthog/order.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
@@ -72,15 +71,8 @@ export function writeCredentials(world: RealWorld, login: Login | 'corrupt' | nu
   world.file = login;
   if (login === null) rmSync(join(home.directory, 'credentials.yaml'), { force: true });
   else if (login === 'corrupt') home.write('credentials.yaml', 'cloud: [');
-  else if (login.via === 'oauth') {
-    const user = servers.arcade.user(login.who);
-    home.signInWithTokens({
-      tokens: servers.arcade.issueTokens(user),
-      email: user.email,
-      coordinatorUrl: servers.arcade.coordinator.url,
-      context: contextOf(user),
-    });
-  } else home.signInWithKey(keyOf(login), servers.arcade.coordinator.url);
+  else if (login.via === 'oauth') home.signIn(servers.arcade, servers.arcade.user(login.who));
+  else home.signInWithKey(keyOf(login), servers.arcade.coordinator.url);
 }
 
 /** Lets PostHog be as it is to be. */

@@ -3,6 +3,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { contextOf, type User } from './arcade/accounts.ts';
+import type { IssuedTokens, TokenRequest } from './arcade/tokens.ts';
+import type { Arcade } from './arcade.ts';
 import { until } from './until.ts';
 
 export interface Sandbox {
@@ -13,16 +16,12 @@ export interface Sandbox {
   write(name: string, content: string | Uint8Array): string;
   /** Writes credentials.yaml in the shape of an API key. */
   signInWithKey(apiKey: string, coordinatorUrl: string): void;
-  /** Writes credentials.yaml as an OAuth login leaves it. */
-  signInWithTokens(login: TokenLogin): void;
+  /** Writes credentials.yaml as an OAuth login leaves it; `changes` are what is not as usual. Returns its tokens. */
+  signIn(arcade: Arcade, user: User, changes?: TokenRequest & Partial<Login>): IssuedTokens;
 }
 
-interface TokenLogin {
-  readonly tokens: {
-    readonly access_token: string;
-    readonly refresh_token?: string;
-    readonly expires_at: string;
-  };
+interface Login {
+  readonly tokens: IssuedTokens;
   readonly email: string;
   readonly coordinatorUrl: string;
   readonly context: object | null;
@@ -67,9 +66,16 @@ export function openSandbox(): Sandbox {
     signInWithKey: (apiKey, coordinatorUrl) => {
       write('credentials.yaml', yaml({ api: { key: apiKey }, coordinator_url: coordinatorUrl }));
     },
-    signInWithTokens: ({ tokens, email, coordinatorUrl, context }) => {
+    signIn: (arcade, user, changes = {}) => {
+      const {
+        email = user.email,
+        coordinatorUrl = arcade.coordinator.url,
+        context = contextOf(user),
+      } = changes;
+      const { tokens = arcade.issueTokens(user, changes) } = changes;
       const login = { auth: tokens, coordinator_url: coordinatorUrl, user: { email } };
       write('credentials.yaml', yaml(context === null ? login : { ...login, context }));
+      return tokens;
     },
   };
 }

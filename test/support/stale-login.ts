@@ -1,6 +1,5 @@
 /** Logins that are about to expire, and commands that meet them. */
 
-import { contextOf } from './arcade/accounts.ts';
 import type { Arcade } from './arcade.ts';
 import { arcade as run } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -9,20 +8,6 @@ import type { Sandbox } from './sandbox.ts';
 export const OFF = { ARCADE_USAGE_TRACKING: '0' };
 /** Where a refresh arrives. */
 export const TOKEN = /oauth2\/token$/;
-
-interface Prepared {
-  readonly expiresInSeconds: number;
-  readonly withRefresh?: boolean;
-}
-
-/** Signs user A in, as a login left it some time ago. */
-export function signedIn(home: Sandbox, arcade: Arcade, request: Prepared) {
-  const user = arcade.user('A');
-  const tokens = arcade.issueTokens(user, request);
-  const context = { ...contextOf(user) };
-  home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
-  return tokens;
-}
 
 /** A command that needs the login. */
 export const list = (home: Sandbox, arcade: Arcade, env: Record<string, string> = {}) =>

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { contextOf } from '../../support/arcade/accounts.ts';
 import { startBadProxy } from '../../support/bad-proxies.ts';
 import { inside } from '../../support/inside.ts';
 import type { Sandbox } from '../../support/sandbox.ts';
@@ -11,10 +10,8 @@ import { world } from '../../support/world.ts';
 
 /** A login of Arcade's own that is about to expire, a stand-in that ARCADE_URL names, and a proxy to the real ones. */
 async function stage(t: TestContext, coordinatorUrl = 'https://cloud.arcade.dev') {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
-  const tokens = arcade.issueTokens(user, { expiresInSeconds: 60 });
-  home.signInWithTokens({ tokens, email: user.email, coordinatorUrl, context: { ...contextOf(user) } });
+  const { home, arcade, user } = await world(t);
+  home.signIn(arcade, user, { expiresInSeconds: 60, coordinatorUrl });
   const asked: string[] = [];
   const proxy = await startBadProxy(t, (socket) => {
     socket.once('data', (chunk) => {

@@ -3,32 +3,19 @@ import assert from 'node:assert/strict';
 import { existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
 import { arcade as run } from '../../support/cli.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
 const env = { ARCADE_USAGE_TRACKING: '0' };
-
-function signedIn(home: Sandbox, arcade: Arcade) {
-  const user = arcade.user('A');
-  const tokens = arcade.issueTokens(user);
-  home.signInWithTokens({
-    tokens,
-    email: user.email,
-    coordinatorUrl: arcade.coordinator.url,
-    context: { ...contextOf(user) },
-  });
-  return tokens;
-}
 
 const OUT = "You're now logged out.\n";
 
 test('the file goes, and the server forgets the login', async (t) => {
   const { home, arcade } = await world(t);
-  const tokens = signedIn(home, arcade);
+  const tokens = home.signIn(arcade, arcade.user('A'));
   const ran = await run(home, ['logout'], { env });
   assert.deepEqual([ran.exitCode, ran.stdout, ran.stderr], [0, OUT, '']);
   assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
@@ -48,7 +35,7 @@ test('a server that revokes nothing, is down or is of another time keeps nobody 
     (arcade: Arcade) => arcade.fault({}, { kind: 'html' }, Number.POSITIVE_INFINITY),
   ]) {
     const { home, arcade } = await world(t);
-    signedIn(home, arcade);
+    home.signIn(arcade, arcade.user('A'));
     await prepare(arcade);
     const ran = await run(home, ['logout'], { env });
     assert.deepEqual([ran.exitCode, ran.stdout], [0, OUT]);
@@ -58,7 +45,7 @@ test('a server that revokes nothing, is down or is of another time keeps nobody 
 
 test('a server that does not answer is not waited for', async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade);
+  home.signIn(arcade, arcade.user('A'));
   arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
   const ran = await run(home, ['logout'], { env });
   assert.deepEqual([ran.exitCode, ran.stdout], [0, OUT]);

@@ -3,26 +3,18 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { contextOf, type User } from '../../support/arcade/accounts.ts';
+import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
-import type { Arcade } from '../../support/arcade.ts';
 import { arcade as run } from '../../support/cli.ts';
 import { storedCredentials } from '../../support/login.ts';
-import type { Sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
 const env = { ARCADE_USAGE_TRACKING: '0' };
 
-function signedIn(home: Sandbox, arcade: Arcade, user: User): void {
-  const context = { ...contextOf(user) };
-  const coordinatorUrl = arcade.coordinator.url;
-  home.signInWithTokens({ tokens: arcade.issueTokens(user), email: user.email, coordinatorUrl, context });
-}
-
 test('organizations are listed, with the default and the active one marked', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
-  signedIn(home, arcade, user);
+  home.signIn(arcade, user);
   const ran = await run(home, ['org', 'list'], { env });
   assert.equal(ran.exitCode, 0, ran.stderr);
   const [title, headings, first, second] = ran.stdout.split('\n');
@@ -42,7 +34,7 @@ test('organizations are listed, with the default and the active one marked', asy
 test('switching the organization switches to its default project too', async (t) => {
   const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
   const user = arcade.user('A');
-  signedIn(home, arcade, user);
+  home.signIn(arcade, user);
   const shared = user.organizations[1];
   const [, production] = shared?.projects ?? [];
   const ran = await run(home, ['org', 'set', shared?.organization_id ?? ''], { env });
@@ -64,7 +56,7 @@ test('switching the organization switches to its default project too', async (t)
 test('projects are listed and switched', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('B');
-  signedIn(home, arcade, user);
+  home.signIn(arcade, user);
   const [playground, production] = user.organizations[0]?.projects ?? [];
   assert.match(
     (await run(home, ['project', 'list'], { env })).stdout,
@@ -86,7 +78,7 @@ test('projects are listed and switched', async (t) => {
 test('unknown ids change nothing, exit 1 and say where the known ones are', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
-  signedIn(home, arcade, user);
+  home.signIn(arcade, user);
   const file = join(home.directory, 'credentials.yaml');
   const before = readFileSync(file, 'utf8');
   const org = await run(home, ['org', 'set', 'nowhere'], { env });
@@ -135,23 +127,13 @@ test('an API key, nobody, no context and a refusal each say what to do', async (
     (await run(home, ['project', 'list'], { env })).stderr,
     /an API key belongs to a single project\.\nHint: Run `arcade login --force`/,
   );
-  home.signInWithTokens({
-    tokens: arcade.issueTokens(user),
-    email: user.email,
-    coordinatorUrl,
-    context: null,
-  });
+  home.signIn(arcade, user, { context: null });
   assert.match(
     (await run(home, ['project', 'list'], { env })).stderr,
     /No active organization\/project\.\nHint: /,
   );
   const other = { ...contextOf(arcade.user('B')) };
-  home.signInWithTokens({
-    tokens: arcade.issueTokens(user),
-    email: user.email,
-    coordinatorUrl,
-    context: other,
-  });
+  home.signIn(arcade, user, { context: other });
   const refused = await run(home, ['project', 'list'], { env });
   assert.equal(refused.exitCode, 1);
   assert.match(refused.stderr, /denied permission \(403\)/);
@@ -160,12 +142,7 @@ test('an API key, nobody, no context and a refusal each say what to do', async (
 test('the options of the group name the coordinator, before or after the subcommand', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
-  home.signInWithTokens({
-    tokens: arcade.issueTokens(user),
-    email: user.email,
-    coordinatorUrl: 'http://localhost:1',
-    context: { ...contextOf(user) },
-  });
+  home.signIn(arcade, user, { coordinatorUrl: 'http://localhost:1' });
   const [host, port] = ['localhost', String(arcade.coordinator.port)];
   for (const args of [
     ['org', '-h', host, '-p', port, 'list'],

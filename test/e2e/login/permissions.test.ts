@@ -17,9 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
-import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
-import type { Arcade } from '../../support/arcade.ts';
 import { arcade as arcadeCli, type Ran } from '../../support/cli.ts';
 import { everyones, NOBODY, notRoot } from '../../support/everyones.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -44,18 +42,10 @@ async function asNobody(home: Sandbox, args: readonly string[]): Promise<Ran> {
   return { exitCode, signal, stdout, stderr };
 }
 
-function signedIn(home: Sandbox, arcade: Arcade, expiresInSeconds: number) {
-  const user = arcade.user('A');
-  const tokens = arcade.issueTokens(user, { expiresInSeconds });
-  const context = { ...contextOf(user) };
-  home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
-  return tokens;
-}
-
 test('in a home that cannot be written', { skip }, async (t) => {
   const { home, arcade } = await world(t);
   const list = ['secret', 'list', '--host', arcade.engine.url];
-  const old = signedIn(home, arcade, -60);
+  const old = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
   chmodSync(home.home, 0o755);
   chmodSync(home.directory, 0o755);
   chmodSync(join(home.directory, 'credentials.yaml'), 0o644);
@@ -75,17 +65,14 @@ test('in a home that cannot be written', { skip }, async (t) => {
   assert.equal(logout.exitCode, 1);
   assert.match(logout.stderr, /^Error: .* cannot be removed: permission denied\.\nHint: /);
 
-  const user = arcade.user('A');
-  const tokens = arcade.issueTokens(user, { expiresInSeconds: 120 });
-  const context = { ...contextOf(user) };
-  home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 120 });
   chmodSync(join(home.directory, 'credentials.yaml'), 0o644);
   assert.equal((await asNobody(home, list)).exitCode, 0, 'a token that still works is used');
 });
 
 test('a file of somebody else', { skip }, async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade, 3600);
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
   chmodSync(home.home, 0o755);
   chownSync(home.directory, NOBODY, NOBODY);
   for (const args of [
@@ -110,7 +97,7 @@ test('root in the home of another user reads, follows, writes and deletes nothin
     const home = sandbox(t);
     const precious = join(home.home, 'precious');
     writeFileSync(precious, "root's own", { mode: 0o600 });
-    signedIn(home, arcade, -60);
+    home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
     const place = name === '.arcade' ? home.directory : join(home.directory, name);
     rmSync(place, { recursive: true, force: true });
     const target = name === '.arcade' ? mkdtempSync(join(tmpdir(), 'arcade-root-')) : precious;
@@ -162,7 +149,7 @@ test('root is told to go on without sudo where a login of another user would be 
   skip,
 }, async (t) => {
   const { home, arcade } = await world(t);
-  const tokens = signedIn(home, arcade, -60);
+  const tokens = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
   for (const path of [home.home, home.directory, join(home.directory, 'credentials.yaml')])
     chownSync(path, NOBODY, NOBODY);
   const ran = await asRoot(home, ['org', 'list']);
@@ -183,7 +170,7 @@ const FORBIDDEN: readonly (readonly [string, (home: Sandbox, file: string) => vo
 for (const [what, change] of FORBIDDEN) {
   test(`credentials are not taken from ${what}`, { skip }, async (t) => {
     const { home, arcade } = await world(t);
-    signedIn(home, arcade, 3600);
+    home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
     change(home, join(home.directory, 'credentials.yaml'));
     const ran = await asRoot(home, ['secret', 'set', 'K=hidden', '--host', arcade.engine.url]);
     assert.deepEqual([ran.exitCode, ran.stdout, arcade.requests.length], [1, '', 0]);
@@ -193,7 +180,7 @@ for (const [what, change] of FORBIDDEN) {
 
 test('a credentials file that others may read is closed to them, and used', { skip }, async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade, 3600);
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
   const file = join(home.directory, 'credentials.yaml');
   chmodSync(file, 0o644);
   assert.equal((await asRoot(home, ['whoami'])).exitCode, 0);

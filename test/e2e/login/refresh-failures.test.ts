@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { arcade as run, startArcadeCli } from '../../support/cli.ts';
 import { storedCredentials } from '../../support/login.ts';
-import { list, OFF, refreshes, signedIn, TOKEN } from '../../support/stale-login.ts';
+import { list, OFF, refreshes, TOKEN } from '../../support/stale-login.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
@@ -26,7 +26,7 @@ test('a login that cannot be refreshed says what to do, and its secrets stay uns
   ] as const;
   for (const [fault, message] of cases) {
     const { home, arcade } = await world(t, { echoSecrets: true });
-    const tokens = signedIn(home, arcade, { expiresInSeconds: -1 });
+    const tokens = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
     const before = readFileSync(join(home.directory, 'credentials.yaml'), 'utf8');
     arcade.fault({ path: TOKEN }, fault);
     const ran = await run(home, ['secret', 'list', '--host', arcade.engine.url], { env: OFF });
@@ -41,21 +41,21 @@ test('a login that cannot be refreshed says what to do, and its secrets stay uns
 
 test('cli_config that fails, a coordinator that is down, and no refresh token', async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade, { expiresInSeconds: -1 });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'status', status: 404 });
   assert.match((await list(home, arcade)).stderr, /Failed to refresh token: .* does not support OAuth/);
   await arcade.down();
   assert.match((await list(home, arcade)).stderr, /Failed to refresh token: .*refused/);
   await arcade.up();
-  signedIn(home, arcade, { expiresInSeconds: -1, withRefresh: false });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1, withRefresh: false });
   assert.match((await list(home, arcade)).stderr, /has expired, or was revoked/);
-  signedIn(home, arcade, { expiresInSeconds: 60, withRefresh: false });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 60, withRefresh: false });
   assert.equal((await list(home, arcade)).exitCode, 0, 'what is left of it is used');
 });
 
 test('while the old token still works, a refresh that fails is no failure', async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade, { expiresInSeconds: 120 });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 120 });
   arcade.fault({ path: TOKEN }, { kind: 'status', status: 503 }, Number.POSITIVE_INFINITY);
   const ran = await list(home, arcade);
   assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
@@ -69,8 +69,7 @@ test('a token that the server alone holds for expired is refreshed once, also fo
     ...arcade.issueTokens(user, { expiresInSeconds: -60 }),
     expires_at: new Date(Date.now() + 5 * 3600_000).toISOString(),
   };
-  const context = { ...contextOf(user) };
-  home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
+  home.signIn(arcade, user, { tokens });
   const pairs = Array.from({ length: 12 }, (_, i) => `KEY_${i}=value`);
   const ran = await run(home, ['secret', 'set', ...pairs, '--host', arcade.engine.url], { env: OFF });
   assert.equal(ran.exitCode, 0, ran.stderr);
@@ -84,7 +83,7 @@ test('a token that the server alone holds for expired is refreshed once, also fo
 
 test('Ctrl-C during a refresh does not lose the login', async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade, { expiresInSeconds: -1 });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: TOKEN }, { kind: 'delay', ms: 300 });
   const child = startArcadeCli(home, ['org', 'list'], { env: OFF });
   await until(() => refreshes(arcade) === 1);
@@ -98,7 +97,7 @@ test('Ctrl-C during a refresh does not lose the login', async (t) => {
 
 test('a command that is killed during a refresh leaves no lock behind', async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade, { expiresInSeconds: -1 });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'hang' });
   const child = startArcadeCli(home, ['org', 'list'], { env: OFF });
   await until(() => arcade.requests.length === 1);

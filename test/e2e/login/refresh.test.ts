@@ -7,13 +7,13 @@ import { contextOf } from '../../support/arcade/accounts.ts';
 import { arcade as run, startArcadeCli } from '../../support/cli.ts';
 import { storedCredentials } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
-import { list, OFF, refreshes, signedIn, TOKEN } from '../../support/stale-login.ts';
+import { list, OFF, refreshes, TOKEN } from '../../support/stale-login.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
 test('twenty commands that find the login expired refresh it once, and all of them work', async (t) => {
   const { home, arcade } = await world(t, { latencyMs: 50 });
-  const old = signedIn(home, arcade, { expiresInSeconds: -60 });
+  const old = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
   const all = await Promise.all(Array.from({ length: 20 }, () => list(home, arcade)));
   for (const { exitCode, stderr } of all) assert.equal(exitCode, 0, stderr);
   assert.equal(refreshes(arcade), 1);
@@ -28,7 +28,7 @@ test('twenty commands that find the login expired refresh it once, and all of th
 
 test('nobody waits for a refresh while the token at hand still works', async (t) => {
   const { home, arcade } = await world(t);
-  signedIn(home, arcade, { expiresInSeconds: 120 });
+  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 120 });
   arcade.fault({ path: TOKEN }, { kind: 'hang' });
   const first = startArcadeCli(home, ['org', 'list'], { env: OFF });
   await until(() => refreshes(arcade) === 1);
@@ -44,7 +44,7 @@ test('with less than five minutes left it is refreshed, with more it is not', as
     [310, 0],
   ] as const) {
     const { home, arcade } = await world(t);
-    signedIn(home, arcade, { expiresInSeconds: left });
+    home.signIn(arcade, arcade.user('A'), { expiresInSeconds: left });
     assert.equal((await list(home, arcade)).exitCode, 0);
     assert.equal(refreshes(arcade), expected, `${left} seconds left`);
   }
@@ -91,9 +91,7 @@ test('a time without a zone is local time, as the Python CLI writes it', async (
       const offset = new Date().toLocaleString('en', { timeZone: zone, timeZoneName: 'longOffset' });
       const shift = Number(/GMT([+-]\d\d)/.exec(offset)?.[1] ?? hours) * 3600;
       const local = new Date(Date.now() + (left + shift) * 1000).toISOString().replace('Z', '123');
-      const tokens = { ...arcade.issueTokens(user), expires_at: local };
-      const context = { ...contextOf(user) };
-      home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
+      home.signIn(arcade, user, { tokens: { ...arcade.issueTokens(user), expires_at: local } });
       const before = refreshes(arcade);
       assert.equal((await list(home, arcade, { TZ: zone })).exitCode, 0);
       assert.equal(refreshes(arcade) - before, expected, `${zone}, ${left} s left`);
@@ -104,7 +102,7 @@ test('a time without a zone is local time, as the Python CLI writes it', async (
 test('a reply without a refresh token keeps the one at hand', async (t) => {
   for (const refreshReply of ['none', 'same'] as const) {
     const { home, arcade } = await world(t, { refreshReply });
-    const tokens = signedIn(home, arcade, { expiresInSeconds: -1 });
+    const tokens = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
     assert.equal((await list(home, arcade)).exitCode, 0);
     assert.equal(storedCredentials(home).cloud.auth.refresh_token, tokens.refresh_token);
   }
@@ -116,7 +114,7 @@ test('every command that asks the coordinator refreshes as well', async (t) => {
     ['project', 'list'],
   ]) {
     const { home, arcade } = await world(t);
-    signedIn(home, arcade, { expiresInSeconds: -1 });
+    home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
     assert.equal((await run(home, args, { env: OFF })).exitCode, 0);
     assert.equal(refreshes(arcade), 1);
   }
@@ -124,7 +122,7 @@ test('every command that asks the coordinator refreshes as well', async (t) => {
 
 test('a refresh writes through a symbolic link', async (t) => {
   const { home, arcade } = await world(t);
-  const tokens = signedIn(home, arcade, { expiresInSeconds: -1 });
+  const tokens = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   const elsewhere = join(home.home, 'dotfiles');
   mkdirSync(elsewhere);
   const link = join(home.directory, 'credentials.yaml');

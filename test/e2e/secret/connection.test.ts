@@ -102,8 +102,7 @@ describe('connections', { concurrency: 4 }, () => {
   test('a login has the path of its project; ARCADE_API_KEY comes before it', async (t) => {
     const { arcade, home, run, requests, user } = await world(t);
     const context = contextOf(user);
-    const tokens = arcade.issueTokens(user);
-    home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
+    home.signIn(arcade, user);
     assert.deepEqual(outcome(await run(SET, { env: BY_FILE })), [0, OK, '']);
     assert.deepEqual(outcome(await run(SET)), [0, OK, '']);
     const scoped = `/v1/orgs/${context.org_id}/projects/${context.project_id}/secrets/K`;

@@ -83,12 +83,7 @@ test('nothing that a person typed or a server said is recorded, kept or sent', a
     project_name: marks.next(),
     extra: marks.next(),
   };
-  home.signInWithTokens({
-    tokens: server.issueTokens(user),
-    email: `${marks.plain()}@example.com`,
-    coordinatorUrl: server.coordinator.url,
-    context,
-  });
+  home.signIn(server, user, { email: `${marks.plain()}@example.com`, context });
   const folder = join(home.home, marks.plain());
   mkdirSync(folder);
   const env = (): Record<string, string> => ({

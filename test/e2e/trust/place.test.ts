@@ -30,7 +30,6 @@ import { FAULTS, fileSystemOf, withoutFault } from '../../support/faults.ts';
 import { inside } from '../../support/inside.ts';
 import { command, makeSpool } from '../../support/queue.ts';
 import { openSandbox, type Sandbox, sandbox } from '../../support/sandbox.ts';
-import { signedIn as staleLogin } from '../../support/stale-login.ts';
 
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
 
@@ -308,7 +307,7 @@ test('every file is for its owner alone under umasks from 000 to 777', () => {
 
 test('sudo leaves nothing behind that is in the way of the next command', { skip: notRoot }, async (t) => {
   const home = sandbox(t);
-  staleLogin(home, server, { expiresInSeconds: 60 });
+  home.signIn(server, server.user('A'), { expiresInSeconds: 60 });
   const id = 12345;
   execFileSync('chown', ['-R', `${id}:${id}`, home.home]);
   const asOwner = (words: readonly string[]) =>

@@ -74,11 +74,8 @@ after(() => server.close());
 
 /** A login whose names are hostile, in a folder with a hostile name. */
 function prepared(home: Sandbox): { folder: string } {
-  const user = server.user('A');
-  home.signInWithTokens({
-    tokens: server.issueTokens(user),
+  home.signIn(server, server.user('A'), {
     email: `${ALL.replace('\ud800', '')}@x`,
-    coordinatorUrl: server.coordinator.url,
     context: { org_id: 'o', org_name: TYPED, project_id: 'p', project_name: TYPED },
   });
   const folder = join(home.home, TYPED.replaceAll('/', '').slice(0, 60));

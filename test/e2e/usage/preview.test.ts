@@ -4,13 +4,11 @@ import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { RECORDED_MESSAGES } from '../../../src/errors.ts';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { startArcade } from '../../support/arcade.ts';
-import { arcade } from '../../support/cli.ts';
+import { arcade as run } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';
 import { type Came, inside } from '../../support/inside.ts';
 import { logIn } from '../../support/login.ts';
-import { startPostHog } from '../../support/posthog.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { type World, world } from '../../support/world.ts';
 
 type Event = Record<string, unknown> & { readonly properties: Record<string, unknown> };
 
@@ -22,41 +20,21 @@ interface Preview {
   readonly stand_ins: readonly string[];
 }
 
-interface World {
-  readonly server: Awaited<ReturnType<typeof startArcade>>;
-  readonly home: Sandbox;
-  readonly env: Readonly<Record<string, string>>;
-  readonly posthog: Awaited<ReturnType<typeof startPostHog>>;
-}
+type Place = Pick<World, 'arcade' | 'home' | 'env' | 'posthog'>;
 
-async function world(t: TestContext, who: 'unowned' | 'oauth' | 'unknown key'): Promise<World> {
-  const [server, posthog] = await Promise.all([startArcade(), startPostHog()]);
-  t.after(() => Promise.all([server.close(), posthog.close()]));
-  const home = sandbox(t);
-  const user = server.user('A');
-  if (who === 'oauth') {
-    home.signInWithTokens({
-      tokens: server.issueTokens(user, { expiresInSeconds: 86_400 }),
-      email: user.email,
-      coordinatorUrl: server.coordinator.url,
-      context: contextOf(user),
-    });
-  }
-  if (who === 'unknown key') home.signInWithKey('arc_not_known_to_anybody', server.coordinator.url);
-  return {
-    server,
-    home,
-    posthog,
-    env: { ARCADE_URL: server.url, ARCADE_POSTHOG_HOST: posthog.url },
-  };
+async function placeOf(t: TestContext, who: 'unowned' | 'oauth' | 'unknown key'): Promise<Place> {
+  const { arcade, home, posthog, user } = await world(t);
+  if (who === 'oauth') home.signIn(arcade, user, { expiresInSeconds: 86_400 });
+  if (who === 'unknown key') home.signInWithKey('arc_not_known_to_anybody', arcade.coordinator.url);
+  return { arcade, home, posthog, env: { ARCADE_URL: arcade.url, ARCADE_POSTHOG_HOST: posthog.url } };
 }
 
 /** In this process; what is to be compared with it runs in one of its own. */
-function here({ home, env }: Pick<World, 'home' | 'env'>, args: readonly string[]): Promise<Came> {
+function here({ home, env }: Pick<Place, 'home' | 'env'>, args: readonly string[]): Promise<Came> {
   return inside(home, args, { env: { ARCADE_USAGE_TRACKING: undefined, ...env } });
 }
 
-async function preview(place: World, command: readonly string[], error?: string): Promise<Preview> {
+async function preview(place: Place, command: readonly string[], error?: string): Promise<Preview> {
   const chosen = error === undefined ? [] : ['--error', error];
   const line = ['usage', 'preview', '--json', ...chosen, '--', ...command];
   const { exitCode, stdout, stderr } = await here(place, line);
@@ -65,7 +43,7 @@ async function preview(place: World, command: readonly string[], error?: string)
   return JSON.parse(stdout) as Preview;
 }
 
-async function spooled(place: World): Promise<Event[]> {
+async function spooled(place: Place): Promise<Event[]> {
   const { stdout } = await here(place, ['usage', 'export']);
   const lines = stdout.trim().split('\n');
   return lines.filter(Boolean).map((line) => (JSON.parse(line) as { payload: Event }).payload);
@@ -105,13 +83,13 @@ const COMMANDS: readonly (readonly string[])[] = [
 
 for (const who of ['unowned', 'oauth', 'unknown key'] as const) {
   test(`\`usage preview\` shows what is recorded and sent, to the byte: ${who}`, async (t) => {
-    const place = await world(t, who);
+    const place = await placeOf(t, who);
     const { home, env, posthog } = place;
     for (const args of COMMANDS) {
       const before = directoryState(home.directory);
       const shown = await preview(place, args);
       assert.deepEqual(directoryState(home.directory), before);
-      const { exitCode } = await arcade(home, args, { env });
+      const { exitCode } = await run(home, args, { env });
       const event = (await spooled(place)).findLast(({ event: name }) => name !== '$create_alias');
       assert.ok(event !== undefined, args.join(' '));
       const failed = exitCode !== 0;
@@ -145,12 +123,12 @@ function withError(shown: Event | null, exact: Event | null): Record<string, unk
 }
 
 test('`usage preview -- login` shows the alias that is recorded beside it, and both are what is sent', async (t) => {
-  const place = await world(t, 'unowned');
-  const { home, env, server, posthog } = place;
-  await arcade(home, ['whoami'], { env });
+  const place = await placeOf(t, 'unowned');
+  const { home, env, arcade, posthog } = place;
+  await run(home, ['whoami'], { env });
   const shown = await preview(place, ['login']);
-  const user = server.user('A');
-  const { exitCode, stderr } = await logIn(home, server, user, [], { env });
+  const user = arcade.user('A');
+  const { exitCode, stderr } = await logIn(home, arcade, user, [], { env });
   assert.equal(exitCode, 0, stderr);
   const [alias, login] = (await spooled(place)).slice(-2);
   assert.ok(alias !== undefined && login !== undefined, 'both are recorded');
@@ -175,11 +153,11 @@ test('`usage preview -- login` shows the alias that is recorded beside it, and b
 });
 
 test('`usage preview -- login` of a person who is logged in shows the organization that is recorded', async (t) => {
-  const place = await world(t, 'oauth');
+  const place = await placeOf(t, 'oauth');
   const { home, env } = place;
-  await arcade(home, ['whoami'], { env });
+  await run(home, ['whoami'], { env });
   const shown = await preview(place, ['login']);
-  const { exitCode, stderr } = await arcade(home, ['login'], { env });
+  const { exitCode, stderr } = await run(home, ['login'], { env });
   assert.equal(exitCode, 0, stderr);
   const login = (await spooled(place)).at(-1);
   assert.ok(shown.succeeded !== null && login !== undefined);
@@ -190,7 +168,7 @@ test('`usage preview -- login` of a person who is logged in shows the organizati
 });
 
 test('`usage preview --error` takes every code, and shows what the catalogue says', async (t) => {
-  const place = await world(t, 'unowned');
+  const place = await placeOf(t, 'unowned');
   const codes = Object.keys(RECORDED_MESSAGES) as (keyof typeof RECORDED_MESSAGES)[];
   for (const code of codes) {
     const { failed } = await preview(place, ['secret', 'set', 'KEY=value'], code);
@@ -207,7 +185,7 @@ const NOTHING: readonly (readonly string[])[] = [
 ];
 
 test('`usage preview` of a command that is not tracked shows no event', async (t) => {
-  const place = await world(t, 'unowned');
+  const place = await placeOf(t, 'unowned');
   for (const command of NOTHING) {
     const { command_name, succeeded, failed } = await preview(place, command);
     assert.deepEqual([command_name, succeeded, failed], [null, null, null], command.join(' '));
@@ -215,14 +193,14 @@ test('`usage preview` of a command that is not tracked shows no event', async (t
 });
 
 test('`usage preview` tells of arguments that cannot succeed, with the error that is recorded', async (t) => {
-  const place = await world(t, 'unowned');
+  const place = await placeOf(t, 'unowned');
   const { succeeded, failed } = await preview(place, ['secret', 'unset']);
   assert.equal(succeeded, null);
   assert.equal(failed?.properties.error_code, 'INVALID_USAGE');
 });
 
 test('`usage preview` names the command and repeats none of its values', async (t) => {
-  const place = await world(t, 'unowned');
+  const place = await placeOf(t, 'unowned');
   for (const line of [
     ['secret', 'set', 'API_KEY=sk-live-canary'],
     ['secret', 'set', 'API_KEY', 'sk-live-canary'],
@@ -238,7 +216,7 @@ test('`usage preview` names the command and repeats none of its values', async (
 });
 
 test('`usage preview` works when recording is off, makes no file, and opens no connection', async (t) => {
-  const place = await world(t, 'unowned');
+  const place = await placeOf(t, 'unowned');
   const off = { ...place, env: { ...place.env, DO_NOT_TRACK: '1', ARCADE_POSTHOG_API_KEY: 'phc_test' } };
   const { succeeded } = await preview(off, ['secret', 'list']);
   assert.equal(succeeded?.event, 'CLI execution succeeded');
