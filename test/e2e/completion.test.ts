@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
-import { contextOf } from '../support/arcade/accounts.ts';
 import { baseEnvironment, PROGRAM } from '../support/cli.ts';
 import { inside } from '../support/inside.ts';
 import { sandbox } from '../support/sandbox.ts';
@@ -76,9 +75,7 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
       const at = await world(t);
       const { arcade, home, user } = at;
       for (const key of ['API_KEY', 'API_URL', 'OTHER']) arcade.store(user, { key, value: 'v' });
-      const context = { ...contextOf(user) };
-      const tokens = arcade.issueTokens(user);
-      home.signInWithTokens({ tokens, email: user.email, coordinatorUrl: arcade.coordinator.url, context });
+      home.signIn(arcade, user);
       seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
       const tab = await terminal(t, shell, at, { ARCADE_API_KEY: undefined });
       const [own, shared] = user.organizations;
