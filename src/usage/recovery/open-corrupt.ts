@@ -46,15 +46,16 @@ export function isUnreadable(error: unknown): boolean {
   return isDamage(error) || isOtherSchema(error);
 }
 
-/** Without it nothing can be said of a record. */
-const NEEDED =
-  'SELECT id, uuid, kind, state, event, distinct_id, properties, bytes, recorded_at FROM damaged.record LIMIT 0';
-
 function attach(spool: Spool, path: string): boolean {
   try {
     spool.statement('ATTACH ? AS damaged').run(path);
     spool.pragma('damaged.synchronous = OFF');
-    spool.statement(NEEDED).all();
+    // Without these nothing can be said of a record.
+    spool
+      .statement(
+        'SELECT id, uuid, kind, state, event, distinct_id, properties, bytes, recorded_at FROM damaged.record LIMIT 0',
+      )
+      .all();
     return true;
   } catch (error) {
     detachDamaged(spool);
@@ -69,38 +70,25 @@ export function detachDamaged(spool: Spool): void {
   if (attached.some(({ name }) => name === 'damaged')) spool.statement('DETACH damaged').run();
 }
 
-// Places in a header, by https://sqlite.org/fileformat2.html, section 1.3.
-const HEADER_BYTES = 100;
-const PAGE_SIZE_AT = 16;
-const JOURNAL_AT = 18;
-const CHANGES_AT = 24;
-const PAGES_AT = 28;
-const FREE_AT = 32;
-const VALID_FOR_AT = 92;
-
 /** Every database that the migrations have made has the same header, but for a few numbers. */
 function graftHeader(path: string, migrations: string): void {
-  const header = soundHeader(migrations);
+  const sound = openCopy(null, migrations);
+  const header = Buffer.from(sound.serialize().subarray(0, 100));
+  sound.close();
   const file = openSync(path, 'r+');
   try {
     const { size } = fstatSync(file);
-    if (size < header.readUInt16BE(PAGE_SIZE_AT)) return;
-    header.writeUInt32BE(Math.floor(size / header.readUInt16BE(PAGE_SIZE_AT)), PAGES_AT);
-    header.writeUInt32BE(header.readUInt32BE(CHANGES_AT), VALID_FOR_AT);
-    header.fill(0, FREE_AT, FREE_AT + 8);
+    // Places in it, by https://sqlite.org/fileformat2.html, section 1.3.
+    const pageSize = header.readUInt16BE(16);
+    if (size < pageSize) return;
+    // How many pages there are, and at which change that was counted; none of them is free.
+    header.writeUInt32BE(Math.floor(size / pageSize), 28);
+    header.copy(header, 92, 24, 28);
+    header.fill(0, 32, 40);
     // 2 where a log is to be read.
-    header.fill(existsSync(`${path}-wal`) ? 2 : 1, JOURNAL_AT, JOURNAL_AT + 2);
-    writeSync(file, header, 0, HEADER_BYTES, 0);
+    header.fill(existsSync(`${path}-wal`) ? 2 : 1, 18, 20);
+    writeSync(file, header, 0, header.length, 0);
   } finally {
     closeSync(file);
-  }
-}
-
-function soundHeader(migrations: string): Buffer {
-  const db = openCopy(null, migrations);
-  try {
-    return Buffer.from(db.serialize().subarray(0, HEADER_BYTES));
-  } finally {
-    db.close();
   }
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertNotNewerFile, openCopy, type Sqlite, withFileLock } from '../../infra/sqlite/database.ts';
+import { assertNotNewerFile, openCopy, withFileLock } from '../../infra/sqlite/database.ts';
 import { isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
 import type { Patience } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
@@ -50,7 +50,7 @@ export function openSoundSpool(
  */
 export function reopenIfDamaged(spool: Spool, migrations: string, error: unknown): Spool {
   if (!isDamage(error) && !(isOtherSchema(error) && hasOtherSchema(spool, migrations))) throw error;
-  closeQuietly(spool);
+  spool.close();
   return replaceDamaged(spool, migrations);
 }
 
@@ -74,12 +74,10 @@ export function inSoundSpool<T>(spool: Spool, migrations: string, work: (spool: 
  */
 function hasOtherSchema(spool: Spool, migrations: string): boolean {
   assertNotNewerFile(spoolFile(spool.directory), migrations);
-  const sql =
-    'SELECT group_concat(type || name || sql) AS text FROM (SELECT * FROM sqlite_schema ORDER BY type, name)';
   const sound = openCopy(null, migrations);
+  const sql = 'SELECT type, name, sql FROM sqlite_schema ORDER BY type, name';
   try {
-    const textOf = (statement: Sqlite.Statement): unknown => (statement.get() as { text: unknown }).text;
-    return textOf(spool.statement(sql)) !== textOf(sound.prepare(sql));
+    return JSON.stringify(spool.statement(sql).all()) !== JSON.stringify(sound.prepare(sql).all());
   } catch (error) {
     return isDamage(error);
   } finally {
@@ -141,7 +139,7 @@ function openHeir(directory: string, migrations: string, patience: Patience): Sp
     if (last !== undefined) inherit(spool, join(directory, last), migrations);
     return spool;
   } catch (error) {
-    closeQuietly(spool);
+    spool.close();
     throw error;
   }
 }
@@ -204,12 +202,4 @@ function moveDatabase(directory: string, from: string, to: string): void {
 
 function rename(from: string, to: string): void {
   if (lstatSync(from, { throwIfNoEntry: false }) !== undefined) renameSync(from, to);
-}
-
-function closeQuietly(spool: Spool): void {
-  try {
-    spool.close();
-  } catch {
-    // A damaged database may not even close.
-  }
 }
