@@ -24,15 +24,18 @@ export interface DayOfEvents {
   readonly failed: number;
 }
 
-interface CommandTimes {
-  readonly command_name: string;
-  /** Of all its events. */
-  readonly events: number;
-  readonly failed: number;
+interface Times {
   /** Of the records that are still kept; what was delivered long ago is not. */
   readonly measured: number;
   readonly p50_ms: number | null;
   readonly p95_ms: number | null;
+}
+
+interface CommandTimes extends Times {
+  readonly command_name: string;
+  /** Of all its events. */
+  readonly events: number;
+  readonly failed: number;
 }
 
 interface QueueHour {
@@ -40,11 +43,8 @@ interface QueueHour {
   readonly most: number;
 }
 
-interface Delivery {
-  /** Receipts that the delays are taken from. */
-  readonly measured: number;
-  readonly p50_ms: number | null;
-  readonly p95_ms: number | null;
+/** `Times` are the delays of the receipts. */
+interface Delivery extends Times {
   readonly longest_ms: number | null;
   /** How many arrived within each limit and not within the one before; the last has none. */
   readonly within: readonly { readonly limit_ms: number | null; readonly records: number }[];
@@ -81,19 +81,14 @@ function eventsPerDay(spool: Spool, first: Date, days: number): DayOfEvents[] {
     counts.set(localDay(day), { succeeded: 0, failed: 0 });
   }
   const rows = spool
-    .statement(
-      'SELECT quarter, failed, sum(events) AS events FROM activity WHERE quarter >= ? GROUP BY quarter, failed',
-    )
-    .iterate(Math.floor(first.getTime() / QUARTER_MS)) as IterableIterator<{
-    quarter: number;
-    failed: number;
-    events: number;
-  }>;
-  for (const { quarter, failed, events } of rows) {
+    .statement('SELECT quarter, failed, events FROM activity WHERE quarter >= ?')
+    .raw()
+    .all(Math.floor(first.getTime() / QUARTER_MS)) as [quarter: number, failed: number, events: number][];
+  for (const [quarter, failed, events] of rows) {
     const day = counts.get(localDay(new Date(quarter * QUARTER_MS)));
     if (day !== undefined) day[failed === 1 ? 'failed' : 'succeeded'] += events;
   }
-  return [...counts].map(([day, { succeeded, failed }]) => ({ day, succeeded, failed }));
+  return [...counts].map(([day, numbers]) => ({ day, ...numbers }));
 }
 
 function localDay(at: Date): string {
@@ -102,41 +97,32 @@ function localDay(at: Date): string {
 }
 
 function commandTimes(spool: Spool, since: number): CommandTimes[] {
-  const durations = new Map<string, number[]>();
-  const kept = spool
-    .statement(
-      `SELECT command_name AS name, json_extract(properties, '$.duration_ms') AS ms FROM record
-       WHERE kind = 'capture' AND recorded_at >= ? AND json_valid(properties)`,
-    )
-    .iterate(since) as IterableIterator<{ name: string; ms: number | null }>;
-  for (const { name, ms } of kept) {
-    const known = durations.get(name);
-    if (typeof ms !== 'number') continue;
-    if (known === undefined) durations.set(name, [ms]);
-    else known.push(ms);
-  }
   const counted = spool
     .statement(
-      `SELECT command_name, sum(events) AS events, sum(events * failed) AS failed FROM activity WHERE quarter >= ?
-       GROUP BY command_name`,
+      `SELECT command_name, sum(events) AS events, sum(events * failed) AS failed,
+         (SELECT json_group_array(ms) FROM (
+           SELECT CASE WHEN json_valid(properties) THEN json_extract(properties, '$.duration_ms') END AS ms
+           FROM record AS r WHERE r.command_name = a.command_name AND recorded_at >= @since)
+          WHERE typeof(ms) IN ('integer', 'real')) AS durations
+       FROM activity AS a WHERE quarter >= @quarter GROUP BY command_name`,
     )
-    .all(Math.floor(since / QUARTER_MS)) as { command_name: string; events: number; failed: number }[];
+    .all({ since, quarter: Math.floor(since / QUARTER_MS) }) as {
+    command_name: string;
+    events: number;
+    failed: number;
+    durations: string;
+  }[];
   return counted
-    .map((command) => {
-      const own = (durations.get(command.command_name) ?? []).sort((a, b) => a - b);
-      return {
-        ...command,
-        measured: own.length,
-        p50_ms: percentile(own, 0.5),
-        p95_ms: percentile(own, 0.95),
-      };
-    })
+    .map(({ durations, ...command }) => ({ ...command, ...timesOf(JSON.parse(durations) as number[]) }))
     .sort((a, b) => (b.p95_ms ?? -1) - (a.p95_ms ?? -1) || a.command_name.localeCompare(b.command_name));
 }
 
-/** The nearest rank: a value that did occur. Null of nothing. */
-function percentile(sorted: readonly number[], share: number): number | null {
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? null;
+function timesOf(all: readonly number[]): Times {
+  const sorted = all.toSorted((a, b) => a - b);
+  // The nearest rank: a value that did occur.
+  const percentile = (share: number): number | null =>
+    sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? null;
+  return { measured: sorted.length, p50_ms: percentile(0.5), p95_ms: percentile(0.95) };
 }
 
 /** Hours without a change keep the length that the hour before ended with. */
@@ -146,9 +132,8 @@ function queueHours(spool: Spool, since: number, now: number): QueueHour[] {
   const before = 'SELECT last FROM queue_length WHERE hour < ? ORDER BY hour DESC LIMIT 1';
   let length = (spool.statement(before).pluck().get(from) as number | undefined) ?? 0;
   const rows = spool.statement('SELECT hour, most, last FROM queue_length WHERE hour >= ?').all(from);
-  const changes = new Map(
-    (rows as { hour: number; most: number; last: number }[]).map((row) => [row.hour, row]),
-  );
+  type Change = { hour: number; most: number; last: number };
+  const changes = new Map((rows as Change[]).map((row) => [row.hour, row]));
   const hours: QueueHour[] = [];
   for (let hour = from; hour <= until; hour += 1) {
     const change = changes.get(hour);
@@ -159,29 +144,20 @@ function queueHours(spool: Spool, since: number, now: number): QueueHour[] {
 }
 
 function deliveryOf(spool: Spool, since: number): Delivery {
-  const delays = spool
-    .statement(
-      `SELECT max(0, settled_at - recorded_at) FROM record WHERE state = 'delivered' AND settled_at >= ? ORDER BY 1`,
-    )
-    .pluck()
-    .all(since) as number[];
+  const column = (sql: string): unknown[] => spool.statement(sql).pluck().all(since);
+  const delays = column(
+    `SELECT max(0, settled_at - recorded_at) FROM record WHERE state = 'delivered' AND settled_at >= ?`,
+  ) as number[];
   const within = [...LIMITS_MS, null].map((limit_ms, i) => {
-    const above = i === 0 ? -1 : (LIMITS_MS[i - 1] ?? -1);
-    const records = delays.filter((ms) => ms > above && (limit_ms === null || ms <= limit_ms)).length;
-    return { limit_ms, records };
+    const above = LIMITS_MS[i - 1] ?? -1;
+    return { limit_ms, records: delays.filter((ms) => ms > above && ms <= (limit_ms ?? Infinity)).length };
   });
-  const outcomes = spool
-    .statement('SELECT outcome, count(*) FROM attempt WHERE at >= ? GROUP BY outcome')
-    .raw()
-    .all(since) as [string, number][];
-  const runs = spool.statement('SELECT count(*) FROM flusher_run WHERE started_at >= ?').pluck().get(since);
+  const outcomes = 'SELECT outcome, count(*) FROM attempt WHERE at >= ? GROUP BY outcome';
   return {
-    measured: delays.length,
-    p50_ms: percentile(delays, 0.5),
-    p95_ms: percentile(delays, 0.95),
-    longest_ms: delays.at(-1) ?? null,
+    ...timesOf(delays),
+    longest_ms: delays.length === 0 ? null : Math.max(...delays),
     within,
-    runs: runs as number,
-    attempts: Object.fromEntries(outcomes),
+    runs: column('SELECT count(*) FROM flusher_run WHERE started_at >= ?')[0] as number,
+    attempts: Object.fromEntries(spool.statement(outcomes).raw().all(since) as [string, number][]),
   };
 }
