@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../errors.ts';
+import { isFromAnotherUser } from '../infra/os/peer.ts';
 import { type Page, redirect, showPage } from './callback-page.ts';
 
 const PATH = '/callback';
@@ -19,7 +20,7 @@ export interface CallbackServer {
   readonly state: string;
   /**
    * Leads once to the page to sign in at: for the browser's arguments, which every user of this machine can read. A
-   * second request ends the login.
+   * second request ends the login; one of another user is not answered, where the system tells whose it is.
    */
   readonly oneTimeUrl: string;
   /**
@@ -67,7 +68,9 @@ export async function openCallback({
   let isOpened = false;
   server.on('request', (request, response) => {
     const asked = parse(request.url ?? '', origin);
-    if (request.method === 'GET' && asked?.pathname === oneTimePath && signInUrl !== undefined) {
+    const opens = request.method === 'GET' && asked?.pathname === oneTimePath;
+    // Another user has read it among the arguments: they would sign in as themselves, and this machine with them.
+    if (opens && signInUrl !== undefined && !isFromAnotherUser(request.socket)) {
       if (!isOpened) redirect(response, signInUrl);
       else {
         waiting.push(response);

@@ -50,6 +50,17 @@ test('a sign-in that another host says was made there sends its code nowhere', a
       const callback = new URLSearchParams({ code: 'c', state: 's', iss });
       await assert.rejects(login.redeem(callback), /^UserError: Login failed: you signed in at another host/);
     }
+  // Its own host, and yet not the issuer that the coordinator's configuration names.
+  const login = await oauthLogin(
+    { ...found, issuer: arcade.coordinator.url },
+    'http://127.0.0.1:9905/callback',
+    's',
+  );
+  const callback = new URLSearchParams({ code: 'c', state: 's', iss: 'http://localhost:1' });
+  await assert.rejects(login.redeem(callback), {
+    code: 'UNEXPECTED_ANSWER',
+    message: /an invalid login response/,
+  });
   assert.deepEqual(
     arcade.requests.filter(({ path }) => path.endsWith('/token')),
     [],

@@ -1,7 +1,11 @@
 /** Logins that cannot succeed: each says why in one line, exits 1 and stores nothing. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { authorize, signIn } from '../../support/arcade/browser.ts';
+import { inside } from '../../support/inside.ts';
 import { logIn, startLogin } from '../../support/login.ts';
 import { assertFailed, env, refused } from '../../support/refused-login.ts';
 import { sandbox } from '../../support/sandbox.ts';
@@ -72,6 +76,28 @@ test('a web server that is no coordinator opens no browser', async (t) => {
   const { home, arcade } = await world(t);
   arcade.fault({}, { kind: 'html', status: 404 }, Number.POSITIVE_INFINITY);
   assertFailed(home, await refused(home, arcade), /no Arcade coordinator/);
+});
+
+test('a host of Arcade’s own that says it has no OAuth gets no login by an API key in addresses', async (t) => {
+  const asked: string[] = [];
+  const proxy = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.writeHead(url.endsWith('/cli_config') ? 404 : 200).end();
+  }).listen(0, '127.0.0.1');
+  t.after(() => proxy.close());
+  await once(proxy, 'listening');
+  const HTTP_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const home = sandbox(t);
+  for (const host of ['http://cloud.arcade.dev', 'http://login.staging.arcade.dev']) {
+    const ran = await inside(home, ['login', '--no-browser', '--timeout', '0.1', '--host', host], {
+      env: { HTTP_PROXY },
+    });
+    assertFailed(home, { ...ran, signal: undefined }, /There is no Arcade coordinator at http:/);
+  }
+  assert.deepEqual(
+    asked.map((url) => new URL(url).pathname),
+    Array(2).fill('/api/v1/auth/cli_config'),
+  );
 });
 
 test('the person says no', async (t) => {

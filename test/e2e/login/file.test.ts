@@ -1,8 +1,9 @@
 /** What stands in credentials.yaml: text as it is written, readable by the Python CLI, and quoted nowhere. */
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { test } from 'node:test';
 import { readStored } from '../../../src/auth/credentials.ts';
-import { authFields } from '../../../src/auth/store.ts';
+import { authFields, storeLogin } from '../../../src/auth/store.ts';
 import { inside } from '../../support/inside.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
@@ -57,6 +58,9 @@ test('the expiry of a login is local time with its offset, in any zone and seaso
   }
 });
 
+/** Nothing listens there. */
+const LOGIN = ['login', '--no-browser', '--host', 'http://127.0.0.1:1'];
+
 test('a broken credentials.yaml is quoted nowhere, also where details are asked for', async (t) => {
   const home = sandbox(t);
   const hidden = 'WHOLEAPIKEY0123456789';
@@ -68,12 +72,31 @@ test('a broken credentials.yaml is quoted nowhere, also where details are asked 
     `cloud: {api: {key: !${hidden} x}}`,
     `cloud: {${hidden}: a, ${hidden}: b}`,
     `%${hidden}\n---\na: b`,
+    `cloud: {api: [${hidden}]}`,
     hidden,
   ]) {
-    home.write('credentials.yaml', content);
-    for (const args of [['secret', 'list'], ['whoami'], ['org', 'list'], ['logout']]) {
-      const ran = await inside(home, args, { env: { ARCADE_DEBUG: '1' } });
-      assert.ok(!`${ran.stdout}${ran.stderr}`.includes(hidden.slice(0, 8)), `${content}: ${ran.stderr}`);
+    for (const args of [['secret', 'list'], ['whoami'], ['org', 'list'], LOGIN, ['logout']]) {
+      for (const [env, more] of [
+        [{ ARCADE_DEBUG: '1' }, []],
+        [{}, ['--debug']],
+      ] as const) {
+        home.write('credentials.yaml', content);
+        const ran = await inside(home, [...args, ...more], { env });
+        assert.ok(ran.exitCode === 1 || args[0] === 'logout', args.join(' '));
+        assert.ok(!`${ran.stdout}${ran.stderr}`.includes(hidden.slice(0, 8)), `${content}: ${ran.stderr}`);
+      }
     }
   }
+});
+
+test('what other programs keep in credentials.yaml is not unfolded when a login is stored', async (t) => {
+  const home = sandbox(t);
+  const levels = Array.from({ length: 9 }, (_, i) =>
+    i === 0 ? 'a0: &a0 [x]' : `a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`)}]`,
+  );
+  const file = home.write('credentials.yaml', levels.join('\n'));
+  const login = { kind: 'api_key', source: 'file', apiKey: 'k', email: null, accountId: null } as const;
+  await storeLogin(home.directory, { ...login, coordinatorUrl: null }, new AbortController().signal);
+  assert.ok(statSync(file).size < 2_000, `${statSync(file).size} bytes`);
+  assert.equal((await readStored(home.directory)).kind, 'api_key');
 });

@@ -1,10 +1,12 @@
 /** How a login gets its page in front of the person: a browser, an address to copy, or one to paste back. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { execa } from 'execa';
 import { signIn } from '../../support/arcade/browser.ts';
 import { startArcadeCli } from '../../support/cli.ts';
+import { asUser, everyones, NOBODY, notRoot } from '../../support/everyones.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
@@ -38,16 +40,17 @@ async function written(path: string): Promise<string> {
 
 test('`login` gives the browser an address of its own, which leads to the page once and proves nothing', async (t) => {
   const { home, arcade } = await world(t);
-  const opened = join(home.home, 'opened');
-  // Written elsewhere first, so that the file is never seen half written.
-  const PATH = launcher(home, `echo "$@" > ${opened}.new; /bin/mv ${opened}.new ${opened}`);
-  const { child, stderr } = start(t, home, arcade.coordinator.url, { PATH });
-  const oneTime = await written(opened);
+  const { child, stderr, oneTime } = await withOpener(t, home, arcade.coordinator.url);
   await until(() => SHOWN.test(stderr()));
   const url = SHOWN.exec(stderr())?.[1] ?? '';
   assert.match(oneTime, /^http:\/\/127\.0\.0\.1:\d+\/login\/[\w-]{22}$/);
-  for (const secret of ['state', 'code_challenge'])
-    assert.ok(!oneTime.includes(new URL(url).searchParams.get(secret) ?? 'nothing'), secret);
+  const proofs = ['state', 'code_challenge'].map((name) => new URL(url).searchParams.get(name) ?? '');
+  const seen = readdirSync('/proc').flatMap((pid) => argumentsOf(pid));
+  assert.ok(
+    seen.some((each) => each.includes(oneTime)),
+    'the opener runs',
+  );
+  for (const proof of proofs) assert.ok(proof.length >= 32 && !seen.some((each) => each.includes(proof)));
   const answer = await fetch(oneTime, { redirect: 'manual' });
   assert.deepEqual([answer.status, answer.headers.get('location')], [302, url]);
   assert.equal(answer.headers.get('cache-control'), 'no-store');
@@ -55,12 +58,45 @@ test('`login` gives the browser an address of its own, which leads to the page o
   assert.equal((await child).exitCode, 0);
 });
 
+/** The arguments of a process; none of one that has ended, or of what is no process. */
+function argumentsOf(pid: string): string[] {
+  try {
+    return /^\d+$/.test(pid) ? [readFileSync(`/proc/${pid}/cmdline`, 'latin1')] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** A login and the address that its opener was given, which goes on running until the test has ended. */
+async function withOpener(t: TestContext, home: Sandbox, coordinator: string) {
+  const opened = join(home.home, 'opened');
+  // Written elsewhere first, so that the file is never seen half written.
+  const script = `echo "$@" > ${opened}.new; /bin/mv ${opened}.new ${opened}; while [ -e ${opened} ]; do /bin/sleep 0.1; done`;
+  t.after(() => rmSync(opened, { force: true }));
+  const started = start(t, home, coordinator, { PATH: launcher(home, script) });
+  return { ...started, oneTime: await written(opened) };
+}
+
+test('`login` answers no other user who has read the address among the arguments', {
+  skip: notRoot,
+}, async (t) => {
+  const { home, arcade } = await world(t);
+  const { child, oneTime } = await withOpener(t, home, arcade.coordinator.url);
+  const request = `fetch('${oneTime}', { redirect: 'manual' }).then(({ status, headers }) => console.log(status, headers.get('location')))`;
+  // The second way is a socket of IPv6, which reaches the same server.
+  for (const [file = '', ...words] of [
+    [...asUser(NOBODY), everyones().node, '-e', request],
+    [...asUser(NOBODY), everyones().node, '-e', request.replace('127.0.0.1', '[::ffff:127.0.0.1]')],
+  ])
+    assert.equal((await execa(file, words)).stdout, '404 null');
+  const location = (await fetch(oneTime, { redirect: 'manual' })).headers.get('location') ?? '';
+  await signIn(location, { user: arcade.user('A') });
+  assert.equal((await child).exitCode, 0);
+});
+
 test('`login` ends when the address in the browser’s arguments is opened a second time', async (t) => {
   const { home, arcade } = await world(t);
-  const opened = join(home.home, 'opened');
-  const PATH = launcher(home, `echo "$@" > ${opened}.new; /bin/mv ${opened}.new ${opened}`);
-  const { child } = start(t, home, arcade.coordinator.url, { PATH });
-  const oneTime = await written(opened);
+  const { child, oneTime } = await withOpener(t, home, arcade.coordinator.url);
   assert.equal((await fetch(oneTime, { method: 'HEAD', redirect: 'manual' })).headers.get('location'), null);
   const stolen = await fetch(oneTime, { redirect: 'manual' });
   assert.equal(stolen.status, 302);
@@ -84,7 +120,7 @@ test('`login` takes $BROWSER first, as Python does, and tells a browser no secre
   ] as const) {
     const home = sandbox(t);
     const opened = join(home.home, 'opened');
-    launcher(home, 'exit 3');
+    launcher(home, `echo "$@" > ${opened}.system`);
     const script = `{ echo "$@"; /usr/bin/env; } > ${opened}.new; /bin/mv ${opened}.new ${opened}`;
     const PATH = launcher(home, script, 'mine');
     const secrets = {
@@ -105,6 +141,7 @@ test('`login` takes $BROWSER first, as Python does, and tells a browser no secre
     await until(() => SHOWN.test(stderr()));
     await signIn(SHOWN.exec(stderr())?.[1] ?? '', { user: arcade.user('A') });
     assert.equal((await child).exitCode, 0);
+    assert.ok(!existsSync(`${opened}.system`), 'and no other browser');
   }
 });
 
