@@ -217,6 +217,30 @@ test('a file with more in it than an event may hold is no event', (t) => {
   assert.deepEqual(files(), [`${name}.bad`]);
 });
 
+test('an event that an older version has spilled is taken in, also when events have more in them by now', (t) => {
+  const { append, ids, files, folder } = staged(t);
+  append();
+  mkdirSync(folder, { mode: 0o700 });
+  const uuid = '019d0000-0000-7000-8000-000000000000';
+  const properties =
+    '{"command_name":"secret.list","cli_version":"0.1.0","runtime_language":"node","runtime_version":"24.21.0",' +
+    '"os_type":"Linux","os_release":"6.1.0","duration_ms":412,"device_start_timestamp":1,"device_end_timestamp":1.412}';
+  const text = JSON.stringify({
+    format: 1,
+    uuid,
+    recorded_at: NOW,
+    event: 'CLI execution succeeded',
+    properties,
+    fingerprint: null,
+    resolvable: false,
+    from_environment: false,
+    anon_id: null,
+  });
+  writeFileSync(join(folder, `${uuid}.json`), text);
+  append();
+  assert.deepEqual([ids().length, files()], [3, []]);
+});
+
 test('a file of a newer format waits, and keeps none behind it from being taken in', (t) => {
   const { spill, append, folder, files, spool } = staged(t);
   append();
