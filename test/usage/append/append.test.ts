@@ -43,6 +43,17 @@ test('a first event makes an identity, and usage.json says the same', (t) => {
   assert.equal(statSync(join(home.directory, 'usage.json')).mode & 0o777, 0o600);
 });
 
+test('a usage.json that another program writes before the export is followed, not written over', (t) => {
+  const { home, spool } = opened(t);
+  const sync = (): void => {
+    spool.sync();
+    home.write('usage.json', JSON.stringify({ anon_id: ANON, linked_principal_id: null }));
+  };
+  append({ ...spool, sync }, entry());
+  assert.equal(currentIdentity(spool)?.anonId, ANON);
+  assert.equal(shared(home).anon_id, ANON);
+});
+
 test('a valid usage.json is imported, and its fields that nobody knows are no obstacle', (t) => {
   const { home, spool } = opened(t);
   home.write('usage.json', JSON.stringify({ anon_id: ANON, linked_principal_id: null, more: [1] }));
