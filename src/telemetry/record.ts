@@ -34,7 +34,7 @@ export async function record(execution: Omit<Execution, 'context'>, recordable: 
       await startDetached({
         program: settings.program,
         script: settings.program.flusher,
-        environment: flusherEnvironment(settings, await credentials().catch(() => undefined)),
+        environment: flusherEnvironment(settings, seen.fromEnvironment),
       });
     }
   } catch (error) {
@@ -66,11 +66,11 @@ export async function credentialsSeen(
 
 /** The key travels only when it is what the person signed in with. */
 function flusherEnvironment(
-  settings: Settings,
-  credentials: Credentials | undefined,
-): Record<string, string> {
-  const { ARCADE_API_KEY: key, ...rest } = settings.flusherEnvironment;
-  return isFromEnvironment(credentials) && key !== undefined ? { ...rest, ARCADE_API_KEY: key } : rest;
+  { flusherEnvironment: all }: Settings,
+  isKeyInForce: boolean,
+): Readonly<Record<string, string>> {
+  const { ARCADE_API_KEY: _, ...others } = all;
+  return isKeyInForce ? all : others;
 }
 
 /** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anything waits for it. */

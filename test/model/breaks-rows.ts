@@ -26,8 +26,8 @@ export const ROW_BREAKS: readonly Break[] = [
     "'left'",
   ]),
   of('identity/identities.ts', 'nobody notes what the other program links from an old file', [
-    'if (ids === null || ids.principalId === null) return;',
-    'return;',
+    'if (principalId !== null)\n    spool',
+    'if (false)\n    spool',
   ]),
   of('identity/identities.ts', 'no anon_id counts as linked', [
     'return spool.statement(sql).get(anonId) !== undefined;',
@@ -63,8 +63,8 @@ export const ROW_BREAKS: readonly Break[] = [
     'fingerprint: null,',
   ]),
   of('append/append.ts', 'an event of nobody knows whom goes to the anon_id', [
-    "case 'unowned':\n      return newId();",
-    "case 'unowned':\n      return identity.anonId;",
+    'unowned: newId(),',
+    'unowned: identity.anonId,',
   ]),
   of('append/append.ts', 'anonymous events make persons', [
     "personless: binding === 'anonymous' || binding === 'unowned'",
@@ -168,7 +168,7 @@ export const ROW_BREAKS: readonly Break[] = [
   ),
   // usage.json
   of('identity/export.ts', 'what another program has written is written over unread', [
-    'if (readNews(spool) !== undefined) {',
+    'if (stampOf(path) !== export_stamp) {',
     'if (false) {',
   ]),
   of('identity/export.ts', 'a later state is overwritten by an earlier one', [

@@ -14,8 +14,8 @@ export const RULE_BREAKS: readonly Break[] = [
     'if (shared === null || current === null) return null;',
   ]),
   rule('an imported link counts as verified', [
-    'identity: { anonId, principalId, verified: false, fingerprint: null },',
-    'identity: { anonId, principalId, verified: true, fingerprint: null },',
+    'const identity = { anonId, principalId, verified: false,',
+    'const identity = { anonId, principalId, verified: true,',
   ]),
   rule("the other program's link counts as verified", [
     '{ ...current, principalId, verified: false }',
@@ -26,8 +26,8 @@ export const RULE_BREAKS: readonly Break[] = [
     'principalId, verified: false }, alias: true };',
   ]),
   rule("another program's stretch is aliased a second time", [
-    'verified: false, fingerprint: null },\n    alias: false,',
-    'verified: false, fingerprint: null },\n    alias: principalId !== null,',
+    "kind: 'adopt', identity, alias: false }",
+    "kind: 'adopt', identity, alias: principalId !== null }",
   ]),
   // Copies of a machine, and machines that live for one job
   rule('what was drawn in another copy of the machine is aliased', [
@@ -35,8 +35,8 @@ export const RULE_BREAKS: readonly Break[] = [
     'if (false) return',
   ]),
   rule('a copied anon_id counts as copied after the other program has begun another', [
-    '{ ...seen, copied: false, unused: false }',
-    '{ ...seen, unused: false }',
+    '{ ...observed, copied: false, unused: false }',
+    '{ ...observed, unused: false }',
   ]),
   rule('an anon_id without events is aliased for credentials of the environment', [
     '!(seen.fromEnvironment && seen.unused)',
@@ -61,21 +61,21 @@ export const RULE_BREAKS: readonly Break[] = [
     'if (principalId === null || principalId === current.principalId) return null;',
   ]),
   rule('usage.json comes before the fingerprint', [
-    "news?.kind === 'change' ? partWith(before, seen, newAnonId) : null",
+    "current !== null && news?.kind === 'change' ? partWith(current, seen, newAnonId) : null",
     'null',
   ]),
   // No credentials
   rule('credentials that are gone change nothing', [
-    "return isBlank(identity) ? null : { kind: 'begin', identity: blank(newAnonId), alias: false };",
+    'return isBlank(identity) ? null : begin(blank(newAnonId));',
     'return null;',
   ]),
   rule('every command without credentials begins anew', [
-    "return isBlank(identity) ? null : { kind: 'begin'",
-    "return { kind: 'begin'",
+    'return isBlank(identity) ? null : begin(',
+    'return begin(',
   ]),
   rule('unreadable credentials count as none', [
-    'if (fingerprint === undefined) return null;\n  if (fingerprint === null) {',
-    'if (fingerprint === undefined || fingerprint === null) {',
+    'if (fingerprint === undefined) return null;\n  if (fingerprint === null) return',
+    'if (fingerprint == null) return',
   ]),
   rule('an identity that has seen credentials counts as nobody', [
     'return identity.principalId === null && identity.fingerprint === null;',
@@ -100,8 +100,8 @@ export const RULE_BREAKS: readonly Break[] = [
   ]),
   rule('unknown credentials are not noted', ['? change(identity, { fingerprint }, false)', '? null']),
   rule('after unknown credentials the next identity does not know them', [
-    'identity: { ...blank(newAnonId), fingerprint }',
-    'identity: { ...blank(newAnonId) }',
+    'begin({ ...blank(newAnonId), fingerprint })',
+    'begin({ ...blank(newAnonId) })',
   ]),
   // Credentials whose account is known
   rule('known credentials take over what unknown ones have recorded', [
@@ -125,12 +125,12 @@ export const RULE_BREAKS: readonly Break[] = [
     'return change(identity, linked, false);',
   ]),
   rule('a switch of accounts has no alias', [
-    'identity: { anonId: newAnonId(), ...linked }, alias: !seen.fromEnvironment }',
-    'identity: { anonId: newAnonId(), ...linked }, alias: false }',
+    'begin({ anonId: newAnonId(), ...linked }, !seen.fromEnvironment)',
+    'begin({ anonId: newAnonId(), ...linked }, false)',
   ]),
   rule('a switch of accounts keeps the anon_id', [
-    'identity: { anonId: newAnonId(), ...linked }, alias: !seen.fromEnvironment }',
-    'identity: { anonId: identity.anonId, ...linked }, alias: !seen.fromEnvironment }',
+    'begin({ anonId: newAnonId(), ...linked }, !seen.fromEnvironment)',
+    'begin({ anonId: identity.anonId, ...linked }, !seen.fromEnvironment)',
   ]),
   rule('what is resumed is aliased a second time', [
     'identity: { anonId: earlierAnonId, ...linked }, alias: false }',

@@ -1,6 +1,6 @@
 /** The edges of the state machine: from which state, on what news and credentials, by which steps. */
 import { randomUUID } from 'node:crypto';
-import { currentIdentity, observe, readNews } from '../../src/usage/identity/identities.ts';
+import { currentIdentity, observe, takeNews } from '../../src/usage/identity/identities.ts';
 import { type Identity, type Observation, reconcile } from '../../src/usage/identity/rules.ts';
 import { fingerprintOf, type Spool } from '../../src/usage/spool/spool.ts';
 
@@ -10,11 +10,13 @@ interface Seen {
   readonly known: string | null;
 }
 
-/** The edge that a command is about to take; nothing is changed. `known`: whose login this is. */
+/** The edge that a command is about to take; inside a transaction, nothing is changed. `known`: whose login this is. */
 export function seenBy(spool: Spool, { account, fromEnvironment, known }: Seen): string {
   const fingerprint = fingerprintOf(spool, account);
   const current = currentIdentity(spool);
-  const seen = observe(spool, current, { fingerprint, fromEnvironment }, readNews(spool)?.ids);
+  spool.statement('SAVEPOINT look').run();
+  const seen = observe(spool, current, { fingerprint, fromEnvironment }, takeNews(spool, 0));
+  spool.statement('ROLLBACK TO look').run();
   return edgeOf(current, known === null ? seen : { ...seen, principalId: known });
 }
 

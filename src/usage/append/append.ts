@@ -12,7 +12,7 @@ import {
   rememberAccount,
   startAfresh,
 } from '../identity/identities.ts';
-import { type Binding, type Identity, isBlank } from '../identity/rules.ts';
+import { isBlank } from '../identity/rules.ts';
 import { takeIn } from '../identity/take-in.ts';
 import { ensureKey, fingerprintBy } from '../spool/key.ts';
 import { insertCapture, trim } from '../spool/records.ts';
@@ -112,7 +112,12 @@ export function appendIn(
       resolvable,
       fromEnvironment,
       identityId: identity.id,
-      distinctId: distinctIdOf(identity, binding, newId),
+      distinctId: {
+        principal: identity.principalId,
+        anonymous: identity.anonId,
+        unowned: newId(),
+        unbound: null,
+      }[binding],
       personless: binding === 'anonymous' || binding === 'unowned',
       fingerprint: fingerprint ?? null,
     },
@@ -127,19 +132,6 @@ export function appendIn(
     .statement('UPDATE installation SET notice_shown_at = ? WHERE notice_shown_at IS NULL')
     .run(now);
   return { wake, isFirst: changes > 0 };
-}
-
-function distinctIdOf(identity: Identity, binding: Binding, newId: () => string): string | null {
-  switch (binding) {
-    case 'principal':
-      return identity.principalId;
-    case 'anonymous':
-      return identity.anonId;
-    case 'unowned':
-      return newId();
-    case 'unbound':
-      return null;
-  }
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { type BinaryLike, createHmac } from 'node:crypto';
 import { type ErrorCode, RECORDED_MESSAGES, type RecordedMessage } from '../../errors.ts';
+import { parseFields } from '../../infra/fields.ts';
 
 declare const origin: unique symbol;
 /** A string by where it comes from. No other string is one, so what a person typed does not type-check as it. */
@@ -96,11 +97,36 @@ export class UsageEvent {
     });
   }
 
-  /** An event of this program's that was written down before; undefined where it is none. */
-  static revive(name: unknown, text: unknown): UsageEvent | undefined {
-    const known = EVENT_NAMES.find((each) => each === name);
-    const properties = parseProperties(text);
-    return known === undefined || properties === undefined ? undefined : new UsageEvent(known, properties);
+  /**
+   * The event that was written down as `text`; undefined where `of` makes none with these properties. An older version may
+   * have written fewer.
+   */
+  static revive(text: unknown): UsageEvent | undefined {
+    const fields = parseFields(String(text)) ?? {};
+    const {
+      error_code: code = null,
+      device_start_timestamp: startedAt,
+      device_end_timestamp: endedAt,
+    } = fields;
+    const { command_name: command, org_id: orgId, project_id: projectId } = fields;
+    const machine = {
+      cliVersion: fields.cli_version,
+      runtimeVersion: fields.runtime_version,
+      osType: fields.os_type,
+      osRelease: fields.os_release,
+    };
+    const isPlausible =
+      typeof command === 'string' &&
+      /^[a-z]+(\.[a-z]+)?$/.test(command) &&
+      Object.values(machine).every(isShort) &&
+      Number.isFinite(startedAt) &&
+      Number.isFinite(endedAt) &&
+      (code === null || Object.hasOwn(RECORDED_MESSAGES, String(code)));
+    if (!isPlausible) return undefined;
+    const execution = { command, failure: code, startedAt, endedAt, context: { orgId, projectId } };
+    const event = UsageEvent.of(execution as Execution, machine as Machine);
+    const made: Readonly<Record<string, unknown>> = { ...event.#properties };
+    return Object.entries(fields).every(([name, value]) => value === made[name]) ? event : undefined;
   }
 
   /** Its properties as they are kept and sent; those that are undefined are not there. */
@@ -109,42 +135,8 @@ export class UsageEvent {
   }
 }
 
-const COMMAND = /^[a-z]+(\.[a-z]+)?$/;
-/** How a property looks that was written down; each is there but those that may be undefined. */
-const FORMS: Readonly<Record<keyof EventProperties, (value: unknown) => boolean>> = {
-  command_name: (value) => typeof value === 'string' && COMMAND.test(value),
-  cli_version: isShort,
-  runtime_language: (value) => value === 'node',
-  runtime_version: isShort,
-  os_type: isShort,
-  os_release: isShort,
-  duration_ms: Number.isFinite,
-  device_start_timestamp: Number.isFinite,
-  device_end_timestamp: Number.isFinite,
-  org_id: (value) => value === undefined || isReference(value),
-  project_id: (value) => value === undefined || isReference(value),
-  error_code: (value) => value === undefined || Object.hasOwn(RECORDED_MESSAGES, String(value)),
-  error_message: (value) => value === undefined || isMessage(value),
-};
-
-function parseProperties(text: unknown): EventProperties | undefined {
-  try {
-    const properties = JSON.parse(String(text)) as Record<string, unknown>;
-    const isOurs =
-      Object.keys(properties).every((name) => Object.hasOwn(FORMS, name)) &&
-      Object.entries(FORMS).every(([name, isOfForm]) => isOfForm(properties[name]));
-    return isOurs ? (properties as unknown as EventProperties) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function isShort(value: unknown): boolean {
-  return typeof value === 'string' && value.length <= 100 && !/\p{Cc}/u.test(value);
-}
-
-function isMessage(value: unknown): boolean {
-  return Object.values(RECORDED_MESSAGES).some((message) => message === value);
+  return value === undefined || (typeof value === 'string' && value.length <= 100 && !/\p{Cc}/u.test(value));
 }
 
 /** An id as Arcade's servers make them. What a person wrote into the credentials file instead stays there. */

@@ -13,7 +13,7 @@ import {
   sharedFile,
 } from '../spool/spool.ts';
 import { stampOf, usageJson } from '../spool/usage-json.ts';
-import { ANY_CREDENTIALS, currentIdentity, follow, readNews } from './identities.ts';
+import { ANY_CREDENTIALS, currentIdentity, follow } from './identities.ts';
 
 /** A crowd of identity changes may overtake each draft; the last of them exports what all have come to. */
 const TRIES = 3;
@@ -63,12 +63,14 @@ function draftOf({ directory }: Spool, text: string): Draft | undefined {
 function publish(spool: Spool, text: string, draft: Draft | undefined, now: number): boolean {
   assertNotReplaced(spool);
   if (!isRecordingAllowed(spool)) return true;
-  if (readNews(spool) !== undefined) {
+  const path = sharedFile(spool.directory);
+  const { export_stamp, export_due } = installationOf(spool);
+  if (stampOf(path) !== export_stamp) {
     // Another program has written meanwhile. What it said must be committed before it is written over.
     follow(spool, ANY_CREDENTIALS, now);
     return false;
   }
-  if (installationOf(spool).export_due === 0) return true;
+  if (export_due === 0) return true;
   if (textOf(spool) !== text) return false;
   let failedAt = draft === undefined ? now : null;
   try {
@@ -79,6 +81,6 @@ function publish(spool: Spool, text: string, draft: Draft | undefined, now: numb
   // What could not be replaced has been followed before: it is news no more.
   spool
     .statement('UPDATE installation SET export_stamp = ?, export_due = ?, export_failed_at = ?')
-    .run(stampOf(sharedFile(spool.directory)), failedAt === null ? 0 : 1, failedAt);
+    .run(stampOf(path), failedAt === null ? 0 : 1, failedAt);
   return true;
 }

@@ -39,7 +39,7 @@ export function observe(
   spool: Spool,
   current: CurrentIdentity | null,
   { fingerprint, fromEnvironment }: CredentialsInForce,
-  news: SharedIds | null | undefined,
+  news: SharedIds | null,
 ): Observation {
   const principalId = typeof fingerprint === 'string' ? accountOf(spool, fingerprint) : null;
   const birth = current?.birth ?? null;
@@ -48,31 +48,35 @@ export function observe(
     principalId,
     fromEnvironment,
     earlierAnonId: principalId === null ? null : earlierOf(spool, principalId),
-    shared: news ? { ...news, spent: isSpent(spool, news.anonId) } : null,
+    shared: news && { ...news, spent: isSpent(spool, news.anonId) },
     copied: birth !== null && spool.birth !== null && birth !== spool.birth,
     unused: current === null || current.unused,
   };
 }
 
-interface News {
-  /** What usage.json says; null where it is missing or says nothing. */
-  readonly ids: SharedIds | null;
-  /** Taken before it was read: what is written meanwhile is news again. */
-  readonly stamp: string | null;
-}
-
-/** Reads usage.json if it has changed since we last wrote or read it. */
-export function readNews(spool: Spool): News | undefined {
+/**
+ * What usage.json says if it has changed since we last wrote or read it; null where it has not, or says nothing.
+ * Whatever becomes of it, a changed file is followed once: the next export makes it ours again. Where the Python CLI
+ * has linked, from an old one, what is retired here, no event may be sent as that any more.
+ */
+export function takeNews(spool: Spool, now: number): SharedIds | null {
   const path = sharedFile(spool.directory);
+  // Before it is read: what is written meanwhile is news again.
   const stamp = stampOf(path);
-  if (stamp === installationOf(spool).export_stamp) return undefined;
-  return { ids: recordable(readUsageJson(path), spool.key()), stamp };
-}
-
-/** Another program may have written an account's e-mail address, and no random id is one. */
-function recordable(ids: SharedIds | undefined, key: Buffer): SharedIds | null {
-  if (ids === undefined || recordedId(ids.anonId, key) !== ids.anonId) return null;
-  return { ...ids, principalId: recordedId(ids.principalId, key) };
+  if (stamp === installationOf(spool).export_stamp) return null;
+  requestExport(spool);
+  spool.statement('UPDATE installation SET export_stamp = ?').run(stamp);
+  const ids = readUsageJson(path);
+  // Another program may have written an account's e-mail address, and no random id is one.
+  if (ids === undefined || recordedId(ids.anonId, spool.key()) !== ids.anonId) return null;
+  const principalId = recordedId(ids.principalId, spool.key());
+  if (principalId !== null)
+    spool
+      .statement(
+        'UPDATE identity SET principal_id = ?, linked_at = ? WHERE anon_id = ? AND principal_id IS NULL AND retired_at IS NOT NULL',
+      )
+      .run(principalId, now, ids.anonId);
+  return { ...ids, principalId };
 }
 
 /** Observes, applies the rules, and writes down what they decide. Inside a transaction. */
@@ -83,14 +87,8 @@ export function follow(
   newAnonId: () => string = randomUUID,
 ): { identity: StoredIdentity; binding: Binding } {
   const current = currentIdentity(spool);
-  const news = readNews(spool);
-  // Whatever becomes of it, a changed file is followed once: our next export makes it ours again.
-  if (news !== undefined) noteNews(spool, news, now);
-  const { steps, identity, binding } = reconcile(
-    current,
-    observe(spool, current, credentials, news?.ids),
-    newAnonId,
-  );
+  const observed = observe(spool, current, credentials, takeNews(spool, now));
+  const { steps, identity, binding } = reconcile(current, observed, newAnonId);
   let id = current?.id ?? 0;
   for (const step of steps) id = apply(spool, id, step, now);
   return { identity: { ...identity, id }, binding };
@@ -208,19 +206,4 @@ function retire(spool: Spool, id: number, ending: Ending, now: number): void {
          linked_at = CASE WHEN @ending = 'rotated' THEN coalesce(linked_at, @now) ELSE linked_at END WHERE id = @id`,
     )
     .run({ id, ending, now });
-}
-
-/**
- * Notes that usage.json has been read. Where the Python CLI has linked, from an old one, what is retired here, no event
- * may be sent as that any more.
- */
-function noteNews(spool: Spool, { ids, stamp }: News, now: number): void {
-  requestExport(spool);
-  spool.statement('UPDATE installation SET export_stamp = ?').run(stamp);
-  if (ids === null || ids.principalId === null) return;
-  spool
-    .statement(
-      'UPDATE identity SET principal_id = ?, linked_at = ? WHERE anon_id = ? AND principal_id IS NULL AND retired_at IS NOT NULL',
-    )
-    .run(ids.principalId, now, ids.anonId);
 }

@@ -64,25 +64,21 @@ type NewAnonId = () => string;
 
 /** Applies what was seen to the current identity (null: there is none yet). */
 export function reconcile(current: Identity | null, observed: Observation, newAnonId: NewAnonId): Transition {
-  let seen = observed;
-  const steps: Step[] = [];
-  let identity = current ?? blank(newAnonId);
-  const take = (step: Step | null): void => {
-    if (step === null) return;
-    steps.push(step);
-    identity = step.identity;
-  };
-  const news = followShared(current, seen.shared);
-  if (current === null && news === null) take({ kind: 'begin', identity, alias: false });
-  const before = identity;
-  take(news);
+  const news = followShared(current, observed.shared);
+  const first = current === null && news === null ? begin(blank(newAnonId)) : news;
+  const identity = first?.identity ?? (current as Identity);
   // What is known of the current anon_id says nothing of the one that takes its place.
-  if (news?.kind === 'adopt') seen = { ...seen, copied: false, unused: false };
+  const seen = news?.kind === 'adopt' ? { ...observed, copied: false, unused: false } : observed;
   // The fingerprint comes first: to an account that is not the credentials' the other program may link what it
   // likes, and even a link to the right one says nothing about events that other credentials recorded.
-  const parted = news?.kind === 'change' ? partWith(before, seen, newAnonId) : null;
-  take(parted ?? followCredentials(identity, seen, newAnonId));
-  return { steps, identity, binding: bindingOf(identity, seen) };
+  const parted = current !== null && news?.kind === 'change' ? partWith(current, seen, newAnonId) : null;
+  const second = parted ?? followCredentials(identity, seen, newAnonId);
+  const last = second?.identity ?? identity;
+  return {
+    steps: [first, second].filter((step) => step !== null),
+    identity: last,
+    binding: bindingOf(last, seen),
+  };
 }
 
 /** Whether it has seen neither an account nor credentials: a logout does not end it. */
@@ -99,11 +95,8 @@ function followShared(current: Identity | null, shared: SharedIdentity | null): 
     return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: false };
   }
   if (spent) return null;
-  return {
-    kind: 'adopt',
-    identity: { anonId, principalId, verified: false, fingerprint: null },
-    alias: false,
-  };
+  const identity = { anonId, principalId, verified: false, fingerprint: null };
+  return { kind: 'adopt', identity, alias: false };
 }
 
 /** The step that the credentials demand if they are not those of this identity. */
@@ -115,27 +108,29 @@ function partWith(identity: Identity, seen: Observation, newAnonId: NewAnonId): 
 function followCredentials(identity: Identity, seen: Observation, newAnonId: NewAnonId): Step | null {
   const { fingerprint, principalId } = seen;
   if (fingerprint === undefined) return null;
-  if (fingerprint === null) {
-    return isBlank(identity) ? null : { kind: 'begin', identity: blank(newAnonId), alias: false };
-  }
+  if (fingerprint === null) return isBlank(identity) ? null : begin(blank(newAnonId));
   const sameCredentials = identity.fingerprint === null || identity.fingerprint === fingerprint;
   if (principalId === null) {
     return sameCredentials
       ? change(identity, { fingerprint }, false)
-      : { kind: 'begin', identity: { ...blank(newAnonId), fingerprint }, alias: false };
+      : begin({ ...blank(newAnonId), fingerprint });
   }
   const linked = { principalId, verified: true, fingerprint };
   if (identity.principalId === principalId) return change(identity, linked, false);
   if (identity.principalId === null && sameCredentials) {
     // Other clones have the same anon_id: each would join its own account to the one person.
-    if (seen.copied) return { kind: 'begin', identity: { anonId: newAnonId(), ...linked }, alias: false };
+    if (seen.copied) return begin({ anonId: newAnonId(), ...linked });
     // A CI job in a fresh container has no history to join, and 20,000 of them a day would be one person's ids.
     return change(identity, linked, !(seen.fromEnvironment && seen.unused));
   }
   const { earlierAnonId } = seen;
   return earlierAnonId === null
-    ? { kind: 'begin', identity: { anonId: newAnonId(), ...linked }, alias: !seen.fromEnvironment }
+    ? begin({ anonId: newAnonId(), ...linked }, !seen.fromEnvironment)
     : { kind: 'resume', identity: { anonId: earlierAnonId, ...linked }, alias: false };
+}
+
+function begin(identity: Identity, alias = false): Step {
+  return { kind: 'begin', identity, alias };
 }
 
 function change(identity: Identity, changes: Partial<Identity>, alias: boolean): Step | null {
@@ -154,7 +149,7 @@ function bindingOf(identity: Identity, seen: Observation): Binding {
   return identity.principalId !== null && identity.verified ? 'principal' : 'unbound';
 }
 
-/** One that has not. */
+/** A new one that has not. */
 export function blank(newAnonId: NewAnonId): Identity {
   return { anonId: newAnonId(), principalId: null, verified: false, fingerprint: null };
 }

@@ -16,8 +16,7 @@ const FORMAT = 1;
 export const MAX_SPILLED = 1_000;
 /** No process is at work on a draft for so long. */
 const DRAFT_MS = 3600_000;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const NAME = /^([-0-9a-f]{36})\.json$/;
+const NAME = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.json$/;
 
 export interface Spilled {
   readonly uuid: string;
@@ -34,6 +33,7 @@ export interface Spilled {
 }
 
 const spillFolder = (directory: string): string => join(directory, 'spill');
+const fileOf = (directory: string, { uuid }: Spilled): string => join(spillFolder(directory), `${uuid}.json`);
 
 /**
  * Keeps a capture in a file. Returns whether it did: not where there are too many, or where `usage disable` has come in
@@ -43,24 +43,13 @@ export function spill(directory: string, capture: Spilled): boolean {
   const folder = spillFolder(directory);
   makePrivateDirectory(folder);
   if (!isOurs(folder) || namesIn(folder).length >= MAX_SPILLED) return false;
-  const path = join(folder, `${capture.uuid}.json`);
-  replaceAtomically(path, textOf(capture), { durable: false });
+  const path = fileOf(directory, capture);
+  const text = JSON.stringify({ ...capture, format: FORMAT, event: capture.event.toText() });
+  replaceAtomically(path, text, { durable: false });
   // Looked at last: `disable` makes its file before it empties the folder.
   if (!isOptedOut(directory)) return true;
   rmSync(path, { force: true });
   return false;
-}
-
-function textOf({ event, recordedAt, fromEnvironment, anonId, ...same }: Spilled): string {
-  return JSON.stringify({
-    ...same,
-    format: FORMAT,
-    event: event.name,
-    properties: event.toText(),
-    recorded_at: recordedAt,
-    from_environment: fromEnvironment,
-    anon_id: anonId,
-  });
 }
 
 /**
@@ -70,7 +59,7 @@ function textOf({ event, recordedAt, fromEnvironment, anonId, ...same }: Spilled
 export function readSpilled(
   directory: string,
   limit: number,
-  onBad: (name: string) => void = () => undefined,
+  onBad: (path: string) => void = () => undefined,
 ): Spilled[] {
   const folder = spillFolder(directory);
   const found: Spilled[] = [];
@@ -79,7 +68,7 @@ export function readSpilled(
     if (found.length >= limit) break;
     const capture = parse(name, readText(join(folder, name)));
     if (typeof capture === 'object') found.push(capture);
-    else if (capture === 'bad') onBad(name);
+    else if (capture === 'bad') onBad(join(folder, name));
   }
   return found;
 }
@@ -90,10 +79,12 @@ export function readSpilled(
  */
 export function collectSpilled(directory: string, limit: number): Spilled[] {
   const folder = spillFolder(directory);
-  for (const name of entriesOf(folder))
-    if (name.endsWith('.tmp') && isOlder(join(folder, name), DRAFT_MS))
-      rmSync(join(folder, name), { force: true });
-  return readSpilled(directory, limit, (name) => setBadAside(directory, name));
+  const drafts = isOurs(folder) ? entriesOf(folder).filter((name) => name.endsWith('.tmp')) : [];
+  for (const path of drafts.map((name) => join(folder, name))) {
+    const { mtimeMs = Date.now() } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+    if (Math.abs(Date.now() - mtimeMs) > DRAFT_MS) rmSync(path, { force: true });
+  }
+  return readSpilled(directory, limit, setAside);
 }
 
 /** Whether anything waits that can be taken in. */
@@ -102,18 +93,21 @@ export function hasSpilled(directory: string): boolean {
 }
 
 /** Whether a capture has been taken in by no other process since it was read. */
-export function isStillSpilled(directory: string, { uuid }: Spilled): boolean {
-  return lstatSync(join(spillFolder(directory), `${uuid}.json`), { throwIfNoEntry: false }) !== undefined;
+export function isStillSpilled(directory: string, capture: Spilled): boolean {
+  return lstatSync(fileOf(directory, capture), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Removes captures that are in the database by now. Throws the system's error. */
 export function removeSpilled(directory: string, captures: readonly Spilled[]): void {
-  for (const { uuid } of captures) rmSync(join(spillFolder(directory), `${uuid}.json`), { force: true });
+  for (const capture of captures) rmSync(fileOf(directory, capture), { force: true });
 }
 
-/** Puts a file out of the way that is not ours to understand. Never throws. */
-export function setBadAside(directory: string, name: string): void {
-  const path = join(spillFolder(directory), name);
+/** Puts a capture out of the way that the database does not take. Never throws. */
+export function setBadAside(directory: string, capture: Spilled): void {
+  setAside(fileOf(directory, capture));
+}
+
+function setAside(path: string): void {
   try {
     renameSync(path, `${path}.bad`);
   } catch {
@@ -129,11 +123,9 @@ export function emptySpill(directory: string): void {
 
 /** How many captures wait, and how many files are not ours to understand. Never throws. */
 export function countSpilled(directory: string): { readonly waiting: number; readonly bad: number } {
-  const names = entriesOf(spillFolder(directory));
-  return {
-    waiting: names.filter((name) => NAME.test(name)).length,
-    bad: names.filter((name) => name.endsWith('.bad')).length,
-  };
+  const folder = spillFolder(directory);
+  const bad = entriesOf(folder).filter((name) => name.endsWith('.bad')).length;
+  return { waiting: namesIn(folder).length, bad };
 }
 
 /** By their uuids, which begin with their time: oldest first. */
@@ -154,8 +146,8 @@ function entriesOf(folder: string): string[] {
 /** A folder, not a link to one, of our own, in which we may delete. */
 function isOurs(folder: string): boolean {
   try {
-    const found = lstatSync(folder, { throwIfNoEntry: false });
-    if (found?.isDirectory() !== true) return false;
+    const found = lstatSync(folder);
+    if (!found.isDirectory()) return false;
     if (process.geteuid !== undefined && found.uid !== process.geteuid()) return false;
     accessSync(folder, constants.W_OK | constants.X_OK);
     return true;
@@ -164,33 +156,17 @@ function isOurs(folder: string): boolean {
   }
 }
 
-function isOlder(path: string, ageMs: number): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found !== undefined && Math.abs(Date.now() - found.mtimeMs) > ageMs;
-}
-
 /** 'newer': another version of this program will understand it. */
 function parse(name: string, text: string | null): Spilled | 'newer' | 'bad' {
-  const content = parseFields(text ?? '') ?? {};
-  const { format, uuid, recorded_at, event, properties, fingerprint, anon_id } = content;
+  const { format, event, ...fields } = parseFields(text ?? '') ?? {};
   if (typeof format === 'number' && format > FORMAT) return 'newer';
-  const revived = UsageEvent.revive(event, properties);
+  const { uuid, recordedAt, fingerprint, anonId } = fields;
+  const revived = UsageEvent.revive(event);
   const isSound =
     format === FORMAT &&
-    typeof uuid === 'string' &&
-    UUID.test(uuid) &&
     name === `${uuid}.json` &&
-    Number.isSafeInteger(recorded_at) &&
+    Number.isSafeInteger(recordedAt) &&
     (fingerprint == null || (typeof fingerprint === 'string' && /^[\w-]{43}$/.test(fingerprint))) &&
-    (anon_id === null || isDistinctId(anon_id));
-  if (!isSound || revived === undefined) return 'bad';
-  return {
-    uuid,
-    recordedAt: recorded_at as number,
-    event: revived,
-    fingerprint: fingerprint as string | null | undefined,
-    resolvable: content.resolvable === true,
-    fromEnvironment: content.from_environment === true,
-    anonId: anon_id as string | null,
-  };
+    (anonId === null || isDistinctId(anonId));
+  return isSound && revived !== undefined ? ({ ...fields, event: revived } as Spilled) : 'bad';
 }

@@ -113,6 +113,35 @@ test('an event holds nothing but the properties of the catalogue', () => {
   assert.deepEqual(propertiesOf(), rest, 'one that succeeds without an account has no more');
 });
 
+test('a text is an event again if an event has these properties, and else none', () => {
+  const id = 'a6e40bc0-9624-42b8-83bf-0fa3b9eed9d7';
+  const context = { orgId: id, projectId: id };
+  for (const more of [{}, { failure: 'NOT_FOUND' as const }, { context }]) {
+    const event = UsageEvent.of(execution(more), machine);
+    assert.deepEqual(UsageEvent.revive(event.toText())?.toText(), event.toText());
+    assert.equal(UsageEvent.revive(event.toText())?.name, event.name);
+  }
+  const sound = propertiesOf({ failure: 'NOT_FOUND', context });
+  const forged = [
+    ...[
+      { command_name: '/home/ana' },
+      { os_release: 'x'.repeat(101) },
+      { cli_version: 7 },
+      { path: '/home' },
+    ],
+    ...[
+      { duration_ms: 7 },
+      { device_start_timestamp: '1' },
+      { org_id: 'Acme Inc.' },
+      { runtime_language: 'x' },
+    ],
+    ...[{ error_message: text }, { error_code: text }],
+  ];
+  for (const more of forged)
+    assert.equal(UsageEvent.revive(JSON.stringify({ ...sound, ...more })), undefined, JSON.stringify(more));
+  for (const other of ['', '{', '[]', 'null', undefined]) assert.equal(UsageEvent.revive(other), undefined);
+});
+
 test('an id that does not look like one stays out', () => {
   const good = 'a6e40bc0-9624-42b8-83bf-0fa3b9eed9d7';
   const bad = ['', 'Acme Inc.', 'me@example.com', '../x', 'ä', 'a\n', '\u202e', 'x'.repeat(65), 'https://x'];

@@ -189,7 +189,7 @@ const strangers: Readonly<Record<string, string>> = {
   'an empty file': '',
   'half a file': '{"format":1,"uuid"',
   'a list': '[]',
-  'an event that nobody records': JSON.stringify({ format: 1, event: 'Anything', properties: '{}' }),
+  'an event that nobody records': JSON.stringify({ format: 1, event: '{}' }),
 };
 for (const [what, content] of Object.entries(strangers)) {
   test(`${what} among the spilled is renamed to .bad, and fails no append`, (t) => {
@@ -210,9 +210,9 @@ test('a file with more in it than an event may hold is no event', (t) => {
   append();
   spill();
   const [name = ''] = files();
-  const content = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { properties: string };
-  const properties = { ...(JSON.parse(content.properties) as object), path: '/home/ana' };
-  writeFileSync(join(folder, name), JSON.stringify({ ...content, properties: JSON.stringify(properties) }));
+  const content = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { event: string };
+  const event = { ...(JSON.parse(content.event) as object), path: '/home/ana' };
+  writeFileSync(join(folder, name), JSON.stringify({ ...content, event: JSON.stringify(event) }));
   append();
   assert.deepEqual(files(), [`${name}.bad`]);
 });
@@ -222,20 +222,11 @@ test('an event that an older version has spilled is taken in, also when events h
   append();
   mkdirSync(folder, { mode: 0o700 });
   const uuid = '019d0000-0000-7000-8000-000000000000';
-  const properties =
+  const event =
     '{"command_name":"secret.list","cli_version":"0.1.0","runtime_language":"node","runtime_version":"24.21.0",' +
     '"os_type":"Linux","os_release":"6.1.0","duration_ms":412,"device_start_timestamp":1,"device_end_timestamp":1.412}';
-  const text = JSON.stringify({
-    format: 1,
-    uuid,
-    recorded_at: NOW,
-    event: 'CLI execution succeeded',
-    properties,
-    fingerprint: null,
-    resolvable: false,
-    from_environment: false,
-    anon_id: null,
-  });
+  const credentials = { fingerprint: null, resolvable: false, fromEnvironment: false, anonId: null };
+  const text = JSON.stringify({ format: 1, uuid, recordedAt: NOW, event, ...credentials });
   writeFileSync(join(folder, `${uuid}.json`), text);
   append();
   assert.deepEqual([ids().length, files()], [3, []]);
