@@ -57,15 +57,12 @@ interface Learned {
 /** Runs a command and records it. Resolves to the exit code when there is nothing more to wait for. Never rejects. */
 export async function runLine(parsed: Runnable, around: Process): Promise<number> {
   const { options } = parsed;
-  const settings = readSettings(environmentWith(options, around), around.program);
+  const { stdout, stderr } = around;
+  const env = environmentWith(options, around);
+  const settings = readSettings(env, around.program);
   useNetworkVariables(settings.flusherEnvironment);
-  const output = openOutput(
-    around.stdout,
-    around.stderr,
-    environmentWith(options, around),
-    options.quiet === true,
-  );
-  const written = watchPipes(around.stdout, around.stderr);
+  const output = openOutput(stdout, stderr, env, options.quiet === true);
+  const written = watchPipes(stdout, stderr);
   const untilSignal = watchSignals(around.signals);
   const name = parsed.words === null ? null : eventNameOf(parsed.words);
   const event = settings.consent.enabled && settings.directory !== undefined ? name : null;
@@ -80,30 +77,21 @@ export async function runLine(parsed: Runnable, around: Process): Promise<number
   const network = watchNetwork(() => {
     learned.recorder ??= event === null ? undefined : loadRecorder(settings);
   });
-  const credentials = once(() => readCredentials(settings));
-
-  const ran = await runCommand(parsed, untilSignal, learned, output, () =>
-    invocationOf(parsed.kind === 'run' ? parsed.positionals : [], {
-      options,
-      around,
-      settings,
-      output,
-      learned,
-      credentials,
-    }),
-  );
+  const invocation = invocationOf(parsed, around, settings, output, learned);
+  const ran = await runCommand(parsed, invocation, learned, untilSignal);
   const unwritten = await written();
   const outcome = ran.failure === null && unwritten !== undefined ? failed(unwritten) : ran;
   output.progress(say``);
   if (outcome.error !== undefined) {
     await printError(output, outcome.error, settings.debug);
-    if (options.json === true) output.json(errorDocument(outcome.error));
+    if (invocation.json) output.json(errorDocument(outcome.error));
   }
   if (event !== null) {
     const failure = outcome.failure === null ? null : recordedCode(outcome.failure);
     const execution = { command: event, failure, startedAt: around.startedAt, endedAt: around.monotonic() };
     const online = failure === null && network.answered;
-    await record(execution, { ...learned, credentials, settings, online, connection: connectionOf(options) });
+    const { connection, credentials } = invocation;
+    await record(execution, { settings, connection, credentials, ...learned, online });
   }
   if (outcome.interrupted) return outcome.exitCode;
   return (await signalWhileFlushing(around, untilSignal))?.exitCode ?? outcome.exitCode;
@@ -118,38 +106,25 @@ function environmentWith(options: Options, { env }: Process): Process['env'] {
   };
 }
 
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let working: Promise<T> | undefined;
-  return () => {
-    working ??= work();
-    return working;
-  };
-}
-
 async function runCommand(
   parsed: Runnable,
-  untilSignal: UntilSignal,
+  invocation: Invocation,
   learned: Learned,
-  output: Output,
-  invocation: () => Invocation,
+  untilSignal: UntilSignal,
 ): Promise<Outcome> {
   try {
     if (parsed.kind === 'wrong') throw parsed.error;
     const { dispatch } = await import('./program/dispatch.ts');
     const run = await untilSignal(dispatch(parsed.words));
-    const failure = await untilSignal(run(invocation()));
-    return {
-      exitCode: failure === undefined ? EXIT.done : EXIT.failed,
-      failure: failure ?? null,
-      interrupted: false,
-    };
+    const failure = (await untilSignal(run(invocation))) ?? null;
+    return { exitCode: failure === null ? EXIT.done : EXIT.failed, failure, interrupted: false };
   } catch (error) {
     if (!(error instanceof Interrupted || error instanceof PromptInterrupted))
       return failed(withHint(error, parsed.words ?? ''));
     const exitCode = error instanceof Interrupted ? error.exitCode : EXIT.interrupted;
     learned.stop?.abort();
     await settled(learned.unfinished);
-    output.mute();
+    invocation.output.mute();
     return { exitCode, failure: 'INTERRUPTED', interrupted: true };
   }
 }
@@ -162,9 +137,8 @@ function withHint(error: unknown, words: string): unknown {
 }
 
 function failed(error: unknown): Outcome {
-  const known = error instanceof UserError ? error : undefined;
-  const exitCode = known?.exitCode ?? EXIT.failed;
-  return { exitCode, failure: known?.code ?? 'UNEXPECTED', error, interrupted: false };
+  const { exitCode = EXIT.failed, code = 'UNEXPECTED' } = error instanceof UserError ? error : {};
+  return { exitCode, failure: code, error, interrupted: false };
 }
 
 /** Waits until the output has been read, or for a signal, also one that came while the event was being recorded. */
@@ -181,22 +155,18 @@ async function signalWhileFlushing(
   }
 }
 
-interface Given {
-  readonly options: Options;
-  readonly around: Process;
-  readonly settings: Settings;
-  readonly output: Output;
-  readonly learned: Learned;
-  readonly credentials: () => Promise<Credentials>;
-}
-
 function invocationOf(
-  positionals: readonly string[],
-  { options, around, settings, output, learned, credentials }: Given,
+  parsed: Runnable,
+  around: Process,
+  settings: Settings,
+  output: Output,
+  learned: Learned,
 ): Invocation {
+  const { options } = parsed;
+  let credentials: Promise<Credentials> | undefined;
   return {
     options,
-    positionals,
+    positionals: parsed.kind === 'run' ? parsed.positionals : [],
     json: options.json === true,
     connection: connectionOf(options),
     settings,
@@ -213,7 +183,10 @@ function invocationOf(
     },
     readLine,
     complete,
-    credentials,
+    credentials: () => {
+      credentials ??= readCredentials(settings);
+      return credentials;
+    },
     identityChanged: (change, signedIn) => {
       learned.change = change;
       learned.signedIn = signedIn;

@@ -46,6 +46,7 @@ const GROUP_TABLE = {
       'Without a command: usage status. `arcade debug` is another name for it.',
     ],
     options: [],
+    recorded: false,
     runs: 'usage status',
     alias: 'debug',
     examples: ['usage', 'usage list --state pending', 'usage preview -- secret list', 'usage disable'],
@@ -86,14 +87,12 @@ const COMMAND_TABLE = {
     fails: 'a secret could not be set',
     completes: 'secret keys',
     everyday: true,
-    recorded: true,
     load: async () => (await import('../commands/secret/set.ts')).run,
   },
   'secret list': {
     describe: ['List your secrets.', 'Values are never shown.'],
     examples: ['secret list', 'secret list --json'],
     everyday: true,
-    recorded: true,
     load: async () => (await import('../commands/secret/list.ts')).run,
   },
   'secret unset': {
@@ -103,7 +102,6 @@ const COMMAND_TABLE = {
     fails: 'a secret could not be deleted',
     completes: 'secret keys',
     everyday: true,
-    recorded: true,
     load: async () => (await import('../commands/secret/unset.ts')).run,
   },
   login: {
@@ -127,7 +125,6 @@ const COMMAND_TABLE = {
     ],
     json: false,
     everyday: true,
-    recorded: true,
     load: async () => (await import('../commands/login.ts')).run,
   },
   logout: {
@@ -135,20 +132,17 @@ const COMMAND_TABLE = {
     examples: ['logout'],
     json: false,
     everyday: true,
-    recorded: true,
     load: async () => (await import('../commands/logout.ts')).run,
   },
   whoami: {
     describe: ['Show who is logged in.', 'With the active organization and project.'],
     examples: ['whoami', 'whoami --json'],
     everyday: true,
-    recorded: true,
     load: async () => (await import('../commands/whoami.ts')).run,
   },
   'org list': {
     describe: ['List your organizations.'],
     examples: ['org list', 'org list --json'],
-    recorded: true,
     load: async () => (await import('../commands/organizations.ts')).listOrgs,
   },
   'org set': {
@@ -159,13 +153,11 @@ const COMMAND_TABLE = {
     ],
     examples: ['org set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
     completes: 'organizations',
-    recorded: true,
     load: async () => (await import('../commands/organizations.ts')).setOrg,
   },
   'project list': {
     describe: ['List the projects of the active organization.'],
     examples: ['project list', 'project list --json'],
-    recorded: true,
     load: async () => (await import('../commands/organizations.ts')).listProjectsOfOrg,
   },
   'project set': {
@@ -176,7 +168,6 @@ const COMMAND_TABLE = {
     ],
     examples: ['project set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
     completes: 'projects',
-    recorded: true,
     load: async () => (await import('../commands/organizations.ts')).setProject,
   },
   'usage status': {
@@ -370,6 +361,7 @@ const COMMAND_TABLE = {
       'completion fish > ~/.config/fish/completions/arcade.fish',
     ],
     json: false,
+    recorded: false,
     choices: ['bash', 'zsh', 'fish'],
     load: async () => (await import('../commands/completion.ts')).run,
   },
@@ -378,6 +370,7 @@ const COMMAND_TABLE = {
     describe: ['What a shell asks at Tab; the words of the line come by standard input.'],
     examples: ['__complete bash'],
     json: false,
+    recorded: false,
     hidden: true,
     choices: ['bash', 'zsh', 'fish'],
     load: async () => (await import('../commands/complete.ts')).run,
@@ -421,21 +414,21 @@ function connection<Host extends string>(what: string, host: Host, localPort: nu
   ] as const;
 }
 
-/** The command that these words name, or that their group stands for. */
-function commandOf(words: string): Command | undefined {
-  return COMMANDS.get(GROUPS.get(words)?.runs ?? words);
+/** The group that a command is in, or the one of this name. */
+function groupOf(words: string): Group | undefined {
+  return GROUPS.get(COMMANDS.has(words) ? words.split(' ').slice(0, -1).join(' ') : words);
 }
 
 /** The name of a command's events, its words joined by a dot; null when it records none. */
 export function eventNameOf(words: string): CommandName | null {
-  return commandOf(words)?.recorded === true ? (words.replaceAll(' ', '.') as CommandName) : null;
+  const recorded = COMMANDS.get(words)?.recorded ?? groupOf(words)?.recorded;
+  return COMMANDS.has(words) && recorded !== false ? (words.replaceAll(' ', '.') as CommandName) : null;
 }
 
 /** Every option of a command or a group: its own, its group's and the global ones. */
 export function optionsOf(words: string): readonly Option[] {
   const command = COMMANDS.get(words);
-  const group = GROUPS.get(command === undefined ? words : words.split(' ').slice(0, -1).join(' ') || '');
-  const own = [...(command?.options ?? []), ...(group?.options ?? [])];
+  const own = [...(command?.options ?? []), ...(groupOf(words)?.options ?? [])];
   const isOwn = ({ name }: Option): boolean => own.some((option) => option.name === name);
   return [
     ...own,

@@ -1,7 +1,7 @@
 /** Help, laid out from the table of commands for the width of the terminal. No word is broken. */
 import type { Output } from '../terminal/output.ts';
 import { type Safe, say, visible } from '../terminal/visible.ts';
-import { wrapped } from '../terminal/wrap.ts';
+import { hanging, wrapped } from '../terminal/wrap.ts';
 import { COMMANDS, GLOBAL_OPTIONS, GROUPS, optionsOf, subcommandsOf } from './commands.ts';
 import type { Command, Group, Option } from './spec.ts';
 
@@ -98,10 +98,7 @@ async function paragraph({ lines, width }: Page, sentences: readonly string[]): 
 }
 
 async function usage({ lines, width, bold }: Page, line: string): Promise<void> {
-  lines.push(
-    say``,
-    ...indented(await wrapped(say`${bold(say`Usage:`)} arcade ${visible(line)}`, width - 4), '', '    '),
-  );
+  lines.push(say``, ...(await hanging(say`${bold(say`Usage:`)} arcade `, visible(line), 14, width)));
 }
 
 async function options(page: Page, own: readonly Option[], words: string): Promise<void> {
@@ -121,8 +118,7 @@ function optionRow(option: Option): Row {
 
 async function examples({ lines, width, bold }: Page, list: readonly string[]): Promise<void> {
   lines.push(say``, bold(say`Examples`));
-  for (const example of list)
-    lines.push(...indented(await wrapped(say`arcade ${visible(example)}`, width - 6), '  ', '      '));
+  for (const example of list) lines.push(...(await hanging(say`  arcade `, visible(example), 9, width)));
 }
 
 /** Names with what they are: beside them, or below them where that would be too narrow. */
@@ -131,14 +127,8 @@ async function section({ lines, width, bold }: Page, title: string, rows: readon
   lines.push(say``, bold(visible(title)));
   const beside = Math.max(...rows.map(([name]) => name.length)) + 4;
   for (const [name, text] of rows) {
-    const isBeside = width - beside >= MIN_BESIDE;
-    const indent = ' '.repeat(isBeside ? beside : 8);
-    const broken = await wrapped(visible(text), width - indent.length);
-    if (isBeside) lines.push(...indented(broken, `  ${name}`.padEnd(beside), indent));
-    else lines.push(say`  ${visible(name)}`, ...indented(broken, indent, indent));
+    const label = say`  ${visible(name)}`;
+    if (width - beside >= MIN_BESIDE) lines.push(...(await hanging(label, visible(text), beside, width)));
+    else lines.push(label, ...(await hanging(say``, visible(text), 8, width)));
   }
-}
-
-function indented(lines: readonly Safe[], first: string, rest: string): Safe[] {
-  return lines.map((line, i) => say`${visible(i === 0 ? first : rest)}${line}`);
 }

@@ -26,6 +26,8 @@ export interface Group {
   readonly options: readonly Option[];
   /** The command that the group's name stands for when no subcommand is given; without one: help. */
   readonly runs?: string;
+  /** Runs of its commands are no usage events. */
+  readonly recorded?: false;
   /** Another name of the group. */
   readonly alias?: string;
   readonly examples: readonly string[];
@@ -49,8 +51,8 @@ export interface Command {
   readonly everyday?: true;
   /** Everything after `--` or the first positional argument is handed over untouched. */
   readonly verbatim?: true;
-  /** Its runs are recorded as usage events. */
-  readonly recorded?: true;
+  /** Its runs are no usage events. */
+  readonly recorded?: false;
   /** Shells call it, people do not. */
   readonly hidden?: true;
   readonly load: () => Promise<Run>;

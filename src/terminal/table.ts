@@ -1,6 +1,6 @@
 /** Rows in columns: fitted to a terminal, whole when they go to a file or a pipe. */
 import type { Output, Paint } from './output.ts';
-import { isPlain, type Measure, PLAIN_MEASURE } from './text-width.ts';
+import { anyMeasure, isPlain, type Measure, PLAIN_MEASURE } from './text-width.ts';
 import { joined, repeated, type Safe, say, visible } from './visible.ts';
 
 /** A heading is ours, and plain. */
@@ -52,7 +52,7 @@ export async function tableLines(
   const headings = columns.map(({ heading }) => heading as Safe);
   const cells = rows.map((row) => row.map((cell) => (isPlain(cell) ? (cell as Safe) : visible(cell))));
   const isAllPlain = cells.every((row) => row.every(isPlain));
-  const measure = isAllPlain ? PLAIN_MEASURE : (await import('./any-text.ts')).MEASURE;
+  const measure = isAllPlain ? PLAIN_MEASURE : await anyMeasure();
   const lasting = columns.filter(({ least }) => least === undefined);
   if (width !== null && width < lasting.length * LEGIBLE)
     return stacked(headings, cells, { ...look, width, measure });

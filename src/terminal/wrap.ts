@@ -1,4 +1,5 @@
 /** Text broken into lines, between words. */
+import type { Output } from './output.ts';
 import { isPlain } from './text-width.ts';
 import { repeated, type Safe, say } from './visible.ts';
 
@@ -28,6 +29,20 @@ function columnsOf(text: string): number {
   return isPlain(plain) ? plain.length : Number.POSITIVE_INFINITY;
 }
 
+/** Text behind `first`; where it goes on, its lines begin `indent` columns from the left as well. */
+export async function hanging(
+  first: Safe,
+  text: Safe,
+  indent: number,
+  width: number | null,
+): Promise<Safe[]> {
+  const lines = await wrapped(text, width === null ? null : width - indent);
+  const blank = repeated(say` `, indent);
+  return lines.map((line, i) =>
+    i === 0 ? say`${first}${repeated(say` `, indent - columnsOf(first))}${line}` : say`${blank}${line}`,
+  );
+}
+
 /** With fewer columns a name has a line of its own. */
 export const ROOMY = 50;
 
@@ -38,10 +53,14 @@ export async function fieldLines(
   beside: number,
   width: number | null,
 ): Promise<Safe[]> {
-  const fits = (word: string): boolean => columnsOf(word) <= (width ?? Number.POSITIVE_INFINITY) - beside;
-  if (width !== null && (width < ROOMY || !value.split(' ').every(fits)))
-    return [label, ...(await wrapped(value, width - 2)).map((line) => say`  ${line}`)];
-  const lines = await wrapped(value, width === null ? null : width - beside);
-  const first = say`${label}${repeated(say` `, beside - columnsOf(label))}`;
-  return lines.map((line, i) => say`${i === 0 ? first : repeated(say` `, beside)}${line}`);
+  const room = width ?? Number.POSITIVE_INFINITY;
+  const fits = (word: string): boolean => columnsOf(word) <= room - beside;
+  if (room < ROOMY || !value.split(' ').every(fits))
+    return [label, ...(await hanging(say``, value, 2, width))];
+  return await hanging(label, value, beside, width);
+}
+
+/** Prints text as part of the result, fitted to the terminal. */
+export async function printText(output: Output, text: Safe): Promise<void> {
+  for (const line of await wrapped(text, output.width)) output.line(line);
 }

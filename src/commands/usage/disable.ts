@@ -2,7 +2,7 @@
 import { UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { say, visible } from '../../terminal/visible.ts';
-import { wrapped } from '../../terminal/wrap.ts';
+import { printText } from '../../terminal/wrap.ts';
 import { sentIds } from '../../usage/inspect/identities.ts';
 import { readSnapshot } from '../../usage/inspect/snapshot.ts';
 import { disable, eraseUnfit, optOut, type Purged } from '../../usage/spool/consent.ts';
@@ -37,7 +37,7 @@ export const run: Run = async (invocation) => {
 
 async function printIds({ output }: Invocation, ids: readonly string[]): Promise<void> {
   const intro = say`Events were sent under these ids, which are erased here. To have the events erased at Arcade, ask for it as its Privacy Policy says, and name the ids:`;
-  for (const line of await wrapped(intro, output.width)) output.line(line);
+  await printText(output, intro);
   for (const id of ids) output.line(say`  ${visible(id)}`);
   output.line();
 }

@@ -1,11 +1,10 @@
 /** `arcade usage doctor` */
 
 import { openCopy } from '../../infra/sqlite/database.ts';
-import type { Invocation, Run } from '../../invocation.ts';
+import { type Invocation, type Run, respond } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
-import type { Paint } from '../../terminal/output.ts';
-import { type Safe, say, visible } from '../../terminal/visible.ts';
-import { wrapped } from '../../terminal/wrap.ts';
+import { joined, say, visible } from '../../terminal/visible.ts';
+import { hanging, printText } from '../../terminal/wrap.ts';
 import { checkStore } from '../../usage/inspect/doctor.ts';
 import { type Finding, passed } from '../../usage/inspect/finding.ts';
 import { obstacleOf, reasonOf } from '../../usage/inspect/obstacles.ts';
@@ -15,19 +14,20 @@ import { counted } from './words.ts';
 
 /** Checks everything, tells what is wrong and what to do. Fails when anything is. */
 export const run: Run = async (invocation) => {
-  const { output, options, settings } = invocation;
+  const { options, settings } = invocation;
   const checked = await checkStoreAndModule(settings);
   checked.push(...checkSettings(settings));
   if (options.network === true) checked.push(...(await checkNetwork(settings)));
   const findings = checked.filter(({ severity }) => severity !== 'ok');
-  const ok = findings.every(({ severity }) => severity === 'info');
-  if (invocation.json) {
-    const good = checked.filter(({ severity }) => severity === 'ok');
-    output.json({ ok, findings, passed: good.map(({ code, message }) => ({ code, message })) });
-  } else {
-    await print(invocation, checked, await output.paint('stdout'));
-  }
-  return ok ? undefined : 'PROBLEMS_FOUND';
+  const good = checked.filter(({ severity }) => severity === 'ok');
+  const wrong = findings.filter(({ severity }) => severity !== 'info').length;
+  const document = {
+    ok: wrong === 0,
+    findings,
+    passed: good.map(({ code, message }) => ({ code, message })),
+  };
+  await respond(invocation, document, () => print(invocation, checked, wrong));
+  return wrong === 0 ? undefined : 'PROBLEMS_FOUND';
 };
 
 /** The store's checks need the native module, which is a thing to be checked itself. */
@@ -47,45 +47,25 @@ async function checkStoreAndModule(settings: Settings): Promise<Finding[]> {
   return [passed('native-module', message), ...found];
 }
 
-async function print({ output }: Invocation, checked: readonly Finding[], paint: Paint): Promise<void> {
-  const marks = output.unicode
-    ? {
-        ok: paint.green(say`✓`),
-        info: paint.cyan(say`•`),
-        warning: paint.yellow(say`!`),
-        error: paint.red(say`✗`),
-      }
-    : {
-        ok: paint.green(say`ok  `),
-        info: paint.cyan(say`note`),
-        warning: paint.yellow(say`warn`),
-        error: paint.red(say`FAIL`),
-      };
-  const indent = output.unicode ? say`  ` : say`     `;
-  const room = output.width === null ? null : output.width - indent.length;
-  for (const check of checked) {
-    const { severity, message } = check;
-    const [first = say``, ...rest] = await wrapped(visible(message), room);
-    const strong = severity === 'error' ? paint.bold : (text: Safe): Safe => text;
-    output.line(say`${marks[severity]} ${strong(first)}`);
-    for (const line of rest) output.line(say`${indent}${strong(line)}`);
-    if (severity === 'ok') continue;
-    for (const line of await wrapped(visible(check.advice), room))
-      output.line(say`${indent}${paint.dim(line)}`);
+async function print({ output }: Invocation, checked: readonly Finding[], wrong: number): Promise<void> {
+  const { bold, cyan, dim, green, red, yellow } = await output.paint('stdout');
+  const { unicode, width } = output;
+  const marks = {
+    ok: green(unicode ? say`✓` : say`ok`),
+    info: cyan(unicode ? say`•` : say`note`),
+    warning: yellow(unicode ? say`!` : say`warn`),
+    error: red(unicode ? say`✗` : say`FAIL`),
+  };
+  const indent = unicode ? 2 : 5;
+  for (const { severity, message, advice } of checked) {
+    const text = severity === 'error' ? bold(visible(message)) : visible(message);
+    const lines = await hanging(marks[severity], text, indent, width);
+    if (advice !== '') lines.push(...(await hanging(say``, dim(visible(advice)), indent, width)));
+    output.line(joined(lines, say`\n`));
   }
   output.line();
-  for (const line of await wrapped(summary(checked), output.width)) {
-    output.line(isWrong(checked) ? paint.red(line) : paint.green(line));
-  }
-}
-
-function isWrong(checked: readonly Finding[]): boolean {
-  return checked.some(({ severity }) => severity === 'error' || severity === 'warning');
-}
-
-function summary(checked: readonly Finding[]): Safe {
-  const wrong = checked.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
-  if (wrong > 0) return say`${counted(wrong, 'problem')} found.`;
-  const remarks = checked.filter(({ severity }) => severity === 'info').length;
-  return remarks === 0 ? say`No problems found.` : say`No problems found, ${counted(remarks, 'note')}.`;
+  const notes = checked.filter(({ severity }) => severity === 'info').length;
+  const aside = notes === 0 ? '' : say`, ${counted(notes, 'note')}`;
+  if (wrong > 0) await printText(output, red(say`${counted(wrong, 'problem')} found.`));
+  else await printText(output, green(say`No problems found${aside}.`));
 }

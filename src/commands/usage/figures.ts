@@ -1,7 +1,7 @@
 /** The figures of `usage stats` and `usage report`: what they show, in one place. */
 import type { Figure } from '../../terminal/figure.ts';
 import type { DayOfEvents, Stats } from '../../usage/inspect/stats.ts';
-import { counted, digits, limitInWords, shortly, utcTime } from './words.ts';
+import { counted, digits, inWords, shortly, utcTime } from './words.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 
@@ -83,8 +83,9 @@ function pendingRecords({ queue: hours, waiting }: Stats): Figure {
 function deliveryDelay({ delivery }: Stats): Figure {
   const { measured, within, p50_ms, p95_ms, longest_ms, attempts } = delivery;
   const outcomes = Object.entries(attempts).map(([outcome, number]) => `${digits(number)} ${outcome}`);
-  const bars = within.map(({ limit_ms, records }) => ({
-    label: limitInWords(limit_ms),
+  const limits = within.map(({ limit_ms }) => (limit_ms === null ? 'longer' : `within ${inWords(limit_ms)}`));
+  const bars = within.map(({ records }, i) => ({
+    label: limits[i] ?? '',
     parts: [records, 0] as const,
     says: digits(records),
   }));
@@ -98,7 +99,7 @@ function deliveryDelay({ delivery }: Stats): Figure {
     drawing: measured === 0 ? null : { kind: 'bars', bars },
     legend: null,
     headings: ['Delay', 'Records'],
-    rows: within.map(({ limit_ms, records }) => [limitInWords(limit_ms), records]),
+    rows: within.map(({ records }, i) => [limits[i] ?? '', records]),
   };
 }
 

@@ -1,11 +1,11 @@
 /** `arcade usage preview -- COMMAND…` */
 
-import { type ErrorCode, recordedCode } from '../../errors.ts';
+import { recordedCode } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
-import type { Invocation, LineReading, Run } from '../../invocation.ts';
+import { type Invocation, type LineReading, type Run, respond } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/record.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
-import { wrapped } from '../../terminal/wrap.ts';
+import { printText } from '../../terminal/wrap.ts';
 import { NEW_ID, previewCapture } from '../../usage/append/preview.ts';
 import type { CommandName } from '../../usage/event/event.ts';
 import { printEvent } from './event-lines.ts';
@@ -36,33 +36,21 @@ interface Preview {
 
 /** Shows what a command would record, without running it. */
 export const run: Run = async (invocation) => {
-  const { output, options, positionals } = invocation;
-  const line = invocation.readLine(positionals);
+  const line = invocation.readLine(invocation.positionals);
   if (line.error !== undefined && line.words === null) throw line.error;
-  const preview = line.event === null ? null : await previewOf(invocation, line.event, line, options.error);
-  if (invocation.json) {
-    output.json({
-      command_name: preview?.command ?? null,
-      succeeded: preview?.succeeded ?? null,
-      failed: preview?.failed ?? null,
-      alias: preview?.alias ?? null,
-      stand_ins: preview === null ? [] : standIns(preview),
-    });
-  } else if (preview === null) {
-    output.line(say`\`${nameOf(line.words ?? '')}\` records nothing.`);
-  } else {
-    await print(invocation, preview, line.words ?? '');
-  }
+  const name = say`\`arcade${line.words ? say` ${visible(line.words)}` : ''}\``;
+  const preview = line.event === null ? null : await previewOf(invocation, line.event, line);
+  const { command = null, succeeded = null, failed = null, alias = null } = preview ?? {};
+  const stand_ins = preview === null ? [] : standIns(preview);
+  await respond(invocation, { command_name: command, succeeded, failed, alias, stand_ins }, async () => {
+    if (preview === null) invocation.output.line(say`${name} records nothing.`);
+    else await print(invocation, preview, name);
+  });
   return undefined;
 };
 
-async function previewOf(
-  invocation: Invocation,
-  command: CommandName,
-  line: LineReading,
-  code: ErrorCode | undefined,
-): Promise<Preview> {
-  const { settings, credentials } = invocation;
+async function previewOf(invocation: Invocation, command: CommandName, line: LineReading): Promise<Preview> {
+  const { settings, credentials, options } = invocation;
   const { seen, context } = await credentialsSeen(credentials, line.connection, settings);
   const wrong = line.error === undefined ? undefined : recordedCode(line.error.code);
   // A login that is there stays, unless --force says otherwise; beside ARCADE_API_KEY none counts.
@@ -71,7 +59,7 @@ async function previewOf(
   const around = { command, credentials: seen, context, logsIn };
   const { value } = await readSpool(invocation, (copy) => ({
     succeeded: previewCapture(copy, settings, { ...around, failure: null }),
-    failed: previewCapture(copy, settings, { ...around, failure: code ?? wrong ?? 'UNEXPECTED' }),
+    failed: previewCapture(copy, settings, { ...around, failure: options.error ?? wrong ?? 'UNEXPECTED' }),
   }));
   const { succeeded, failed } = value;
   return {
@@ -96,18 +84,13 @@ function standIns({ remarks, succeeded, failed }: Preview): string[] {
   return [...remarks.keys()].map((name) => (properties.has(name) ? `properties.${name}` : name));
 }
 
-function nameOf(words: string): Safe {
-  return words === '' ? say`arcade` : say`arcade ${visible(words)}`;
-}
-
-/** Says which command it is by its words alone: its arguments may hold a secret. */
-async function print({ output, options }: Invocation, preview: Preview, words: string): Promise<void> {
+/** `name` is the command by its words alone: its arguments may hold a secret. */
+async function print({ output, options }: Invocation, preview: Preview, name: Safe): Promise<void> {
   const paint = await output.paint('stdout');
   const { succeeded, failed, alias, sentAs, remarks, command } = preview;
-  const would = say`\`${nameOf(words)}\` would record one event, as ${sentAs}.`;
-  for (const line of await wrapped(would, output.width)) output.line(line);
+  await printText(output, say`${name} would record one event, as ${sentAs}.`);
   const note = say`Nothing was run, sent or written. Fields marked with an arrow differ between runs.`;
-  for (const line of await wrapped(note, output.width)) output.line(paint.dim(line));
+  await printText(output, paint.dim(note));
   output.line();
   if (succeeded === null) {
     output.line(paint.bold(say`It cannot succeed with these arguments.`));

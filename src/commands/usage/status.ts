@@ -3,7 +3,7 @@ import type { Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { joined, type Safe, say, visible } from '../../terminal/visible.ts';
-import { fieldLines, wrapped } from '../../terminal/wrap.ts';
+import { fieldLines, printText } from '../../terminal/wrap.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { readStatus, type Status } from '../../usage/inspect/status.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
@@ -34,7 +34,7 @@ export const run: Run = async (invocation) => {
     ];
     for (const line of await rowLines(rows, output.width, paint)) output.line(line);
     output.line();
-    for (const line of await wrapped(visible(why), output.width)) output.line(line);
+    await printText(output, visible(why));
   }
   return isBroken(store) ? 'SPOOL_UNUSABLE' : undefined;
 };

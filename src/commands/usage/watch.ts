@@ -1,64 +1,67 @@
 /** `arcade usage watch` */
-import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isPipe } from '../../infra/os/pipe.ts';
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
-import { wrapped } from '../../terminal/wrap.ts';
+import { hanging, wrapped } from '../../terminal/wrap.ts';
 import { type LatestAnswer, latestAnswers } from '../../usage/inspect/records.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
-import { isFlusherAlive, readStatus, type Status } from '../../usage/inspect/status.ts';
-import { spoolFile } from '../../usage/spool/spool.ts';
+import { readStatus, type Status } from '../../usage/inspect/status.ts';
 import { NOTHING, queueRows, rowLines } from './status.ts';
 import { consentOf, deliveryState, recordingOf } from './why.ts';
 import { attemptInWords, counted, withIsoTimes } from './words.ts';
 
-const EVERY_MS = 250;
+const EVERY_MS = 500;
 const STDOUT = 1;
-/** Looks between two blanks. */
-const BLANK_EVERY = 4;
 const RESPONSES = 5;
 
 /** Shows the queue as it changes, until it is interrupted or has no reader any more. */
 export const run: Run = async (invocation) => {
   const { output, interrupted } = invocation;
-  const live = output.width !== null && invocation.options.json !== true;
-  const paint = await output.paint('stdout');
-  let shown = '';
-  let drawn: number | 'all' = 0;
-  let size = sizeOf(output);
+  const show =
+    output.width !== null && invocation.options.json !== true
+      ? await openScreen(invocation)
+      : openLog(invocation);
   const mayLoseReader = isPipe(STDOUT);
-  const look = openLook(invocation);
-  for (let looks = 1; output.isOpen && !interrupted.aborted; looks += 1) {
-    const seen = await look();
-    if (live) {
-      const lines = fitRows(await screen(invocation, seen, paint), output.height);
-      const text = joined(lines, say`\n`);
-      // A terminal of another size has wrapped the lines of the last picture differently.
-      if (drawn !== 0 && sizeOf(output) !== size) drawn = 'all';
-      if (text !== shown || drawn === 'all') {
-        // Up to where the last picture began, and erase what follows.
-        output.redraw(drawn, text);
-        drawn = lines.length;
-        size = sizeOf(output);
-        shown = text;
-      }
-    } else {
-      const state = documentOf(invocation, seen);
-      const text = compactJson(state);
-      if (text !== shown) output.line(compactJson(withIsoTimes({ at: Date.now(), ...state })));
-      shown = text;
-    }
-    if (mayLoseReader && looks % BLANK_EVERY === 0) output.blank();
+  while (output.isOpen && !interrupted.aborted) {
+    await show(await read(invocation.settings));
+    if (mayLoseReader) output.blank();
     await pause(EVERY_MS);
   }
   return undefined;
 };
 
-function sizeOf({ width, height }: Invocation['output']): string {
-  return `${width} ${height}`;
+type Show = (seen: Seen) => void | Promise<void>;
+
+/** One line of JSON for each change. */
+function openLog({ output, settings }: Invocation): Show {
+  let shown = '';
+  return (seen) => {
+    const state = documentOf(settings, seen);
+    const text = compactJson(state);
+    if (text !== shown) output.line(compactJson(withIsoTimes({ at: Date.now(), ...state })));
+    shown = text;
+  };
+}
+
+/** A picture that is drawn over the last one. */
+async function openScreen({ output, settings }: Invocation): Promise<Show> {
+  const paint = await output.paint('stdout');
+  let shown = '';
+  let drawn: number | 'all' = 0;
+  let size = '';
+  return async (seen) => {
+    const present = `${output.width} ${output.height}`;
+    const lines = fitRows(await picture(settings, seen, (output.width ?? 80) - 1, paint), output.height);
+    const text = joined(lines, say`\n`);
+    // A terminal of another size has wrapped the lines of the last picture differently.
+    if (drawn !== 0 && present !== size) drawn = 'all';
+    // Up to where the last picture began, and erase what follows.
+    if (text !== shown || drawn === 'all') output.redraw(drawn, text);
+    [shown, drawn, size] = [text, lines.length, present];
+  };
 }
 
 /** A picture that is higher than the terminal could not be drawn over: the blank lines go first, then the last ones. */
@@ -73,28 +76,6 @@ interface Seen {
   readonly answers: readonly LatestAnswer[];
 }
 
-/** Reads the spool again when one of its files has changed, or the flusher has come or gone. */
-function openLook({ settings }: Invocation): () => Promise<Seen> {
-  let stamp = '';
-  let seen: Seen | undefined;
-  return async () => {
-    const present = stampOf(settings);
-    if (seen === undefined || present !== stamp) seen = await read(settings);
-    stamp = present;
-    return seen;
-  };
-}
-
-function stampOf({ directory }: Settings): string {
-  if (directory === undefined) return '';
-  const path = spoolFile(directory);
-  const states = [path, `${path}-wal`].map((file) => {
-    const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-    return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeNs}`;
-  });
-  return `${states.join(' ')} ${isFlusherAlive(directory)}`;
-}
-
 async function read(settings: Settings): Promise<Seen> {
   const { store, value } = await readSnapshot(settings, (spool) => ({
     status: readStatus(spool, settings, Date.now()),
@@ -103,7 +84,7 @@ async function read(settings: Settings): Promise<Seen> {
   return { store, status: store.state === 'ok' ? value?.status : undefined, answers: value?.answers ?? [] };
 }
 
-function documentOf({ settings }: Invocation, { store, status, answers }: Seen): Record<string, unknown> {
+function documentOf(settings: Settings, { store, status, answers }: Seen): Record<string, unknown> {
   const { ledger = NOTHING, backoff = null, flusherIsRunning = false } = status ?? {};
   return {
     store: store.state,
@@ -117,13 +98,13 @@ function documentOf({ settings }: Invocation, { store, status, answers }: Seen):
 }
 
 /** No line is longer than the terminal is wide: what is drawn next begins as many lines higher as this has. */
-async function screen(
-  { settings, output }: Invocation,
+async function picture(
+  settings: Settings,
   { store, status, answers }: Seen,
+  width: number,
   paint: Paint,
 ): Promise<Safe[]> {
   const now = Date.now();
-  const width = (output.width ?? 80) - 1;
   const title = await wrapped(say`arcade usage watch (Ctrl-C to quit)`, width);
   const lines = [...title.map((line) => paint.dim(line)), say``];
   if (status !== undefined)
@@ -133,7 +114,7 @@ async function screen(
   lines.push(say``, paint.bold(say`Latest responses`));
   for (const answer of answers) {
     const words = say`${attemptInWords(answer, now, paint)}, ${counted(answer.records, 'record')}`;
-    lines.push(...(await wrapped(words, width - 2)).map((line) => say`  ${line}`));
+    lines.push(...(await hanging(say``, words, 2, width)));
   }
   return answers.length === 0 ? [...lines, say`  none`] : lines;
 }

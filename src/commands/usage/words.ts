@@ -74,11 +74,3 @@ export function attemptInWords(attempt: Attempt, now: number, { green, red }: Pa
   const response = status === null ? say`no response` : say`status ${status}`;
   return say`${shown}, ${response} after ${shortly(duration_ms)}, ${relativeTime(at, now)}`;
 }
-
-/** A limit of time: "within 1 min"; null: none. */
-export function limitInWords(ms: number | null): Safe {
-  if (ms === null) return say`longer`;
-  if (ms === 60_000) return say`within 1 min`;
-  if (ms === 3600_000) return say`within 1 h`;
-  return ms === 24 * 3600_000 ? say`within 1 day` : say`within ${inWords(ms)}`;
-}

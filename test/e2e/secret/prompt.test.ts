@@ -33,6 +33,8 @@ function prompted() {
   return { input, modes, shown, stop, asked: askHidden(prompting, ASK) };
 }
 
+const NO_VALUE = "Error: No value was given for 'K'.\nHint: Run `arcade secret set --help` for usage.\n";
+
 describe('prompt', { concurrency: 4 }, () => {
   // What each key does is in test/terminal/hidden-line.test.ts.
   for (const [title, args, typed, value, told] of [
@@ -98,8 +100,8 @@ describe('prompt', { concurrency: 4 }, () => {
 
   for (const [title, exitCode, typed, told] of [
     ['Ctrl-C', 130, 'hidden\u0003', ''],
-    ['Ctrl-D', 2, '\u0004', "Error: No value was given for 'K'.\n"],
-    ['blanks', 2, '  \r', "Error: No value was given for 'K'.\n"],
+    ['Ctrl-D', 2, '\u0004', NO_VALUE],
+    ['blanks', 2, '  \r', NO_VALUE],
     [
       'several lines at once',
       2,

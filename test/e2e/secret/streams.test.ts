@@ -36,7 +36,12 @@ describe('streams', { concurrency: 4 }, () => {
       '',
       'Error: Invalid format (argument 1). Expected KEY=VALUE\nHint: Standard input is empty. KEY alone reads its value from there, or prompts for it on a terminal.\n',
     ],
-    ['"$@" secret set A=- <&-', 2, '', 'Error: No value on standard input.\n'],
+    [
+      '"$@" secret set A=- <&-',
+      2,
+      '',
+      'Error: No value on standard input.\nHint: Run `arcade secret set --help` for usage.\n',
+    ],
     [
       'NO_COLOR=1 FORCE_COLOR=1 "$@" secret unset',
       2,
