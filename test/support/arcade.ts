@@ -4,14 +4,14 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createAccounts, type Permissions, type User, type UserSpec } from './arcade/accounts.ts';
+import { createAccounts, type User, type UserSpec } from './arcade/accounts.ts';
 import { answer } from './arcade/answers.ts';
 import { createIdentify } from './arcade/callers.ts';
 import { createConsent } from './arcade/consent.ts';
 import { createCoordinator } from './arcade/coordinator.ts';
 import { createEngine } from './arcade/engine.ts';
 import { createFaultPlan, type Fault, type FaultMatch } from './arcade/faults.ts';
-import { type Listener, startListener } from './arcade/listener.ts';
+import { startListener } from './arcade/listener.ts';
 import { createOAuth } from './arcade/oauth.ts';
 import { echoing, failure, type Reply } from './arcade/replies.ts';
 import { begin, type ListenerName, type RecordedRequest, readBody } from './arcade/requests.ts';
@@ -23,8 +23,6 @@ import { createVault, type Owner, type SecretSpec, type StoredSecret } from './a
 export interface ArcadeOptions extends Partial<ArcadeSettings> {
   /** A, B and C unless given. */
   readonly users?: readonly UserSpec[];
-  /** Free ones unless given. */
-  readonly ports?: Readonly<Partial<Record<ListenerName, number>>>;
 }
 
 /** The running stand-in, and all that happened to it. */
@@ -35,7 +33,6 @@ export interface Arcade {
   readonly coordinator: { readonly url: string; readonly port: number };
   /** May be changed at any time. */
   readonly settings: ArcadeSettings;
-  readonly users: readonly User[];
   /** The user of that name. Throws when there is none. */
   user(name: string): User;
   /** Every request in the order of arrival, whatever became of it. */
@@ -54,8 +51,8 @@ export interface Arcade {
   stateOf(token: string): TokenState;
   /** Ends every login of the user and every API key: 401 from now on. */
   revoke(user: User): void;
-  /** 403 for what is not permitted. */
-  setPermissions(user: User, changes: Partial<Permissions>): void;
+  /** 403 for whatever the user writes from now on. */
+  forbidWriting(user: User): void;
   /** Stops listening and cuts every connection: the next one is refused. All state is kept. */
   down(): Promise<void>;
   /** Listens again, on the same ports. */
@@ -65,7 +62,7 @@ export interface Arcade {
 
 /** Starts the stand-in on two ports of 127.0.0.1, each of which serves every route. */
 export async function startArcade(options: ArcadeOptions = {}): Promise<Arcade> {
-  const { users, ports = {}, ...given } = options;
+  const { users, ...given } = options;
   const settings: ArcadeSettings = { ...DEFAULT_SETTINGS, ...given };
   const requests: RecordedRequest[] = [];
   const { faultFor, ...faults } = createFaultPlan();
@@ -76,9 +73,9 @@ export async function startArcade(options: ArcadeOptions = {}): Promise<Arcade> 
   const identify = createIdentify(accounts, tokens);
   const consent = createConsent(accounts);
   const routes = [
-    createEngine({ settings, accounts, identify, vault }),
-    createCoordinator({ settings, accounts, identify, consent }),
-    createOAuth({ settings, tokens, consent, base }),
+    createEngine(settings, accounts, identify, vault),
+    createCoordinator(settings, accounts, identify, consent),
+    createOAuth(settings, tokens, consent, base),
     consent.route,
   ];
 
@@ -118,17 +115,14 @@ export async function startArcade(options: ArcadeOptions = {}): Promise<Arcade> 
     return !ours.includes(host.toLowerCase());
   }
 
-  function listener(name: ListenerName): Promise<Listener> {
-    return startListener({
+  const listen = (name: ListenerName) =>
+    startListener(
       name,
-      port: ports[name] ?? 0,
-      serve: (incoming, response) => void serve(name, incoming, response),
-      refused: (record) => void requests.push(record),
-    });
-  }
-
-  const engine = await listener('engine');
-  const coordinator = await listener('coordinator');
+      (incoming, response) => void serve(name, incoming, response),
+      (record) => void requests.push(record),
+    );
+  const engine = await listen('engine');
+  const coordinator = await listen('coordinator');
   const both = [engine, coordinator];
   const down = async (): Promise<void> => void (await Promise.all(both.map((each) => each.down())));
   return {
@@ -136,7 +130,6 @@ export async function startArcade(options: ArcadeOptions = {}): Promise<Arcade> 
     engine,
     coordinator,
     settings,
-    users: accounts.users,
     user: accounts.user,
     requests,
     strangers: () => requests.filter(isStranger),
@@ -149,7 +142,7 @@ export async function startArcade(options: ArcadeOptions = {}): Promise<Arcade> 
       tokens.revokeUser(user);
       accounts.revokeKeys(user);
     },
-    setPermissions: accounts.setPermissions,
+    forbidWriting: accounts.forbidWriting,
     down,
     up: async () => void (await Promise.all(both.map((each) => each.up()))),
     close: down,

@@ -31,12 +31,6 @@ export interface User {
 /** What a test says about a user; the rest is made up. */
 export type UserSpec = Pick<User, 'name'> & Partial<User>;
 
-/** What a user may do with secrets. */
-export interface Permissions {
-  canRead: boolean;
-  canWrite: boolean;
-}
-
 /** The organization and project that a login selects, in the words of `credentials.yaml`. */
 export interface Context {
   readonly org_id: string;
@@ -46,49 +40,33 @@ export interface Context {
 }
 
 /** All accounts of one stand-in. */
-export interface Accounts {
-  readonly users: readonly User[];
-  user(name: string): User;
-  ofEmail(email: string): User | undefined;
-  ofKey(apiKey: string): User | undefined;
-  /** A key of the user that works; a new one when all were revoked. */
-  workingKey(user: User): string;
-  revokeKeys(user: User): void;
-  permissionsOf(user: User): Permissions;
-  setPermissions(user: User, changes: Partial<Permissions>): void;
-}
+export type Accounts = ReturnType<typeof createAccounts>;
 
 /** Makes the accounts; without `specs` there are A, B and C, of whom A and B share an organization. */
-export function createAccounts(specs: readonly UserSpec[] = threeUsers()): Accounts {
+export function createAccounts(specs: readonly UserSpec[] = threeUsers()) {
   const users = specs.map(fill);
   const revoked = new Set<string>();
-  const permissions = new Map(users.map((user) => [user, { canRead: true, canWrite: true }]));
-
-  function permissionsOf(user: User): Permissions {
-    const found = permissions.get(user);
-    if (!found) throw new Error(`${user.name} is not a user of this stand-in`);
-    return found;
-  }
-
+  const readers = new Set<User>();
   return {
     users,
-    user(name) {
+    user(name: string): User {
       const found = users.find((user) => user.name === name);
       if (!found) throw new Error(`there is no user ${name}`);
       return found;
     },
-    ofEmail: (email) => users.find((user) => user.email === email),
-    ofKey: (apiKey) => users.find((user) => user.api_keys.includes(apiKey) && !revoked.has(apiKey)),
-    workingKey(user) {
+    ofEmail: (email: string) => users.find((user) => user.email === email),
+    ofKey: (apiKey: string) => users.find((user) => user.api_keys.includes(apiKey) && !revoked.has(apiKey)),
+    /** A key of the user that works; a new one when all were revoked. */
+    workingKey(user: User): string {
       const working = user.api_keys.find((key) => !revoked.has(key));
       if (working !== undefined) return working;
       const fresh = newKey();
       user.api_keys.push(fresh);
       return fresh;
     },
-    revokeKeys: (user) => user.api_keys.forEach((key) => void revoked.add(key)),
-    permissionsOf,
-    setPermissions: (user, changes) => void Object.assign(permissionsOf(user), changes),
+    revokeKeys: (user: User) => user.api_keys.forEach((key) => void revoked.add(key)),
+    mayWrite: (user: User) => !readers.has(user),
+    forbidWriting: (user: User) => void readers.add(user),
   };
 }
 

@@ -1,12 +1,8 @@
 /** Answers on the wire: the right ones, and every wrong one that a fault asks for. */
 import type { ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { failure, json, page, type Reply, redirect } from './replies.ts';
 import type { RecordedRequest } from './requests.ts';
-
-const CHUNK_BYTES = 64 * 1024;
 
 /**
  * Answers a request as its fault has it. `carryOut` does what was asked for and yields the right answer;
@@ -47,7 +43,7 @@ export async function answer(
       write(response, record, given(200, fault.body ?? { unexpected: true }));
       return;
     case 'redirect':
-      write(response, record, redirect(fault.status ?? 302, fault.location));
+      write(response, record, redirect(302, fault.location));
       return;
     case 'truncated': {
       const reply = dress(carryOut());
@@ -56,12 +52,6 @@ export async function answer(
     }
     case 'cut-off':
       cutOff(response, record, dress(carryOut()));
-      return;
-    case 'trickle':
-      await trickle(response, record, dress(carryOut()), fault.everyMs);
-      return;
-    case 'huge':
-      await flood(response, record, fault.bytes);
       return;
     default:
       write(response, record, dress(carryOut()));
@@ -86,35 +76,6 @@ function cutOff(response: ServerResponse, record: RecordedRequest, reply: Reply)
   record.status = status;
   response.writeHead(status, { ...headers, 'content-length': half(reply).length * 2 });
   response.write(half(reply), () => response.socket?.destroy());
-}
-
-async function trickle(
-  response: ServerResponse,
-  record: RecordedRequest,
-  reply: Reply,
-  everyMs: number,
-): Promise<void> {
-  const body = Buffer.from(reply.body);
-  record.status = reply.status;
-  response.writeHead(reply.status, { ...reply.headers, 'content-length': body.length }).flushHeaders();
-  for (const byte of body) {
-    await pause(everyMs, undefined, { ref: false });
-    if (response.destroyed) return;
-    response.write(Buffer.of(byte));
-  }
-  response.end();
-}
-
-async function flood(response: ServerResponse, record: RecordedRequest, bytes: number): Promise<void> {
-  function* pieces(): Generator<string> {
-    yield '{"items":[],"padding":"';
-    for (let left = bytes; left > 0; left -= CHUNK_BYTES) yield 'x'.repeat(Math.min(left, CHUNK_BYTES));
-    yield '"}';
-  }
-  record.status = 200;
-  response.writeHead(200, { 'content-type': 'application/json' });
-  // A client that stops reading is what a test hopes for.
-  await pipeline(Readable.from(pieces()), response).catch(() => undefined);
 }
 
 function given(status: number, body: unknown): Reply {

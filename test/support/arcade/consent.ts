@@ -1,26 +1,24 @@
 /** The page on which a person chooses an account, or declines. Both ways of signing in end on it. */
 import { randomUUID } from 'node:crypto';
 import type { Accounts, User } from './accounts.ts';
-import { escapeHtml, failure, notAllowed, page, type Reply, type Route, redirect } from './replies.ts';
+import { escapeHtml, failure, notAllowed, page, type Reply, redirect } from './replies.ts';
+import type { RecordedRequest } from './requests.ts';
 
 /** Where the browser goes once the person has decided; without a user they declined. */
 export type Decide = (user: User | undefined) => string;
 
 /** The page, and the route of its answers. */
-export interface Consent {
-  /** Asks; `decide` is called at most once. */
-  ask(decide: Decide): Reply;
-  readonly route: Route;
-}
+export type Consent = ReturnType<typeof createConsent>;
 
 const PATH = '/sign-in';
 
 /** Offers every account; nobody has a password. */
-export function createConsent(accounts: Accounts): Consent {
+export function createConsent(accounts: Accounts) {
   const open = new Map<string, Decide>();
 
   return {
-    ask(decide) {
+    /** Asks; `decide` is called at most once. */
+    ask(decide: Decide): Reply {
       const id = randomUUID();
       open.set(id, decide);
       const forms = accounts.users.map(({ email }) => form(id, `Sign in as ${email}`, { email }));
@@ -29,7 +27,7 @@ export function createConsent(accounts: Accounts): Consent {
         ['<h1>Sign in to Arcade</h1>', ...forms, form(id, 'Deny', { deny: 'yes' })].join('\n'),
       );
     },
-    route({ path, method, form: { id = '', email = '', deny } }) {
+    route({ path, method, form: { id = '', email = '', deny } }: RecordedRequest): Reply | undefined {
       if (path !== PATH) return undefined;
       if (method !== 'POST') return notAllowed('POST');
       const decide = open.get(id);

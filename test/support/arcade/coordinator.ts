@@ -6,15 +6,13 @@ import { failure, json, notAllowed, page, type Reply, type Route } from './repli
 import { type RecordedRequest, segmentsOf } from './requests.ts';
 import type { ArcadeSettings } from './settings.ts';
 
-interface CoordinatorParts {
-  readonly settings: ArcadeSettings;
-  readonly accounts: Accounts;
-  readonly identify: Identify;
-  readonly consent: Consent;
-}
-
 /** The route of everything below `/api/v1/` but `cli_config`. */
-export function createCoordinator({ settings, accounts, identify, consent }: CoordinatorParts): Route {
+export function createCoordinator(
+  settings: ArcadeSettings,
+  accounts: Accounts,
+  identify: Identify,
+  consent: Consent,
+): Route {
   return (request) => {
     const answer = routeOf(request.path);
     if (!answer) return undefined;

@@ -6,20 +6,18 @@ import { type RecordedRequest, segmentsOf } from './requests.ts';
 import type { ArcadeSettings } from './settings.ts';
 import type { Owner, StoredSecret, Vault } from './vault.ts';
 
-interface EngineParts {
-  readonly settings: ArcadeSettings;
-  readonly accounts: Accounts;
-  readonly identify: Identify;
-  readonly vault: Vault;
-}
-
 /** What a path below `/v1` names: whose secrets, and which of them (a key to write, an id to delete). */
 type Place = { readonly kind: 'api_key' | 'oauth'; readonly org: string; readonly project: string } & {
   readonly rest: readonly string[];
 };
 
 /** The route of everything below `/v1/`. */
-export function createEngine({ settings, accounts, identify, vault }: EngineParts): Route {
+export function createEngine(
+  settings: ArcadeSettings,
+  accounts: Accounts,
+  identify: Identify,
+  vault: Vault,
+): Route {
   return (request) => {
     if (request.path === '/v1/health') {
       return request.method === 'GET' ? json(200, { healthy: true }) : notAllowed('GET');
@@ -53,7 +51,7 @@ export function createEngine({ settings, accounts, identify, vault }: EnginePart
   function collection(request: RecordedRequest, user: User, owner: Owner): Reply {
     switch (request.method) {
       case 'GET':
-        return accounts.permissionsOf(user).canRead ? list(request, owner) : failure(403);
+        return list(request, owner);
       case 'POST':
         return write(request, user, owner, undefined);
       default:
@@ -67,7 +65,7 @@ export function createEngine({ settings, accounts, identify, vault }: EnginePart
       case 'POST':
         return write(request, user, owner, name);
       case 'DELETE':
-        if (!accounts.permissionsOf(user).canWrite) return failure(403);
+        if (!accounts.mayWrite(user)) return failure(403);
         return vault.remove(owner, name) ? { status: 204, headers: {}, body: '' } : failure(404);
       default:
         return notAllowed('PUT', 'POST', 'DELETE');
@@ -90,15 +88,15 @@ export function createEngine({ settings, accounts, identify, vault }: EnginePart
     if (typeof value !== 'string' || value === '') return failure(422, 'value: a text that is not empty');
     if (typeof description !== 'string') return failure(422, 'description: a text');
     if (typeof key !== 'string' || key === '') return failure(422, 'key: a text that is not empty');
-    if (!accounts.permissionsOf(user).canWrite) return failure(403);
+    if (!accounts.mayWrite(user)) return failure(403);
     const { secret, created } = vault.store(owner, { key: name ?? key, value, description });
     return json(created && name === undefined ? 201 : 200, shown(secret));
   }
+}
 
-  function shown(secret: StoredSecret): Record<string, unknown> {
-    const hidden = ['value', ...settings.omit];
-    return Object.fromEntries(Object.entries(secret).filter(([field]) => !hidden.includes(field)));
-  }
+/** The value is never shown. */
+function shown({ value: _, ...secret }: StoredSecret): Record<string, unknown> {
+  return secret;
 }
 
 function placeOf(segments: readonly string[]): Place | undefined {

@@ -1,9 +1,8 @@
 /** What can go wrong between a client and Arcade, and for which requests. */
-import type { ListenerName, RecordedRequest } from './requests.ts';
+import type { RecordedRequest } from './requests.ts';
 
 /**
- * A fault decides how a request is answered. `delay`, `trickle`, `truncated`, `cut-off` and `lost-answer`
- * happen to the right answer, so that what was asked for is done; with the others it is not.
+ * A fault decides how a request is answered. `delay`, `truncated`, `cut-off` and `lost-answer` happen to the right answer, so that what was asked for is done; with the others it is not.
  */
 export type Fault =
   /** Arcade's error of that status, or the body given (as JSON unless it is text). */
@@ -29,53 +28,38 @@ export type Fault =
   | { readonly kind: 'hang' }
   /** The right answer, late. */
   | { readonly kind: 'delay'; readonly ms: number }
-  /** The right answer, its body byte by byte. */
-  | { readonly kind: 'trickle'; readonly everyMs: number }
-  /** 200 and valid JSON of about that many bytes, without a length. */
-  | { readonly kind: 'huge'; readonly bytes: number }
-  /** 302, or the status given, to somewhere else. */
-  | { readonly kind: 'redirect'; readonly location: string; readonly status?: number };
+  /** 302 to somewhere else. */
+  | { readonly kind: 'redirect'; readonly location: string };
 
 /** Which requests a fault is for; everything given must match. */
-export type FaultMatch =
-  | ((request: RecordedRequest) => boolean)
-  | {
-      /** Of the path as it arrived, without the query. */
-      readonly path?: RegExp;
-      readonly method?: string;
-      readonly listener?: ListenerName;
-    };
-
-/** The faults to come. */
-export interface FaultPlan {
-  /**
-   * Plans a fault for the next matching request, or the next `times` (`Infinity`: until cleared). Of several
-   * that match, the one planned first is used up first.
-   */
-  fault(match: FaultMatch, fault: Fault, times?: number): void;
-  clearFaults(): void;
-  /** Takes the fault of this request. */
-  faultFor(request: RecordedRequest): Fault | undefined;
+export interface FaultMatch {
+  /** Of the path as it arrived, without the query. */
+  readonly path?: RegExp;
+  readonly method?: string;
 }
 
 /** A plan without faults. */
-export function createFaultPlan(): FaultPlan {
+export function createFaultPlan() {
   const planned: { match: FaultMatch; fault: Fault; left: number }[] = [];
   return {
-    fault: (match, fault, times = 1) => void planned.push({ match, fault, left: times }),
-    clearFaults() {
+    /**
+     * Plans a fault for the next matching request, or the next `times` (`Infinity`: until cleared). Of several
+     * that match, the one planned first is used up first.
+     */
+    fault(match: FaultMatch, fault: Fault, times = 1): void {
+      planned.push({ match, fault, left: times });
+    },
+    clearFaults(): void {
       planned.length = 0;
     },
-    faultFor(request) {
-      const found = planned.find(({ match, left }) => left > 0 && matches(match, request));
+    /** Takes the fault of this request. */
+    faultFor({ path, method }: RecordedRequest): Fault | undefined {
+      const found = planned.find(
+        ({ match, left }) =>
+          left > 0 && (match.method ?? method) === method && (match.path?.test(path) ?? true),
+      );
       if (found) found.left -= 1;
       return found?.fault;
     },
   };
-}
-
-function matches(match: FaultMatch, request: RecordedRequest): boolean {
-  if (typeof match === 'function') return match(request);
-  const { path, method = request.method, listener = request.listener } = match;
-  return method === request.method && listener === request.listener && (path?.test(request.path) ?? true);
 }

@@ -4,32 +4,12 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { begin, type ListenerName, type RecordedRequest } from './requests.ts';
 
-/** A server, listening or not. */
-export interface Listener {
-  readonly port: number;
-  /** No slash at its end. */
-  readonly url: string;
-  /** Stops listening and cuts every connection: the next one is refused. */
-  down(): Promise<void>;
-  up(): Promise<void>;
-}
-
-interface ListenerParts {
-  readonly name: ListenerName;
-  /** 0 takes a free one. */
-  readonly port: number;
-  readonly serve: RequestListener;
-  /** Asked to be a proxy for somewhere else; it refuses. */
-  readonly refused: (record: RecordedRequest) => void;
-}
-
-/** Listens on 127.0.0.1 only. */
-export async function startListener({
-  name,
-  port: wanted,
-  serve,
-  refused,
-}: ListenerParts): Promise<Listener> {
+/** Listens on 127.0.0.1; whoever takes it for a proxy to somewhere else is `refused`. */
+export async function startListener(
+  name: ListenerName,
+  serve: RequestListener,
+  refused: (record: RecordedRequest) => void,
+) {
   const server = createServer(serve);
   server.on('connect', (request, socket) => {
     refused({ ...begin(name, request), status: 403 });
@@ -41,19 +21,21 @@ export async function startListener({
     await once(server, 'listening');
   }
 
-  await listen(wanted);
+  await listen(0);
   const { port } = server.address() as AddressInfo;
   return {
     port,
+    /** No slash at its end. */
     url: `http://127.0.0.1:${port}`,
-    async down() {
+    /** Stops listening and cuts every connection: the next one is refused. */
+    async down(): Promise<void> {
       if (!server.listening) return;
       const closed = once(server, 'close');
       server.close();
       server.closeAllConnections();
       await closed;
     },
-    up: async () => {
+    async up(): Promise<void> {
       if (!server.listening) await listen(port);
     },
   };

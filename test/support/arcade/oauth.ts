@@ -12,14 +12,6 @@ export const CLIENT_ID = 'arcade-cli';
 
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
-interface OAuthParts {
-  readonly settings: ArcadeSettings;
-  readonly tokens: Tokens;
-  readonly consent: Consent;
-  /** The coordinator's base URL. */
-  readonly base: () => string;
-}
-
 /** An authorization code, good for one exchange. */
 interface Code {
   readonly user: User;
@@ -35,8 +27,13 @@ interface Code {
 /** What an exchange yields: tokens, or the reply that says why not. */
 type Outcome = { readonly issued: IssuedTokens; readonly family: Family } | Reply;
 
-/** The route of `cli_config`, of the metadata and of the endpoints that they name. */
-export function createOAuth({ settings, tokens, consent, base }: OAuthParts): Route {
+/** The route of `cli_config`, of the metadata and of the endpoints that they name; `base` is the coordinator's URL. */
+export function createOAuth(
+  settings: ArcadeSettings,
+  tokens: Tokens,
+  consent: Consent,
+  base: () => string,
+): Route {
   const codes = new Map<string, Code>();
 
   const endpoints: Record<string, [method: string, answer: (request: RecordedRequest) => Reply | undefined]> =

@@ -11,8 +11,6 @@ export interface ArcadeSettings {
   latencyMs: number;
   /** Most secrets in one answer; `undefined`: all of them, and no word about pages. */
   pageSize: number | undefined;
-  /** Fields that are left out of a listed secret. The newest API has no `hint`. */
-  omit: readonly string[];
   /** Error answers repeat the secret that was sent. */
   echoSecrets: boolean;
   /** What `whoami` and the list of organizations call an organization's id. */
@@ -42,7 +40,6 @@ export const DEFAULT_SETTINGS: Readonly<ArcadeSettings> = {
   era: 'both',
   latencyMs: 0,
   pageSize: undefined,
-  omit: ['hint'],
   echoSecrets: false,
   organizationIdField: 'organization_id',
   whoamiTakesApiKeys: true,

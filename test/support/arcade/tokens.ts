@@ -35,19 +35,7 @@ export interface Family {
 }
 
 /** All tokens of one stand-in. */
-export interface Tokens {
-  /** Starts a login, with all scopes that the original asks for unless told otherwise. */
-  login(user: User, scope?: string): Family;
-  issue(family: Family, request?: TokenRequest): IssuedTokens;
-  /** New tokens for the login that a refresh token belongs to; `undefined` when the token is no good. */
-  refresh(refreshToken: string): { readonly issued: IssuedTokens; readonly family: Family } | undefined;
-  /** Whose a valid access token is. */
-  ofAccessToken(accessToken: string): User | undefined;
-  stateOf(token: string): TokenState;
-  /** A refresh token takes its whole login along; an access token goes alone. */
-  revoke(token: string): void;
-  revokeUser(user: User): void;
-}
+export type Tokens = ReturnType<typeof createTokens>;
 
 interface Token {
   readonly kind: 'access' | 'refresh';
@@ -57,7 +45,7 @@ interface Token {
 }
 
 /** A stock without tokens; `issuer` names the coordinator in each of them. */
-export function createTokens(settings: ArcadeSettings, issuer: () => string): Tokens {
+export function createTokens(settings: ArcadeSettings, issuer: () => string) {
   const tokens = new Map<string, Token>();
   const families: Family[] = [];
 
@@ -81,6 +69,7 @@ export function createTokens(settings: ArcadeSettings, issuer: () => string): To
     return value;
   }
 
+  /** New tokens for the login that a refresh token belongs to; `undefined` when the token is no good. */
   function refresh(refreshToken: string): { issued: IssuedTokens; family: Family } | undefined {
     const token = tokens.get(refreshToken);
     if (token?.kind !== 'refresh') return undefined;
@@ -101,24 +90,27 @@ export function createTokens(settings: ArcadeSettings, issuer: () => string): To
   }
 
   return {
-    login(user, scope = 'openid offline_access') {
+    /** Starts a login, with all scopes that the original asks for unless told otherwise. */
+    login(user: User, scope = 'openid offline_access'): Family {
       const family = { user, scope, revoked: false };
       families.push(family);
       return family;
     },
     issue,
     refresh,
-    ofAccessToken(value) {
+    /** Whose a valid access token is. */
+    ofAccessToken(value: string): User | undefined {
       const token = tokens.get(value);
       return token?.kind === 'access' && stateOf(value) === 'valid' ? token.family.user : undefined;
     },
     stateOf,
-    revoke(value) {
+    /** A refresh token takes its whole login along; an access token goes alone. */
+    revoke(value: string): void {
       const token = tokens.get(value);
       if (token?.kind === 'refresh') token.family.revoked = true;
       if (token?.kind === 'access') token.gone = 'revoked';
     },
-    revokeUser(user) {
+    revokeUser(user: User): void {
       for (const family of families) if (family.user === user) family.revoked = true;
     },
   };

@@ -8,8 +8,7 @@ export interface StoredSecret {
   readonly key: string;
   value: string;
   description: string;
-  readonly binding: { readonly id: string; readonly type: 'static' | 'tenant' | 'project' | 'account' };
-  hint: string;
+  readonly binding: { readonly id: string; readonly type: 'project' };
   last_accessed_at: string | null;
   readonly created_at: string;
   updated_at: string;
@@ -22,19 +21,13 @@ export type SecretSpec = Pick<StoredSecret, 'key' | 'value'> & Partial<StoredSec
 export type Owner = User | { readonly project_id: string };
 
 /** All secrets of one stand-in. */
-export interface Vault {
-  /** In the order in which the keys first came. Live: a test may look again, or change one. */
-  secretsOf(owner: Owner): StoredSecret[];
-  /** Creates a secret, or replaces the one of that key: same id, same place. */
-  store(owner: Owner, secret: SecretSpec): { readonly secret: StoredSecret; readonly created: boolean };
-  /** Whether there was one. */
-  remove(owner: Owner, id: string): boolean;
-}
+export type Vault = ReturnType<typeof createVault>;
 
 /** A vault without secrets. */
-export function createVault(): Vault {
+export function createVault() {
   const projects = new Map<string, StoredSecret[]>();
 
+  /** In the order in which the keys first came. Live: a test may look again, or change one. */
   function secretsOf(owner: Owner): StoredSecret[] {
     const id = projectOf(owner);
     const found = projects.get(id) ?? [];
@@ -44,20 +37,19 @@ export function createVault(): Vault {
 
   return {
     secretsOf,
-    store(owner, spec) {
+    /** Creates a secret, or replaces the one of that key: same id, same place. */
+    store(owner: Owner, spec: SecretSpec): { readonly secret: StoredSecret; readonly created: boolean } {
       const secrets = secretsOf(owner);
       const now = new Date().toISOString();
-      const hint = spec.value.slice(-4);
       const existing = secrets.find(({ key }) => key === spec.key);
       if (existing) {
-        Object.assign(existing, { hint, updated_at: now }, spec);
+        Object.assign(existing, { updated_at: now }, spec);
         return { secret: existing, created: false };
       }
       const secret: StoredSecret = {
         id: randomUUID(),
         description: '',
         binding: { id: projectOf(owner), type: 'project' },
-        hint,
         last_accessed_at: null,
         created_at: now,
         updated_at: now,
@@ -66,7 +58,8 @@ export function createVault(): Vault {
       secrets.push(secret);
       return { secret, created: true };
     },
-    remove(owner, id) {
+    /** Whether there was one. */
+    remove(owner: Owner, id: string): boolean {
       const secrets = secretsOf(owner);
       const at = secrets.findIndex((secret) => secret.id === id);
       if (at >= 0) secrets.splice(at, 1);
