@@ -37,7 +37,7 @@ const ACCEPTED: Answer = { kind: 'accepted', status: 200 };
 
 /** An empty project. */
 export function openSink(world: World, seed: number): Sink {
-  const project = createProject({ knownKeys: undefined, reorder: shuffle(seed), acrossRequests: false });
+  const project = createProject(shuffle(seed));
   const sent = new Map<string, string>();
   const links = new Map<string, Link[]>();
   const recorded = new Map<string, number>();
@@ -77,7 +77,7 @@ export function openSink(world: World, seed: number): Sink {
       sent_timestamp: undefined,
       timestamp: new Date(record.at).toISOString(),
     }));
-    project.receive(accepted)();
+    project.ingest(accepted);
   }
 
   return {

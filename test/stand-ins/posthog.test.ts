@@ -7,7 +7,6 @@ import { PostHog as Client } from 'posthog-node';
 import type { Fault } from '../support/posthog/faults.ts';
 import { shuffle } from '../support/posthog/order.ts';
 import type { PostHog, PostHogOptions } from '../support/posthog.ts';
-import { until } from '../support/until.ts';
 import { world } from '../support/world.ts';
 
 const NOW = Date.parse('2026-03-04T12:00:00Z');
@@ -115,6 +114,18 @@ test('one bad event refuses the whole batch', async (t) => {
   assert.deepEqual(posthog.stored().at(-1)?.event, '😀');
 });
 
+test('an event over a megabyte is 413, and gzip is known by its header or its first bytes', async (t) => {
+  const posthog = await start(t);
+  const gzip = { headers: { 'content-encoding': 'gzip' } };
+  const padded = (bytes: number) => bodyOf([event(), event({ properties: { x: 'x'.repeat(bytes) } })]);
+  assert.equal((await post(posthog, padded(1_000_001))).status, 413);
+  assert.equal((await post(posthog, gzipSync(padded(100)), gzip)).status, 200);
+  assert.equal((await post(posthog, gzipSync(padded(100)).subarray(0, 60), gzip)).status, 400);
+  assert.equal((await post(posthog, padded(100), gzip)).status, 400, 'said to be gzip');
+  assert.equal((await post(posthog, gzipSync(padded(100)))).status, 200, 'not said to be gzip');
+  assert.equal(posthog.stored().length, 4);
+});
+
 test('what is missing is filled in, what is long is cut', async (t) => {
   const posthog = await start(t);
   const bare = { event: 'ran', properties: { distinct_id: '€'.repeat(250) } };
@@ -128,27 +139,11 @@ test('what is missing is filled in, what is long is cut', async (t) => {
   assert.deepEqual([second?.sent_timestamp, second?.timestamp], ['yesterday', '2026-03-04T12:00:00.000Z']);
 });
 
-test('sizes over the limits are 413', async (t) => {
-  const posthog = await start(t, { maxEventBytes: 500, maxBodyBytes: 2_000, maxDecodedBytes: 4_000 });
-  const gzip = { headers: { 'content-encoding': 'gzip' } };
-  const padded = (bytes: number) => bodyOf([event(), event({ properties: { x: 'x'.repeat(bytes) } })]);
-  assert.equal((await post(posthog, padded(500))).status, 413);
-  assert.equal((await post(posthog, padded(2_000))).status, 413);
-  assert.equal((await post(posthog, gzipSync(padded(4_000)), gzip)).status, 413);
-  assert.equal((await post(posthog, gzipSync(padded(100)), gzip)).status, 200);
-  assert.equal((await post(posthog, gzipSync(padded(100)).subarray(0, 60), gzip)).status, 400);
-  assert.equal((await post(posthog, padded(100), gzip)).status, 400, 'said to be gzip');
-  assert.equal((await post(posthog, gzipSync(padded(100)))).status, 200, 'not said to be gzip');
-  assert.equal(posthog.stored().length, 4);
-});
-
 test('keys, methods and paths', async (t) => {
-  const posthog = await start(t, { knownKeys: ['phc_key'] });
+  const posthog = await start(t);
   for (const api_key of ['', '  ', 'phx_personal', 'x'.repeat(65), 'ключ', 'a\0b', undefined]) {
     assert.equal((await post(posthog, bodyOf([event()], { api_key }))).status, 401, `${api_key}`);
   }
-  assert.equal((await post(posthog, bodyOf([event()], { api_key: 'phc_other' }))).text, OK);
-  assert.deepEqual([posthog.stored(), posthog.warnings], [[], ['unknown_key: phc_other']]);
   await post(posthog, bodyOf([event()], { api_key: ' phc_key\n' }));
   assert.equal(posthog.stored().length, 1);
 
@@ -215,13 +210,11 @@ test('principal first links in every case; resending is harmless', async (t) => 
     const posthog = await start(t);
     const link = alias('principal', 'anon');
     await sendEach(posthog, ...before, link, link);
-    const later = personless('anon');
-    await sendEach(posthog, later, event({ distinct_id: 'principal' }));
+    await sendEach(posthog, personless('anon'), event({ distinct_id: 'principal' }));
     assert.ok(samePerson(posthog, 'principal', 'anon'), what);
     assert.deepEqual([posthog.persons().length, posthog.persons()[0]?.identified], [1, true], what);
     assert.deepEqual(posthog.warnings, [], what);
     assert.deepEqual(new Set(posthog.stored().map((one) => one.person_id)).size, 1, what);
-    assert.equal(posthog.personOfEvent(`${later.uuid}`), posthog.personOf('principal'), what);
   }
 });
 
@@ -290,11 +283,10 @@ test('ids that stem from a mistake are never merged', async (t) => {
 
 test('personless events make nobody; what needs a person is dropped after a 200', async (t) => {
   const posthog = await start(t);
-  const [one, two] = [personless('anon'), personless('anon')];
-  await sendEach(posthog, one, two, personless('other'));
+  await sendEach(posthog, personless('anon'), personless('anon'), personless('other'));
   assert.deepEqual([posthog.persons(), posthog.personOf('anon')], [[], undefined]);
-  const derived = posthog.personOfEvent(`${one.uuid}`);
-  assert.equal(posthog.personOfEvent(`${two.uuid}`), derived);
+  const [derived, same] = posthog.stored().map((each) => each.person_id);
+  assert.equal(same, derived);
   assert.equal(new Set(posthog.stored().map((each) => each.person_id)).size, 2);
 
   const properties = { $process_person_profile: false, alias: 'anon', $anon_distinct_id: 'anon' };
@@ -335,146 +327,21 @@ test('events overtake one another between distinct_ids, never within one', async
   assert.notDeepEqual(other, first);
 });
 
-test('requests in flight together can be reordered together', async (t) => {
-  const posthog = await start(t, {
-    reorder: (events) => [...events].reverse(),
-    reorderAcrossRequests: true,
-    latencyMs: (request) => (request.batch[0]?.distinct_id === 'first' ? 60_000 : 0),
-  });
-  const unanswered = new AbortController();
-  const body = bodyOf([event({ distinct_id: 'first' })]);
-  const first = post(posthog, body, { signal: unanswered.signal }).catch(() => 'left');
-  await until(() => posthog.requests[0]?.batch.length, { what: 'the first request to be read' });
-  assert.deepEqual(posthog.stored(), [], 'what is in flight is not stored yet');
-  await sendEach(posthog, event({ distinct_id: 'second' }));
-  assert.deepEqual(
-    posthog.stored().map((one) => one.distinct_id),
-    ['second', 'first'],
-  );
-  unanswered.abort();
-  assert.equal(await first, 'left');
-});
-
-test('faults answer as they say, and store only what PostHog would have', async (t) => {
+test('a fault stores only what PostHog would have', async (t) => {
   const posthog = await start(t);
-  const body = bodyOf([event()]);
-  const meet = async (fault: Fault) => {
+  for (const [fault, stores] of [
+    [{ kind: 'status', status: 503 }, 0],
+    [{ kind: 'status', status: 504, stores: true }, 1],
+    [{ kind: 'portal-page' }, 0],
+    [{ kind: 'reset', when: 'before-reading' }, 0],
+    [{ kind: 'reset', when: 'after-reading' }, 0],
+    [{ kind: 'lost-ack' }, 1],
+    [{ kind: 'truncated' }, 1],
+    [{ kind: 'trickle', everyMs: 1 }, 1],
+  ] as [Fault, number][]) {
     posthog.fault(fault);
-    const before = posthog.stored().length + posthog.duplicates();
-    const answer = await post(posthog, body, { redirect: 'manual' }).catch((error: Error) => error);
-    const stored = posthog.stored().length + posthog.duplicates() - before;
-    const said = answer instanceof Error ? 'failed' : [answer.status, answer.text, answer.headers];
-    return { said, stored, recorded: posthog.requests.at(-1)?.status };
-  };
-  const status = await meet({ kind: 'status', status: 503, retryAfter: '7', body: 'later' });
-  assert.deepEqual([status.said[0], status.said[1], status.stored], [503, 'later', 0]);
-  assert.equal((status.said[2] as Headers).get('retry-after'), '7');
-  const gateway = await meet({ kind: 'status', status: 504, stores: true });
-  assert.deepEqual([gateway.said[0], gateway.stored], [504, 1]);
-
-  const answers: [Fault, number, string | RegExp, number][] = [
-    [{ kind: 'portal-page' }, 200, /<form>/, 0],
-    [{ kind: 'portal-redirect' }, 302, '', 0],
-    [{ kind: 'portal-json' }, 200, '{"ok":true}', 0],
-    [{ kind: 'wrong-json' }, 200, '{"status":0}', 0],
-    [{ kind: 'empty-200' }, 200, '', 0],
-    [{ kind: 'billing-limit' }, 200, OK, 0],
-    [{ kind: 'gzip-answer' }, 200, OK, 1],
-    [{ kind: 'delay', ms: 1 }, 200, OK, 1],
-    [{ kind: 'trickle', everyMs: 1 }, 200, OK, 1],
-    [{ kind: 'slow-headers', everyMs: 1 }, 200, OK, 1],
-  ];
-  for (const [fault, code, text, stores] of answers) {
-    const { said, stored, recorded } = await meet(fault);
-    assert.deepEqual([said[0], stored, recorded], [code, stores, code], fault.kind);
-    if (typeof text === 'string') assert.equal(said[1], text, fault.kind);
-    else assert.match(`${said[1]}`, text, fault.kind);
+    const before = posthog.stored().length;
+    await post(posthog, bodyOf([event()])).catch(() => undefined);
+    assert.equal(posthog.stored().length - before, stores, JSON.stringify(fault));
   }
-  const cuts: [Fault, number, number | string][] = [
-    [{ kind: 'reset', when: 'before-reading' }, 0, 'reset'],
-    [{ kind: 'reset', when: 'after-reading' }, 0, 'reset'],
-    [{ kind: 'lost-ack' }, 1, 'reset'],
-    [{ kind: 'truncated' }, 1, 200],
-  ];
-  for (const [fault, stores, as] of cuts) {
-    assert.deepEqual(await meet(fault), { said: 'failed', stored: stores, recorded: as }, fault.kind);
-  }
-  assert.equal(posthog.stored().length, 1);
-});
-
-test('a redirect that is followed ends on a page with 200', async (t) => {
-  const posthog = await start(t);
-  posthog.fault({ kind: 'portal-redirect' }, Number.POSITIVE_INFINITY);
-  const { status, text } = await post(posthog, bodyOf([event()]));
-  assert.equal(status, 200);
-  assert.match(text, /<form>/);
-  assert.deepEqual(
-    posthog.requests.map((one) => [one.method, one.status]),
-    [
-      ['POST', 302],
-      ['GET', 200],
-    ],
-  );
-});
-
-test('a hung request is never answered', async (t) => {
-  const posthog = await start(t);
-  posthog.fault({ kind: 'hang' });
-  const gone = new AbortController();
-  const hanging = post(posthog, bodyOf([event()]), { signal: gone.signal }).catch(() => 'left');
-  await until(() => posthog.requests[0]?.status === 'hung', { what: 'the request to hang' });
-  gone.abort();
-  assert.equal(await hanging, 'left');
-  assert.deepEqual(posthog.stored(), []);
-});
-
-test('faults queue up, count down, are chosen by request, and are cleared', async (t) => {
-  const posthog = await start(t);
-  const poison = event({ event: 'poison' });
-  const status = async (one = event()) => (await post(posthog, bodyOf([one]))).status;
-  posthog.fault({ kind: 'status', status: 429 }, 2);
-  posthog.fault({ kind: 'status', status: 500 });
-  posthog.faultWhen(({ batch }) =>
-    batch.some((one) => one.event === 'poison') ? { kind: 'status', status: 400 } : undefined,
-  );
-  assert.deepEqual([await status(poison), await status(), await status()], [429, 429, 500]);
-  assert.deepEqual([await status(), await status(poison)], [200, 400]);
-  posthog.fault({ kind: 'status', status: 500 }, Number.POSITIVE_INFINITY);
-  assert.deepEqual([await status(), await status()], [500, 500]);
-  posthog.clearFaults();
-  assert.deepEqual([await status(), await status(poison)], [200, 200]);
-});
-
-test('down refuses connections, up remembers', async (t) => {
-  const posthog = await start(t);
-  await sendEach(posthog, event());
-  await posthog.down();
-  const before = posthog.connections;
-  const refused = await post(posthog, bodyOf([event()])).catch((error: Error) => error.cause);
-  assert.equal((refused as NodeJS.ErrnoException).code, 'ECONNREFUSED');
-  assert.equal(posthog.connections, before);
-  await posthog.up();
-  await sendEach(posthog, event());
-  assert.deepEqual([posthog.stored().length, posthog.requests.length], [2, 2]);
-  assert.ok(posthog.connections > before);
-});
-
-test('a client that leaves while sending is on record', async (t) => {
-  const posthog = await start(t);
-  const gone = new AbortController();
-  const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('{"api')) });
-  const init = { method: 'POST', body, duplex: 'half', signal: gone.signal } as RequestInit;
-  const sending = fetch(`${posthog.url}/batch/`, init).catch(() => 'left');
-  await until(() => posthog.requests[0]?.wireBytes, { what: 'the first bytes' });
-  gone.abort();
-  assert.equal(await sending, 'left');
-  await until(() => posthog.requests[0]?.status === 'aborted', { what: 'the record' });
-});
-
-test('until gives up by naming what it waited for', async () => {
-  assert.equal(await until(() => 'value'), 'value');
-  await assert.rejects(
-    until(() => false, { timeoutMs: 1, what: 'the impossible' }),
-    /1 ms waiting for the impossible/,
-  );
 });

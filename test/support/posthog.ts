@@ -17,23 +17,12 @@ import { begin, type RecordedRequest, readBody } from './posthog/requests.ts';
 
 /** Everything has PostHog's own value unless given. */
 export interface PostHogOptions {
-  /** 0, the default, takes a free one. */
-  readonly port?: number;
-  /** One event, as JSON. */
-  readonly maxEventBytes?: number;
-  /** One body as it travels, and decompressed. */
-  readonly maxBodyBytes?: number;
-  readonly maxDecodedBytes?: number;
   /** The server's clock, in milliseconds. */
   readonly now?: () => number;
-  /** Keys of the project; others get 200 and their events are dropped. By default every key is one. */
-  readonly knownKeys?: readonly string[];
   /** How long each answer takes, once the request has been read. */
   readonly latencyMs?: number | ((request: RecordedRequest) => number);
   /** Lets events of different distinct_ids overtake one another (see `shuffle`). */
   readonly reorder?: Reorder;
-  /** Also between requests whose answers are out at the same time. */
-  readonly reorderAcrossRequests?: boolean;
 }
 
 /** The running stand-in, and all that happened to it. */
@@ -58,7 +47,6 @@ export interface PostHog {
   duplicates(): number;
   /** The person of a distinct_id; `undefined` while it has none (personless events do not make one). */
   personOf(distinctId: string): string | undefined;
-  personOfEvent(uuid: string): string | undefined;
   persons(): Readonly<Person>[];
   /** Merges refused and events dropped after a 200: `<PostHog's name for it>: <what>`. */
   readonly warnings: readonly string[];
@@ -69,22 +57,18 @@ export interface PostHog {
   close(): Promise<void>;
 }
 
-const MIB = 1024 * 1024;
+/** An answer, and what takes its effect when it is given. */
+interface Outcome {
+  readonly answer: Reply;
+  readonly arrive?: () => void;
+}
 
 /** Starts the stand-in on 127.0.0.1. */
 export async function startPostHog(options: PostHogOptions = {}): Promise<PostHog> {
-  const { latencyMs = 0, now = Date.now, maxEventBytes = 1_000_000 } = options;
-  const limits = {
-    maxBodyBytes: options.maxBodyBytes ?? 20 * MIB,
-    maxDecodedBytes: options.maxDecodedBytes ?? 100 * MIB,
-  };
+  const { latencyMs = 0, now = Date.now, reorder = (events) => events } = options;
   const requests: RecordedRequest[] = [];
   const { queued, chosen, ...faults } = createFaultPlan();
-  const { receive, ...project } = createProject({
-    knownKeys: options.knownKeys,
-    reorder: options.reorder ?? ((events) => events),
-    acrossRequests: options.reorderAcrossRequests ?? false,
-  });
+  const { ingest, ...project } = createProject(reorder);
   let connections = 0;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -98,7 +82,7 @@ export async function startPostHog(options: PostHogOptions = {}): Promise<PostHo
     }
     let flaw: Refusal | undefined;
     try {
-      await readBody(request, record, limits);
+      await readBody(request, record);
     } catch (error) {
       if (!(error instanceof Refusal)) {
         record.status = 'aborted';
@@ -107,24 +91,25 @@ export async function startPostHog(options: PostHogOptions = {}): Promise<PostHo
       flaw = error;
     }
     if (record.method === 'POST') record.fault ??= chosen(record);
-    const { answer, ingest } = flaw ? refused(flaw) : route(record);
+    const { answer, arrive }: Outcome = flaw ? { answer: refused(flaw) } : route(record);
     const { fault } = record;
     const wait = typeof latencyMs === 'number' ? latencyMs : latencyMs(record);
     await pause(wait + (fault?.kind === 'delay' ? fault.ms : 0), undefined, { ref: false });
-    ingest?.();
+    arrive?.();
     send(response, record, answer);
   }
 
-  function route(record: RecordedRequest): { answer: Reply; ingest?: () => void } {
+  function route(record: RecordedRequest): Outcome {
     if (record.path === PORTAL_PATH) return { answer: PORTAL_PAGE };
     if (record.kind === 'other') return { answer: reply(404, '') };
     if (record.method !== 'POST') return { answer: { status: 405, headers: { allow: 'POST' }, body: '' } };
     if (record.kind === 'v1' || !reachesPostHog(record.fault)) return { answer: OK };
     try {
-      return { answer: OK, ingest: receive(accept(record.rawBody, now(), maxEventBytes)) };
+      const events = accept(record.rawBody, now());
+      return { answer: OK, arrive: () => ingest(events) };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return refused(error);
+      return { answer: refused(error) };
     }
   }
 
@@ -146,7 +131,7 @@ export async function startPostHog(options: PostHogOptions = {}): Promise<PostHo
     await closed;
   }
 
-  await listen(options.port ?? 0);
+  await listen(0);
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   return {
@@ -165,6 +150,6 @@ export async function startPostHog(options: PostHogOptions = {}): Promise<PostHo
   };
 }
 
-function refused({ status, message }: Refusal): { answer: Reply; ingest?: () => void } {
-  return { answer: reply(status, message) };
+function refused({ status, message }: Refusal): Reply {
+  return reply(status, message);
 }

@@ -1,7 +1,6 @@
 /** Answers on the wire: the right ones, and every wrong one that a fault asks for. */
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { gzipSync } from 'node:zlib';
 import type { Fault } from './faults.ts';
 import type { RecordedRequest } from './requests.ts';
 
@@ -80,12 +79,6 @@ function forged(fault: Fault | undefined, genuine: Reply): Reply {
       return reply(200, fault.body ?? '{"status":0}', 'application/json');
     case 'empty-200':
       return reply(200, '');
-    case 'billing-limit':
-      return OK;
-    case 'gzip-answer': {
-      const headers = { ...genuine.headers, 'content-encoding': 'gzip' };
-      return { ...genuine, headers, body: gzipSync(genuine.body) };
-    }
     default:
       return genuine;
   }

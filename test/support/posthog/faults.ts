@@ -30,10 +30,6 @@ export type Fault = { readonly stores?: boolean } & (
   | { readonly kind: 'wrong-json'; readonly body?: string }
   /** 200 and no body. */
   | { readonly kind: 'empty-200' }
-  /** 200 and PostHog's own words, but the quota is used up: nothing is stored. */
-  | { readonly kind: 'billing-limit' }
-  /** The right answer, compressed. */
-  | { readonly kind: 'gzip-answer' }
   /** The right answer, late. */
   | { readonly kind: 'delay'; readonly ms: number }
 );
@@ -41,54 +37,36 @@ export type Fault = { readonly stores?: boolean } & (
 /** Chooses a fault for a request whose body has been read. */
 export type FaultChoice = (request: RecordedRequest) => Fault | undefined;
 
-/** The faults to come. */
-export interface FaultPlan {
-  /** Queues a fault for the next request, or the next `times`. */
-  fault(next: Fault, times?: number): void;
-  /** Asks `choose` about every request for which nothing is queued. */
-  faultWhen(choose: FaultChoice): void;
-  clearFaults(): void;
-  /** Takes the next queued fault. */
-  queued(): Fault | undefined;
-  chosen(request: RecordedRequest): Fault | undefined;
-}
-
 /** A plan without faults. */
-export function createFaultPlan(): FaultPlan {
+export function createFaultPlan() {
   const queue: { fault: Fault; left: number }[] = [];
-  const choices: FaultChoice[] = [];
-
-  function queued(): Fault | undefined {
-    const head = queue[0];
-    if (!head) return undefined;
-    head.left -= 1;
-    if (head.left <= 0) queue.shift();
-    return head.fault;
-  }
-
-  function chosen(request: RecordedRequest): Fault | undefined {
-    for (const choose of choices) {
-      const fault = choose(request);
-      if (fault) return fault;
-    }
-    return undefined;
-  }
-
+  let choice: FaultChoice = () => undefined;
   return {
-    fault: (fault, times = 1) => void queue.push({ fault, left: times }),
-    faultWhen: (choose) => void choices.push(choose),
-    clearFaults: () => {
-      queue.length = 0;
-      choices.length = 0;
+    /** Queues a fault for the next request, or the next `times`. */
+    fault(fault: Fault, times = 1): void {
+      queue.push({ fault, left: times });
     },
-    queued,
-    chosen,
+    /** Asks `choose` about every request for which nothing is queued. */
+    faultWhen(choose: FaultChoice): void {
+      choice = choose;
+    },
+    clearFaults(): void {
+      queue.length = 0;
+      choice = () => undefined;
+    },
+    /** Takes the next queued fault. */
+    queued(): Fault | undefined {
+      const [head] = queue;
+      if (head === undefined) return undefined;
+      head.left -= 1;
+      if (head.left <= 0) queue.shift();
+      return head.fault;
+    },
+    chosen: (request: RecordedRequest) => choice(request),
   };
 }
 
-const STORING: readonly Fault['kind'][] = [
-  ...(['slow-headers', 'trickle', 'lost-ack', 'truncated', 'gzip-answer', 'delay'] as const),
-];
+const STORING: readonly Fault['kind'][] = ['slow-headers', 'trickle', 'lost-ack', 'truncated', 'delay'];
 
 /** Whether the batch is judged and stored in spite of the fault. */
 export function reachesPostHog(fault: Fault | undefined): boolean {

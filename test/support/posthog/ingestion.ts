@@ -19,18 +19,19 @@ export interface AcceptedEvent {
 type Fields = Record<string, unknown>;
 
 const MAX_DISTINCT_ID = 200;
+const MAX_EVENT_BYTES = 1_000_000;
 const FUTURE_LIMIT_MS = 23 * 3_600_000;
 const UUID = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/i;
 
 /** The events of a request's body. Throws a `Refusal` when there is anything wrong with any of them. */
-export function accept(text: string, now: number, maxEventBytes: number): AcceptedEvent[] {
+export function accept(text: string, now: number): AcceptedEvent[] {
   const body = parse(text);
   const batch = batchOf(body).map(shapeOf);
   const apiKey = apiKeyOf(body);
   const events = batch.map((fields) => eventOf(fields, apiKey, Date.parse(`${body.sent_at}`), now));
   // Last, as in PostHog, where it is the sink that refuses what is too large for it.
   for (const fields of batch) {
-    const tooLarge = Buffer.byteLength(JSON.stringify(fields)) > maxEventBytes;
+    const tooLarge = Buffer.byteLength(JSON.stringify(fields)) > MAX_EVENT_BYTES;
     if (tooLarge) throw new Refusal(413, 'maximum event size exceeded');
   }
   return events;

@@ -9,16 +9,6 @@ export interface Person {
   identified: boolean;
 }
 
-/** The persons of a project. */
-export interface Persons {
-  /** Takes an event's effect on persons; false when PostHog drops that event. */
-  process(event: AcceptedEvent): boolean;
-  of(distinctId: string): Person | undefined;
-  /** The person that an event of this distinct_id shows; without a person, the id derived from it. */
-  idFor(distinctId: string): string;
-  all(): Person[];
-}
-
 /** These stem from a bug or an unset variable, and would join strangers. */
 const NEVER_MERGED_IN_ANY_CASE = quotedToo([
   ...['anonymous', 'guest', 'distinctid', 'distinct_id', 'id', 'not_authenticated', 'email'],
@@ -30,9 +20,10 @@ const NEVER_MERGED = quotedToo(['[object Object]', 'NaN', 'None', 'none', 'null'
 const NEEDS_PERSON = ['$create_alias', '$identify', '$set', '$groupidentify', '$merge_dangerously'];
 
 /** An empty project; `warn` takes what PostHog would list under its ingestion warnings. */
-export function createPersons(warn: (warning: string) => void): Persons {
+export function createPersons(warn: (warning: string) => void) {
   const byDistinctId = new Map<string, Person>();
 
+  /** Takes an event's effect on persons; false when PostHog drops that event. */
   function process(event: AcceptedEvent): boolean {
     if (event.properties.$process_person_profile === false) {
       if (!NEEDS_PERSON.includes(event.event)) return true; // personless: an event, but nobody
@@ -80,8 +71,9 @@ export function createPersons(warn: (warning: string) => void): Persons {
 
   return {
     process,
-    of: (distinctId) => byDistinctId.get(distinctId),
-    idFor: (distinctId) => byDistinctId.get(distinctId)?.id ?? derivedId(distinctId),
+    of: (distinctId: string) => byDistinctId.get(distinctId),
+    /** The person that an event of this distinct_id shows; without a person, the id derived from it. */
+    idFor: (distinctId: string) => byDistinctId.get(distinctId)?.id ?? derivedId(distinctId),
     all: () => [...new Set(byDistinctId.values())],
   };
 }

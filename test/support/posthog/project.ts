@@ -9,47 +9,12 @@ export interface StoredEvent extends AcceptedEvent {
   readonly person_id: string;
 }
 
-/** The one project of the stand-in. */
-export interface Project {
-  /** Takes what the endpoint accepted. It is ingested when the function returned here is called. */
-  receive(events: readonly AcceptedEvent[]): () => void;
-  stored(): StoredEvent[];
-  duplicates(): number;
-  personOf(distinctId: string): string | undefined;
-  personOfEvent(uuid: string): string | undefined;
-  persons(): Readonly<Person>[];
-  readonly warnings: string[];
-}
-
-interface ProjectOptions {
-  /** Keys of the project; any other is answered 200 and its events are dropped. Without it every key is one. */
-  readonly knownKeys: readonly string[] | undefined;
-  readonly reorder: Reorder;
-  /** Whether requests in flight at the same time are reordered together. */
-  readonly acrossRequests: boolean;
-}
-
 /** An empty project. */
-export function createProject({ knownKeys, reorder, acrossRequests }: ProjectOptions): Project {
+export function createProject(reorder: Reorder) {
   const warnings: string[] = [];
   const persons = createPersons((warning) => warnings.push(warning));
   const table = new Map<string, AcceptedEvent>();
   let copies = 0;
-  const received: AcceptedEvent[] = [];
-
-  function receive(events: readonly AcceptedEvent[]): () => void {
-    if (!acrossRequests) return () => ingest(events);
-    received.push(...events);
-    // Whoever is answered first takes along what the others, still waiting for their answer, have handed in.
-    return () => ingest(received.splice(0));
-  }
-
-  function ingest(events: readonly AcceptedEvent[]): void {
-    for (const event of interleave(events, reorder)) {
-      if (knownKeys && !knownKeys.includes(event.api_key)) warnings.push(`unknown_key: ${event.api_key}`);
-      else if (persons.process(event)) store(event);
-    }
-  }
 
   function store(event: AcceptedEvent): void {
     // The day is that of the *stored* timestamp, the column that the table is sorted by. It holds the
@@ -65,12 +30,15 @@ export function createProject({ knownKeys, reorder, acrossRequests }: ProjectOpt
   }
 
   return {
-    receive,
+    /** Takes what the endpoint accepted. */
+    ingest(events: readonly AcceptedEvent[]): void {
+      for (const event of interleave(events, reorder)) if (persons.process(event)) store(event);
+    },
     stored,
     duplicates: () => copies - table.size,
-    personOf: (distinctId) => persons.of(distinctId)?.id,
-    personOfEvent: (uuid) => stored().find((event) => event.uuid === uuid.toLowerCase())?.person_id,
-    persons: () => persons.all().map((person) => ({ ...person, distinct_ids: [...person.distinct_ids] })),
+    personOf: (distinctId: string) => persons.of(distinctId)?.id,
+    persons: (): Readonly<Person>[] =>
+      persons.all().map((person) => ({ ...person, distinct_ids: [...person.distinct_ids] })),
     warnings,
   };
 }

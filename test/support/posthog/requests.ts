@@ -24,8 +24,6 @@ export interface RecordedRequest {
   readonly headers: IncomingHttpHeaders;
   /** `v1` is the other protocol, which nobody here should ever speak. */
   readonly kind: 'batch' | 'v1' | 'other';
-  /** Bytes of the body as it travelled, compressed or not. */
-  wireBytes: number;
   /** The body as text, decompressed; empty when it was not read or is not text. */
   rawBody: string;
   /** The body parsed; `undefined` when it is not JSON. */
@@ -37,12 +35,6 @@ export interface RecordedRequest {
   status: number | 'reset' | 'hung' | 'aborted' | 'pending';
 }
 
-/** How much a body may hold: as it travels, and decompressed. */
-export interface BodyLimits {
-  readonly maxBodyBytes: number;
-  readonly maxDecodedBytes: number;
-}
-
 /** The record of a request whose body has not been read yet. */
 export function begin(request: IncomingMessage, at: number): RecordedRequest {
   const path = new URL(request.url ?? '/', 'http://localhost').pathname;
@@ -52,7 +44,6 @@ export function begin(request: IncomingMessage, at: number): RecordedRequest {
     path,
     headers: request.headers,
     kind: path === '/batch/' || path === '/batch' ? 'batch' : isV1(path) ? 'v1' : 'other',
-    wireBytes: 0,
     rawBody: '',
     body: undefined,
     batch: [],
@@ -66,20 +57,10 @@ function isV1(path: string): boolean {
 }
 
 /** Reads the body into the record. Throws a `Refusal`, or whatever the socket throws when the client leaves. */
-export async function readBody(
-  request: IncomingMessage,
-  record: RecordedRequest,
-  limits: BodyLimits,
-): Promise<void> {
+export async function readBody(request: IncomingMessage, record: RecordedRequest): Promise<void> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    record.wireBytes += chunk.length;
-    // What is over the limit is still read, so that the client sees the answer instead of a reset.
-    if (record.wireBytes <= limits.maxBodyBytes) chunks.push(chunk);
-  }
-  if (record.wireBytes > limits.maxBodyBytes) throw new Refusal(413, 'length limit exceeded');
-
-  const bytes = await decompress(Buffer.concat(chunks), record.headers, limits);
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  const bytes = await decompress(Buffer.concat(chunks), record.headers);
   try {
     // Fatal: a surrogate smuggled in as UTF-8 bytes is no text either.
     record.rawBody = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -94,17 +75,12 @@ export async function readBody(
   if (Array.isArray(record.body?.batch)) record.batch = record.body.batch;
 }
 
-async function decompress(bytes: Buffer, headers: IncomingHttpHeaders, limits: BodyLimits): Promise<Buffer> {
+async function decompress(bytes: Buffer, headers: IncomingHttpHeaders): Promise<Buffer> {
   const magic = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  if (headers['content-encoding'] !== 'gzip' && !magic) {
-    if (bytes.length > limits.maxDecodedBytes) throw new Refusal(413, 'maximum event size exceeded');
-    return bytes;
-  }
+  if (headers['content-encoding'] !== 'gzip' && !magic) return bytes;
   try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: limits.maxDecodedBytes });
+    return await promisify(gunzip)(bytes);
   } catch (error) {
-    const tooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-    if (tooLarge) throw new Refusal(413, 'maximum event size exceeded', error);
     throw new Refusal(400, 'failed to decode request: invalid gzip data', error);
   }
 }
