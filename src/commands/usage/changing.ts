@@ -2,7 +2,7 @@
 import { UserError, usageError } from '../../errors.ts';
 import type { Invocation } from '../../invocation.ts';
 import { say } from '../../terminal/visible.ts';
-import { obstacleOf, reasonOf } from '../../usage/inspect/obstacles.ts';
+import { obstacleOf } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { inSoundSpool, openSoundSpool } from '../../usage/recovery/set-aside.ts';
 import { preparePlace } from '../../usage/spool/place.ts';
@@ -63,10 +63,9 @@ function change<T>({ settings, output }: Invocation, store: StoreState, work: Wo
 
 /** What a person is told of an error of the spool; a mistake of our own stays as it is. */
 export function spoolError(cause: unknown, directory: string): unknown {
-  const reason = reasonOf(cause);
-  if (reason === undefined) return cause;
-  const { message, advice } = obstacleOf(reason, directory);
-  return new UserError('SPOOL_UNUSABLE', message, { hint: advice, cause });
+  const obstacle = obstacleOf(cause, directory);
+  if (obstacle === undefined) return cause;
+  return new UserError('SPOOL_UNUSABLE', obstacle.message, { hint: obstacle.advice, cause });
 }
 
 /** The same where there is something to change; undefined when nothing has been recorded yet, and nothing is made. */

@@ -1,13 +1,10 @@
 /** `arcade usage doctor` */
 
-import { openCopy } from '../../infra/sqlite/database.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
-import type { Settings } from '../../settings.ts';
 import { joined, say, visible } from '../../terminal/visible.ts';
 import { hanging, printText } from '../../terminal/wrap.ts';
 import { checkStore } from '../../usage/inspect/doctor.ts';
-import { type Finding, passed } from '../../usage/inspect/finding.ts';
-import { obstacleOf, reasonOf } from '../../usage/inspect/obstacles.ts';
+import type { Finding } from '../../usage/inspect/finding.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
 import { counted } from './words.ts';
@@ -15,7 +12,7 @@ import { counted } from './words.ts';
 /** Checks everything, tells what is wrong and what to do. Fails when anything is. */
 export const run: Run = async (invocation) => {
   const { options, settings } = invocation;
-  const checked = await checkStoreAndModule(settings);
+  const checked = await checkStore(settings, { now: Date.now(), platform: process.platform });
   checked.push(...checkSettings(settings));
   if (options.network === true) checked.push(...(await checkNetwork(settings)));
   const findings = checked.filter(({ severity }) => severity !== 'ok');
@@ -29,23 +26,6 @@ export const run: Run = async (invocation) => {
   await respond(invocation, document, () => print(invocation, checked, wrong));
   return wrong === 0 ? undefined : 'PROBLEMS_FOUND';
 };
-
-/** The store's checks need the native module, which is a thing to be checked itself. */
-async function checkStoreAndModule(settings: Settings): Promise<Finding[]> {
-  let version: unknown;
-  try {
-    const db = openCopy(null, settings.program.migrations);
-    version = db.prepare('SELECT sqlite_version()').pluck().get();
-    db.close();
-  } catch (error) {
-    const reason = reasonOf(error);
-    if (reason?.kind !== 'no sqlite') throw error;
-    return [obstacleOf(reason, '')];
-  }
-  const message = `better-sqlite3 loads, with SQLite ${version}, in Node ${process.versions.node}.`;
-  const found = await checkStore(settings, { now: Date.now(), platform: process.platform });
-  return [passed('native-module', message), ...found];
-}
 
 async function print({ output }: Invocation, checked: readonly Finding[], wrong: number): Promise<void> {
   const { bold, cyan, dim, green, red, yellow } = await output.paint('stdout');

@@ -5,6 +5,7 @@ import { postHogEvents } from '../../infra/net/posthog.ts';
 import type { Invocation } from '../../invocation.ts';
 import { type Safe, say } from '../../terminal/visible.ts';
 import { takeIntoCopy } from '../../usage/identity/take-in.ts';
+import type { Obstacle } from '../../usage/inspect/obstacles.ts';
 import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/records.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
@@ -37,15 +38,13 @@ export async function recordsAsSent(spool: Spool): Promise<SentRecord[]> {
   return found.map((each, i) => ({ ...each, payload: payloads[i] }));
 }
 
-type Unreadable = Exclude<StoreState, { state: 'ok' | 'absent' }>;
-
 /** Whether there is a store that cannot be read. */
-export function isBroken(store: StoreState): store is Unreadable {
+export function isBroken(store: StoreState): store is Obstacle {
   return store.state !== 'ok' && store.state !== 'absent';
 }
 
 /** What a command that needs the spool says of one that cannot be read. */
-export function unreadable({ message, advice }: Unreadable): UserError {
+export function unreadable({ message, advice }: Obstacle): UserError {
   return new UserError('SPOOL_UNUSABLE', message, { hint: advice });
 }
 

@@ -8,7 +8,7 @@ import { isSound, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
 import { checkFiles, checkLock, checkSetAside, checkSpilled } from './doctor-files.ts';
 import { error, type Finding, info, passed, warning } from './finding.ts';
-import { obstacleOf, roomObstacle } from './obstacles.ts';
+import { NO_HOME, roomObstacle } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
 import { backoffInWords, flusherFault, readStatus, type Status } from './status.ts';
 
@@ -22,7 +22,7 @@ interface Circumstances {
 /** Checks the store and all that is beside it. Changes nothing. */
 export async function checkStore(settings: Settings, { now, platform }: Circumstances): Promise<Finding[]> {
   const { directory } = settings;
-  if (directory === undefined) return [obstacleOf({ kind: 'no home' }, '')];
+  if (directory === undefined) return [NO_HOME];
   const { store, value } = await readSnapshot(settings, (spool) => {
     const status = readStatus(spool, settings, now);
     return { checked: checkContents(spool, settings, status, now), lastRun: status.lastRun };
@@ -34,13 +34,14 @@ export async function checkStore(settings: Settings, { now, platform }: Circumst
     ...checkSetAside(directory),
     checkLock(directory, now, value?.lastRun ?? null),
   ];
-  if (store.state === 'ok') return [...(value?.checked ?? []), ...files];
+  const loads = passed('native-module', `better-sqlite3 loads in Node ${process.versions.node}.`);
+  if (store.state === 'ok') return [loads, ...(value?.checked ?? []), ...files];
   if (store.state === 'absent')
-    return [passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
+    return [loads, passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
   const notErased = isOptedOut(directory) ? [NOT_ERASED] : [];
+  if (store.state === 'no sqlite') return [store, ...notErased, ...files];
   // Of a foreign one the files say why.
-  if (store.state === 'foreign') return [...notErased, ...files];
-  return [error(`spool-${store.state}`, store.message, store.advice), ...notErased, ...files];
+  return [loads, ...(store.state === 'foreign' ? [] : [store]), ...notErased, ...files];
 }
 
 function checkContents(spool: Spool, settings: Settings, status: Status, now: number): Finding[] {

@@ -19,126 +19,126 @@ import {
 import { spoolFile } from '../spool/spool.ts';
 import { error, type Finding, info } from './finding.ts';
 
-/** A reason, with the facts that its words need. */
-type Reason =
-  | PlaceProblem
-  | { readonly kind: 'no home' }
-  | { readonly kind: 'unwritable'; readonly path: string; readonly code: string }
-  | { readonly kind: 'disk full'; readonly path: string }
-  | { readonly kind: 'newer' }
-  | { readonly kind: 'damaged' }
-  | { readonly kind: 'busy' }
-  | { readonly kind: 'unusable lock' }
-  | { readonly kind: 'unreadable'; readonly code: string }
-  | { readonly kind: 'no sqlite'; readonly code: string; readonly advice: string };
-
-/** The words of a reason; `directory` is `.arcade`. */
-export function obstacleOf(reason: Reason, directory: string): Finding {
-  const [code, message, advice] = wordsOf(reason, directory);
-  return reason.kind === 'readable folder' ? info(code, message, advice) : error(code, message, advice);
+export interface Obstacle extends Finding {
+  /**
+   * Of a store that cannot be read, as `status --json` names it; foreign: it is not for this user, or not for them
+   * alone.
+   */
+  readonly state: 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy' | 'no sqlite';
 }
 
-function wordsOf(reason: Reason, directory: string): [code: string, message: string, advice: string] {
-  switch (reason.kind) {
-    case 'no home':
-      return ['home', 'There is no home directory, so nothing is recorded.', 'Set HOME or ARCADE_WORK_DIR.'];
-    case 'home of another user':
-      return [
-        'borrowed-home',
-        `You are root, and this is the home of user ${reason.owner}: nothing is recorded or changed in it.`,
-        `Run it without sudo, as user ${reason.owner}.`,
-      ];
-    case 'folder of another user':
-    case 'file of another user': {
-      const [what, path] =
-        'name' in reason ? [reason.name, `${directory}/${reason.name}`] : ['The .arcade folder', directory];
-      return [
-        'owner',
-        `${what} belongs to another user (${reason.owner}): nothing is recorded.`,
-        `Give it back with \`sudo chown ${currentUser()} ${quoted(path)}\`; it was probably created under sudo.`,
-      ];
-    }
-    case 'not a folder':
-      return ['folder', '.arcade is not a folder: nothing is recorded.', MOVE_AWAY];
-    case 'open folder':
-    case 'readable folder': {
-      const mode = octal(reason.mode);
-      const message =
-        reason.kind === 'readable folder'
-          ? `.arcade is open to other users (mode ${mode}); its files are not.`
-          : `Other users may write to the .arcade folder (mode ${mode}): nothing is recorded in it.`;
-      return ['mode', message, `Close it with \`chmod 700 ${quoted(directory)}\`.`];
-    }
-    case 'cannot be closed':
-      return [
-        'modeless',
-        `The file system of ${reason.path} keeps no file modes, so other users could read your events: nothing is recorded.`,
-        'Set ARCADE_WORK_DIR to a folder of another file system. In WSL that is any folder outside of /mnt; or mount the drives of Windows with `metadata` (/etc/wsl.conf).',
-      ];
-    case 'symbolic link':
-      return ['link', `${reason.name} is a symbolic link: nothing is recorded.`, MOVE_AWAY];
-    case 'hard link':
-      return [
-        'link',
-        `${reason.name} has another name as well (a hard link): nothing is recorded.`,
-        MOVE_AWAY,
-      ];
-    case 'not a file':
-      return ['link', `${reason.name} is not a file: nothing is recorded.`, MOVE_AWAY];
-    case 'open file':
-      return [
-        'mode',
-        `${reason.name} is open to other users (mode ${octal(reason.mode)}).`,
-        `Close it with \`chmod 600 ${quoted(`${directory}/${reason.name}`)}\`.`,
-      ];
-    case 'unwritable':
-      return [
-        'unwritable',
-        `${reason.path} cannot be written to (${reason.code}): nothing is recorded.`,
-        'Commands work without it. Recording resumes once it can be written to.',
-      ];
-    case 'disk full':
-      return [
-        'disk-full',
-        `The disk of ${reason.path} is full: nothing is recorded.`,
-        'Commands work without it. Recording resumes once there is space.',
-      ];
-    case 'newer':
-      return [
-        'spool-newer',
-        'The usage spool was created by a newer version of arcade; this one leaves it alone and records nothing.',
-        'Update arcade, or use the newer one.',
-      ];
-    case 'damaged':
-      return [
-        'spool-damaged',
-        'The usage spool is damaged.',
-        'The next command sets it aside and starts a new one, and what can be read is recovered. Commands work without it.',
-      ];
-    case 'busy':
-      return [
-        'spool-busy',
-        'Another process is using the usage spool.',
-        'Try again in a moment; the next command puts right what a crash may have left.',
-      ];
-    case 'unusable lock':
-      return ['lock', 'usage.lock is not a lock file: nothing is sent.', MOVE_AWAY];
-    case 'unreadable':
-      return [
-        'spool-unreadable',
-        `The usage spool cannot be read (${reason.code}).`,
-        'Check the owner and the mode of the .arcade folder and its files: only you should have access.',
-      ];
-    case 'no sqlite':
-      return [
-        'native-module',
-        `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${reason.code}): events wait in files, and none is sent.`,
-        reason.advice,
-      ];
+/** What an error says of the store in `directory`, `.arcade`; undefined when it is a mistake of our own. */
+export function obstacleOf(thrown: unknown, directory: string): Obstacle | undefined {
+  if (thrown instanceof PlaceError) return { state: 'foreign', ...placeObstacle(thrown.problem, directory) };
+  if (thrown instanceof NewerSchemaError) return NEWER;
+  const { code, syscall } = thrown as NodeJS.ErrnoException;
+  // EBUSY: on Windows a file that another process has open can be neither renamed nor removed.
+  if (thrown instanceof NeverStillError || isBusy(thrown) || code === 'EBUSY') return BUSY;
+  if (thrown instanceof UnusableLockError) return UNUSABLE_LOCK;
+  if (isDamage(thrown)) return DAMAGED;
+  if (code === undefined) return undefined;
+  const advice = adviceForAddon(thrown);
+  if (advice !== undefined) {
+    const message = `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${code}): events wait in files, and none is sent.`;
+    return { state: 'no sqlite', ...error('native-module', message, advice) };
   }
+  // A schema that was changed by hand, a disk that fails; all that the system can say of a file.
+  if (!isSqlite(thrown) && syscall === undefined) return undefined;
+  const message = `The usage spool cannot be read (${isSqlite(thrown) ? `${code}: ${thrown.message}` : code}).`;
+  return { state: 'unreadable', ...error('spool-unreadable', message, CHECK_OWNER) };
 }
 
 const MOVE_AWAY = 'Move it away; the next command makes a new one.';
+const CHECK_OWNER =
+  'Check the owner and the mode of the .arcade folder and its files: only you should have access.';
+const NEWER: Obstacle = {
+  state: 'newer',
+  ...error(
+    'spool-newer',
+    'The usage spool was created by a newer version of arcade; this one leaves it alone and records nothing.',
+    'Update arcade, or use the newer one.',
+  ),
+};
+const DAMAGED: Obstacle = {
+  state: 'damaged',
+  ...error(
+    'spool-damaged',
+    'The usage spool is damaged.',
+    'The next command sets it aside and starts a new one, and what can be read is recovered. Commands work without it.',
+  ),
+};
+const BUSY: Obstacle = {
+  state: 'busy',
+  ...error(
+    'spool-busy',
+    'Another process is using the usage spool.',
+    'Try again in a moment; the next command puts right what a crash may have left.',
+  ),
+};
+const UNUSABLE_LOCK: Obstacle = {
+  state: 'unreadable',
+  ...error('lock', 'usage.lock is not a lock file: nothing is sent.', MOVE_AWAY),
+};
+
+/** The words of what is wrong with a place. */
+export function placeObstacle(problem: PlaceProblem, directory: string): Finding {
+  switch (problem.kind) {
+    case 'home of another user':
+      return error(
+        'borrowed-home',
+        `You are root, and this is the home of user ${problem.owner}: nothing is recorded or changed in it.`,
+        `Run it without sudo, as user ${problem.owner}.`,
+      );
+    case 'folder of another user':
+      return ofAnother(problem.owner, 'The .arcade folder', directory);
+    case 'file of another user':
+      return ofAnother(problem.owner, problem.name, `${directory}/${problem.name}`);
+    case 'not a folder':
+      return error('folder', '.arcade is not a folder: nothing is recorded.', MOVE_AWAY);
+    case 'open folder':
+      return error(
+        'mode',
+        `Other users may write to the .arcade folder (mode ${octal(problem.mode)}): nothing is recorded in it.`,
+        `Close it with \`chmod 700 ${quoted(directory)}\`.`,
+      );
+    case 'readable folder':
+      return info(
+        'mode',
+        `.arcade is open to other users (mode ${octal(problem.mode)}); its files are not.`,
+        `Close it with \`chmod 700 ${quoted(directory)}\`.`,
+      );
+    case 'open file':
+      return error(
+        'mode',
+        `${problem.name} is open to other users (mode ${octal(problem.mode)}).`,
+        `Close it with \`chmod 600 ${quoted(`${directory}/${problem.name}`)}\`.`,
+      );
+    case 'cannot be closed':
+      return error(
+        'modeless',
+        `The file system of ${problem.path} keeps no file modes, so other users could read your events: nothing is recorded.`,
+        'Set ARCADE_WORK_DIR to a folder of another file system. In WSL that is any folder outside of /mnt; or mount the drives of Windows with `metadata` (/etc/wsl.conf).',
+      );
+    case 'symbolic link':
+      return error('link', `${problem.name} is a symbolic link: nothing is recorded.`, MOVE_AWAY);
+    case 'hard link':
+      return error(
+        'link',
+        `${problem.name} has another name as well (a hard link): nothing is recorded.`,
+        MOVE_AWAY,
+      );
+    case 'not a file':
+      return error('link', `${problem.name} is not a file: nothing is recorded.`, MOVE_AWAY);
+  }
+}
+
+function ofAnother(owner: number, what: string, path: string): Finding {
+  return error(
+    'owner',
+    `${what} belongs to another user (${owner}): nothing is recorded.`,
+    `Give it back with \`sudo chown ${currentUser()} ${quoted(path)}\`; it was probably created under sudo.`,
+  );
+}
 
 function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0');
@@ -149,39 +149,27 @@ function quoted(path: string): string {
   return `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
-/** What an error says of the store; undefined when it is a mistake of our own. */
-export function reasonOf(thrown: unknown): Reason | undefined {
-  if (thrown instanceof PlaceError) return thrown.problem;
-  if (thrown instanceof NewerSchemaError) return { kind: 'newer' };
-  const { code, syscall } = thrown as NodeJS.ErrnoException;
-  // EBUSY: on Windows a file that another process has open can be neither renamed nor removed.
-  if (thrown instanceof NeverStillError || isBusy(thrown) || code === 'EBUSY') return { kind: 'busy' };
-  if (thrown instanceof UnusableLockError) return { kind: 'unusable lock' };
-  if (isDamage(thrown)) return { kind: 'damaged' };
-  if (code === undefined) return undefined;
-  const advice = adviceForAddon(thrown);
-  if (advice !== undefined) return { kind: 'no sqlite', code, advice };
-  // A schema that was changed by hand, or a disk that fails.
-  if (isSqlite(thrown)) return { kind: 'unreadable', code: `${code}: ${thrown.message}` };
-  // Of all that the system can say, from a full disk to a network's file system that is gone.
-  return syscall === undefined ? undefined : { kind: 'unreadable', code };
+/** All that is wrong with the place and its files. Changes nothing. */
+export function placeObstacles(directory: string): Finding[] {
+  return foundBy(directory, () => placeProblems(directory, currentUser()));
 }
 
-/** Runs what looks at files; an error of theirs is the reason. Throws what is a mistake of our own. */
-function reasonsBy(look: () => readonly Reason[]): readonly Reason[] {
+/** The words of the problems found; an error of the files is one as well. Throws what is a mistake of our own. */
+function foundBy(directory: string, look: () => readonly PlaceProblem[]): Finding[] {
   try {
-    return look();
+    return look().map((problem) => placeObstacle(problem, directory));
   } catch (thrown) {
-    const reason = reasonOf(thrown);
-    if (reason === undefined) throw thrown;
-    return [reason];
+    const obstacle = obstacleOf(thrown, directory);
+    if (obstacle === undefined) throw thrown;
+    return [obstacle];
   }
 }
 
-/** All that is wrong with the place and its files. Changes nothing. */
-export function placeObstacles(directory: string): Finding[] {
-  return reasonsBy(() => placeProblems(directory, currentUser())).map((each) => obstacleOf(each, directory));
-}
+export const NO_HOME = error(
+  'home',
+  'There is no home directory, so nothing is recorded.',
+  'Set HOME or ARCADE_WORK_DIR.',
+);
 
 /** What would keep the next command from recording, by a store that was read or could not be; null for nothing. */
 export function recordingObstacle(
@@ -191,9 +179,9 @@ export function recordingObstacle(
   // The next command replaces a damaged one, and waits for a busy one.
   if (store.message !== undefined && store.state !== 'damaged' && store.state !== 'busy')
     return store.message;
-  if (directory === undefined) return obstacleOf({ kind: 'no home' }, '').message;
-  const [reason] = reasonsBy(() => [blockingProblem(directory) ?? []].flat());
-  return (reason === undefined ? roomObstacle(directory) : obstacleOf(reason, directory))?.message ?? null;
+  if (directory === undefined) return NO_HOME.message;
+  const [obstacle] = foundBy(directory, () => [blockingProblem(directory) ?? []].flat());
+  return (obstacle ?? roomObstacle(directory))?.message ?? null;
 }
 
 /** Less than what the first event and its log take. */
@@ -201,19 +189,26 @@ const ROOM_BYTES = 1024 * 1024;
 
 /** What keeps events from being written down at all, as in a read-only folder or on a full disk. */
 export function roomObstacle(directory: string): Finding | undefined {
-  const place = nearestExisting(directory);
-  const database = spoolFile(directory);
   try {
-    if (place === undefined)
-      return obstacleOf({ kind: 'unwritable', path: directory, code: 'ENOENT' }, directory);
+    const place = nearestExisting(directory);
+    if (place === undefined) throw Object.assign(new Error(), { code: 'ENOENT' });
+    const database = spoolFile(directory);
     accessSync(place, constants.W_OK);
     readdirSync(place);
     if (existsSync(database)) accessSync(database, constants.W_OK);
     const { bavail, bsize } = statfsSync(place);
     if (bavail * bsize >= ROOM_BYTES) return undefined;
-    return obstacleOf({ kind: 'disk full', path: directory }, directory);
   } catch (thrown) {
     const { code = '', path = directory } = thrown as NodeJS.ErrnoException;
-    return obstacleOf({ kind: 'unwritable', path, code }, directory);
+    return error(
+      'unwritable',
+      `${path} cannot be written to (${code}): nothing is recorded.`,
+      'Commands work without it. Recording resumes once it can be written to.',
+    );
   }
+  return error(
+    'disk-full',
+    `The disk of ${directory} is full: nothing is recorded.`,
+    'Commands work without it. Recording resumes once there is space.',
+  );
 }

@@ -8,17 +8,10 @@ import { readDatabaseImage } from '../../infra/sqlite/image.ts';
 import type { Settings } from '../../settings.ts';
 import { assertPlace } from '../spool/place.ts';
 import { type Spool, spoolFile, spoolOf } from '../spool/spool.ts';
-import { obstacleOf, reasonOf } from './obstacles.ts';
+import { type Obstacle, obstacleOf } from './obstacles.ts';
 
-const UNREADABLE = ['damaged', 'newer', 'unreadable', 'busy', 'no sqlite'] as const;
-/** Why a store cannot be read, as `status --json` names it; foreign: it is not for this user, or not for them alone. */
-type Unreadable = (typeof UNREADABLE)[number] | 'foreign';
-
-export type StoreState =
-  | { readonly state: 'ok' }
-  /** Nothing has been recorded yet. */
-  | { readonly state: 'absent' }
-  | { readonly state: Unreadable; readonly message: string; readonly advice: string };
+/** 'absent': nothing has been recorded yet. */
+export type StoreState = { readonly state: 'ok' } | { readonly state: 'absent' } | Obstacle;
 
 /** What was read, and in which state the store is. `value` is undefined when the store cannot be read. */
 interface Reading<T> {
@@ -40,11 +33,9 @@ export async function readSnapshot<T>(
     copy = spoolOf(directory, openCopy(image, program.migrations));
     return { store: { state: image === null ? 'absent' : 'ok' }, value: await look(copy) };
   } catch (error) {
-    const reason = reasonOf(error);
-    if (reason === undefined) throw error;
-    const state = UNREADABLE.find((kind) => kind === reason.kind) ?? 'foreign';
-    const { message, advice } = obstacleOf(reason, directory);
-    return { store: { state, message, advice }, value: undefined };
+    const store = obstacleOf(error, directory);
+    if (store === undefined) throw error;
+    return { store, value: undefined };
   } finally {
     copy?.close();
   }

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { execa } from 'execa';
 import { checkFiles } from '../../../src/usage/inspect/doctor-files.ts';
-import { obstacleOf } from '../../../src/usage/inspect/obstacles.ts';
+import { placeObstacle } from '../../../src/usage/inspect/obstacles.ts';
 import { PlaceError, type PlaceProblem, placeProblems } from '../../../src/usage/spool/place.ts';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
 import { arcade, baseEnvironment } from '../../support/cli.ts';
@@ -461,7 +461,10 @@ test('what an earlier sudo has left is told to the user whose home it is', { ski
   chownSync(home.directory, 12345, 12345);
   const [problem] = placeProblems(home.directory, 12345);
   assert.deepEqual(problem, { kind: 'file of another user', name: 'usage.db', owner: 0 });
-  assert.match(obstacleOf(problem as PlaceProblem, home.directory).advice, /Give it back with `sudo chown/);
+  assert.match(
+    placeObstacle(problem as PlaceProblem, home.directory).advice,
+    /Give it back with `sudo chown/,
+  );
 });
 
 test('on Windows neither owners nor modes are looked at, and the doctor says so', (t) => {
