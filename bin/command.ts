@@ -21,6 +21,9 @@ delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 writeWholly(process.stdout, 1);
 const terminals = [0, 1, 2].filter((stream) => isatty(stream));
 
+// Node ends when nothing is left to wait for: that is no success of a command that has not said how it ended.
+process.exitCode = 1;
+
 void main({
   argv: process.argv.slice(2),
   env: process.env,

@@ -85,6 +85,10 @@ function openDirect(protocol: string): Way {
       new Promise((resolve, reject) => {
         const outgoing = request(url, { agent, method, headers, signal });
         outgoing.on('error', reject);
+        // What is neither an answer nor an error to Node, such as 101: nothing would ever come of it.
+        outgoing.once('close', () =>
+          reject(Object.assign(new Error('closed without an answer'), { code: 'ECONNRESET' })),
+        );
         outgoing.once('response', (body) =>
           resolve({ statusCode: body.statusCode, headers: body.headers, body }),
         );

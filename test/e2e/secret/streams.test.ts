@@ -109,6 +109,14 @@ test('tracking changes nothing of exit code, stdout and stderr', async (t) => {
   assert.deepEqual(told, [lines[0]?.[0].join(' ')]);
 });
 
+test('a command for which nothing ever comes ends as a failure, and not quietly with 0', async (t) => {
+  const place = await world(t);
+  // As of a client that neither answers nor fails.
+  const silent = 'process.getBuiltinModule("http").request = () => ({ on() {}, once() {}, end() {} })';
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(silent)}` };
+  assert.equal((await place.run(['secret', 'set', 'A=1'], { env })).exitCode, 1);
+});
+
 /** Ports differ from desk to desk, and the notice is shown once. */
 function seen({ arcade }: World, ran: Ran): [number | undefined, string, string] {
   const plain = (text: string): string => withoutNotice(text).replaceAll(String(arcade.engine.port), 'PORT');

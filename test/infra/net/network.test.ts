@@ -57,6 +57,11 @@ describe('an answer', { concurrency: true }, () => {
       answering(`${HEAD}transfer-encoding: chunked\r\n\r\n`, '1\r\n{\r\n', '1\r\n}\r\n0\r\n\r\n'),
       '200 {}',
     ],
+    [
+      'that switches to another protocol',
+      answering('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'),
+      'lost',
+    ],
     ['without a body', answering('HTTP/1.1 204 No\r\n\r\n'), '204 '],
     [
       'that leads elsewhere',
