@@ -3,6 +3,7 @@
  * time is up.
  */
 import type { Deliverer } from '../../infra/net/posthog.ts';
+import { stayLean } from '../../infra/os/detached.ts';
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { exportIdentity } from '../identity/export.ts';
 import { takeInStep } from '../identity/take-in.ts';
@@ -99,6 +100,7 @@ async function sendAliases(next: Next, delivery: Delivery): Promise<Stop | undef
 async function sendCaptures(next: Next, delivery: Delivery): Promise<Stop | undefined> {
   const first = await next();
   if (first.length === 0) return undefined;
+  if (first.length === FLUSHER.batchRecords) stayLean();
   const started = performance.now();
   let stopped = await delivery.send(first);
   const isSlow = performance.now() - started >= FLUSHER.slowAnswerMs;
