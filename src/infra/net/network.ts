@@ -62,8 +62,11 @@ export function openNetwork(): Network {
     ways.set(key, opened);
     return opened;
   };
-  const exchange = async (url: URL, wanted: Exchange): Promise<HttpAnswer> =>
-    await read(await (await wayTo(url)).send(url, wanted));
+  const exchange = async (url: URL, wanted: Exchange): Promise<HttpAnswer> => {
+    const way = await wayTo(url);
+    wanted.signal.throwIfAborted();
+    return await read(await way.send(url, wanted));
+  };
   return {
     send: (url, wanted) => unlessAborted(wanted.signal, exchange(new URL(url), wanted)),
     close() {
