@@ -1,8 +1,8 @@
 /** One command: run, its failure reported, its event recorded. The only place that catches. */
 import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { EXIT, type FailureCode, recordedCode, UserError, usageError } from './errors.ts';
+import { watchNetwork } from './infra/net/network.ts';
 import { useNetworkVariables } from './infra/net/proxy.ts';
-import { watchNetwork } from './infra/net/waiting.ts';
 import { connectionOf, type Invocation, type LineReading, type Options } from './invocation.ts';
 import { eventNameOf } from './program/commands.ts';
 import { complete } from './program/complete.ts';
@@ -74,7 +74,7 @@ export async function runLine(parsed: Runnable, around: Process): Promise<number
     recorder: undefined,
   };
   // While the process waits for a server there is time to get ready for recording.
-  const network = watchNetwork(() => {
+  const isAnswered = watchNetwork(() => {
     learned.recorder ??= event === null ? undefined : loadRecorder(settings);
   });
   const invocation = invocationOf(parsed, around, settings, output, learned);
@@ -89,7 +89,7 @@ export async function runLine(parsed: Runnable, around: Process): Promise<number
   if (event !== null) {
     const failure = outcome.failure === null ? null : recordedCode(outcome.failure);
     const execution = { command: event, failure, startedAt: around.startedAt, endedAt: around.monotonic() };
-    const online = failure === null && network.answered;
+    const online = failure === null && isAnswered();
     const { connection, credentials } = invocation;
     await record(execution, { settings, connection, credentials, ...learned, online });
   }

@@ -2,6 +2,17 @@
 
 export type NetworkFailure = 'dns' | 'refused' | 'lost' | 'tls' | 'not tls' | 'timeout' | 'other';
 
+/** What is said of it, after the name of the server. */
+export const IN_WORDS: Readonly<Record<NetworkFailure, string>> = {
+  dns: 'the host name could not be resolved',
+  refused: 'the connection was refused',
+  lost: 'the connection was lost',
+  tls: 'its TLS certificate could not be verified',
+  'not tls': 'it does not speak TLS',
+  timeout: 'it did not answer in time',
+  other: 'a network error occurred',
+};
+
 /** A proxy did not do what it was asked for. */
 export class ProxyFailure extends Error {
   readonly variable: string;

@@ -1,7 +1,7 @@
 /** One request to Arcade: limits, retries, and every failure in plain words. */
 import { type ErrorCode, UserError } from '../../errors.ts';
 import { LIMITS } from '../../settings.ts';
-import { failureOf, type NetworkFailure, ProxyFailure } from './failure.ts';
+import { failureOf, IN_WORDS, type NetworkFailure, ProxyFailure } from './failure.ts';
 import { type Exchange, type HttpAnswer, openNetwork } from './network.ts';
 import { UnusableProxy } from './proxy.ts';
 import { notePause, waitOutPause } from './retry-after.ts';
@@ -95,26 +95,17 @@ function bodyOf({ json, form }: HttpRequest): string | null {
   return form === undefined ? null : new URLSearchParams(form).toString();
 }
 
-const FAILURES: Readonly<Record<NetworkFailure, readonly [ErrorCode, string, string]>> = {
-  dns: [
-    'DNS_FAILED',
-    'the host name could not be resolved',
-    'Check your network connection, and the host name.',
-  ],
-  refused: [
-    'CONNECTION_REFUSED',
-    'the connection was refused',
-    'Check that the server is running, and --host and --port.',
-  ],
-  lost: ['CONNECTION_LOST', 'the connection was lost', 'Try again.'],
+const FAILURES: Readonly<Record<NetworkFailure, readonly [ErrorCode, string]>> = {
+  dns: ['DNS_FAILED', 'Check your network connection, and the host name.'],
+  refused: ['CONNECTION_REFUSED', 'Check that the server is running, and --host and --port.'],
+  lost: ['CONNECTION_LOST', 'Try again.'],
   tls: [
     'TLS_FAILED',
-    'its TLS certificate could not be verified',
     'For a private CA or behind a company proxy, set NODE_EXTRA_CA_CERTS to the file of its certificate.',
   ],
-  'not tls': ['TLS_FAILED', 'it does not speak TLS', 'For a plain HTTP server use --no-tls.'],
-  timeout: ['TIMED_OUT', 'it did not answer in time', 'Check your network connection and try again.'],
-  other: ['NETWORK_FAILED', 'a network error occurred', 'Check your network connection and proxy settings.'],
+  'not tls': ['TLS_FAILED', 'For a plain HTTP server use --no-tls.'],
+  timeout: ['TIMED_OUT', 'Check your network connection and try again.'],
+  other: ['NETWORK_FAILED', 'Check your network connection and proxy settings.'],
 };
 
 function unsendable(): UserError {
@@ -126,8 +117,8 @@ function unsendable(): UserError {
 function unreachable(url: string, failure: NetworkFailure, cause: unknown): UserError {
   const { host } = new URL(url);
   if (cause instanceof UnusableProxy || cause instanceof ProxyFailure) return proxyError(host, cause);
-  const [code, what, hint] = FAILURES[failure];
-  return new UserError(code, `Cannot reach ${host}: ${what}.`, { hint, cause });
+  const [code, hint] = FAILURES[failure];
+  return new UserError(code, `Cannot reach ${host}: ${IN_WORDS[failure]}.`, { hint, cause });
 }
 
 /** The variable is named and its value is not: it may hold a password. */

@@ -2,7 +2,6 @@
 import { LIMITS } from '../../settings.ts';
 import { tlsOptions } from './certificates.ts';
 import { networkVariables, proxyFor } from './proxy.ts';
-import { noteAnswer, noteSent } from './waiting.ts';
 
 /** What a server said. Redirects are answers. */
 export interface HttpAnswer {
@@ -47,6 +46,25 @@ interface Head {
   readonly body: AsyncIterable<Buffer>;
 }
 
+let onWaiting: (() => void) | undefined;
+let isAnswered = false;
+
+/**
+ * Calls `listener` once, right after the next request has been written: the process then has nothing to do but wait.
+ * Returns whether any answer has come since.
+ */
+export function watchNetwork(listener: () => void): () => boolean {
+  onWaiting = listener;
+  isAnswered = false;
+  return () => isAnswered;
+}
+
+/** Notes that a request has been handed to an open connection; it is written in this turn of the event loop. */
+function noteSent(): void {
+  if (onWaiting !== undefined) setImmediate(onWaiting);
+  onWaiting = undefined;
+}
+
 /** Opens connections when they are needed. */
 export function openNetwork(): Network {
   const ways = new Map<string, Promise<Way>>();
@@ -58,7 +76,7 @@ export function openNetwork(): Network {
     const opened =
       proxy === undefined
         ? Promise.resolve(openDirect(url.protocol))
-        : import('./proxied.ts').then(({ openProxied }) => openProxied(proxy));
+        : import('./proxied.ts').then(({ openProxied }) => openProxied(proxy, noteSent));
     ways.set(key, opened);
     return opened;
   };
@@ -116,7 +134,7 @@ function openDirect(protocol: string): Way {
 const IDLE_MS = 10_000;
 
 async function read({ statusCode = 0, headers, body }: Head): Promise<HttpAnswer> {
-  noteAnswer();
+  isAnswered = true;
   const header = (name: string): string | undefined => [headers[name]].flat()[0];
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -136,7 +154,7 @@ async function read({ statusCode = 0, headers, body }: Head): Promise<HttpAnswer
 }
 
 /** The limit holds by this race, however the client treats the signal in what it waits for. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });

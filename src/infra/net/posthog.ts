@@ -53,8 +53,13 @@ export function openDeliverer(host: string, apiKey: string): Deliverer {
       const client = openClient(apiKey, records.length, {
         host,
         requestTimeout: limitMs,
-        fetch: async (url, options) => {
-          answer = await ask(url, options, endpoint, limitMs);
+        fetch: async (url, { headers, body }) => {
+          const signal = AbortSignal.timeout(Math.max(1, limitMs));
+          const asked = endpoint.post(url, { headers, body: String(body), signal });
+          answer = await asked.then(
+            (came) => came.answer,
+            (error) => ({ kind: error instanceof UnusableProxy ? 'proxy' : 'offline', status: null }),
+          );
           if (answer.kind !== 'accepted') throw new Error(answer.kind);
           return { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
         },
@@ -117,29 +122,6 @@ function openClient(apiKey: string, records: number, options: PostHogOptions): P
 
 function messageOf({ distinctId, event, properties, uuid, at }: WireRecord): EventMessage {
   return { distinctId, event, properties: { ...properties }, uuid, timestamp: new Date(at) };
-}
-
-interface FetchOptions {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-}
-
-async function ask(
-  url: string,
-  { headers, body }: FetchOptions,
-  endpoint: Endpoint,
-  limitMs: number,
-): Promise<Answer> {
-  const limit = new AbortController();
-  // Not AbortSignal.timeout(), which would keep the body in memory until its time is up.
-  const timer = setTimeout(() => limit.abort(), Math.max(1, limitMs));
-  try {
-    return (await endpoint.post(url, { headers, body: String(body), signal: limit.signal })).answer;
-  } catch (error) {
-    return { kind: error instanceof UnusableProxy ? 'proxy' : 'offline', status: null };
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 interface Post {

@@ -3,8 +3,8 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { tlsOptions } from './certificates.ts';
-import { failureOf } from './failure.ts';
-import { openNetwork } from './network.ts';
+import { failureOf, IN_WORDS } from './failure.ts';
+import { openNetwork, unlessAborted } from './network.ts';
 import { type Answer, openEndpoint } from './posthog.ts';
 
 interface Step {
@@ -30,39 +30,41 @@ interface Target {
   readonly apiKey: string;
   /** The proxy that is used for it, if any. */
   readonly proxy: URL | undefined;
+  /** How long each step may take. */
   readonly limitMs: number;
 }
 
 /** Tries name, connection, encryption and answer, until one of them fails. Never rejects. */
 export async function probe({ host, apiKey, proxy, limitMs }: Target): Promise<Probe> {
   const url = new URL(host);
-  const first = proxy ?? url;
-  const port = Number(first.port) || (first.protocol === 'https:' ? 443 : 80);
-  const name = first.hostname.replace(/^\[|\]$/g, '');
+  const { hostname, port, protocol } = proxy ?? url;
+  const isSecure = protocol === 'https:';
+  const name = hostname.replace(/^\[|\]$/g, '');
+  const address = { host: name, port: Number(port) || (isSecure ? 443 : 80) };
+  const via = proxy === undefined ? '' : ' (the proxy)';
   const steps: Step[] = [];
-  const run = async (step: Step['name'], what: string, work: () => Promise<string>): Promise<boolean> => {
+  const run = async (step: Step['name'], what: string, work: (signal: AbortSignal) => Promise<string>) => {
     const started = performance.now();
-    const outcome = await limited(work(), limitMs).then(
+    const signal = AbortSignal.timeout(limitMs);
+    const outcome = await unlessAborted(signal, work(signal)).then(
       (result) => ({ ok: true, result }),
       (error: unknown) => ({ ok: false, result: describe(error) }),
     );
     steps.push({ name: step, what, ...outcome, durationMs: Math.round(performance.now() - started) });
     return outcome.ok;
   };
-  const via = proxy === undefined ? '' : ' (the proxy)';
-  let answer: Answer | null = null;
-  let clockAheadMs: number | null = null;
-  const askIt = async (): Promise<string> => {
-    const asked = await ask(url, apiKey, limitMs);
-    ({ answer, clockAheadMs } = asked);
-    return `status ${asked.answer.status}`;
+  let asked: Omit<Probe, 'steps'> = { answer: null, clockAheadMs: null };
+  const ask = async (signal: AbortSignal): Promise<string> => {
+    asked = await askWithoutEvent(url, apiKey, signal);
+    return `status ${asked.answer?.status}`;
   };
-  const done =
+  void (
     (await run('DNS', name + via, () => resolve(name))) &&
-    (await run('TCP', `${name}:${port}${via}`, () => tryTcp(name, port))) &&
-    (first.protocol !== 'https:' || (await run('TLS', name + via, () => tryTls(name, port)))) &&
-    (await run('HTTP', `POST ${url.origin}/batch/ without an event`, askIt));
-  return { steps, answer: done ? answer : null, clockAheadMs };
+    (await run('TCP', `${name}:${address.port}${via}`, (signal) => tryTcp({ ...address, signal }))) &&
+    (!isSecure || (await run('TLS', name + via, (signal) => tryTls({ ...address, signal })))) &&
+    (await run('HTTP', `POST ${url.origin}/batch/ without an event`, ask))
+  );
+  return { steps, ...asked };
 }
 
 async function resolve(name: string): Promise<string> {
@@ -70,19 +72,21 @@ async function resolve(name: string): Promise<string> {
   return found.map(({ address }) => address).join(', ');
 }
 
-function tryTcp(host: string, port: number): Promise<string> {
-  const socket = connect({ host, port });
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly signal: AbortSignal;
+}
+
+function tryTcp(address: Address): Promise<string> {
+  const socket = connect(address);
   return opened(socket, 'connect', () => `connected to ${socket.remoteAddress}`);
 }
 
-function tryTls(host: string, port: number): Promise<string> {
-  const socket = connectTls({
-    host,
-    port,
-    // An address is no server name (RFC 6066, 3), and Node 26 throws at one.
-    ...(isIP(host) === 0 && { servername: host }),
-    ...tlsOptions(),
-  });
+function tryTls(address: Address): Promise<string> {
+  // An address is no server name (RFC 6066, 3), and Node 26 throws at one.
+  const servername = isIP(address.host) === 0 ? { servername: address.host } : {};
+  const socket = connectTls({ ...address, ...servername, ...tlsOptions() });
   return opened(socket, 'secureConnect', () => {
     const { issuer } = socket.getPeerCertificate();
     return `${socket.getProtocol()}, certificate of ${issuer?.O ?? issuer?.CN ?? 'an unknown issuer'}`;
@@ -95,7 +99,6 @@ function opened(
   event: 'connect' | 'secureConnect',
   describeIt: () => string,
 ): Promise<string> {
-  socket.unref();
   return new Promise((done, fail) => {
     socket.once('error', fail);
     socket.once(event, () => {
@@ -106,49 +109,22 @@ function opened(
 }
 
 /** A batch of no events: PostHog refuses it in its own words, which is all that is asked of it. */
-async function ask(
-  url: URL,
-  apiKey: string,
-  limitMs: number,
-): Promise<{ answer: Answer; clockAheadMs: number | null }> {
+async function askWithoutEvent(url: URL, apiKey: string, signal: AbortSignal): Promise<Omit<Probe, 'steps'>> {
   const network = openNetwork();
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), limitMs);
   try {
     const { answer, date } = await openEndpoint(network).post(`${url.href.replace(/\/+$/, '')}/batch/`, {
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ api_key: apiKey, batch: [] }),
-      signal: limit.signal,
+      signal,
     });
     const at = Date.parse(date ?? '');
     return { answer, clockAheadMs: Number.isNaN(at) ? null : Date.now() - at };
   } finally {
-    clearTimeout(timer);
     network.close();
   }
 }
 
-function limited<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  return new Promise((done, fail) => {
-    const timer = setTimeout(
-      () => fail(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' })),
-      limitMs,
-    );
-    work.then(done, fail).finally(() => clearTimeout(timer));
-  });
-}
-
 function describe(error: unknown): string {
-  const reasons = {
-    dns: 'the name cannot be resolved',
-    refused: 'the connection was refused',
-    lost: 'the connection was cut',
-    tls: 'no trusted certificate',
-    'not tls': 'it does not speak TLS',
-    timeout: 'no answer in time',
-    other: 'it failed',
-  };
   const { code } = error as NodeJS.ErrnoException;
-  const aside = typeof code === 'string' ? ` (${code})` : '';
-  return reasons[failureOf(error)] + aside;
+  return IN_WORDS[failureOf(error)] + (typeof code === 'string' ? ` (${code})` : '');
 }

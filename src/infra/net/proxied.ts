@@ -1,8 +1,7 @@
 /** Requests through a proxy, by undici: plain HTTP is handed to it whole, all else goes through a tunnel. */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Dispatcher } from 'undici';
-import connectMethod from 'undici/lib/api/api-connect.js';
-import requestMethod from 'undici/lib/api/api-request.js';
+import methods from 'undici/lib/api/index.js';
 import DispatcherBase from 'undici/lib/dispatcher/dispatcher.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
@@ -12,22 +11,20 @@ import { tlsOptions } from './certificates.ts';
 import { failureOf, ProxyFailure } from './failure.ts';
 import type { Way } from './network.ts';
 import type { ProxyChoice } from './proxy.ts';
-import { noteSent } from './waiting.ts';
 
-// As undici's index does: its agent for proxies calls this method.
-DispatcherBase.prototype.connect = connectMethod as typeof DispatcherBase.prototype.connect;
-// undici's documented diagnostics.
-subscribe('undici:client:sendHeaders', noteSent);
+// As undici's index does.
+Object.assign(DispatcherBase.prototype, methods);
 
-/** Opens connections to this proxy. What fails at the proxy is a ProxyFailure. */
-export function openProxied(proxy: ProxyChoice): Way {
+/** Opens connections to this proxy. What fails at the proxy is a ProxyFailure. `onSent` is told of each request. */
+export function openProxied(proxy: ProxyChoice, onSent: () => void): Way {
+  subscribe('undici:client:sendHeaders', onSent); // It is documented.
   const dispatcher = proxy.url.protocol === 'socks5:' ? openSocks(proxy.url) : openHttp(proxy);
   return {
     async send({ origin, pathname, search, protocol }, { method, headers, body, signal }) {
       const path = pathname + search;
       const request = { origin, path, method, headers, body, signal, headersTimeout: 0, bodyTimeout: 0 };
       try {
-        return await requestMethod.call(dispatcher, request);
+        return await dispatcher.request(request);
       } catch (error) {
         // Inside a tunnel TLS is the server's. All else is seen of the one machine that we are connected to.
         const isServers = protocol === 'https:' && /tls/.test(failureOf(error));

@@ -15,20 +15,10 @@ declare module 'undici/lib/dispatcher/socks5-proxy-agent.js' {
   export = Socks5ProxyAgent;
 }
 
-declare module 'undici/lib/api/api-request.js' {
-  import type { Dispatcher } from 'undici';
-
-  /** A method of dispatchers, which undici's index puts there. */
-  function request(this: Dispatcher, options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>;
-  export = request;
-}
-
-declare module 'undici/lib/api/api-connect.js' {
-  import type { Dispatcher } from 'undici';
-
-  /** The same, with which dispatchers open tunnels through proxies. */
-  function connect(this: Dispatcher, options: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData>;
-  export = connect;
+/** The methods of dispatchers, which undici's index puts there. */
+declare module 'undici/lib/api/index.js' {
+  const methods: object;
+  export = methods;
 }
 
 declare module 'undici/lib/dispatcher/dispatcher.js' {

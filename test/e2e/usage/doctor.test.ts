@@ -159,7 +159,7 @@ const ANSWERS: readonly [
 ][] = [
   ['nobody listens', 'down', 'network-tcp', /refused/],
   ['a portal answers', { kind: 'portal-page' }, 'network-answer', /Something else answers/],
-  ['the connection is cut', { kind: 'reset', when: 'before-reading' }, 'network-http', /cut|failed/],
+  ['the connection is cut', { kind: 'reset', when: 'before-reading' }, 'network-http', /lost/],
 ];
 
 for (const [when, fault, finds, words] of ANSWERS) {

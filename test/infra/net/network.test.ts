@@ -7,9 +7,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { failureOf } from '../../../src/infra/net/failure.ts';
-import { type Exchange, type HttpAnswer, openNetwork } from '../../../src/infra/net/network.ts';
+import { type Exchange, type HttpAnswer, openNetwork, watchNetwork } from '../../../src/infra/net/network.ts';
 import { useNetworkVariables } from '../../../src/infra/net/proxy.ts';
-import { watchNetwork } from '../../../src/infra/net/waiting.ts';
 import { startBadProxy as startBadServer } from '../../support/bad-proxies.ts';
 import { makeAuthority } from '../../support/tls.ts';
 
@@ -199,13 +198,13 @@ describe('the request is on its way when the process turns to something else', (
       const url = way === 'by TLS' ? `https://127.0.0.1:${port}/` : addressOf(way, port);
       if (way === 'by TLS') useNetworkVariables({ SSL_CERT_FILE: ca });
       const outcomes: string[] = [];
-      const watch = watchNetwork(() => void outcomes.push(Atomics.wait(flag, 0, 0, 5_000)));
-      assert.equal(watch.answered, false);
+      const isAnswered = watchNetwork(() => void outcomes.push(Atomics.wait(flag, 0, 0, 5_000)));
+      assert.equal(isAnswered(), false);
       const { status } = await send(t, url);
       assert.equal(status, 204);
       assert.equal(outcomes.length, 1);
       assert.notEqual(outcomes[0], 'timed-out');
-      assert.equal(watch.answered, true);
+      assert.equal(isAnswered(), true);
     });
   }
 });
