@@ -1,8 +1,9 @@
 /** The documents name what the source has, and every command line in them works as it stands. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import manifest from '../../package.json' with { type: 'json' };
 import { RECORDED_MESSAGES } from '../../src/errors.ts';
@@ -41,14 +42,6 @@ test('README names every variable that the program reads', () => {
   const names = new Set([...variables].map((match) => match[1] ?? ''));
   assert.ok(names.size > 5);
   for (const variable of names) assert.ok(readme.includes(`\`${variable}\``), variable);
-});
-
-test('README lists every property of an event', () => {
-  const source = read('src', 'usage', 'event', 'event.ts');
-  const body = /export interface EventProperties \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? '';
-  const properties = [...body.matchAll(/readonly ([a-z_]+)\??:/g)].map((match) => match[1] ?? '');
-  assert.ok(properties.length > 8);
-  for (const property of properties) assert.ok(readme.includes(`\`${property}\``), property);
 });
 
 test('a recorded message is a fixed sentence without a place to put anything in', () => {
@@ -99,13 +92,37 @@ const lines: readonly Line[] = [
   })),
 ];
 
-test('blocks of the documents are command lines, diagrams or folders that are there', () => {
-  const known = { sh: /./, mermaid: /./, '': /^(?:\S+ .*\n)+$/ };
-  for (const { language, body } of blocks) {
-    assert.match(body, known[language as keyof typeof known] ?? /no such block/, language);
-    if (language !== '') continue;
-    for (const [path] of body.matchAll(/^\S+/gm)) assert.ok(existsSync(join(root, path)), path);
+/** All files below the root that are ours. */
+const files = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+
+/** `src/{a,b}.ts` is two files. */
+function expanded(path: string): string[] {
+  const [, before = '', choices, after = ''] = /^(.*?)\{([^}]*)\}(.*)$/.exec(path) ?? [];
+  if (choices === undefined) return [path];
+  return choices.split(',').flatMap((each) => expanded(`${before}${each}${after}`));
+}
+
+test('the files that the documents name, and link to, are there', () => {
+  const FILE = /`((?:src|bin|test|docs|migrations|\.ci|\.github)\/[^`\s]*|[\w{},/.-]+\.(?:ts|mjs|yml))`/g;
+  const found = (pattern: RegExp) =>
+    texts.flatMap((text, i) =>
+      [...text.matchAll(pattern)].map(([, path = '']) => ({ document: documents[i] ?? '', path })),
+    );
+  const named = found(FILE).flatMap(({ document, path }) =>
+    expanded(path).map((each) => ({ document, path: each })),
+  );
+  assert.ok(named.length > 50);
+  for (const { document, path } of named) {
+    // Within a room its files go by what comes after the room's name.
+    const isThere = existsSync(join(root, path)) || files.some((file) => file.endsWith(`/${path}`));
+    assert.ok(isThere, `${document}: ${path}`);
   }
+  for (const { document, path } of found(/\]\(([^)#:]+)(?:#[^)]*)?\)/g))
+    assert.ok(existsSync(join(root, dirname(document), path)), `${document}: ${path}`);
+});
+
+test('blocks of the documents are command lines or diagrams', () => {
+  for (const { language } of blocks) assert.match(language, /^(?:sh|mermaid)$/);
 });
 
 test('what the documents show and no test can run is listed with the reason, and nothing else is', () => {
@@ -120,11 +137,11 @@ test('npm scripts and files of test and node lines are there', () => {
   const named = scripts.filter((name) => !['install', 'uninstall', 'ci', 'link', 'root'].includes(name));
   assert.ok(named.length > 10);
   for (const name of named) assert.ok(Object.hasOwn(manifest.scripts, name), `npm run ${name}`);
-  const files = lines.flatMap(
+  const run = lines.flatMap(
     ({ text }) => /^(?:\S*\/)?node (?:--\S+ (?:tsx )?)*([\w./-]+)/.exec(text)?.[1] ?? [],
   );
-  assert.ok(files.length > 2);
-  for (const file of files) assert.ok(existsSync(join(root, file)), file);
+  assert.ok(run.length > 2);
+  for (const file of run) assert.ok(existsSync(join(root, file)), file);
 });
 
 /** What stands for something else in the documents. */
@@ -164,8 +181,8 @@ async function tryLine(t: TestContext, line: string): Promise<void> {
   seedSpool(home, { records: 12, now: Date.now(), everyMs: 60_000, delivered: 4, quarantined: 3 });
   arcade.store(user, { key: 'KEY', value: 'old' });
   if (!line.startsWith('arcade login')) home.signIn(arcade, user);
-  const files = { file: 'value', 'key.txt': keyOf(user), 'prod.env': 'KEY=value' };
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(home.home, name), content);
+  const inputs = { file: 'value', 'key.txt': keyOf(user), 'prod.env': 'KEY=value' };
+  for (const [name, content] of Object.entries(inputs)) writeFileSync(join(home.home, name), content);
 
   const { org_id, project_id } = contextOf(user);
   const ids = { ORG_ID: org_id, PROJECT_ID: project_id, ID: '5', 'prod.env': join(home.home, 'prod.env') };
