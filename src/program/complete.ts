@@ -1,6 +1,7 @@
 /** What may stand next on a command line, from the table of commands. */
 import type { Candidate, Completion } from '../invocation.ts';
 import { COMMANDS, eventNameOf, GROUPS, optionsOf, subcommandsOf, wordsBelow } from './commands.ts';
+import { mostOf } from './misuse.ts';
 import type { Option } from './spec.ts';
 
 /** Completes the last of `typed`, the words behind `arcade`; it is '' behind a blank. */
@@ -33,7 +34,7 @@ export function complete(typed: readonly string[]): Completion {
   if (partial.startsWith('-')) return { candidates: flagsOf(words), values: null, prefix: '' };
   const command = COMMANDS.get(words);
   if (command === undefined) return { candidates: commandsBelow(words), values: null, prefix: '' };
-  const isFull = used > 0 && command.usage?.endsWith('...') !== true;
+  const isFull = used >= mostOf(command.usage ?? '');
   const candidates = isFull ? [] : (command.choices ?? []).map((value): Candidate => [value, '']);
   const values = isFull ? null : (command.completes ?? null);
   if (values === 'a command line') return complete([partial]);

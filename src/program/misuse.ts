@@ -75,12 +75,20 @@ export function wrongPositionals(
   { usage = '', choices }: Command,
   positionals: readonly string[],
 ): UserError | undefined {
-  const { length } = positionals;
-  const [min, max] = countsOf(usage);
-  const name = usage.replace(/[<>]/g, '');
-  if (length < min) return usageError(`Missing argument '${name}'.`);
-  if (length > max) return surplus(length - max);
-  return choices && positionals.map((value) => noChoice(name, choices, value)).find((error) => error);
+  const names = usage.split(' ');
+  const missing = names.slice(positionals.length).find((name) => name.startsWith('<'));
+  if (missing !== undefined) return usageError(`Missing argument '${missing.replace(/[<>]/g, '')}'.`);
+  const extra = positionals.length - mostOf(usage);
+  if (extra > 0) return surplus(extra);
+  return (
+    choices &&
+    positionals.map((value) => noChoice(usage.replace(/[<>]/g, ''), choices, value)).find((error) => error)
+  );
+}
+
+/** How many positional arguments a usage such as `<KEY>...` allows. */
+export function mostOf(usage: string): number {
+  return usage.endsWith('...') ? Number.POSITIVE_INFINITY : usage.split(' ').filter(Boolean).length;
 }
 
 /** Arguments behind the last one that is taken. */
@@ -111,12 +119,6 @@ function noChoice(shown: string, choices: readonly string[], given: string): Use
   const guess = closest(given, choices);
   if (choices.length <= 5 || guess === undefined) return usageError(`${shown} must be ${all}.`);
   return usageError(`${shown} has no such choice.`, `Did you mean ${guess}?`);
-}
-
-/** How many positional arguments a usage such as `<KEY>...` allows: at least, at most. */
-function countsOf(usage: string): readonly [number, number] {
-  if (usage === '') return [0, 0];
-  return [usage.startsWith('<') ? 1 : 0, usage.endsWith('...') ? Number.POSITIVE_INFINITY : 1];
 }
 
 /** A short word of letters, as commands and options are. A key that was pasted into the wrong place is not. */

@@ -34,7 +34,7 @@ export interface Group {
 }
 
 export interface Command {
-  /** Positional arguments: '', `<ID>`, `[ID]`, `<KEY>...` or `[KEY]...`. How many there may be follows from it. */
+  /** Positional arguments, such as `<OLD> <NEW>`, `[ID]` or `<KEY>...`. How many there may be follows from it. */
   readonly usage?: string;
   /** The first line is the summary. */
   readonly describe: readonly string[];

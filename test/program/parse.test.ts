@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Options } from '../../src/invocation.ts';
+import { wrongPositionals } from '../../src/program/misuse.ts';
 import { type Parsed, parseLine } from '../../src/program/parse.ts';
+import type { Command } from '../../src/program/spec.ts';
 
 type Reading = readonly [line: string, words: string, options: object, ...positionals: string[]];
 
@@ -195,6 +197,20 @@ test('a wrong command line knows which command it was for', () => {
     'usage list',
   ]);
 });
+
+for (const [usage, given, message] of [
+  ['<OLD> <NEW>', ['A', 'B'], undefined],
+  ['<OLD> <NEW>', [], "Missing argument 'OLD'."],
+  ['<OLD> <NEW>', ['A'], "Missing argument 'NEW'."],
+  ['<OLD> [NEW]', ['A'], undefined],
+  ['<OLD> [NEW]', ['A', 'B', 'C'], 'Got 1 unexpected extra argument(s).'],
+  ['<KEY>...', ['A', 'B', 'C'], undefined],
+  ['', ['A', 'B'], 'Got 2 unexpected extra argument(s).'],
+] as const) {
+  test(`a command of the usage "${usage}", given ${given.length} arguments: ${message ?? 'fine'}`, () => {
+    assert.equal(wrongPositionals({ usage } as unknown as Command, given)?.message, message);
+  });
+}
 
 test('an option that no row of the table has does not type-check', () => {
   const options: Options = { json: true, state: 'pending', days: 3 };
