@@ -4,10 +4,8 @@
  * PostHog once, with its owner. Ends with 1 where one does not.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import Database from 'better-sqlite3';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { arcade as cli } from '../support/cli.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
@@ -67,9 +65,6 @@ async function flush({ home, arcade, posthog }: Stage): Promise<void> {
   if (exitCode !== 0) throw new Error(stderr);
 }
 
-const filesOf = ({ directory }: Sandbox): number =>
-  existsSync(join(directory, 'spill')) ? readdirSync(join(directory, 'spill')).length : 0;
-
 /** Events that PostHog has of an account, or with null of nobody's, and whether any counts twice. */
 function arrived({ posthog, arcade }: Stage, who: string | null): number {
   const ids = ['A', 'B'].map((name) => arcade.user(name).account_id);
@@ -88,14 +83,14 @@ async function crowd(stage: Stage, { commands, waiting }: Crowd): Promise<boolea
   for (const who of ['A', 'B']) {
     home.signInWithKey(arcade.user(who).api_keys[0] ?? '', arcade.coordinator.url);
     const slowestMs = await together(stage, commands);
-    rows.push(`${filesOf(home)} spilled, the slowest took ${slowestMs} ms`);
+    rows.push(`${home.spilled().length} spilled, the slowest took ${slowestMs} ms`);
     await flush(stage);
   }
   const [a, b, others] = [arrived(stage, 'A'), arrived(stage, 'B'), arrived(stage, null)];
   console.log(
     `${commands} at once, ${waiting} waiting: ${a} and, after a switch of account, ${b} with their owner, ${others} others (${rows.join('; ')})`,
   );
-  return a === commands && b === commands && others === waiting && filesOf(home) === 0;
+  return a === commands && b === commands && others === waiting && home.spilled().length === 0;
 }
 
 async function held(stage: Stage): Promise<boolean> {
@@ -103,8 +98,7 @@ async function held(stage: Stage): Promise<boolean> {
   home.signInWithKey(arcade.user('A').api_keys[0] ?? '', arcade.coordinator.url);
   let commands = 1;
   await together(stage, commands);
-  const db = new Database(join(home.directory, 'usage.db'));
-  db.exec('BEGIN IMMEDIATE');
+  const held = home.hold();
   const until = performance.now() + HELD_MS;
   let slowestMs = 0;
   while (performance.now() < until) {
@@ -112,14 +106,14 @@ async function held(stage: Stage): Promise<boolean> {
     commands += 8;
     await pause(1_000);
   }
-  const spilled = filesOf(home);
-  db.close();
+  const spilled = home.spilled().length;
+  held.close();
   await flush(stage);
   const a = arrived(stage, 'A');
   console.log(
     `a lock held for ${HELD_MS / 1000} s: ${spilled} of ${commands} spilled, ${a} with their owner, the slowest took ${slowestMs} ms`,
   );
-  return a === commands && spilled === commands - 1 && filesOf(home) === 0;
+  return a === commands && spilled === commands - 1 && home.spilled().length === 0;
 }
 
 await onStage((stage) => crowd(stage, { commands: 256, waiting: 0 }));

@@ -3,44 +3,26 @@
  * change to a file or a statement. Of what was spilled before, nothing may be lost or count twice, and after a
  * `disable` that has begun nothing may come back. Ends with 1 where that does not hold.
  */
-import { cpSync, existsSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
-import { execa } from 'execa';
-import { baseEnvironment, arcade as cli, PROGRAM } from '../support/cli.ts';
+import { arcade as cli } from '../support/cli.ts';
 import { openSandbox, removeHome, type Sandbox } from '../support/sandbox.ts';
 
-const HOOK = join(import.meta.dirname, '..', 'support', 'kill-step.mjs');
 const NOWHERE = { ARCADE_URL: 'http://127.0.0.1:9' };
 const SPILLED = 3;
 
 const command = (home: Sandbox): Promise<unknown> => cli(home, ['secret', 'list'], { env: NOWHERE });
-const database = ({ directory }: Sandbox): Database.Database => new Database(join(directory, 'usage.db'));
-const spilledIn = ({ directory }: Sandbox): string[] =>
-  existsSync(join(directory, 'spill')) ? readdirSync(join(directory, 'spill')) : [];
 
 /** How often the database has each of these uuids. */
 function recorded(home: Sandbox, uuids: readonly string[]): number[] {
-  const db = database(home);
-  try {
-    return uuids.map(
-      (uuid) => db.prepare('SELECT count(*) FROM record WHERE uuid = ?').pluck().get(uuid) as number,
-    );
-  } finally {
-    db.close();
-  }
+  const rows = home.rows<{ uuid: string }>('SELECT uuid FROM record');
+  return uuids.map((uuid) => rows.filter((row) => row.uuid === uuid).length);
 }
 
 /** Whether it was killed; false when it has fewer steps. */
 async function dies(home: Sandbox, args: readonly string[], step: number): Promise<boolean> {
-  const { signal } = await execa(process.execPath, ['--import', HOOK, PROGRAM, ...args], {
-    env: { ...baseEnvironment(home), ...NOWHERE, ARCADE_TEST_KILL_STEP: String(step) },
-    extendEnv: false,
-    reject: false,
-    cwd: home.home,
-    stdin: 'ignore',
-  });
-  return signal === 'SIGKILL';
+  const env = { ...NOWHERE, ARCADE_TEST_KILL_STEP: String(step) };
+  return (await cli(home, args, { env, hook: 'kill-step.mjs' })).signal === 'SIGKILL';
 }
 
 interface Death {
@@ -54,27 +36,23 @@ interface Death {
 /** Each is there once, no file is left, and the sum of the counters is that of the rows. */
 async function isWhole(home: Sandbox, uuids: readonly string[]): Promise<string | undefined> {
   await command(home);
-  const files = spilledIn(home).filter((name) => name.endsWith('.json'));
+  const files = home.spilled().filter((name) => name.endsWith('.json'));
   if (files.length > 0) return `left: ${files}`;
   const each = recorded(home, uuids);
   if (each.some((times) => times !== 1)) return `recorded ${each} times`;
-  const db = database(home);
-  const [rows, counted] = db
-    .prepare(`SELECT (SELECT count(*) FROM record), (SELECT value FROM ledger WHERE name = 'recorded')`)
-    .raw()
-    .get() as number[];
-  db.close();
+  const rows = home.rows('SELECT id FROM record').length;
+  const counted = home.rows<{ value: number }>(`SELECT value FROM ledger WHERE name = 'recorded'`)[0]?.value;
   return rows === counted ? undefined : `${rows} rows, ${counted} counted`;
 }
 
 async function isGone(home: Sandbox, uuids: readonly string[]): Promise<string | undefined> {
   if (!existsSync(join(home.directory, 'usage.off'))) return await isWhole(home, uuids);
-  const before = spilledIn(home).length;
+  const before = home.spilled().length;
   await command(home);
-  if (spilledIn(home).length > before) return 'spilled although disabled';
+  if (home.spilled().length > before) return 'spilled although disabled';
   await cli(home, ['usage', 'enable']);
   await command(home);
-  if (spilledIn(home).length > 0) return `left: ${spilledIn(home)}`;
+  if (home.spilled().length > 0) return `left: ${home.spilled()}`;
   const each = recorded(home, uuids);
   return each.some((times) => times !== 0) ? `${each} came back` : undefined;
 }
@@ -87,11 +65,10 @@ const DEATHS: Readonly<Record<string, Death>> = {
 
 const before = openSandbox();
 await command(before);
-const holder = database(before);
-holder.exec('BEGIN IMMEDIATE');
+const holder = before.hold();
 for (let i = 0; i < SPILLED; i += 1) await command(before);
 holder.close();
-const uuids = spilledIn(before).map((name) => name.replace('.json', ''));
+const uuids = before.spilled().map((name) => name.replace('.json', ''));
 if (uuids.length !== SPILLED) throw new Error(`${uuids.length} spilled`);
 
 for (const [what, { args, held, judge }] of Object.entries(DEATHS)) {
@@ -100,8 +77,7 @@ for (const [what, { args, held, judge }] of Object.entries(DEATHS)) {
     step += 1;
     const home = openSandbox();
     cpSync(before.directory, home.directory, { recursive: true });
-    const lock = held ? database(home) : undefined;
-    lock?.exec('BEGIN IMMEDIATE');
+    const lock = held ? home.hold() : undefined;
     killed = await dies(home, args, step);
     lock?.close();
     const wrong = await judge(home, uuids);

@@ -1,13 +1,9 @@
 /** The real program in a history: its commands, its logins with a browser, its flusher, and their deaths. */
-import { join } from 'node:path';
-import { execa } from 'execa';
-import { baseEnvironment, PROGRAM } from '../support/cli.ts';
+import { arcade, baseEnvironment } from '../support/cli.ts';
 import { FLUSHER_PROGRAM } from '../support/flusher.ts';
 import { logIn } from '../support/login.ts';
 import { keyOf, type RealWorld } from './real-world.ts';
 import type { Login } from './steps.ts';
-
-const HOOK = join(import.meta.dirname, '..', 'support', 'kill-at.mjs');
 
 export interface Ended {
   readonly killed: boolean;
@@ -28,26 +24,17 @@ interface Process {
 
 /** Runs a process to its end, whatever that is. */
 export async function run(world: RealWorld, process: Process): Promise<Ended> {
-  const { args, input = '', key, killAt, drains = false, program = PROGRAM } = process;
-  const destination = world.servers.posthog.env;
-  const { signal, exitCode, stderr } = await execa(
-    globalThis.process.execPath,
-    ['--import', HOOK, program, ...args],
-    {
-      env: {
-        ...environment(world),
-        ARCADE_TEST_KILL_AT: killAt,
-        ...(key === undefined ? {} : { ARCADE_API_KEY: key }),
-        // Only a drain has somewhere to send to: no flusher comes in between unseen.
-        ...(drains ? destination : {}),
-      },
-      extendEnv: false,
-      reject: false,
-      cwd: world.home.home,
-      input,
-    },
-  );
-  return { killed: signal === 'SIGKILL', exitCode, stderr: String(stderr) };
+  const { args, input = '', key, killAt, drains = false, program } = process;
+  const env = {
+    ...environment(world),
+    ARCADE_TEST_KILL_AT: killAt,
+    ...(key === undefined ? {} : { ARCADE_API_KEY: key }),
+    // Only a drain has somewhere to send to: no flusher comes in between unseen.
+    ...(drains ? world.servers.posthog.env : {}),
+  };
+  const running = { env, input, hook: 'kill-at.mjs', program } as const;
+  const { signal, exitCode, stderr } = await arcade(world.home, args, running);
+  return { killed: signal === 'SIGKILL', exitCode, stderr };
 }
 
 /** A login: with a key it may die, with a browser it does not. */

@@ -17,6 +17,10 @@ export interface Running {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly input?: string | Uint8Array;
   readonly cwd?: string;
+  /** In place of `arcade`. */
+  readonly program?: string | undefined;
+  /** A module of this folder that is loaded into the process first, to end it at some moment. */
+  readonly hook?: 'kill-at.mjs' | 'kill-step.mjs';
 }
 
 /** Runs `arcade` with these arguments and waits for its end; never rejects for an exit code. */
@@ -26,7 +30,11 @@ export async function arcade(home: Sandbox, args: readonly string[], running: Ru
 }
 
 /** Starts `arcade` and hands out the process. */
-export function startArcadeCli(home: Sandbox, args: readonly string[], { env, input, cwd }: Running = {}) {
+export function startArcadeCli(
+  home: Sandbox,
+  args: readonly string[],
+  { env, input, cwd, hook, program = PROGRAM }: Running = {},
+) {
   const options = {
     env: { ...baseEnvironment(home), ...env },
     extendEnv: false,
@@ -35,7 +43,8 @@ export function startArcadeCli(home: Sandbox, args: readonly string[], { env, in
     cwd: cwd ?? home.home,
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
   } satisfies Options;
-  return execa(process.execPath, ['--', PROGRAM, ...args], options);
+  const hooked = hook === undefined ? [] : ['--import', join(import.meta.dirname, hook)];
+  return execa(process.execPath, [...hooked, '--', program, ...args], options);
 }
 
 /** Nothing of the machine's own settings: the tests are the same everywhere. */

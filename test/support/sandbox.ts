@@ -1,8 +1,18 @@
 /** A home of its own for each test, removed afterwards. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import Database from 'better-sqlite3';
 import { contextOf, type User } from './arcade/accounts.ts';
 import type { IssuedTokens, TokenRequest } from './arcade/tokens.ts';
 import type { Arcade } from './arcade.ts';
@@ -18,6 +28,14 @@ export interface Sandbox {
   signInWithKey(apiKey: string, coordinatorUrl: string): void;
   /** Writes credentials.yaml as an OAuth login leaves it; `changes` are what is not as usual. Returns its tokens. */
   signIn(arcade: Arcade, user: User, changes?: TokenRequest & Partial<Login>): IssuedTokens;
+  /** What usage.json says. */
+  shared(): { readonly anon_id: string; readonly linked_principal_id: string | null };
+  /** The names in the folder of spilled events. */
+  spilled(): string[];
+  /** Rows of the spool. */
+  rows<T>(sql: string): T[];
+  /** The write lock of the spool; closing it lets go. */
+  hold(): Database.Database;
 }
 
 interface Login {
@@ -59,10 +77,22 @@ export function openSandbox(): Sandbox {
     chmodSync(path, 0o600);
     return path;
   };
+  const path = (name: string): string => join(directory, name);
   return {
     home,
     directory,
     write,
+    shared: () => JSON.parse(readFileSync(path('usage.json'), 'utf8')),
+    spilled: () => (existsSync(path('spill')) ? readdirSync(path('spill')) : []),
+    rows: <T>(sql: string) => {
+      const db = new Database(path('usage.db'), { readonly: true });
+      try {
+        return db.prepare(sql).all() as T[];
+      } finally {
+        db.close();
+      }
+    },
+    hold: () => new Database(path('usage.db')).exec('BEGIN IMMEDIATE'),
     signInWithKey: (apiKey, coordinatorUrl) => {
       write('credentials.yaml', yaml({ api: { key: apiKey }, coordinator_url: coordinatorUrl }));
     },

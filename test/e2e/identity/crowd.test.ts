@@ -1,9 +1,7 @@
 /** Many commands at once, each of which may change who is signed in: what the database cannot take in time is spilled. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import Database from 'better-sqlite3';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
 import type { Arcade } from '../../support/arcade.ts';
 import { arcade as cli, type Ran } from '../../support/cli.ts';
 import { fillSpool } from '../../support/queue.ts';
@@ -22,13 +20,13 @@ for (const [where, waiting] of [
     const ran = await Promise.all(Array.from({ length: MANY }, (_, i) => change(home, arcade, i)));
     const complaints = ran.filter(({ stderr }) => /not recorded/.test(stderr));
     assert.deepEqual(complaints, []);
-    assert.equal(recorded(t, home) - waiting + spilled(home).length, MANY);
+    assert.equal(recorded(home) - waiting + home.spilled().length, MANY);
     // Each takes in twenty.
     for (let commands = 1; commands <= 5; commands += 1)
       await cli(home, ['secret', 'list'], { env: { ARCADE_URL: arcade.url } });
-    assert.deepEqual(spilled(home), []);
-    assert.equal(recorded(t, home) - waiting, MANY + 5);
-    verifyShared(t, home);
+    assert.deepEqual(home.spilled(), []);
+    assert.equal(recorded(home) - waiting, MANY + 5);
+    verifyShared(home);
   });
 }
 
@@ -42,28 +40,11 @@ function change(home: Sandbox, arcade: Arcade, i: number): Promise<Ran> {
   return cli(home, ['login', '--api-key'], { env, input: `${key}\n` });
 }
 
-function recorded(t: TestContext, home: Sandbox): number {
-  const db = open(t, home);
-  return db.prepare(`SELECT count(*) FROM record WHERE kind = 'capture'`).pluck().get() as number;
-}
+const recorded = (home: Sandbox): number => home.rows(`SELECT id FROM record WHERE kind = 'capture'`).length;
 
-function spilled(home: Sandbox): string[] {
-  return readdirSync(home.directory).includes('spill') ? readdirSync(join(home.directory, 'spill')) : [];
-}
-
-function verifyShared(t: TestContext, home: Sandbox): void {
-  const current = open(t, home)
-    .prepare('SELECT anon_id, principal_id FROM identity WHERE retired_at IS NULL')
-    .get();
-  const text = readFileSync(join(home.directory, 'usage.json'), 'utf8');
-  const { anon_id, linked_principal_id } = JSON.parse(text) as Record<string, unknown>;
-  assert.deepEqual({ anon_id, principal_id: linked_principal_id }, current);
+function verifyShared(home: Sandbox): void {
+  const sql = 'SELECT anon_id, principal_id AS linked_principal_id FROM identity WHERE retired_at IS NULL';
+  assert.deepEqual([home.shared()], home.rows(sql));
   const left = readdirSync(home.directory).filter((name) => name.endsWith('.tmp'));
   assert.deepEqual(left, []);
-}
-
-function open(t: TestContext, home: Sandbox): Database.Database {
-  const db = new Database(join(home.directory, 'usage.db'), { readonly: true });
-  t.after(() => db.close());
-  return db;
 }

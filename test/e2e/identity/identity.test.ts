@@ -1,11 +1,10 @@
 /** Who events are sent as, seen from outside: the built program, its files, and real servers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import Database from 'better-sqlite3';
 import type { Arcade } from '../../support/arcade.ts';
 import { baseEnvironment, arcade as cli, PROGRAM, type Ran } from '../../support/cli.ts';
 import { type Came, inside } from '../../support/inside.ts';
@@ -47,32 +46,20 @@ async function stageFor(t: TestContext): Promise<Stage> {
   return { home, arcade, posthog, go, race, flush };
 }
 
-const shared = (home: Sandbox): { anon_id: string; linked_principal_id: string | null } =>
-  JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
-
-function read<T>(home: Sandbox, sql: string): T[] {
-  const db = new Database(join(home.directory, 'usage.db'), { readonly: true });
-  try {
-    return db.prepare(sql).all() as T[];
-  } finally {
-    db.close();
-  }
-}
-
 test(`${MANY} racing first runs make one identity, lose nothing, and show the notice once`, async (t) => {
   const { home, race, posthog, flush } = await stageFor(t);
   const ran = await Promise.all(Array.from({ length: MANY }, () => race()));
   assert.equal(ran.filter(({ stderr }) => stderr.includes(NOTICE)).length, 1);
   assert.deepEqual(
-    read(home, 'SELECT anon_id FROM identity'),
-    [{ anon_id: shared(home).anon_id }],
+    home.rows('SELECT anon_id FROM identity'),
+    [{ anon_id: home.shared().anon_id }],
     'one identity, and usage.json has it',
   );
   await flush();
-  assert.deepEqual(read(home, 'SELECT count(*) AS n FROM record'), [{ n: MANY }]);
+  assert.deepEqual(home.rows('SELECT count(*) AS n FROM record'), [{ n: MANY }]);
   assert.deepEqual(
     new Set(posthog.stored().map((event) => event.distinct_id)),
-    new Set([shared(home).anon_id]),
+    new Set([home.shared().anon_id]),
   );
   assert.equal(posthog.stored().length, MANY);
 });
@@ -86,8 +73,8 @@ test(`${WRITERS} writers of identity never tear usage.json, which is neither ahe
     let last = 0;
     while (writing) {
       // It is written after the commit of what it says, and never goes back to what it said before.
-      const { anon_id } = shared(home);
-      const [row] = read<{ id: number }>(home, `SELECT id FROM identity WHERE anon_id = '${anon_id}'`);
+      const { anon_id } = home.shared();
+      const [row] = home.rows<{ id: number }>(`SELECT id FROM identity WHERE anon_id = '${anon_id}'`);
       assert.ok(row !== undefined && row.id >= last, `${row?.id} after ${last}`);
       last = row.id;
       looks += 1;
@@ -100,11 +87,11 @@ test(`${WRITERS} writers of identity never tear usage.json, which is neither ahe
   writing = false;
   await watching;
   assert.ok(looks > 5);
-  const [current] = read<{ anon_id: string }>(home, 'SELECT anon_id FROM identity WHERE retired_at IS NULL');
-  assert.equal(shared(home).anon_id, current?.anon_id);
+  const [current] = home.rows<{ anon_id: string }>('SELECT anon_id FROM identity WHERE retired_at IS NULL');
+  assert.equal(home.shared().anon_id, current?.anon_id);
   // What a crowd keeps from the database is spilled.
-  const recorded = read(home, 'SELECT count(*) AS value FROM record');
-  assert.deepEqual(read(home, `SELECT value FROM ledger WHERE name = 'recorded'`), recorded);
+  const recorded = home.rows('SELECT count(*) AS value FROM record');
+  assert.deepEqual(home.rows(`SELECT value FROM ledger WHERE name = 'recorded'`), recorded);
   assert.deepEqual(
     readdirSync(home.directory).filter((name) => name.endsWith('.tmp')),
     [],
@@ -123,7 +110,7 @@ for (const umask of ['000', '777']) {
     for (const name of readdirSync(home.directory)) {
       assert.equal(statSync(join(home.directory, name)).mode & 0o777, 0o600, name);
     }
-    assert.equal(read(home, 'SELECT * FROM record').length, 1);
+    assert.equal(home.rows('SELECT * FROM record').length, 1);
   });
 }
 
@@ -132,16 +119,16 @@ test('whoever logs in takes along what was recorded before, and an account switc
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await go(['secret', 'list']);
   await go(['login', '--api-key'], {}, `${a.api_keys[0]}\n`);
-  const first = shared(home);
+  const first = home.shared();
   assert.equal(first.linked_principal_id, a.account_id);
   home.signInWithKey(b.api_keys[0] ?? '', arcade.coordinator.url);
   await go(['secret', 'list']);
-  assert.notEqual(shared(home).anon_id, first.anon_id);
+  assert.notEqual(home.shared().anon_id, first.anon_id);
   await flush();
   const persons = posthog.persons().map(({ distinct_ids }) => new Set(distinct_ids));
   assert.deepEqual(persons, [
     new Set([a.account_id, first.anon_id]),
-    new Set([b.account_id, shared(home).anon_id]),
+    new Set([b.account_id, home.shared().anon_id]),
   ]);
   assert.deepEqual(posthog.warnings, []);
 });
@@ -198,7 +185,7 @@ test('a link of the other program is not aliased a second time, and its rotation
   const { home, arcade, posthog, go, flush } = await stageFor(t);
   const a = arcade.user('A');
   await go(['secret', 'list']);
-  const { anon_id } = shared(home);
+  const { anon_id } = home.shared();
   const path = join(home.directory, 'usage.json');
   writeFileSync(path, JSON.stringify({ anon_id, linked_principal_id: a.account_id }, null, 2));
   home.signInWithKey(a.api_keys[0] ?? '', arcade.coordinator.url);
@@ -214,7 +201,7 @@ test('a link of the other program is not aliased a second time, and its rotation
   const next = 'a2f5ad1e-61b4-4b60-a0f0-7ac1a3f3a001';
   writeFileSync(path, JSON.stringify({ anon_id: next, linked_principal_id: null }, null, 2));
   await go(['secret', 'list']);
-  assert.deepEqual(shared(home), { anon_id: next, linked_principal_id: a.account_id });
+  assert.deepEqual(home.shared(), { anon_id: next, linked_principal_id: a.account_id });
 });
 
 test('with tracking off nothing is made, and a logout is noticed later', async (t) => {
@@ -223,12 +210,12 @@ test('with tracking off nothing is made, and a logout is noticed later', async (
   await go(['secret', 'list'], off);
   assert.throws(() => statSync(join(home.directory, 'usage.db')));
   await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
-  const before = shared(home);
+  const before = home.shared();
   await go(['logout'], off);
-  assert.deepEqual(shared(home), before);
+  assert.deepEqual(home.shared(), before);
   await go(['secret', 'list']);
-  assert.notEqual(shared(home).anon_id, before.anon_id);
-  assert.equal(shared(home).linked_principal_id, null);
+  assert.notEqual(home.shared().anon_id, before.anon_id);
+  assert.equal(home.shared().linked_principal_id, null);
 });
 
 test('`usage identity` lists what was, and `usage status` says who is next', async (t) => {

@@ -1,17 +1,12 @@
 /** SIGKILL at every point that matters; one more command and a drain later all is as if nothing had happened. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { execa } from 'execa';
-import { type Arcade, startArcade } from '../../support/arcade.ts';
-import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { test } from 'node:test';
+import { startArcadeCli } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
-import { type PostHog, startPostHog } from '../../support/posthog.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
-
-const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
+import { type World, world } from '../../support/world.ts';
 
 /** Which of the four commands of the story dies, how, and where. */
 interface Point {
@@ -58,16 +53,12 @@ const points: readonly Point[] = [
   ].map((at) => ({ dies: 'the drain', at }) as const),
 ];
 
-interface Stage {
-  readonly home: Sandbox;
-  readonly arcade: Arcade;
-  readonly posthog: PostHog;
-}
+type Stage = Pick<World, 'home' | 'arcade' | 'posthog'>;
 
 for (const point of points) {
   const where = point.byHand ? `${point.at}, with credentials made by hand` : point.at;
   test(`${point.dies} killed at ${where}: nobody can tell afterwards`, async (t) => {
-    const stage = await stageFor(t);
+    const stage = await world(t);
     const kill = (who: Point['dies']): string | undefined => (point.dies === who ? point.at : undefined);
     await run(stage, ['secret', 'list'], kill('the first command'));
     if (point.byHand) stage.home.signInWithKey(keyOf(stage), stage.arcade.coordinator.url);
@@ -82,7 +73,7 @@ for (const point of points) {
 }
 
 test('a drain killed while PostHog answers sends the same again, and it counts once', async (t) => {
-  const stage = await stageFor(t);
+  const stage = await world(t);
   await run(stage, ['secret', 'list']);
   await run(stage, ['login', '--api-key']);
   stage.posthog.fault({ kind: 'hang', stores: true });
@@ -99,17 +90,11 @@ test('a drain killed while PostHog answers sends the same again, and it counts o
   assert.ok(stage.posthog.duplicates() > 0);
 });
 
-/** A draft that may still be in use is left alone for a minute. */
+/** A draft that may still be in use is left alone for an hour. */
 function ageDrafts(directory: string): void {
-  const then = Date.now() / 1000 - 120;
+  const then = Date.now() / 1000 - 2 * 3600;
   for (const name of readdirSync(directory).filter((each) => each.endsWith('.tmp')))
     utimesSync(join(directory, name), then, then);
-}
-
-async function stageFor(t: TestContext): Promise<Stage> {
-  const [arcade, posthog] = await Promise.all([startArcade(), startPostHog()]);
-  t.after(() => Promise.all([arcade.close(), posthog.close()]));
-  return { home: sandbox(t), arcade, posthog };
 }
 
 const keyOf = ({ arcade }: Stage): string => arcade.user('A').api_keys[0] ?? '';
@@ -125,17 +110,8 @@ const inputOf = (stage: Stage, args: readonly string[]): string =>
 
 /** As a process of its own, which can be killed. */
 function start(stage: Stage, args: readonly string[], killAt = '') {
-  return execa(process.execPath, ['--import', HOOK, PROGRAM, ...args], {
-    env: {
-      ...baseEnvironment(stage.home),
-      ...environmentOf(stage, args),
-      ARCADE_TEST_KILL_AT: killAt,
-    },
-    extendEnv: false,
-    reject: false,
-    cwd: stage.home.home,
-    input: inputOf(stage, args),
-  });
+  const env = { ...environmentOf(stage, args), ARCADE_TEST_KILL_AT: killAt };
+  return startArcadeCli(stage.home, args, { env, input: inputOf(stage, args), hook: 'kill-at.mjs' });
 }
 
 async function run(stage: Stage, args: readonly string[], killAt?: string): Promise<string> {
@@ -161,11 +137,7 @@ async function verify(stage: Stage): Promise<void> {
   assert.deepEqual(new Set(stored.map((event) => event.person_id)), new Set([posthog.personOf(account)]));
   const aliases = stored.filter((event) => event.event === '$create_alias');
   assert.equal(aliases.length, 1);
-  const shared = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8')) as Record<
-    string,
-    string
-  >;
-  assert.deepEqual(shared, { anon_id: aliases[0]?.properties.alias, linked_principal_id: account });
+  assert.deepEqual(home.shared(), { anon_id: aliases[0]?.properties.alias, linked_principal_id: account });
   const left = readdirSync(home.directory).filter((name) => name.endsWith('.tmp'));
   assert.deepEqual(left, [], 'no draft of usage.json is left');
 }

@@ -1,6 +1,6 @@
 /** Commands whose database cannot be had: a lock, a repair, a missing native module, SIGKILL. Nothing is lost, and nothing counts twice. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -10,23 +10,13 @@ import type { PostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
-const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
 const NOWHERE = { ARCADE_URL: 'http://127.0.0.1:9' };
 
 const command = (home: Sandbox, env = {}): Promise<Ran> =>
   cli(home, ['secret', 'list'], { env: { ...NOWHERE, ...env } });
 
-const spilled = ({ directory }: Sandbox): string[] =>
-  existsSync(join(directory, 'spill')) ? readdirSync(join(directory, 'spill')) : [];
-
-function recorded({ directory }: Sandbox): number {
-  const db = new Database(join(directory, 'usage.db'), { readonly: true });
-  try {
-    return db.prepare(`SELECT value FROM ledger WHERE name = 'recorded'`).pluck().get() as number;
-  } finally {
-    db.close();
-  }
-}
+const recorded = (home: Sandbox): number =>
+  home.rows<{ value: number }>(`SELECT value FROM ledger WHERE name = 'recorded'`)[0]?.value ?? 0;
 
 /** Delivers everything, and says what PostHog has. */
 async function delivered(t: TestContext, home: Sandbox): Promise<ReturnType<PostHog['stored']>> {
@@ -38,11 +28,7 @@ async function delivered(t: TestContext, home: Sandbox): Promise<ReturnType<Post
 }
 
 const holders: Readonly<Record<string, (home: Sandbox) => Database.Database>> = {
-  'the write lock is held': ({ directory }) => {
-    const db = new Database(join(directory, 'usage.db'));
-    db.exec('BEGIN IMMEDIATE');
-    return db;
-  },
+  'the write lock is held': (home) => home.hold(),
   'a repair is under way': ({ directory }) => {
     const db = new Database(join(directory, 'usage.repair.lock'));
     db.exec('BEGIN EXCLUSIVE');
@@ -65,12 +51,12 @@ for (const [what, hold] of Object.entries(holders)) {
     const many = await Promise.all(Array.from({ length: 5 }, () => command(home)));
     for (const { exitCode, stdout } of many)
       assert.deepEqual([exitCode, stdout], [usual.exitCode, usual.stdout]);
-    assert.equal(spilled(home).length, 5);
+    assert.equal(home.spilled().length, 5);
     const { stdout } = await cli(home, ['usage', 'status', '--json']);
     assert.equal((JSON.parse(stdout) as { spilled: number }).spilled, 5);
     held.close();
     await command(home);
-    assert.deepEqual(spilled(home), []);
+    assert.deepEqual(home.spilled(), []);
     const events = await delivered(t, home);
     const ids = new Set(events.map((event) => event.distinct_id));
     assert.ok(events.length >= 6, `${events.length} events`);
@@ -95,9 +81,9 @@ test('a program whose native module does not load spills, and one that does take
       cwd: home.home,
     });
   for (let i = 0; i < 3; i += 1) assert.equal((await run()).exitCode, 1);
-  assert.equal(spilled(home).length, 3);
+  assert.equal(home.spilled().length, 3);
   await command(home);
-  assert.deepEqual([spilled(home), recorded(home)], [[], 5]);
+  assert.deepEqual([home.spilled(), recorded(home)], [[], 5]);
 });
 
 const deaths = ['/spill/', 'after /spill/'] as const;
@@ -105,8 +91,7 @@ for (const at of deaths) {
   test(`a command killed ${at.replace('/spill/', 'the rename of its file')} loses no other's event, and counts none twice`, async (t) => {
     const home = sandbox(t);
     await command(home);
-    const held = new Database(join(home.directory, 'usage.db'));
-    held.exec('BEGIN IMMEDIATE');
+    const held = home.hold();
     await command(home);
     const { signal } = await killed(home, at);
     assert.equal(signal, 'SIGKILL');
@@ -128,13 +113,12 @@ for (const at of [
   test(`a command killed at ${at} while it takes in: the events come with the next, once`, async (t) => {
     const home = sandbox(t);
     await command(home);
-    const held = new Database(join(home.directory, 'usage.db'));
-    held.exec('BEGIN IMMEDIATE');
+    const held = home.hold();
     for (let i = 0; i < 3; i += 1) await command(home);
     held.close();
-    const files = spilled(home).map(
-      (name) => [name, readFileSync(join(home.directory, 'spill', name), 'utf8')] as const,
-    );
+    const files = home
+      .spilled()
+      .map((name) => [name, readFileSync(join(home.directory, 'spill', name), 'utf8')] as const);
     assert.equal(files.length, 3);
     if (at === 'usage.db commit') {
       // Between the commit and the removal: the files are there again.
@@ -144,17 +128,13 @@ for (const at of [
       assert.equal((await killed(home, at)).signal, 'SIGKILL');
     }
     await command(home);
-    assert.deepEqual(spilled(home), []);
+    assert.deepEqual(home.spilled(), []);
     assert.equal(recorded(home), at === 'usage.db commit' ? 6 : 5);
     assert.equal((await delivered(t, home)).length, recorded(home));
   });
 }
 
-function killed(home: Sandbox, at: string): Promise<{ signal?: string | undefined }> {
-  return execa(process.execPath, ['--import', HOOK, PROGRAM, 'secret', 'list'], {
-    env: { ...baseEnvironment(home), ...NOWHERE, ARCADE_TEST_KILL_AT: at },
-    extendEnv: false,
-    reject: false,
-    cwd: home.home,
-  });
+function killed(home: Sandbox, at: string): Promise<Ran> {
+  const env = { ...NOWHERE, ARCADE_TEST_KILL_AT: at };
+  return cli(home, ['secret', 'list'], { env, hook: 'kill-at.mjs' });
 }

@@ -27,24 +27,21 @@ async function payload(home: Sandbox, { id }: Listed) {
   return JSON.parse((await run(home, ['usage', 'show', String(id), '--json'])).stdout).payload;
 }
 
-const identity = (home: Sandbox): { anon_id: string; linked_principal_id: string | null } =>
-  JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
-
 test('a login links the person, a logout ends as them and starts anew', async (t) => {
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await run(home, ['whoami']);
-  const anonymous = identity(home);
+  const anonymous = home.shared();
   assert.equal(anonymous.linked_principal_id, null);
 
   await logIn(home, arcade, a);
-  assert.deepEqual(identity(home), { anon_id: anonymous.anon_id, linked_principal_id: a.account_id });
+  assert.deepEqual(home.shared(), { anon_id: anonymous.anon_id, linked_principal_id: a.account_id });
   await logIn(home, arcade, b, ['--force']);
-  const second = identity(home);
+  const second = home.shared();
   assert.equal(second.linked_principal_id, b.account_id);
   assert.notEqual(second.anon_id, anonymous.anon_id, 'two people never share an anonymous id');
   await run(home, ['logout']);
-  const after = identity(home);
+  const after = home.shared();
   assert.equal(after.linked_principal_id, null);
   assert.notEqual(after.anon_id, second.anon_id);
   await run(home, ['logout']);
@@ -74,7 +71,7 @@ test('a key that signs in links its principal', async (t) => {
   const user = arcade.user('A');
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
   assert.equal((await run(home, args, { input: keyOf(user) })).exitCode, 0);
-  assert.equal(identity(home).linked_principal_id, user.principal_id);
+  assert.equal(home.shared().linked_principal_id, user.principal_id);
 });
 
 test('a login that fails or is cut short is recorded by its code, and links nobody', async (t) => {
@@ -88,7 +85,7 @@ test('a login that fails or is cut short is recorded by its code, and links nobo
   const codes = [];
   for (const record of await records(home)) codes.push((await payload(home, record)).properties.error_code);
   assert.deepEqual(codes, ['LOGIN_DENIED', 'INTERRUPTED']);
-  assert.equal(identity(home).linked_principal_id, null);
+  assert.equal(home.shared().linked_principal_id, null);
 });
 
 test('keys and tokens are where they belong, and nowhere else', async (t) => {

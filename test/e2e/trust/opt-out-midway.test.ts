@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Database from 'better-sqlite3';
 import { arcade } from '../../support/cli.ts';
 import { startFlusher } from '../../support/flusher.ts';
 import { fillSpool } from '../../support/queue.ts';
@@ -36,9 +35,7 @@ for (const requests of [1, 6]) {
     const latencyMs = (): number => (posthog.requests.length <= requests - 5 ? 200 : HELD_MS);
     const { home, posthog } = await world(t, { posthog: { latencyMs } });
     fillSpool(home.directory, EVENTS);
-    const db = new Database(join(home.directory, 'usage.db'), { readonly: true });
-    const uuids = db.prepare('SELECT uuid FROM record').pluck().all() as string[];
-    db.close();
+    const uuids = home.rows<{ uuid: string }>('SELECT uuid FROM record').map(({ uuid }) => uuid);
     // As damage leaves it: a copy of all events beside the database.
     home.write('usage.db.damaged-1700000000000', readFileSync(join(home.directory, 'usage.db')));
     home.write('usage.db.salvaged-1600000000000', `left over: ${uuids[0]}`);

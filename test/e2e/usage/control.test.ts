@@ -124,8 +124,7 @@ test('`usage reset` begins a new anonymous identity, and usage.json follows', as
   assert.notEqual(anonId, ANON_ID);
   const { identity } = await status(home);
   assert.deepEqual([identity.anon_id, identity.linked_principal_id], [anonId, null]);
-  const shared: unknown = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8'));
-  assert.deepEqual(shared, { anon_id: anonId, linked_principal_id: null });
+  assert.deepEqual(home.shared(), { anon_id: anonId, linked_principal_id: null });
 });
 
 test('`usage disable` leaves no event value in any file; enable brings nothing back', async (t) => {
@@ -185,7 +184,6 @@ test('`usage disable` leaves an id alone that another program has put into usage
   assert.equal(readFileSync(join(home.directory, 'usage.json'), 'utf8'), theirs);
 });
 
-const HOOK = join(import.meta.dirname, '..', '..', 'support', 'kill-at.mjs');
 const HELD = join(import.meta.dirname, '..', '..', 'support', 'held-open.mjs');
 
 test('`usage disable` says what is left where another program has a file open, as on Windows', async (t) => {
@@ -334,8 +332,8 @@ test('`usage disable` in a folder that is not ours is not written there', { skip
 test('`usage disable` killed halfway: what is still there is told, and the next one erases it', async (t) => {
   const home = sandbox(t);
   seeded(home);
-  const env = { NODE_OPTIONS: `--import=${HOOK}`, ARCADE_TEST_KILL_AT: 'DELETE FROM record' };
-  const killed = await arcade(home, ['usage', 'disable'], { env });
+  const env = { ARCADE_TEST_KILL_AT: 'DELETE FROM record' };
+  const killed = await arcade(home, ['usage', 'disable'], { env, hook: 'kill-at.mjs' });
   assert.equal(killed.signal, 'SIGKILL');
   assert.match(
     await why(home),

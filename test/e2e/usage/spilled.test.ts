@@ -1,6 +1,6 @@
 /** What a person sees of events that the database could not take in time, and what becomes of them by a person's word. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { spillCapture } from '../../../src/usage/append/append.ts';
@@ -20,9 +20,6 @@ async function json<T>(home: Sandbox, ...args: string[]): Promise<T> {
 interface Listed {
   readonly records: readonly { id: number; uuid: string; state: string; distinct_id: string | null }[];
 }
-
-const files = ({ directory }: Sandbox): string[] =>
-  existsSync(join(directory, 'spill')) ? readdirSync(join(directory, 'spill')) : [];
 
 /** A home in which one event is in the database, and so many are spilled. */
 function spilledHome(t: TestContext, spilled: number): Sandbox {
@@ -52,7 +49,7 @@ test('usage status counts spilled events beside the ledger', async (t) => {
 
 test('usage list, show, export, stats, report and preview show spilled events as the next command takes them in', async (t) => {
   const home = spilledHome(t, 3);
-  const before = files(home);
+  const before = home.spilled();
   const { records } = await json<Listed>(home, 'list', '--json');
   assert.deepEqual(
     records.map(({ id, state }) => [id, state]),
@@ -74,7 +71,7 @@ test('usage list, show, export, stats, report and preview show spilled events as
     'list',
   );
   assert.equal(previewed.succeeded.distinct_id, records[0]?.distinct_id);
-  assert.deepEqual(files(home), before, 'looking changes nothing');
+  assert.deepEqual(home.spilled(), before, 'looking changes nothing');
 });
 
 test('usage list shows events that all were spilled, on a home without a database', async (t) => {
@@ -107,7 +104,7 @@ test('usage doctor counts spilled events, and tells of files that are none and o
 test('usage discard drops spilled events too: by the id that usage list tells, and all of them', async (t) => {
   const home = spilledHome(t, 25);
   assert.match((await usage(home, 'discard', '24')).stdout, /Discarded 1 record/);
-  assert.deepEqual(files(home), []);
+  assert.deepEqual(home.spilled(), []);
   spillMore(home, 25);
   assert.match((await usage(home, 'discard', '--all', '--yes')).stdout, /Discarded 50 records/);
   assert.deepEqual((await json<Listed>(home, 'list', '--json')).records, []);

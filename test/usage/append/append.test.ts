@@ -27,8 +27,6 @@ const login = (account: string, principalId: string): Partial<Entry> => ({
   change: { kind: 'login', principalId },
 });
 
-const shared = ({ directory }: Sandbox): Record<string, unknown> =>
-  JSON.parse(readFileSync(join(directory, 'usage.json'), 'utf8')) as Record<string, unknown>;
 const ids = (spool: Spool): (string | null)[] =>
   (
     spool.statement('SELECT distinct_id FROM record ORDER BY id').all() as { distinct_id: string | null }[]
@@ -38,7 +36,7 @@ test('a first event makes an identity, and usage.json says the same', (t) => {
   const { home, spool } = opened(t);
   append(spool, entry());
   const anonId = currentIdentity(spool)?.anonId;
-  assert.deepEqual(shared(home), { anon_id: anonId, linked_principal_id: null });
+  assert.deepEqual(home.shared(), { anon_id: anonId, linked_principal_id: null });
   assert.deepEqual(ids(spool), [anonId]);
   assert.equal(statSync(join(home.directory, 'usage.json')).mode & 0o777, 0o600);
 });
@@ -51,7 +49,7 @@ test('a usage.json that another program writes before the export is followed, no
   };
   append({ ...spool, sync }, entry());
   assert.equal(currentIdentity(spool)?.anonId, ANON);
-  assert.equal(shared(home).anon_id, ANON);
+  assert.equal(home.shared().anon_id, ANON);
 });
 
 test('a valid usage.json is imported, and its fields that nobody knows are no obstacle', (t) => {
@@ -82,7 +80,7 @@ for (const [what, text] of Object.entries(broken)) {
     append(spool, entry());
     const anonId = currentIdentity(spool)?.anonId;
     assert.notEqual(anonId, ANON);
-    assert.equal(shared(home).anon_id, anonId);
+    assert.equal(home.shared().anon_id, anonId);
   });
 }
 
@@ -101,7 +99,7 @@ test('where usage.json is a directory the event is recorded all the same', (t) =
   assert.equal(ids(spool).length, 2);
   rmSync(join(home.directory, 'usage.json'), { recursive: true });
   append(spool, entry());
-  assert.equal(shared(home).anon_id, ids(spool)[0]);
+  assert.equal(home.shared().anon_id, ids(spool)[0]);
   assert.deepEqual(
     readdirSync(home.directory).filter((name) => name.endsWith('.tmp')),
     [],
@@ -112,26 +110,26 @@ test('where usage.json is a pipe nobody waits at it', { skip: process.platform =
   const { home, spool } = opened(t);
   execFileSync('mkfifo', [join(home.directory, 'usage.json')]);
   append(spool, entry());
-  assert.equal(shared(home).anon_id, ids(spool)[0]);
+  assert.equal(home.shared().anon_id, ids(spool)[0]);
 });
 
 test('a usage.json that cannot be read is written anew', (t) => {
   const { home, spool } = opened(t);
   chmodSync(home.write('usage.json', JSON.stringify({ anon_id: ANON })), 0o000);
   append(spool, entry());
-  assert.equal(shared(home).anon_id, currentIdentity(spool)?.anonId);
+  assert.equal(home.shared().anon_id, currentIdentity(spool)?.anonId);
 });
 
 test('a usage.json that is deleted or spoilt comes back at the next event', (t) => {
   const { home, spool } = opened(t);
   append(spool, entry());
-  const before = shared(home);
+  const before = home.shared();
   rmSync(join(home.directory, 'usage.json'));
   append(spool, entry());
-  assert.deepEqual(shared(home), before);
+  assert.deepEqual(home.shared(), before);
   writeFileSync(join(home.directory, 'usage.json'), '{');
   append(spool, entry());
-  assert.deepEqual(shared(home), before);
+  assert.deepEqual(home.shared(), before);
 });
 
 test('a login links and aliases in the transaction of its event, and is then exported', (t) => {
@@ -140,7 +138,7 @@ test('a login links and aliases in the transaction of its event, and is then exp
   append(spool, entry(login('a', 'account-a')));
   const anonId = ids(spool)[0];
   assert.deepEqual(ids(spool), [anonId, 'account-a', 'account-a']);
-  assert.deepEqual(shared(home), { anon_id: anonId, linked_principal_id: 'account-a' });
+  assert.deepEqual(home.shared(), { anon_id: anonId, linked_principal_id: 'account-a' });
   assert.equal(readLedger(spool).recorded, 3);
 });
 
@@ -149,7 +147,7 @@ test('a login whose principal PostHog would never merge is one that is not known
     const { home, spool } = opened(t);
     append(spool, entry(login('a', principal)));
     assert.deepEqual(ids(spool), [null], principal);
-    assert.equal(shared(home).linked_principal_id, null);
+    assert.equal(home.shared().linked_principal_id, null);
   }
 });
 
@@ -192,15 +190,15 @@ test("the event of a logout is the account's, and the next one is nobody's", (t)
   append(spool, entry());
   const [, , logout, after] = ids(spool);
   assert.equal(logout, 'account-a');
-  assert.equal(after, shared(home).anon_id);
+  assert.equal(after, home.shared().anon_id);
 });
 
 test('a logout names no account in usage.json any more when it commits, and keeps what was nobody’s', (t) => {
   const { home, spool } = opened(t);
   append(spool, entry());
-  const { anon_id } = shared(home);
+  const { anon_id } = home.shared();
   append(spool, entry({ change: { kind: 'logout' } }));
-  assert.equal(shared(home).anon_id, anon_id);
+  assert.equal(home.shared().anon_id, anon_id);
   append(spool, entry(login('a', 'account-a')));
   const killed: Spool = {
     ...spool,
@@ -211,11 +209,11 @@ test('a logout names no account in usage.json any more when it commits, and keep
       }),
   };
   assert.throws(() => append(killed, entry({ ...of('a'), change: { kind: 'logout' } })), /killed/);
-  assert.equal(shared(home).linked_principal_id, null);
-  assert.notEqual(shared(home).anon_id, anon_id);
+  assert.equal(home.shared().linked_principal_id, null);
+  assert.notEqual(home.shared().anon_id, anon_id);
   assert.equal(currentIdentity(spool)?.principalId, 'account-a');
   append(spool, entry());
-  assert.equal(currentIdentity(spool)?.anonId, shared(home).anon_id, 'as after a logout of the Python CLI');
+  assert.equal(currentIdentity(spool)?.anonId, home.shared().anon_id, 'as after a logout of the Python CLI');
 });
 
 test('neither e-mail nor key nor address is in the database that tells credentials apart', (t) => {
@@ -278,7 +276,7 @@ test('an e-mail address is no anonymous id: usage.json is written again', (t) =>
   home.write('usage.json', JSON.stringify({ anon_id: 'alice@example.com', linked_principal_id: null }));
   append(spool, entry());
   assert.match(ids(spool)[0] ?? '', /^[0-9a-f-]{36}$/);
-  assert.notEqual(shared(home).anon_id, 'alice@example.com');
+  assert.notEqual(home.shared().anon_id, 'alice@example.com');
 });
 
 test('a log that has grown is cut when it starts over', (t) => {

@@ -162,10 +162,7 @@ test('a logout that is spilled leaves no account in usage.json, and the next app
   append(login('a', 'account-a'));
   const linked = currentIdentity(spool)?.anonId;
   spill(logout('a'));
-  const shared = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8')) as Record<
-    string,
-    unknown
-  >;
+  const shared = home.shared();
   assert.equal(shared.linked_principal_id, null);
   assert.notEqual(shared.anon_id, linked);
   append();

@@ -43,9 +43,6 @@ test('a spool of schema 6 opens with its records, identities, accounts and back-
     .get();
   assert.equal(last, 'principal-ana', 'her credentials are still known, and her identity is resumed');
   assert.notEqual(currentIdentity(spool)?.id, before?.id);
-  const shared = JSON.parse(readFileSync(join(home.directory, 'usage.json'), 'utf8')) as Record<
-    string,
-    unknown
-  >;
+  const shared = home.shared();
   assert.equal(shared.linked_principal_id, 'principal-ana');
 });
