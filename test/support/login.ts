@@ -43,9 +43,14 @@ export async function startLogin(
   if (over) throw new Error(`the login ended: ${JSON.stringify(await ended)}`);
   const url = /log in: (http\S+)\n/.exec(stderr)?.[1] ?? '';
   const query = new URL(url).searchParams;
+  const callback = URL.parse(query.get('redirect_uri') ?? query.get('callback_uri') ?? '');
+  if (callback === null) {
+    child.kill();
+    throw new Error(`the address does not lead back: ${url}`);
+  }
   return {
     url,
-    callback: new URL(query.get('redirect_uri') ?? query.get('callback_uri') ?? ''),
+    callback,
     state: query.get('state') ?? '',
     kill: (signal) => void child.kill(signal),
     stderr: () => stderr,

@@ -91,7 +91,7 @@ test('a broken credentials.yaml is quoted nowhere, also where details are asked 
 
 test('what other programs keep in credentials.yaml is not unfolded when a login is stored', async (t) => {
   const home = sandbox(t);
-  const levels = Array.from({ length: 9 }, (_, i) =>
+  const levels = Array.from({ length: 5 }, (_, i) =>
     i === 0 ? 'a0: &a0 [x]' : `a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`)}]`,
   );
   const file = home.write('credentials.yaml', levels.join('\n'));

@@ -124,6 +124,27 @@ test('root in the home of another user reads, follows, writes and deletes nothin
   }
 });
 
+test('root makes nothing in the home of another user, and uses nothing that root left there', {
+  skip,
+}, async (t) => {
+  const { arcade, user } = await world(t);
+  for (const left of [undefined, 'cloud: {api: {key: of-root}}']) {
+    const home = sandbox(t);
+    if (left !== undefined) home.write('credentials.yaml', left);
+    chownSync(home.home, NOBODY, NOBODY);
+    const before = listing(home.home);
+    for (const args of [
+      ['login', '--api-key', '--force', '--host', arcade.coordinator.url],
+      ...(left === undefined ? [] : [['whoami'], ['logout']]),
+    ]) {
+      const ran = await asRoot(home, args, keyOf(user));
+      assert.deepEqual([ran.exitCode, ran.stdout], [1, ''], args.join(' '));
+      assert.match(ran.stderr, /^Error: .* belongs to another user\.\nHint: Run the command without sudo/);
+    }
+    assert.deepEqual(listing(home.home), before);
+  }
+});
+
 test('root changes no mode where a link of another user leads', { skip }, async (t) => {
   const home = sandbox(t);
   const folder = mkdtempSync(join(tmpdir(), 'arcade-root-'));
