@@ -5,7 +5,6 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
-  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -79,16 +78,8 @@ export function writeDraft(target: string, text: string, { durable = true } = {}
     `${draftPrefix(target)}${process.pid}-${randomBytes(8).toString('hex')}.tmp`,
   );
   const discard = (): void => rmSync(temporary, { force: true });
-  const file = openSync(temporary, 'wx', 0o600);
   try {
-    try {
-      setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
-      // Goes on after a short write, until the disk is full.
-      writeFileSync(file, text);
-      if (durable) fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
+    makeFile(temporary, text, durable);
   } catch (error) {
     discard();
     throw error;
@@ -193,18 +184,8 @@ export function makePrivateDirectory(path: string): boolean {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     return false;
   }
-  setMode(lstatSync(path).mode, 0o700, (mode) => chmodSync(path, mode));
+  setMode(() => chmodSync(path, 0o700));
   return true;
-}
-
-/** Where the file system keeps no modes this is refused, or does nothing: the caller looks if it matters. */
-function setMode(present: number, wanted: number, change: (mode: number) => void): void {
-  if ((present & 0o777) === wanted) return;
-  try {
-    change(wanted);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-  }
 }
 
 /**
@@ -212,20 +193,34 @@ function setMode(present: number, wanted: number, change: (mode: number) => void
  * error, but not where the file system keeps no modes.
  */
 export function createPrivateFile(path: string, text = ''): boolean {
-  let file: number;
   try {
-    file = openSync(path, 'wx', 0o600);
+    makeFile(path, text, false);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
+}
+
+function makeFile(path: string, text: string, durable: boolean): void {
+  const file = openSync(path, 'wx', 0o600);
   try {
-    setMode(fstatSync(file).mode, 0o600, (mode) => fchmodSync(file, mode));
-    if (text !== '') writeFileSync(file, text);
+    setMode(() => fchmodSync(file, 0o600));
+    // Goes on after a short write, until the disk is full.
+    writeFileSync(file, text);
+    if (durable) fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  return true;
+}
+
+/** Whatever the umask. Where the file system keeps no modes this is refused, or does nothing: the caller looks if it matters. */
+function setMode(change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
 }
 
 /** Where a path leads through symbolic links; the last one may lead to a file that is still to be made. */
