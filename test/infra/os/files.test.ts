@@ -1,9 +1,9 @@
-/** Folders: the nearest that exists, and private ones. */
+/** Folders: the nearest that exists, and private ones; files that another program has open. */
 import assert from 'node:assert/strict';
 import { mkdirSync, statSync } from 'node:fs';
 import { join, posix, win32 } from 'node:path';
 import { test } from 'node:test';
-import { makePrivateDirectory, nearestExisting } from '../../../src/infra/os/files.ts';
+import { makePrivateDirectory, nearestExisting, whileHeldOpen } from '../../../src/infra/os/files.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
 test('the nearest folder that exists is found upwards, and on a Windows drive that is not there none is', () => {
@@ -27,3 +27,29 @@ test('a private directory is made with those above it, closed to others; one tha
   assert.equal(makePrivateDirectory(open), false);
   assert.equal(statSync(open).mode & 0o777, 0o755);
 });
+
+const ENDLESS = Number.POSITIVE_INFINITY;
+
+for (const [code, platform, refusals, tries] of [
+  ['EPERM', 'win32', 3, 4],
+  ['EACCES', 'win32', 3, 4],
+  ['EBUSY', 'win32', 3, 4],
+  ['EBUSY', 'win32', ENDLESS, ENDLESS],
+  ['ENOSPC', 'win32', ENDLESS, 1],
+  ['EPERM', 'linux', ENDLESS, 1],
+  ['EACCES', 'darwin', ENDLESS, 1],
+] as const) {
+  const what =
+    tries === 1 ? 'is final' : refusals === 3 ? 'passes, and is waited for' : 'is not waited for without end';
+  test(`replacing a file: ${code} on ${platform} ${what}`, () => {
+    let tried = 0;
+    const replace = () =>
+      whileHeldOpen(() => {
+        tried += 1;
+        if (tried <= refusals) throw Object.assign(new Error(code), { code });
+      }, platform);
+    if (refusals === ENDLESS) assert.throws(replace, { code });
+    else replace();
+    assert.ok(tries === ENDLESS ? tried > 4 : tried === tries, `${tried} tries`);
+  });
+}
