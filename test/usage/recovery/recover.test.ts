@@ -23,7 +23,6 @@ import {
   storeOf,
 } from '../../support/damage.ts';
 import { command, MIGRATIONS } from '../../support/queue.ts';
-import type { Sandbox } from '../../support/sandbox.ts';
 
 const recovering = (spool: Spool) => ({
   spool,
@@ -32,6 +31,22 @@ const recovering = (spool: Spool) => ({
   persist: async <T>(work: () => T): Promise<T> => work(),
 });
 const recoverAll = (spool: Spool): Promise<void> => recover(recovering(spool));
+/** With time for the first steps alone. */
+function recoverSome(spool: Spool): Promise<void> {
+  let looks = 0;
+  const leftMs = (): number => {
+    looks += 1;
+    return looks < 3 ? 1_000 : 0;
+  };
+  return recover({ ...recovering(spool), leftMs });
+}
+
+/** Some of the counters; undefined: it was never touched. */
+function assertCounted(spool: Spool, expected: Readonly<Record<string, number | undefined>>): void {
+  const ledger = ledgerOf(spool);
+  const found = Object.fromEntries(Object.keys(expected).map((name) => [name, ledger[name]]));
+  assert.deepEqual(found, expected);
+}
 
 /** The database set aside, as by a command that found it damaged; the spool that takes its place is open. */
 function aside(t: TestContext, { home, path }: Store, time = 1_600_000_000_000): Spool {
@@ -46,12 +61,9 @@ test('a page of records that is garbage takes its own records along and no other
     const { page, ids } = leaves.at(at) ?? { page: 0, ids: [] };
     overwritePages(store.path, page);
     const spool = aside(t, store);
-    const before = currentIdentity(spool);
-    assert.ok(before !== null, 'the anon_id goes on');
+    assert.ok(currentIdentity(spool) !== null, 'the anon_id goes on');
     await recoverAll(spool);
-    const ledger = ledgerOf(spool);
-    assert.deepEqual([ledger.recorded, ledger.pending], [50, 50 - ids.length]);
-    assert.equal(ledger['dropped.damaged'], ids.length);
+    assertCounted(spool, { recorded: 50, pending: 50 - ids.length, 'dropped.damaged': ids.length });
     const kept = spool.statement('SELECT id FROM record ORDER BY id').pluck().all() as number[];
     assert.deepEqual(
       kept,
@@ -86,18 +98,14 @@ test('records keep their states, and the counters agree with them', async (t) =>
   );
   const spool = aside(t, store);
   await recoverAll(spool);
-  const { recorded, pending, quarantined, delivered } = ledgerOf(spool);
-  assert.deepEqual(
-    { recorded, pending, quarantined, delivered },
-    {
-      recorded: 17,
-      pending: 6,
-      quarantined: 3,
-      delivered: 8,
-    },
-  );
   const bytes = spool.statement(`SELECT sum(bytes) FROM record WHERE state = 'pending'`).pluck().get();
-  assert.equal(ledgerOf(spool).pending_bytes, bytes);
+  assertCounted(spool, {
+    recorded: 17,
+    pending: 6,
+    quarantined: 3,
+    delivered: 8,
+    pending_bytes: bytes as number,
+  });
 });
 
 test('a record that the new database knows already is not counted twice, and delivered wins', async (t) => {
@@ -109,8 +117,7 @@ test('a record that the new database knows already is not counted twice, and del
   change(old, `UPDATE record SET state = 'delivered', settled_at = 1 WHERE id = 2`);
   renameSync(old, join(store.home.directory, 'usage.db.damaged-1600000000009'));
   await recoverAll(spool);
-  const { recorded, pending, delivered } = ledgerOf(spool);
-  assert.deepEqual({ recorded, pending, delivered }, { recorded: 4, pending: 3, delivered: 1 });
+  assertCounted(spool, { recorded: 4, pending: 3, delivered: 1 });
 });
 
 test('recovery goes in steps, between which commands write, and a killed flusher goes on where it was', async (t) => {
@@ -147,24 +154,22 @@ test('recovery goes in steps, between which commands write, and a killed flusher
   await recoverAll(counting);
   assert.ok(transactions > 5, 'in steps');
   assert.ok(transactions < 12, `${transactions}: what was done is not done again`);
-  const { recorded, pending } = ledgerOf(spool);
-  assert.deepEqual([recorded, pending], [5_000, 5_000]);
+  assertCounted(spool, { recorded: 5_000, pending: 5_000 });
   assert.equal(spool.statement('SELECT count(*) FROM recovery WHERE done = 0').pluck().get(), 0);
 });
 
-test('recovery ends with its time and counts nothing before it is complete', async (t) => {
-  const spool = aside(t, storeOf(t, 1_999));
-  let looks = 0;
-  await recover({
-    ...recovering(spool),
-    leftMs: () => {
-      looks += 1;
-      return looks < 3 ? 1_000 : 0;
-    },
-  });
-  const { pending } = ledgerOf(spool);
-  assert.ok(pending !== undefined && pending > 0 && pending < 2_000, `${pending}`);
-  assert.deepEqual(asideIn({ directory: spool.directory } as Sandbox), ['usage.db.damaged-1600000000000']);
+test('recovery ends with its time, and the next one goes on, in another database too', async (t) => {
+  const store = storeOf(t, 1_999);
+  const spool = aside(t, store);
+  await recoverSome(spool);
+  const { pending = 0 } = ledgerOf(spool);
+  assert.ok(pending > 0 && pending < 2_000, `${pending}`);
+  assert.deepEqual(asideIn(store.home), ['usage.db.damaged-1600000000000']);
+  // Of a database that is damaged while it recovers another the next one learns how far that has come.
+  spool.close();
+  const second = aside(t, store, 1_600_000_000_001);
+  await recoverAll(second);
+  assertCounted(second, { recorded: 2_000, pending: 2_000 });
 });
 
 const HEADERS: Readonly<Record<string, (path: string) => void>> = {
@@ -193,8 +198,7 @@ for (const [what, harm] of Object.entries(HEADERS)) {
     }
     if (what === 'the installation is gone') spool = openSound(t, home);
     await recoverAll(spool);
-    const ledger = ledgerOf(spool);
-    assert.deepEqual([ledger.recorded, ledger.pending, ledger.uncounted], [30, 30, undefined]);
+    assertCounted(spool, { recorded: 30, pending: 30, uncounted: undefined });
     assert.equal(asideIn(home).length, 1);
   });
 }
@@ -205,8 +209,7 @@ for (const part of ['identity', 'account', 'record_pending', 'attempt', 'install
     overwritePages(store.path, store.roots.get(part));
     const spool = aside(t, store);
     await recoverAll(spool);
-    const ledger = ledgerOf(spool);
-    assert.deepEqual([ledger.recorded, ledger.pending, ledger.uncounted], [30, 30, undefined]);
+    assertCounted(spool, { recorded: 30, pending: 30, uncounted: undefined });
   });
 }
 
@@ -222,7 +225,7 @@ test('what cannot be counted is told: without counters, without a schema, of a f
     harm(store);
     const spool = aside(t, store);
     await recoverAll(spool);
-    assert.equal(ledgerOf(spool).uncounted, 1, String(harm));
+    assertCounted(spool, { uncounted: 1 });
     assert.equal(asideIn(store.home)[0]?.includes('recovered'), true);
   }
 });
@@ -236,7 +239,7 @@ test('a file that was cut off gives what is left of it', async (t) => {
   await recoverAll(spool);
   const expected = kept.reduce((sum, { ids }) => sum + ids.length, 0);
   assert.ok(expected > 100, `${expected} in the pages that are left`);
-  assert.deepEqual([ledgerOf(spool).recorded, ledgerOf(spool).pending], [301, expected]);
+  assertCounted(spool, { recorded: 301, pending: expected });
 });
 
 test('rows that stand there twice do not make up for those whose place they have', async (t) => {
@@ -261,8 +264,7 @@ test('a value that no record may have is lost alone', async (t) => {
   change(store.path, 'UPDATE record SET personless = 9 WHERE id = 1');
   const spool = aside(t, store);
   await recoverAll(spool);
-  const { recorded, pending, 'dropped.damaged': lost } = ledgerOf(spool);
-  assert.deepEqual([recorded, pending, lost], [5, 4, 1]);
+  assertCounted(spool, { recorded: 5, pending: 4, 'dropped.damaged': 1 });
 });
 
 test('recovery is not repeated when the flusher was killed before it could rename the file', async (t) => {
@@ -277,24 +279,6 @@ test('recovery is not repeated when the flusher was killed before it could renam
   );
   await recoverAll(spool);
   assert.deepEqual([ledgerOf(spool), asideIn(store.home)], [once, [kept]]);
-});
-
-test('a database that is damaged while it recovers another hands on how far it has come', async (t) => {
-  const store = storeOf(t, 999);
-  const first = aside(t, store);
-  let looks = 0;
-  await recover({
-    ...recovering(first),
-    leftMs: () => {
-      looks += 1;
-      return looks < 3 ? 1_000 : 0;
-    },
-  });
-  first.close();
-  const second = aside(t, store, 1_600_000_000_001);
-  await recoverAll(second);
-  const { recorded, pending } = ledgerOf(second);
-  assert.deepEqual([recorded, pending], [1_000, 1_000]);
 });
 
 test('a flusher whose database has been set aside under its hands recovers nothing into that', async (t) => {
@@ -318,41 +302,22 @@ test('what was set aside waits while another process holds the new database', as
   assert.equal(ledgerOf(spool).pending, 5);
 });
 
-/** The spool of a flusher beside which something happens right before or after its transactions. */
-function interrupted(spool: Spool, before: () => void, after: () => void): Spool {
-  const transaction = <T>(work: () => T): T => {
-    before();
-    const result = spool.transaction(work);
-    after();
-    return result;
-  };
-  return { ...spool, transaction };
+for (const when of ['before', 'after'] as const) {
+  test(`what \`usage disable\` purges ${when} a step of recovery does not come back, and no file is left`, async (t) => {
+    const store = storeOf(t, 4);
+    const spool = aside(t, store);
+    const off = (): void => void store.home.write('usage.off', '');
+    const transaction = <T>(work: () => T): T => {
+      if (when === 'before') off();
+      const result = spool.transaction(work);
+      off();
+      return result;
+    };
+    await recoverAll({ ...spool, transaction });
+    if (when === 'before') assertCounted(spool, { pending: 0 });
+    assert.deepEqual(asideIn(store.home), []);
+  });
 }
-
-test('what `usage disable` has purged is not recovered by a flusher that had begun to', async (t) => {
-  const store = storeOf(t, 4);
-  const spool = aside(t, store);
-  const off = (): void => {
-    store.home.write('usage.off', '');
-    spool.statement('UPDATE installation SET consent = 0').run();
-  };
-  await recoverAll(interrupted(spool, off, () => undefined));
-  assert.equal(ledgerOf(spool).pending, 0);
-  assert.deepEqual(asideIn(store.home), []);
-});
-
-test('a `usage disable` that looked for the file under its old name leaves none under the new one', async (t) => {
-  const store = storeOf(t, 4);
-  const spool = aside(t, store);
-  await recoverAll(
-    interrupted(
-      spool,
-      () => undefined,
-      () => void store.home.write('usage.off', ''),
-    ),
-  );
-  assert.deepEqual(asideIn(store.home), []);
-});
 
 test('an identity that begins again from usage.json is the copy that it was, where that can be read later', async (t) => {
   const store = storeOf(t, 0);
