@@ -24,9 +24,8 @@ export function deliveryState(
   if (!consent.enabled) return `Recording is off (${consent.decidedBy}).${left}`;
   if (isOptedOut(directory) || status?.consent === false)
     return `Recording is off (\`arcade usage disable\`).${left}`;
-  if ('advice' in store && status === undefined) return `${store.message} ${store.advice}`;
-  const obstacle = recordingObstacle(settings, store);
-  if (obstacle !== null) return obstacle;
+  const obstacle = 'advice' in store ? store : recordingObstacle(settings, store);
+  if (obstacle !== undefined) return `${obstacle.message} ${obstacle.advice}`;
   if (status === undefined) return 'Nothing has been recorded yet.';
   const { ledger, backoff } = status;
   if (ledger.pending === 0) {
@@ -78,6 +77,6 @@ export function recordingOf(
   store: StoreState,
   status: Status | undefined,
 ): { on: boolean; obstacle: string | null } {
-  const obstacle = recordingObstacle(settings, store);
+  const obstacle = recordingObstacle(settings, store)?.message ?? null;
   return { on: obstacle === null && consentOf(settings, status).enabled, obstacle };
 }

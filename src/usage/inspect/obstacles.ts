@@ -171,17 +171,16 @@ export const NO_HOME = error(
   'Set HOME or ARCADE_WORK_DIR.',
 );
 
-/** What would keep the next command from recording, by a store that was read or could not be; null for nothing. */
+/** What would keep the next command from recording, by a store that was read or could not be; undefined for nothing. */
 export function recordingObstacle(
   { directory }: Settings,
-  store: { readonly state: string; readonly message?: string },
-): string | null {
+  store: { readonly state: string } | Obstacle,
+): Finding | undefined {
   // The next command replaces a damaged one, and waits for a busy one.
-  if (store.message !== undefined && store.state !== 'damaged' && store.state !== 'busy')
-    return store.message;
-  if (directory === undefined) return NO_HOME.message;
+  if ('advice' in store && store.state !== 'damaged' && store.state !== 'busy') return store;
+  if (directory === undefined) return NO_HOME;
   const [obstacle] = foundBy(directory, () => [blockingProblem(directory) ?? []].flat());
-  return (obstacle ?? roomObstacle(directory))?.message ?? null;
+  return obstacle ?? roomObstacle(directory);
 }
 
 /** Less than what the first event and its log take. */
