@@ -7,6 +7,7 @@ import { type OAuthCredentials, readStored } from '../../src/auth/credentials.ts
 import { bearerOf } from '../../src/auth/token.ts';
 import { readSettings } from '../../src/settings.ts';
 import type { ArcadeOptions } from '../support/arcade.ts';
+import { until } from '../support/until.ts';
 import { world } from '../support/world.ts';
 
 async function stale(t: TestContext, options: ArcadeOptions) {
@@ -56,4 +57,16 @@ test('tokens that could not be stored are not asked for', async (t) => {
   home.write('credentials.yaml', 'cloud: [');
   await assert.rejects(again(), { code: 'CREDENTIALS_MALFORMED' });
   assert.equal(arcade.stateOf(credentials.refreshToken ?? ''), 'valid');
+});
+
+test('a refresh leaves a login alone that the Python CLI stores meanwhile, for it knows of no lock', async (t) => {
+  const { home, arcade, again } = await stale(t, {});
+  const asked = (): boolean => arcade.requests.some(({ path }) => path === '/oauth2/token');
+  arcade.fault({ path: /oauth2\/token$/ }, { kind: 'delay', ms: 300 });
+  const renewing = again();
+  await until(asked, { what: 'the refresh' });
+  home.write('credentials.yaml', 'cloud: {api: {key: of-the-python-cli}}');
+  assert.match(await renewing, /./);
+  const found = await readStored(home.directory);
+  assert.equal(found.kind === 'api_key' && found.apiKey, 'of-the-python-cli');
 });

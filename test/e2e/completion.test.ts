@@ -144,6 +144,14 @@ for (const [title, kind] of [
   });
 }
 
+test('completion asks nothing with a login that would have to be refreshed, which a refresh cut short could end', async (t) => {
+  const { arcade, home, user } = await world(t);
+  home.signIn(arcade, user, { expiresInSeconds: 60 });
+  for (const input of ['secret\nunset\n\n', 'org\nset\n\n', 'project\nset\n\n'])
+    assert.equal((await inside(home, ['__complete', 'bash'], { input })).stdout, '');
+  assert.deepEqual(arcade.requests, []);
+});
+
 test('completion without a login, a home or a readable line offers nothing and exits 0', async (t) => {
   const home = sandbox(t);
   for (const input of ['secret\nunset\n\n', 'org\nset\n\n', 'usage\nshow\n\n', 'x\ny\nz\n', '\u001b[31m\n'])
