@@ -45,9 +45,10 @@ a URL, as a self-hosted Arcade may have, is sent as a hash that only this machin
 
 ## Where it goes, and how long it is kept
 
-To PostHog, at \`ARCADE_POSTHOG_HOST\`. Until then it is pending in the \`.arcade\` folder, in files that only you can read:
-at most 10,000 events, ${SPOOL.bytesPerRecord.toLocaleString('en')} bytes each on average, for ${days(SPOOL.maxAgeMs)} days. The last ${SPOOL.receipts} delivered events are kept for
-${days(SPOOL.receiptAgeMs)} days, so that you can see what was sent: \`arcade usage list\` and \`arcade usage show ID\`.
+To PostHog, at \`ARCADE_POSTHOG_HOST\`. Until then it is pending in the \`.arcade\` folder, in files that only you can read
+(on Windows, as their folder is protected): at most 10,000 events, ${SPOOL.bytesPerRecord.toLocaleString('en')} bytes each on average, for ${days(SPOOL.maxAgeMs)} days.
+The last ${SPOOL.receipts} delivered events are kept for ${days(SPOOL.receiptAgeMs)} days, so that you can see what was sent:
+\`arcade usage list\` and \`arcade usage show ID\`.
 
 ## How to stop it
 
