@@ -5,7 +5,7 @@ import { mayHang } from './infra/os/file-system.ts';
 import { FLUSHER, LIMITS, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
-import { isOptedOut } from './usage/spool/opt-out.ts';
+import { isOptedOut } from './usage/spool/place.ts';
 import type { Spool } from './usage/spool/spool.ts';
 
 export interface FlusherSurroundings {

@@ -151,7 +151,7 @@ export const ROW_BREAKS: readonly Break[] = [
     'return isGone ? ALL : null;',
   ]),
   of('drain/resolve.ts', 'the coordinator is never left alone', [
-    'ignoreBackoff || (await persist(() => mayResolve(spool, now())))',
+    'ignoreBackoff || (await persist(() => backoffInForce(spool, COORDINATOR, now()))) === null',
     'true',
   ]),
   of(

@@ -6,7 +6,7 @@ import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { openSoundSpool, reopenIfDamaged } from '../../usage/recovery/set-aside.ts';
 import { readLedger } from '../../usage/spool/ledger.ts';
-import { isOptedOut } from '../../usage/spool/opt-out.ts';
+import { isOptedOut } from '../../usage/spool/place.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { REPLACED, refuseUnusable, spoolError } from './changing.ts';
 import { progressLine } from './flush-progress.ts';

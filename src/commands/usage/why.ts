@@ -9,7 +9,7 @@ import {
   type Status,
   waitsForAccount,
 } from '../../usage/inspect/status.ts';
-import { isOptedOut } from '../../usage/spool/opt-out.ts';
+import { isOptedOut } from '../../usage/spool/place.ts';
 import { relativeTime } from './words.ts';
 
 /** Why nothing is being sent just now, or that all is well, in a sentence or two: the first reason that applies. `status` undefined: there is none, or none that can be read. */

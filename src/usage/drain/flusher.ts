@@ -7,7 +7,7 @@ import { SPOOL } from '../../settings.ts';
 import { recover } from '../recovery/recover.ts';
 import { isAnythingDue } from '../spool/due.ts';
 import { trim } from '../spool/records.ts';
-import { fingerprintOf, isSound, lockFile, sharedFile } from '../spool/spool.ts';
+import { fingerprintOf, isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
@@ -141,7 +141,7 @@ function letGo(run: Draining, lock: Lock, outcome: DrainOutcome): boolean {
     // After a failure nothing is due, unless a command's own call has just brought the next try forward.
     const looks = outcome === 'drained' || outcome === 'backing off';
     if (looks && run.leftMs() > 0 && stillDue(run)) return false;
-    end(run, outcome);
+    end(run.spool, run.runId, outcome, run.now());
     lock.release();
     return true;
   });
@@ -152,18 +152,22 @@ function stillDue({ spool, destination, resolving, now }: Draining): boolean {
   return isAnythingDue(spool, { destination, online: false, environment, now: now() });
 }
 
-/** With a mark as if one had been asked for: where one flusher fails at once the next would too, and 500 commands would start 500. */
-function noteFailure(run: Alive): void {
+/**
+ * With a mark as if another one had been asked for at that moment: where one flusher fails at once the next one would
+ * too, and 500 commands would start 500.
+ */
+function noteFailure({ spool, runId, now }: Alive): void {
+  const at = now();
   try {
-    run.spool.transaction(() => {
-      end(run, 'failed');
-      run.spool.statement('UPDATE installation SET flusher_asked_at = ?').run(run.now());
+    spool.transaction(() => {
+      end(spool, runId, 'failed', at);
+      spool.statement('UPDATE installation SET flusher_asked_at = ?').run(at);
     });
   } catch {
     // The spool is what failed.
   }
 }
 
-function end({ spool, runId, now }: Pick<Draining, 'spool' | 'runId' | 'now'>, outcome: string): void {
-  spool.statement('UPDATE flusher_run SET ended_at = ?, outcome = ? WHERE id = ?').run(now(), outcome, runId);
+function end(spool: Spool, id: number, outcome: DrainOutcome | 'failed', at: number): void {
+  spool.statement('UPDATE flusher_run SET ended_at = ?, outcome = ? WHERE id = ?').run(at, outcome, id);
 }

@@ -13,8 +13,7 @@ import {
   isLinked,
   rememberAccount,
 } from '../identity/identities.ts';
-import { backOff, COORDINATOR, endBackoff } from '../spool/backoff.ts';
-import { mayResolve } from '../spool/due.ts';
+import { backOff, backoffInForce, COORDINATOR, endBackoff } from '../spool/backoff.ts';
 import { fingerprintOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import type { Draining } from './drain.ts';
 
@@ -67,7 +66,7 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
   const present = fingerprintOf(spool, inForce.account);
-  const mayAsk = ignoreBackoff || (await persist(() => mayResolve(spool, now())));
+  const mayAsk = ignoreBackoff || (await persist(() => backoffInForce(spool, COORDINATOR, now()))) === null;
   const unknown: Group[] = [];
   for (const group of groups) {
     const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);

@@ -3,7 +3,7 @@ import type { Settings } from '../../settings.ts';
 import { LAST_TIME } from '../event/wire.ts';
 import { type BackoffReason, backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, UNCOUNTED } from '../spool/ledger.ts';
-import { isOptedOut } from '../spool/opt-out.ts';
+import { isOptedOut } from '../spool/place.ts';
 import { isSound, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
 import { checkFiles, checkLock, checkSetAside, checkSpilled } from './doctor-files.ts';

@@ -10,8 +10,7 @@ import type { Patience } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
 import { removeDatabase, setAsideFiles, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
-import { isOptedOut } from '../spool/opt-out.ts';
-import { createDatabaseFile } from '../spool/place.ts';
+import { createDatabaseFile, isOptedOut } from '../spool/place.ts';
 import {
   birthOf,
   inodeOf,

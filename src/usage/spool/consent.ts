@@ -11,10 +11,9 @@ import {
 import { removeDatabase, setAsideFiles } from './aside.ts';
 import { replaceKey } from './key.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
-import { isOptedOut, optOutFile } from './opt-out.ts';
-import { blockingProblem, isOwnPlace } from './place.ts';
+import { blockingProblem, isOptedOut, isOwnPlace, optOutFile } from './place.ts';
 import { emptySpill } from './spill.ts';
-import { installationOf, type Spool, sharedFile } from './spool.ts';
+import { type Spool, sharedFile } from './spool.ts';
 import { readText, readUsageJson, usageJson } from './usage-json.ts';
 
 /** What was done to how many records. */
@@ -165,7 +164,7 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
          export_failed_at = NULL, flusher_asked_at = NULL`,
     )
     .run();
-  if (installationOf(spool).consent === 0) forgetShared(spool, isNew ? null : previous, anonId);
+  forgetShared(spool, isNew ? null : previous, anonId);
   return pending + quarantined;
 }
 

@@ -19,14 +19,9 @@ export function isAnythingDue(spool: Spool, circumstances: Circumstances): boole
   const { now, environment } = circumstances;
   return (
     (installationOf(spool).notice_shown_at !== null && hasSpilled(spool.directory)) ||
-    (mayResolve(spool, now) && hasUnbound(spool, environment, now)) ||
+    (backoffInForce(spool, COORDINATOR, now) === null && hasUnbound(spool, environment, now)) ||
     (hasSendable(spool) && maySend(spool, circumstances))
   );
-}
-
-/** Whether the coordinator may be asked at `now`, ms since the epoch. */
-export function mayResolve(spool: Spool, now: number): boolean {
-  return backoffInForce(spool, COORDINATOR, now) === null;
 }
 
 /** Not those of credentials that only another shell has, unless they have waited long enough. */

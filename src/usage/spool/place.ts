@@ -3,7 +3,7 @@
  * under one name, the user's own, and closed to others. Where they are not nothing is recorded; `inspect/obstacles.ts`
  * has the words for it.
  */
-import { chmodSync, lstatSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { opensToOthers } from '../../infra/os/file-system.ts';
 import {
@@ -117,6 +117,14 @@ export function createDatabaseFile(directory: string): void {
 export function isOwnPlace(directory: string): boolean {
   const kind = blockingProblem(directory)?.kind;
   return kind !== 'home of another user' && kind !== 'folder of another user' && kind !== 'not a folder';
+}
+
+/** There while the person has said `usage disable`: a lost or damaged database must not forget it. */
+export const optOutFile = (directory: string): string => join(directory, 'usage.off');
+
+/** Whether `usage disable` holds, as far as that can be told without opening the database. */
+export function isOptedOut(directory: string | undefined): boolean {
+  return directory !== undefined && existsSync(optOutFile(directory));
 }
 
 /** All that is not as it should be, what keeps events from being kept first. Changes nothing. */

@@ -7,8 +7,7 @@ import { DamagedError, isConstraint } from '../../infra/sqlite/errors.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
 import { ensureKey, fingerprintBy, readKey } from './key.ts';
-import { isOptedOut } from './opt-out.ts';
-import { requirePlace } from './place.ts';
+import { isOptedOut, requirePlace } from './place.ts';
 
 export interface Spool {
   readonly directory: string;

@@ -102,6 +102,22 @@ test('the last fifty runs are kept, with their outcomes', async (t) => {
   assert.equal(queue.one(`SELECT count(*) FROM flusher_run WHERE outcome = 'drained'`), 50);
 });
 
+test('a run that fails notes so, with a mark as if another one had been asked for at that moment', async (t) => {
+  const queue = openQueue(t);
+  queue.add(1);
+  const connect = () => Promise.reject(new Error('no network'));
+  const now = () => queue.clock.now++;
+  await assert.rejects(
+    queue.flush(() => ACCEPTED, { connect, now }),
+    /no network/,
+  );
+  const [asked, outcome] = [
+    'SELECT flusher_asked_at FROM installation',
+    'SELECT outcome FROM flusher_run',
+  ].map((sql) => queue.one<unknown>(sql));
+  assert.deepEqual([asked, outcome], [queue.one('SELECT ended_at FROM flusher_run'), 'failed']);
+});
+
 test('a queue far over its bounds is trimmed in steps, and half of the time is left for sending', async (t) => {
   const queue = openQueue(t);
   queue.add(5_000);
