@@ -1,6 +1,5 @@
 /** What a file system can do, as far as the system tells. */
-import { lstatSync, realpathSync, statfsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { lstatSync, realpathSync, statfs, statfsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** `f_type` of statfs(2). Source: the kernel's include/uapi/linux/magic.h and fs/. */
@@ -59,10 +58,11 @@ const TELLS_WITHIN_MS = 100;
  */
 export async function mayHang(directory: string): Promise<boolean> {
   if (process.platform !== 'linux') return true;
-  const told = statfs(directory).then(
-    ({ type }) => NETWORK.has(type),
-    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
-  );
+  const told = new Promise<boolean>((done) => {
+    statfs(directory, (error, found) =>
+      done(error === null ? NETWORK.has(found.type) : error.code !== 'ENOENT'),
+    );
+  });
   return await Promise.race([told, pause(TELLS_WITHIN_MS, true, { ref: false })]);
 }
 
