@@ -45,11 +45,20 @@ const signedIn = (): Record<string, string> => ({
 });
 const list = (home: Sandbox, env: Record<string, string> = {}) =>
   arcade(home, ['secret', 'list'], { env: { ...signedIn(), ...env } });
-/** The program as another user. */
-function as(id: number, args: readonly string[]): [file: string, words: string[]] {
+/** A user, whose home is theirs. */
+const OWNER = 12345;
+/** The program as that user; `shell` runs before it. */
+async function asOwner(
+  home: Sandbox,
+  words: readonly string[],
+  env: Record<string, string> = {},
+  shell = ':',
+) {
   const { node, program } = everyones();
-  const [file = '', ...words] = [...asUser(id), node, '--', program, ...args];
-  return [file, words];
+  const started = ['sh', '-c', `${shell}; exec "$@"`, 'sh', node, '--', program];
+  const [file = '', ...args] = [...asUser(OWNER), ...started, ...words];
+  const options = { extendEnv: false, reject: false, cwd: home.home } as const;
+  return await execa(file, args, { ...options, env: { ...baseEnvironment(home), ...env } });
 }
 
 const FILES = [
@@ -62,57 +71,27 @@ const FILES = [
   'usage.key',
 ];
 
-/** How a file of ours can be somebody else's. `other` is a file outside of `.arcade`. */
-const GUISES: Readonly<Record<string, { make: (path: string, other: string) => void; words: RegExp }>> = {
-  'a symbolic link': {
-    make: (path, other) => {
-      rmSync(path, { force: true });
-      symlinkSync(other, path);
+/** What can be in the place of a file of ours. `other` is a file outside of `.arcade`. */
+const GUISES: Readonly<Record<string, readonly [RegExp, (path: string, other: string) => void]>> = {
+  'a symbolic link': [/is a symbolic link/, (path, other) => symlinkSync(other, path)],
+  'a symbolic link to nothing': [/is a symbolic link/, (path, other) => symlinkSync(`${other}.none`, path)],
+  'a hard link': [/another name as well \(a hard link\)/, (path, other) => linkSync(other, path)],
+  'a folder': [/is not a file/, (path) => mkdirSync(path)],
+  'a FIFO': [/is not a file/, (path) => execFileSync('mkfifo', [path])],
+  "somebody else's": [
+    /belongs to another user \(12345\)/,
+    (path) => {
+      writeFileSync(path, '');
+      chownSync(path, OWNER, OWNER);
     },
-    words: /is a symbolic link/,
-  },
-  'a symbolic link to nothing': {
-    make: (path, other) => {
-      rmSync(path, { force: true });
-      symlinkSync(`${other}.none`, path);
-    },
-    words: /is a symbolic link/,
-  },
-  'a hard link': {
-    make: (path, other) => {
-      if (existsSync(path)) renameSync(path, other);
-      linkSync(other, path);
-    },
-    words: /another name as well \(a hard link\)/,
-  },
-  'a folder': {
-    make: (path) => {
-      rmSync(path, { force: true });
-      mkdirSync(path);
-    },
-    words: /is not a file/,
-  },
-  'a FIFO': {
-    make: (path) => {
-      rmSync(path, { force: true });
-      execFileSync('mkfifo', [path]);
-    },
-    words: /is not a file/,
-  },
-  "somebody else's": {
-    make: (path) => {
-      if (!existsSync(path)) writeFileSync(path, '');
-      chownSync(path, 12345, 12345);
-    },
-    words: /belongs to another user \(12345\)/,
-  },
+  ],
 };
 
 /** The views, in this process. */
 const view = (home: Sandbox, ...words: string[]) =>
   inside(home, ['usage', ...words], { env: { ARCADE_USAGE_TRACKING: undefined } });
 
-for (const [guise, { make, words }] of Object.entries(GUISES)) {
+for (const [guise, [words, make]] of Object.entries(GUISES)) {
   test(`a file of the spool that is ${guise}: nothing is written anywhere, and the doctor says so`, {
     skip: guise === "somebody else's" && notRoot,
   }, async (t) => {
@@ -124,6 +103,7 @@ for (const [guise, { make, words }] of Object.entries(GUISES)) {
       const outside = join(home.home, 'outside');
       mkdirSync(outside);
       writeFileSync(join(outside, 'other'), 'not to be touched');
+      rmSync(join(home.directory, name), { force: true });
       make(join(home.directory, name), join(outside, 'other'));
       const before = [directoryState(home.directory), directoryState(outside)];
       assert.throws(() => makeSpool(home.directory), PlaceError, name);
@@ -234,22 +214,14 @@ test("a folder that is somebody else's is not used, also where we may write to i
   skip: notRoot,
 }, async (t) => {
   const home = sandbox(t);
-  const id = 12345;
-  chownSync(home.home, id, id);
+  chownSync(home.home, OWNER, OWNER);
   mkdirSync(home.directory);
-  chownSync(home.directory, 0, id);
+  chownSync(home.directory, 0, OWNER);
   chmodSync(home.directory, 0o770);
-  const asOwner = (words: readonly string[]) =>
-    execa(...as(id, words), {
-      env: { ...baseEnvironment(home), ...signedIn() },
-      extendEnv: false,
-      reject: false,
-      cwd: home.home,
-    });
-  const ran = await asOwner(['secret', 'list']);
+  const ran = await asOwner(home, ['secret', 'list'], signedIn());
   assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
   assert.deepEqual(readdirSync(home.directory), []);
-  const { exitCode, stdout } = await asOwner(['usage', 'doctor']);
+  const { exitCode, stdout } = await asOwner(home, ['usage', 'doctor']);
   assert.equal(exitCode, 1);
   assert.match(stdout, /The \.arcade folder belongs to another user \(0\)/);
 });
@@ -308,17 +280,14 @@ test('every file is for its owner alone under umasks from 000 to 777', () => {
 test('sudo leaves nothing behind that is in the way of the next command', { skip: notRoot }, async (t) => {
   const home = sandbox(t);
   home.signIn(server, server.user('A'), { expiresInSeconds: 60 });
-  const id = 12345;
-  execFileSync('chown', ['-R', `${id}:${id}`, home.home]);
-  const asOwner = (words: readonly string[]) =>
-    execa(...as(id, words), { env: baseEnvironment(home), extendEnv: false, reject: false, cwd: home.home });
+  execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, home.home]);
   const owners = (): (readonly [string, number])[] =>
     readdirSync(home.home, { recursive: true }).map((name) => [
       String(name),
       lstatSync(join(home.home, String(name))).uid,
     ]);
   for (const first of ['sudo', 'user'] as const) {
-    if (first === 'user') await asOwner(['whoami']);
+    if (first === 'user') await asOwner(home, ['whoami']);
     // The login has expired: root leaves even that to its owner.
     for (const words of [
       ['whoami'],
@@ -327,10 +296,10 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
       ['usage', 'disable'],
     ])
       await arcade(home, words, { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
-    for (const [name, uid] of owners()) assert.equal(uid, id, name);
-    const ran = await asOwner(['whoami']);
+    for (const [name, uid] of owners()) assert.equal(uid, OWNER, name);
+    const ran = await asOwner(home, ['whoami']);
     assert.equal(ran.exitCode, 0, ran.stderr);
-    const { stdout } = await asOwner(['usage', 'status', '--json']);
+    const { stdout } = await asOwner(home, ['usage', 'status', '--json']);
     const { ledger } = JSON.parse(stdout) as { ledger: { recorded: number } };
     assert.equal(ledger.recorded, first === 'sudo' ? 1 : 3);
   }
@@ -340,15 +309,8 @@ test('a person whose umask takes everything away has a folder of their own all t
   skip: notRoot,
 }, async (t) => {
   const home = sandbox(t);
-  chownSync(home.home, 12345, 12345);
-  const { node, program } = everyones();
-  const shell = ['sh', '-c', 'umask 777; exec "$@"', 'sh'];
-  const [file = '', ...words] = [...asUser(12345), ...shell, node, '--', program, 'secret', 'list'];
-  await execa(file, words, {
-    env: { ...baseEnvironment(home), ...signedIn() },
-    extendEnv: false,
-    cwd: home.home,
-  });
+  chownSync(home.home, OWNER, OWNER);
+  await asOwner(home, ['secret', 'list'], signedIn(), 'umask 777');
   assert.equal(modeOf(home.directory), 0o700);
   const names = readdirSync(home.directory);
   assert.ok(names.includes('usage.db'), names.join());
@@ -359,7 +321,7 @@ test('a login as root in the home of another user is refused, and makes nothing'
   skip: notRoot,
 }, async (t) => {
   const home = sandbox(t);
-  chownSync(home.home, 12345, 12345);
+  chownSync(home.home, OWNER, OWNER);
   const input = `${server.user('A').api_keys[0] ?? ''}\n`;
   const login = await arcade(home, ['login', '--api-key'], { env: { ARCADE_URL: server.url }, input });
   assert.equal(login.exitCode, 1);
