@@ -28,7 +28,7 @@ function columns(figure: Figure, bars: readonly Bar[]): Markup {
       i % every === 0
         ? html`<text x="${at(x + barWidth / 2)}" y="${height - 8}" class="mid">${label}</text>`
         : null;
-    return html`<g><title>${label}: ${says}</title><rect class="hit" x="${at(LEFT + step * i)}" y="0" width="${at(step)}" height="${floor}"/>${box('good', x, floor - first, barWidth, first)}${box('second', x, floor - first - second, barWidth, second)}</g>${text}`;
+    return html`<g><title>${label}: ${says}</title><rect class="hit" x="${at(LEFT + step * i)}" y="0" width="${at(step)}" height="${floor}"/>${twoBoxes(figure, [x, floor - first, barWidth, first], [x, floor - first - second, barWidth, second])}</g>${text}`;
   });
   return frame(figure, height, html`${scale(max, floor)}${drawn}`);
 }
@@ -44,7 +44,7 @@ function rows(figure: Figure, bars: readonly Bar[]): Markup {
     const y = i * line + 6;
     const first = (room * parts[0]) / max;
     const second = (room * parts[1]) / max;
-    return html`<g><title>${label}: ${says}</title><text x="${names - 10}" y="${y + 15}" class="end">${label}</text>${box('good', names, y, first, 20)}${box('second', names + first, y, second, 20)}<text x="${at(names + first + second + 8)}" y="${y + 15}">${says}</text></g>`;
+    return html`<g><title>${label}: ${says}</title><text x="${names - 10}" y="${y + 15}" class="end">${label}</text>${twoBoxes(figure, [names, y, first, 20], [names + first, y, second, 20])}<text x="${at(names + first + second + 8)}" y="${y + 15}">${says}</text></g>`;
   });
   return frame(figure, height, html`${drawn}`);
 }
@@ -69,21 +69,24 @@ function area(figure: Figure, values: readonly number[], ends: readonly [string,
 
 function frame({ id, title, summary, legend }: Figure, height: number, content: Markup): Markup {
   const kind = legend?.second ?? 'rare';
-  return html`<div class="chart" tabindex="0" role="group" aria-label="${title}, chart"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="${id}-title ${id}-description"><title id="${id}-title">${title}</title><desc id="${id}-description">${summary}</desc><defs><pattern id="${id}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="${kind}-ground" width="6" height="6"/><rect class="${kind}-line" width="3" height="6"/></pattern></defs>${hatched(content, kind, id)}</svg></div>`;
-}
-
-/** The hatch is defined in each drawing, under its own id. */
-function hatched({ markup }: Markup, kind: string, id: string): Markup {
-  return { markup: markup.replaceAll('class="second"', `class="${kind}" fill="url(#${id}-hatch)"`) };
+  return html`<div class="chart" tabindex="0" role="group" aria-label="${title}, chart"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="${id}-title ${id}-description"><title id="${id}-title">${title}</title><desc id="${id}-description">${summary}</desc><defs><pattern id="${id}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="${kind}-ground" width="6" height="6"/><rect class="${kind}-line" width="3" height="6"/></pattern></defs>${content}</svg></div>`;
 }
 
 function scale(max: number, floor: number): Markup {
   return html`<line class="axis" x1="${LEFT}" y1="${floor}" x2="${WIDTH}" y2="${floor}"/><line class="grid" x1="${LEFT}" y1="12" x2="${WIDTH}" y2="12"/><text x="${LEFT - 8}" y="16" class="end">${max.toLocaleString('en')}</text><text x="${LEFT - 8}" y="${floor + 4}" class="end">0</text>`;
 }
 
-function box(kind: 'good' | 'second', x: number, y: number, width: number, height: number): Markup | null {
+/** The two parts of a bar. The hatch of the second is defined in each drawing, under its own id. */
+function twoBoxes({ id, legend }: Figure, first: Box, second: Box): Markup {
+  const hatch = html`class="${legend?.second ?? 'rare'}" fill="url(#${id}-hatch)"`;
+  return html`${box(html`class="good"`, first)}${box(hatch, second)}`;
+}
+
+type Box = readonly [x: number, y: number, width: number, height: number];
+
+function box(look: Markup, [x, y, width, height]: Box): Markup | null {
   if (width <= 0 || height <= 0) return null;
-  return html`<rect class="${kind}" x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}"/>`;
+  return html`<rect ${look} x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}"/>`;
 }
 
 function at(number: number): string {

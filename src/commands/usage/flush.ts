@@ -1,15 +1,15 @@
 /** `arcade usage flush` */
 import { type FailureCode, UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
-import { type Safe, say } from '../../terminal/visible.ts';
+import { barOf } from '../../terminal/chart.ts';
+import { repeated, type Safe, say } from '../../terminal/visible.ts';
 import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { openSoundSpool, reopenIfDamaged } from '../../usage/recovery/set-aside.ts';
-import { readLedger } from '../../usage/spool/ledger.ts';
+import { type Ledger, readLedger } from '../../usage/spool/ledger.ts';
 import { isOptedOut } from '../../usage/spool/place.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { REPLACED, refuseUnusable, spoolError } from './changing.ts';
-import { progressLine } from './flush-progress.ts';
 import { digits } from './words.ts';
 
 const DEFAULT_SECONDS = 10;
@@ -36,7 +36,7 @@ export const run: Run = async (invocation) => {
     throw new UserError('SPOOL_UNUSABLE', 'The usage spool is damaged.', {
       hint: 'Run `arcade usage doctor`.',
     });
-  if (result.summary.outcome === 'consent withdrawn') throw off('usage disable');
+  if (result.outcome === 'consent withdrawn') throw off('usage disable');
   if (state === 'damaged') invocation.output.note(REPLACED);
   return print(invocation, result);
 };
@@ -55,7 +55,7 @@ async function drainNow(
     const open = spool;
     const before = readLedger(open);
     const startedAt = Date.now();
-    let delivered = 0;
+    let mine = 0;
     if (before.pending > 0) output.progress(progressLine(before, before, output.unicode));
     const outcome = await runFlusher({
       spool: open,
@@ -66,7 +66,7 @@ async function drainNow(
       now: Date.now,
       random: Math.random,
       onDelivered: (records) => {
-        delivered += records;
+        mine += records;
         output.progress(progressLine(before, readLedger(open), output.unicode));
       },
       maxRecords: settings.maxRecords,
@@ -79,8 +79,7 @@ async function drainNow(
     const refused = countQuarantinedSince(spool, startedAt);
     spool.close();
     const { pending, quarantined } = after;
-    const all = after.delivered - before.delivered;
-    return { mine: delivered, summary: { delivered: all, refused, pending, quarantined, outcome } };
+    return { delivered: after.delivered - before.delivered, refused, pending, quarantined, outcome, mine };
   } catch (error) {
     output.progress(say``);
     try {
@@ -93,7 +92,7 @@ async function drainNow(
   }
 }
 
-interface Summary {
+interface Flushed {
   /** Since this flush began, by any process: a flusher that was running already is waited for. */
   readonly delivered: number;
   readonly refused: number;
@@ -101,45 +100,53 @@ interface Summary {
   readonly pending: number;
   readonly quarantined: number;
   readonly outcome: RunOutcome;
-}
-
-interface Flushed {
-  readonly summary: Summary;
   /** Delivered by this process. */
   readonly mine: number;
 }
 
 const NOTHING_YET: Flushed = {
-  summary: { delivered: 0, refused: 0, pending: 0, quarantined: 0, outcome: 'drained' },
+  delivered: 0,
+  refused: 0,
+  pending: 0,
+  quarantined: 0,
+  outcome: 'drained',
   mine: 0,
 };
 
-async function print(invocation: Invocation, { summary, mine }: Flushed): Promise<FailureCode | undefined> {
-  await respond(invocation, summary, () => invocation.output.line(inWords(summary, mine)));
+async function print(invocation: Invocation, flushed: Flushed): Promise<FailureCode | undefined> {
+  const { mine, ...summary } = flushed;
+  await respond(invocation, summary, () => invocation.output.line(inWords(flushed)));
   return summary.pending > 0 ? 'EVENTS_PENDING' : undefined;
 }
 
-function inWords(result: Summary, mine: number): Safe {
-  const { delivered, refused, pending } = result;
+const LEFT: Readonly<Record<RunOutcome, Safe>> = {
+  drained: say`their account is not known yet`,
+  'backing off': say`see \`arcade usage status\``,
+  'out of time': say`timed out`,
+  'consent withdrawn': say`recording is off`,
+  locked: say`another flusher is running`,
+};
+
+function inWords({ delivered, refused, pending, outcome, mine }: Flushed): Safe {
   if (delivered + refused + pending === 0) return say`Nothing to send.`;
   const counts = say`Delivered ${digits(delivered)}, quarantined ${digits(refused)}, pending ${digits(pending)}`;
+  const left = pending === 0 ? '' : say`: ${LEFT[outcome]}`;
   const others =
     delivered > mine ? say` A background flusher delivered ${digits(delivered - mine)} of them.` : '';
   const more =
     refused > 0 ? say` Run \`arcade usage list --state quarantined\` to see what PostHog rejected.` : '';
-  return say`${counts}${whyLeft(result)}.${others}${more}`;
+  return say`${counts}${left}.${others}${more}`;
 }
 
-function whyLeft({ pending, outcome }: Summary): Safe {
-  if (pending === 0) return say``;
-  const reasons: Record<RunOutcome, Safe> = {
-    drained: say`their account is not known yet`,
-    'backing off': say`see \`arcade usage status\``,
-    'out of time': say`timed out`,
-    'consent withdrawn': say`recording is off`,
-    locked: say`another flusher is running`,
-  };
-  return say`: ${reasons[outcome]}`;
+const CELLS = 30;
+
+/** What is done of what waited at the beginning; what arrives meanwhile makes the bar longer, never shorter. */
+function progressLine(before: Ledger, now: Ledger, unicode: boolean): Safe {
+  const done = now.delivered - before.delivered + (now.quarantined - before.quarantined);
+  const total = done + now.pending;
+  const bar = barOf(done, total, CELLS, unicode);
+  const rest = repeated(unicode ? say`░` : say`.`, CELLS - bar.length);
+  return say`Sending ${bar}${rest} ${digits(done)} of ${digits(total)}`;
 }
 
 function off(decidedBy: string): UserError {

@@ -40,7 +40,6 @@ svg .hit { fill: transparent; }
 .key .failed { border-color: var(--bad); background: repeating-linear-gradient(45deg, var(--bad) 0 2px, var(--bad-soft) 2px 4px); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding: .2rem 0 .5rem; }
 th, td { text-align: left; padding: .38rem .8rem .38rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); white-space: nowrap; }
 td.number, th.number { text-align: right; }

@@ -12,7 +12,7 @@ import { readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 import { readSpool, recordsAsSent } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
-import { nextSender } from './who.ts';
+import { nextSender, type Sender } from './who.ts';
 import { consentOf, deliveryState } from './why.ts';
 import { counted } from './words.ts';
 
@@ -29,9 +29,9 @@ export const run: Run = async (invocation) => {
       '--output - prints the report itself.',
       'Leave out --open and --json, or choose a file.',
     );
-  const sender = await nextSender(invocation);
+  const senderIn = await nextSender(invocation);
   const { value: data, absence } = await readSpool(invocation, (spool) =>
-    reportData(invocation, spool, { days, sender }),
+    reportData(invocation, spool, days, senderIn(spool)),
   );
   if (absence !== null) throw new UserError('NOTHING_RECORDED', `${absence} There is nothing to report.`);
   const text = reportPage(data);
@@ -62,15 +62,11 @@ async function opened(url: string, { browser }: Invocation['settings']): Promise
   }
 }
 
-interface Asked {
-  readonly days: number;
-  readonly sender: Awaited<ReturnType<typeof nextSender>>;
-}
-
 async function reportData(
   { settings }: Invocation,
   spool: Spool,
-  { days, sender }: Asked,
+  days: number,
+  sender: Sender,
 ): Promise<ReportData> {
   const now = Date.now();
   const status = readStatus(spool, settings, now);
@@ -79,7 +75,7 @@ async function reportData(
     now,
     host: settings.destination.host,
     recording: `${enabled ? 'on' : 'off'} (${decidedBy})`,
-    sender: sender(spool).words,
+    sender: sender.words,
     why: deliveryState(settings, { state: 'ok' }, status, now),
     status,
     stats: readStats(spool, days, now),

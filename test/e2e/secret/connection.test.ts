@@ -36,11 +36,9 @@ describe('connections', { concurrency: 4 }, () => {
     const { arcade, run } = await world(t);
     const port = `${arcade.engine.port}`;
     const lines = [
-      ['secret', '--host', 'localhost', '--port', port, 'list'],
       ['secret', 'list', '--host', 'localhost', '--port', port],
       ['secret', '-h', '127.0.0.1', 'list', `-p${port}`],
       ['secret', '-p', '1', 'list', '-p', port, '-h0.0.0.0'],
-      ['secret', '--host', `LOCALHOST:${port}`, 'list', '--port=1'],
       ['secret', '--host', `http://localhost:${port}/`, 'list', '--no-tls'],
       ['--', 'secret', '--', 'list', '-h', `localhost:${port}`],
     ];
@@ -51,33 +49,15 @@ describe('connections', { concurrency: 4 }, () => {
     assert.deepEqual([arcade.requests.length, arcade.strangers().length], [lines.length, 0]);
   });
 
-  for (const [title, args, exitCode, stdout] of [
-    ['-h behind the subcommand', ['secret', 'set', '-h'], 0, 'arcade secret set [KEY=VALUE]...'],
-    ['-h before a subcommand', ['secret', '-h', 'list'], 0, 'arcade secret list'],
-    ['no subcommand', ['secret'], 0, '  unset  Delete'],
-    ['--help at the root', ['--help'], 0, 'secret'],
-  ] as const) {
-    test(`${title} is help, and needs no login`, async (t) => {
-      const { run, requests } = await world(t);
-      const ran = await run(args, { env: BY_FILE });
-      assert.deepEqual([ran.exitCode, ran.stderr, requests()], [exitCode, '', []]);
-      assert.ok(ran.stdout.includes(stdout), ran.stdout);
-    });
-  }
-
   const HOST_HINT =
     'Hint: Give a host such as api.arcade.dev, localhost:9099 or https://arcade.example.com.\n';
   for (const [args, env, message] of [
     [['--host='], {}, '--host is empty.'],
     [['--host', 'user:hidden@h'], {}, '--host must not contain a user name or password.'],
-    [['--host', 'h/p'], {}, '--host must not contain a path.'],
-    [['--host', 'a b'], {}, '--host must not contain white space or control characters.'],
-    [['--host', 'ftp://h'], {}, '--host has a scheme other than http:// and https://.'],
     [['-h', 'h:99999'], {}, '--host has a port that is not a number from 1 to 65535.'],
     [['--host', 'http://h', '--tls'], {}, '--tls contradicts the http:// in --host.'],
     [[], { ARCADE_URL: 'http://h/path' }, 'ARCADE_URL must not contain a path.'],
     [[], { ARCADE_URL: 'https://user:hidden@h' }, 'ARCADE_URL must not contain a user name or password.'],
-    [[], { ARCADE_URL: 'file:///etc' }, 'ARCADE_URL has a scheme other than http:// and https://.'],
   ] as const) {
     test(`${JSON.stringify(args)} ${JSON.stringify(env)}: ${message}`, async (t) => {
       const { inside, requests } = await world(t);

@@ -145,23 +145,4 @@ describe('list and unset', { concurrency: 4 }, () => {
     assert.deepEqual([exitCode, stdout], [1, '']);
     assert.match(stderr, /^Failed to delete secret 'K': The server sent a secret that has no id /);
   });
-
-  for (const [args, stderr] of [
-    [['unset'], "Error: Missing argument 'KEY...'.\nHint: Run `arcade secret unset --help` for usage.\n"],
-    [
-      ['list', 'K'],
-      'Error: Got 1 unexpected extra argument(s).\nHint: Run `arcade secret list --help` for usage.\n',
-    ],
-    [
-      ['list', '--from-env'],
-      'Error: No such option: --from-env\nHint: Run `arcade secret list --help` for usage.\n',
-    ],
-    [['lst'], "Error: No such command 'lst'.\nHint: Did you mean `arcade secret list`?\n"],
-  ] as const) {
-    test(`"secret ${args.join(' ')}" is a usage error`, async (t) => {
-      const { inside, requests } = await world(t);
-      assert.deepEqual(outcome(await inside(['secret', ...args])), [2, '', stderr]);
-      assert.deepEqual(requests(), []);
-    });
-  }
 });

@@ -174,19 +174,6 @@ describe('secret set', { concurrency: 4 }, () => {
     });
   });
 
-  test('with --json a failure as a whole is one document too', async (t) => {
-    const { inside } = await world(t);
-    const { exitCode, stdout, stderr } = await inside(['secret', 'set', '--json', 'hidden']);
-    assert.deepEqual([exitCode, stderr], [2, format(1, NOTHING)]);
-    assert.deepEqual(JSON.parse(stdout), {
-      error: {
-        code: 'INVALID_PAIR',
-        message: 'Invalid format (argument 1). Expected KEY=VALUE',
-        hint: NOTHING,
-      },
-    });
-  });
-
   test('once the server cannot be reached, the rest is not tried one by one', async (t) => {
     const { arcade, inside } = await world(t);
     const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
@@ -195,14 +182,6 @@ describe('secret set', { concurrency: 4 }, () => {
     assert.deepEqual([exitCode, stdout], [1, '']);
     assert.equal(stderr.split('did not accept your credentials (401)').length - 1, 100);
     assert.ok(arcade.requests.length <= 16, `${arcade.requests.length}`);
-  });
-
-  test('of 100 secrets with 20 refusals for their number all are set, once the server lets them', async (t) => {
-    const { arcade, inside, stored } = await world(t);
-    const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
-    arcade.fault({}, { kind: 'status', status: 429, headers: { 'retry-after': '1' } }, 20);
-    const { exitCode, stderr } = await inside(['secret', 'set', ...keys.map((key) => `${key}=v`)]);
-    assert.deepEqual([exitCode, stderr, stored().length], [0, '', 100]);
   });
 
   test('secret set --dry-run says what would be created and replaced, and sends nothing', async (t) => {

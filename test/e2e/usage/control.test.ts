@@ -84,10 +84,6 @@ const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
   ['one that is out', ['discard', '1'], 1, /Record 1 is delivered: it has already been delivered/],
   ['none that is there', ['discard', 'ffffffff-ffff-7fff-bfff-ffffffffffff'], 1, /There is no record f/],
   ['words', ['discard', `5' OR 1=1`], 1, /There is no record 5' OR 1=1/],
-  ['neither', ['requeue'], 2, /Specify a record ID or --all/],
-  ['both', ['discard', '5', '--all'], 2, /Specify a record ID or --all, not both/],
-  ['two', ['discard', '5', '6'], 2, /unexpected extra argument/],
-  ['no answer', ['reset'], 2, /no terminal to ask on\.\n.*--yes/],
 ];
 
 test('`usage requeue` and `discard` refuse in words what cannot be done, and change nothing', async (t) => {

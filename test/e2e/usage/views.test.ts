@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Database from 'better-sqlite3';
 import { type Running, startArcadeCli } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -225,15 +224,4 @@ test('`usage watch` tells each change as one line of JSON, and ends with 130', a
   const { exitCode, stderr } = await watching;
   assert.equal(exitCode, 130);
   assert.equal(stderr, '');
-});
-
-test('`usage list` ends as ever where an id is beyond all numbers', async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
-  const db = new Database(join(home.directory, 'usage.db'));
-  db.exec('UPDATE record SET id = 9223372036854775807 WHERE id = 3');
-  db.close();
-  const { exitCode, stdout } = await arcade(home, ['usage', 'list', '--json']);
-  assert.equal(exitCode, 0);
-  assert.equal((JSON.parse(stdout) as { records: unknown[] }).records.length, 3);
 });
