@@ -1,8 +1,9 @@
 /** Folders: the nearest that exists, and private ones; files that another program has open. */
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, posix, win32 } from 'node:path';
 import { test } from 'node:test';
+import { execa } from 'execa';
 import { makePrivateDirectory, nearestExisting, whileHeldOpen } from '../../../src/infra/os/files.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
@@ -53,3 +54,24 @@ for (const [code, platform, refusals, tries] of [
     assert.ok(tries === ENDLESS ? tried > 4 : tried === tries, `${tried} tries`);
   });
 }
+
+test('a file that is replaced as a whole, as credentials are, is waited for so', async (t) => {
+  const { home } = sandbox(t);
+  const module = join(import.meta.dirname, '..', '..', '..', 'src', 'infra', 'os', 'files.ts');
+  const script = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { renameSync } = fs;
+    let left = 3;
+    fs.renameSync = (...paths) => {
+      if (left-- > 0) throw Object.assign(new Error('held'), { code: 'EBUSY' });
+      renameSync(...paths);
+    };
+    syncBuiltinESMExports();
+    Object.defineProperty(process, 'platform', { value: 'win32' });
+    const { replaceAtomically } = await import(${JSON.stringify(module)});
+    replaceAtomically(${JSON.stringify(join(home, 'file'))}, 'whole');`;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+  const { stderr } = await execa(process.execPath, args, { reject: false });
+  assert.deepEqual([stderr, readdirSync(home)], ['', ['file']]);
+});
