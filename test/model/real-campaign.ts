@@ -9,6 +9,8 @@ interface RealCampaign {
 }
 
 const AT_ONCE = 5;
+/** More of a history whose commands spilled. */
+const TRIES = 4;
 
 /** Runs the histories of the seeds from `first`. */
 export async function runRealCampaign(first: number, histories: number): Promise<RealCampaign> {
@@ -19,7 +21,9 @@ export async function runRealCampaign(first: number, histories: number): Promise
       const seed = next;
       next += 1;
       const steps = realHistoryOf(seed);
-      const outcome = await runRealHistory(steps, seed);
+      let outcome = await runRealHistory(steps, seed);
+      for (let again = 0; outcome.spilled && again < TRIES; again += 1)
+        outcome = await runRealHistory(steps, seed);
       events += outcome.events;
       deaths += outcome.deaths;
       if (outcome.violations.length > 0) failures.push(told(seed, outcome.violations, steps));

@@ -6,6 +6,7 @@ import { drainWith, type Ended, logInAs, run } from './real-processes.ts';
 import type { RecordedAlias } from './real-sink.ts';
 import type { RealStep } from './real-steps.ts';
 import {
+  credentialsText,
   keyOf,
   openRealWorld,
   type RealWorld,
@@ -24,9 +25,12 @@ interface Stage {
   readonly labels: string[];
   readonly wrong: string[];
   deaths: number;
+  /** The machine was too busy for a command to have the database in time: who its event belongs to is for other tests. */
+  spilled: boolean;
 }
 
 export interface RealOutcome {
+  readonly spilled: boolean;
   readonly violations: readonly string[];
   /** How many processes were killed. */
   readonly deaths: number;
@@ -48,7 +52,7 @@ const FINALE: readonly Step[] = [
 /** Runs the steps, then lets everything be well, gives one more command and drains. */
 export async function runRealHistory(steps: readonly RealStep[], seed: number): Promise<RealOutcome> {
   const world = await openRealWorld(seed);
-  const stage: Stage = { world, oracle: createOracle(), labels: [], wrong: [], deaths: 0 };
+  const stage: Stage = { world, oracle: createOracle(), labels: [], wrong: [], deaths: 0, spilled: false };
   try {
     for (const step of [...steps, ...FINALE.map(plain)]) await take(stage, step);
     const { sink, servers } = world;
@@ -58,7 +62,8 @@ export async function runRealHistory(steps: readonly RealStep[], seed: number): 
     );
     const judged = stage.oracle.judge(sink, (label) => ids.get(stage.labels[label] ?? ''));
     const violations = [...stage.wrong, ...left(world), ...sink.wrong(aliases), ...judged];
-    return { violations: [...new Set(violations)], deaths: stage.deaths, events: stage.labels.length };
+    const { deaths, labels, spilled } = stage;
+    return { violations: [...new Set(violations)], deaths, events: labels.length, spilled };
   } finally {
     await world.close();
   }
@@ -127,12 +132,14 @@ async function command(stage: Stage, shell: 0 | 1 | 2, { killAt, many }: RealSte
 }
 
 async function login(stage: Stage, as: Login, { killAt }: RealStep): Promise<void> {
+  const before = credentialsText(stage.world);
   await recording(stage, { login: as, change: 'login' }, async () => {
     const ended = await logInAs(stage.world, as, killAt);
     if (!ended.killed && ended.exitCode !== 0) stage.wrong.push(`no login: ${ended.stderr}`);
+    // Killed before it had stored them, it has changed nothing.
+    if (!ended.killed || credentialsText(stage.world) !== before) stage.world.file = as;
     return [ended];
   });
-  stage.world.file = as;
 }
 
 async function logout(stage: Stage, { killAt }: RealStep): Promise<void> {
@@ -140,7 +147,7 @@ async function logout(stage: Stage, { killAt }: RealStep): Promise<void> {
   await recording(stage, { login: before, change: 'logout' }, async () => [
     await run(stage.world, { args: ['logout'], killAt }),
   ]);
-  stage.world.file = null;
+  if (credentialsText(stage.world) === '') stage.world.file = null;
 }
 
 interface Recording {
@@ -160,6 +167,7 @@ async function recording(
   const known = new Set(captures(world).map(({ uuid }) => uuid));
   const ended = await work();
   stage.deaths += ended.filter(({ killed }) => killed).length;
+  stage.spilled ||= world.home.spilled().length > 0;
   const after = glimpse(world);
   const events = captures(world).filter(({ uuid }) => !known.has(uuid));
   if (events.length < ended.filter(({ killed }) => !killed).length)
@@ -167,7 +175,8 @@ async function recording(
   let { text } = before;
   for (const { uuid, recorded_at } of events) {
     const label = stage.labels.push(uuid) - 1;
-    const anonId = understood(after.text)?.anonId ?? null;
+    // Killed before its export, a command leaves usage.json one identity behind.
+    const anonId = ended.some(({ killed }) => killed) ? null : (understood(after.text)?.anonId ?? null);
     oracle.recorded(label, login, {
       text,
       now: recorded_at,

@@ -1,5 +1,5 @@
 /** The machine of a history with real processes: a home, a stand-in for Arcade, and one for PostHog. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePrivateDirectory } from '../../src/infra/os/files.ts';
 import { openReadOnly } from '../../src/infra/sqlite/database.ts';
@@ -71,8 +71,17 @@ export function writeCredentials(world: RealWorld, login: Login | 'corrupt' | nu
   world.file = login;
   if (login === null) rmSync(join(home.directory, 'credentials.yaml'), { force: true });
   else if (login === 'corrupt') home.write('credentials.yaml', 'cloud: [');
-  else if (login.via === 'oauth') home.signIn(servers.arcade, servers.arcade.user(login.who));
-  else home.signInWithKey(keyOf(login), servers.arcade.coordinator.url);
+  else if (login.via === 'oauth') {
+    // As `arcade login` stores it, or it would be another login.
+    const coordinatorUrl = servers.arcade.coordinator.url.replace('127.0.0.1', 'localhost');
+    home.signIn(servers.arcade, servers.arcade.user(login.who), { coordinatorUrl });
+  } else home.signInWithKey(keyOf(login), servers.arcade.coordinator.url);
+}
+
+/** The credentials file as it stands; '' where there is none. */
+export function credentialsText({ home }: RealWorld): string {
+  const file = join(home.directory, 'credentials.yaml');
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
 /** Lets PostHog be as it is to be. */
