@@ -2,7 +2,7 @@
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
 import { type Fields, fieldsOf, listOf, textOf } from '../infra/fields.ts';
-import { type Bearer, exchange } from '../infra/net/http.ts';
+import { type Bearer, exchange, type HttpRequest } from '../infra/net/http.ts';
 import type { Context, Credentials } from './credentials.ts';
 
 /** An organization or a project. */
@@ -24,8 +24,8 @@ export interface Member extends Owner {
   readonly projects: readonly Choice[];
 }
 
-/** Within `limitMs`, in one try; without it, in as many as any request. */
-type Limits = { readonly limitMs: number; readonly retries: 0 } | undefined;
+/** None: those of any request. */
+type Limits = Pick<HttpRequest, 'deadline' | 'retries'>;
 
 /** Asks `whoami`. Throws UserError: no answer, a refusal, or an answer that is not the API's. */
 export async function askWhoami(coordinator: string, bearer: Bearer): Promise<Member> {
@@ -39,17 +39,17 @@ export async function askWhoami(coordinator: string, bearer: Bearer): Promise<Me
  * `validate`. Throws UserError as `askWhoami` does.
  */
 export function askKeyOwner(coordinator: string, apiKey: string): Promise<Owner> {
-  return askOwner(coordinator, apiKey, ['validate', 'whoami'], () => undefined);
+  return askOwner(coordinator, apiKey, ['validate', 'whoami'], {});
 }
 
 async function askOwner(
   coordinator: string,
   bearer: Bearer,
   [first, second]: readonly [string, string],
-  limits: () => Limits,
+  limits: Limits,
 ): Promise<Owner> {
   const ask = async (path: string): Promise<Owner> =>
-    ownerIn(dataOf(await get(coordinator, `auth/${path}`, bearer, limits())));
+    ownerIn(dataOf(await get(coordinator, `auth/${path}`, bearer, limits)));
   try {
     return await ask(first);
   } catch (error) {
@@ -82,8 +82,7 @@ export async function askPrincipal(
   const isToken = credentials.kind === 'oauth';
   if (isToken && credentials.expiresAt !== null && credentials.expiresAt <= now) return { kind: 'no answer' };
   const bearer = isToken ? credentials.accessToken : credentials.apiKey;
-  const deadline = performance.now() + limitMs;
-  const limits = (): Limits => ({ limitMs: Math.max(1, deadline - performance.now()), retries: 0 });
+  const limits = { deadline: performance.now() + limitMs, retries: 0 };
   try {
     const paths = isToken ? (['whoami', 'validate'] as const) : (['validate', 'whoami'] as const);
     const { accountId } = await askOwner(coordinator, bearer, paths, limits);

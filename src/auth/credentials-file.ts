@@ -61,7 +61,8 @@ export async function readDocument(path: string): Promise<Fields> {
   return { ...content, cloud: { ...cloud, ...Object.fromEntries(known) } };
 }
 
-const KNOWN = ['api', 'auth', 'context', 'coordinator_url', 'user'];
+/** The fields below `cloud` that make a login. */
+export const KNOWN = ['api', 'auth', 'context', 'coordinator_url', 'user'];
 
 /** Where a YAML file is broken. The parser's own error quotes the file, which holds what signs the person in. */
 function placeOf(error: unknown): string | undefined {

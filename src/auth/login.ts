@@ -81,7 +81,7 @@ export async function logInWithBrowser(
 }
 
 async function connect(coordinator: string): Promise<SignInServer | undefined> {
-  return findSignInServer(coordinator, ANSWER_MS).catch((error: unknown) => {
+  return findSignInServer(coordinator, performance.now() + ANSWER_MS).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     const message = `Could not connect to Arcade at ${coordinator}. ${error.message}`;
     throw new UserError(error.code, message, { hint: error.hint, cause: error });
@@ -135,7 +135,8 @@ async function beginLegacy(
 /** Whether a sign-in page rejects the request as such. Anything else is for the person's browser to find out. */
 async function isRejected(url: string): Promise<boolean> {
   try {
-    const { status, location } = await exchange({ method: 'GET', url, limitMs: ANSWER_MS, retries: 0 });
+    const deadline = performance.now() + ANSWER_MS;
+    const { status, location } = await exchange({ method: 'GET', url, deadline, retries: 0 });
     const target = location === undefined ? null : URL.parse(location, url);
     return target?.searchParams.has('error') ?? [400, 404, 422].includes(status);
   } catch {

@@ -54,7 +54,7 @@ export async function oauthLogin(
     const granted = await grant(async () => {
       const { as, client } = partiesOf({ ...server, issuer });
       const checked = oauth.validateAuthResponse(as, client, callback, state);
-      const options = requestOptions(LIMITS.requestMs);
+      const options = requestOptions(performance.now() + LIMITS.requestMs);
       const response = await oauth.authorizationCodeGrantRequest(
         as,
         client,
@@ -111,11 +111,11 @@ async function loginOf(tokens: Tokens, coordinatorUrl: string): Promise<NewLogin
   return { ...tokens, kind: 'oauth', accountId, email, coordinatorUrl, context };
 }
 
-/** Exchanges a refresh token, within `limitMs`. A server that rotates them has spent it afterwards. Throws UserError. */
+/** Exchanges a refresh token, by `deadline`. A server that rotates them has spent it afterwards. Throws UserError. */
 export function redeemRefreshToken(
   server: SignInServer,
   refreshToken: string,
-  limitMs: number,
+  deadline: number,
 ): Promise<Granted> {
   const { as, client } = partiesOf(server);
   return grant(async () => {
@@ -124,7 +124,7 @@ export function redeemRefreshToken(
       client,
       oauth.None(),
       refreshToken,
-      requestOptions(limitMs),
+      requestOptions(deadline),
     );
     return oauth.processRefreshTokenResponse(as, client, response);
   });
@@ -132,18 +132,17 @@ export function redeemRefreshToken(
 
 /**
  * Revokes a login where the server offers that, with the refresh token all access tokens that came of it (RFC 7009,
- * section 2.1). False: it does, or may, and could not be asked in time. Never rejects; resolves within `limitMs`.
+ * section 2.1). False: it does, or may, and could not be asked in time. Never rejects; resolves by `deadline`.
  */
 export async function revokeLogin(
   { refreshToken, accessToken }: OAuthCredentials,
   coordinator: string,
-  limitMs: number,
+  deadline: number,
 ): Promise<boolean> {
-  const deadline = performance.now() + limitMs;
   try {
     const [server, endpoint] = await Promise.all([
-      findSignInServer(coordinator, limitMs),
-      findRevocationEndpoint(coordinator, limitMs),
+      findSignInServer(coordinator, deadline),
+      findRevocationEndpoint(coordinator, deadline),
     ]);
     if (server === undefined || endpoint === undefined) return true;
     const { as, client } = partiesOf(server);
@@ -152,7 +151,7 @@ export async function revokeLogin(
       client,
       oauth.None(),
       refreshToken ?? accessToken,
-      requestOptions(Math.max(1, deadline - performance.now())),
+      requestOptions(deadline),
     );
     await oauth.processRevocationResponse(response);
     return true;
@@ -196,17 +195,17 @@ function knownError(error: string): string {
   return known.test(error) ? error : 'unrecognized error';
 }
 
-function requestOptions(limitMs: number) {
+function requestOptions(deadline: number) {
   return {
     // Whether plain HTTP will do was decided when the server was chosen.
     [oauth.allowInsecureRequests]: true,
-    [oauth.customFetch]: (url: string, { body }: { body: URLSearchParams }) => post(url, body, limitMs),
+    [oauth.customFetch]: (url: string, { body }: { body: URLSearchParams }) => post(url, body, deadline),
   } as const;
 }
 
 /** Sends a form by our own network, and takes out of the reply what cannot be checked or used here. */
-async function post(url: string, body: URLSearchParams, limitMs: number): Promise<Response> {
-  const answer = await exchange({ method: 'POST', url, form: Object.fromEntries(body), limitMs });
+async function post(url: string, body: URLSearchParams, deadline: number): Promise<Response> {
+  const answer = await exchange({ method: 'POST', url, form: Object.fromEntries(body), deadline });
   const refuses = [400, 401].includes(answer.status) && /^\s*\{/.test(answer.text);
   if (!isGood(answer) && !refuses) throw refusalOf(answer, new URL(url).host, '--host and --port');
   // The ID token's issuer is known only to a client that was told it; who signed in is asked of whoami.

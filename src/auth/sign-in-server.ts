@@ -16,15 +16,15 @@ export interface SignInServer {
 }
 
 /**
- * Asks the coordinator how to sign in, within `limitMs`; undefined when it is of the time before OAuth. Throws
+ * Asks the coordinator how to sign in, by `deadline` (of `performance.now()`); undefined when it is of the time before OAuth. Throws
  * UserError: no answer, a refusal, or a configuration that cannot be used.
  */
 export async function findSignInServer(
   coordinator: string,
-  limitMs: number,
+  deadline: number,
 ): Promise<SignInServer | undefined> {
   const url = `${coordinator}/api/v1/auth/cli_config`;
-  const answer = await exchange({ method: 'GET', url, limitMs });
+  const answer = await exchange({ method: 'GET', url, deadline });
   if (answer.status === 404) return undefined;
   if (!isGood(answer)) throw refusalOf(answer, new URL(coordinator).host, '--host and --port');
   const config = objectOf(answer);
@@ -42,16 +42,11 @@ export async function findSignInServer(
 /** Where tokens are revoked (RFC 8414 and OpenID Connect Discovery); undefined when the server offers no such place. */
 export async function findRevocationEndpoint(
   coordinator: string,
-  limitMs: number,
+  deadline: number,
 ): Promise<string | undefined> {
-  const deadline = performance.now() + limitMs;
   for (const document of ['oauth-authorization-server', 'openid-configuration']) {
-    const answer = await exchange({
-      method: 'GET',
-      url: `${coordinator}/.well-known/${document}`,
-      limitMs: Math.max(1, deadline - performance.now()),
-      retries: 0,
-    });
+    const url = `${coordinator}/.well-known/${document}`;
+    const answer = await exchange({ method: 'GET', url, deadline, retries: 0 });
     if (!isGood(answer)) continue;
     const metadata = objectOf(answer);
     if (metadata.revocation_endpoint !== undefined)

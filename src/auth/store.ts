@@ -20,6 +20,7 @@ import {
 import {
   credentialsFile,
   isAnythingLeft,
+  KNOWN,
   keepCopy,
   readDocument,
   removeDocument,
@@ -64,15 +65,8 @@ export function storeLogin(
     interrupted.throwIfAborted();
     const isKnown = content !== undefined && parseCredentials(content) !== undefined;
     const copy = isKnown ? undefined : keepCopy(path);
-    const {
-      api: _1,
-      auth: _2,
-      user: _3,
-      context: _4,
-      coordinator_url: _5,
-      ...kept
-    } = fieldsOf(content?.cloud) ?? {};
-    await writeDocument(path, { ...content, cloud: { ...kept, ...loginFields(login) } });
+    const kept = Object.entries(fieldsOf(content?.cloud) ?? {}).filter(([name]) => !KNOWN.includes(name));
+    await writeDocument(path, { ...content, cloud: { ...Object.fromEntries(kept), ...loginFields(login) } });
     return copy;
   });
 }

@@ -88,8 +88,7 @@ async function refresh(
   protect: Protect,
   { lockMs, limitMs }: Patience,
 ): Promise<OAuthCredentials> {
-  const { directory } = settings;
-  if (directory === undefined) throw failed('there is no home directory');
+  const { directory = '' } = settings; // An OAuth login has been read from one.
   return withCredentialsLock(directory, lockMs, async () => {
     const found = await readStored(directory);
     if (found.kind !== 'oauth' || !isSameLogin(found, stale)) throw failed('the login changed meanwhile');
@@ -118,10 +117,9 @@ function isNewer(found: OAuthCredentials, stale: OAuthCredentials): boolean {
 async function renew(coordinator: string, refreshToken: string, limitMs: number): Promise<Tokens> {
   const deadline = performance.now() + limitMs;
   const { redeemRefreshToken } = await import('./oauth.ts');
-  const server = await findSignInServer(coordinator, limitMs).catch(asRefreshFailure);
+  const server = await findSignInServer(coordinator, deadline).catch(asRefreshFailure);
   if (server === undefined) throw failed(`${new URL(coordinator).host} does not support OAuth`);
-  const leftMs = Math.max(1, deadline - performance.now());
-  const granted = await redeemRefreshToken(server, refreshToken, leftMs).catch(asRefreshFailure);
+  const granted = await redeemRefreshToken(server, refreshToken, deadline).catch(asRefreshFailure);
   if (granted.kind === 'tokens')
     return { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? refreshToken };
   throw granted.error === 'invalid_grant' ? loginIsOver() : failed(`the server says ${granted.error}`);

@@ -31,7 +31,7 @@ export const run: Run = async ({ credentials, identityChanged, output, settings 
 
 async function revoke(settings: Settings, login: OAuthCredentials): Promise<boolean> {
   try {
-    return await revokeLogin(login, coordinatorUrl(settings, login), LIMITS.revokeMs);
+    return await revokeLogin(login, coordinatorUrl(settings, login), performance.now() + LIMITS.revokeMs);
   } catch {
     return false; // The address in the file cannot be used.
   }

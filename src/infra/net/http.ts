@@ -21,8 +21,8 @@ export interface HttpRequest {
   readonly bearer?: Bearer;
   readonly json?: unknown;
   readonly form?: Readonly<Record<string, string>>;
-  /** All tries together; default 30 s. */
-  readonly limitMs?: number;
+  /** When all tries are over, by `performance.now()`; by default 30 s from now. */
+  readonly deadline?: number;
   /** Further tries after a network error, 429, 502, 503 or 504; default 2, and 0 for POST. */
   readonly retries?: number;
 }
@@ -45,7 +45,7 @@ export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
 async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promise<HttpAnswer> {
   // No header can hold it; sent all the same, it would look like a failure of the network.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw unsendable();
-  const deadline = performance.now() + (wanted.limitMs ?? LIMITS.requestMs);
+  const deadline = wanted.deadline ?? performance.now() + LIMITS.requestMs;
   let retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
   const { origin } = new URL(wanted.url);
   for (let tries = 1; ; tries += 1) {

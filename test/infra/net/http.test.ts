@@ -14,7 +14,7 @@ const LIMIT_MS = 700;
 
 async function failure(url: string, variables: NetworkVariables, limitMs = LIMIT_MS): Promise<UserError> {
   useNetworkVariables(variables);
-  const error = await exchange({ method: 'GET', url, limitMs }).then(
+  const error = await exchange({ method: 'GET', url, deadline: performance.now() + limitMs }).then(
     (answer) => assert.fail(`answered: ${answer.status}`),
     (reason: unknown) => reason,
   );
