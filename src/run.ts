@@ -94,7 +94,11 @@ export async function runLine(parsed: Runnable, around: Process): Promise<number
     await record(execution, { settings, connection, credentials, ...learned, online });
   }
   if (outcome.interrupted) return outcome.exitCode;
-  return (await signalWhileFlushing(around, untilSignal))?.exitCode ?? outcome.exitCode;
+  // The output may have a slow reader, and a signal may have come while the event was being recorded.
+  return await untilSignal(flushed(stdout, stderr)).then(
+    () => outcome.exitCode,
+    ({ exitCode }: Interrupted) => exitCode,
+  );
 }
 
 /** The global options that stand for a variable. */
@@ -141,20 +145,6 @@ function failed(error: unknown): Outcome {
   return { exitCode, failure: code, error, interrupted: false };
 }
 
-/** Waits until the output has been read, or for a signal, also one that came while the event was being recorded. */
-async function signalWhileFlushing(
-  { stdout, stderr }: Process,
-  untilSignal: UntilSignal,
-): Promise<Interrupted | undefined> {
-  try {
-    await untilSignal(flushed(stdout, stderr));
-    return undefined;
-  } catch (error) {
-    if (error instanceof Interrupted) return error;
-    throw error;
-  }
-}
-
 function invocationOf(
   parsed: Runnable,
   around: Process,
@@ -176,7 +166,12 @@ function invocationOf(
       return around.stdin;
     },
     askHidden: async (question) => {
-      if (options['no-input'] === true) throw noInput();
+      if (options['no-input'] === true)
+        throw usageError(
+          'A value is missing, and --no-input forbids prompting for it.',
+          'Pass it as an argument or on standard input.',
+          'VALUE_REQUIRED',
+        );
       const { stdin: input, stderr, env } = around;
       learned.stop ??= new AbortController();
       return await askHidden({ input, stderr, term: env.TERM, interrupted: learned.stop.signal }, question);
@@ -197,14 +192,6 @@ function invocationOf(
     },
     protect: (work) => void learned.unfinished.push(work),
   };
-}
-
-function noInput(): UserError {
-  return usageError(
-    'A value is missing, and --no-input forbids prompting for it.',
-    'Pass it as an argument or on standard input.',
-    'VALUE_REQUIRED',
-  );
 }
 
 /** What would be recorded of a command line: nothing of one that asks for help, or that names no command. */

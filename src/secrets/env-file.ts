@@ -11,10 +11,18 @@ import { LIMITS } from '../settings.ts';
 const WRITER_WAIT_MS = 20_000;
 const LOOK_EVERY_MS = 20;
 
-/** The bytes of the file. Throws `ENV_FILE_UNREADABLE`. A named pipe may have no writer for `writerWaitMs`. */
-export async function readEnvFile(path: string, writerWaitMs = WRITER_WAIT_MS): Promise<Uint8Array> {
+/**
+ * The bytes of the file, or of `input` for `-`. Throws `ENV_FILE_UNREADABLE`. A named pipe may have no writer for
+ * `writerWaitMs`.
+ */
+export async function readEnvFile(
+  path: string,
+  input: NodeJS.ReadableStream,
+  writerWaitMs = WRITER_WAIT_MS,
+): Promise<Uint8Array> {
   let descriptor: number | undefined;
   try {
+    if (path === '-') return await readBounded(path, input);
     // A pipe without a writer would otherwise block here, and with it the end of the process.
     descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const found = fstatSync(descriptor);
@@ -30,14 +38,18 @@ export async function readEnvFile(path: string, writerWaitMs = WRITER_WAIT_MS): 
     const pipe = new Socket({ fd: descriptor, readable: true, writable: false });
     descriptor = undefined; // Closed with the socket.
     if (begun !== undefined) pipe.unshift(begun);
-    const bytes = await readBytes(pipe, LIMITS.inputBytes);
-    if (bytes === undefined) throw unreadable(path, 'it is too large');
-    return bytes;
+    return await readBounded(path, pipe);
   } catch (error) {
     throw error instanceof UserError ? error : unreadable(path, reasonOf(error), error);
   } finally {
     if (descriptor !== undefined) close(descriptor);
   }
+}
+
+async function readBounded(path: string, input: NodeJS.ReadableStream): Promise<Uint8Array> {
+  const bytes = await readBytes(input, LIMITS.inputBytes);
+  if (bytes === undefined) throw unreadable(path, 'it is too large');
+  return bytes;
 }
 
 /**
@@ -69,8 +81,7 @@ function isNamed(path: string): boolean {
 }
 
 function unreadable(path: string, why: string, cause?: unknown): UserError {
-  return new UserError('ENV_FILE_UNREADABLE', `Cannot read the environment file ${path}: ${why}.`, {
-    hint: 'Name another file with --env-file.',
-    cause,
-  });
+  const what = path === '-' ? 'standard input' : `the environment file ${path}`;
+  const hint = 'Name another file with --env-file.';
+  return new UserError('ENV_FILE_UNREADABLE', `Cannot read ${what}: ${why}.`, { hint, cause });
 }

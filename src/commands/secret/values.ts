@@ -1,7 +1,6 @@
 /** The values to be set: from arguments, the terminal, standard input or an environment file. */
 
 import { UserError, usageError } from '../../errors.ts';
-import { readBytes } from '../../infra/text.ts';
 import type { Invocation } from '../../invocation.ts';
 import {
   type Assignment,
@@ -12,7 +11,6 @@ import {
 import { parseContents } from '../../secrets/contents.ts';
 import { readEnvFile } from '../../secrets/env-file.ts';
 import { isSelected, parseSelection, unmatched } from '../../secrets/selection.ts';
-import { LIMITS } from '../../settings.ts';
 import { readAll } from '../../terminal/prompt.ts';
 import { say, visible } from '../../terminal/visible.ts';
 
@@ -136,9 +134,10 @@ async function valuesOfFile({ options, positionals, input, output }: Invocation)
   if (options.stdin === true) throw usageError(`Cannot use both --stdin and ${source} at the same time.`);
   const selection = parseSelection(options.only, options.exclude);
   const path = options['env-file'] ?? '.env';
-  const { entries, reserved, warnings } = parseContents(
-    path === '-' ? await readPiped(input) : await readEnvFile(path),
-  );
+  // What is typed there would be shown.
+  if (path === '-' && input.isTTY === true)
+    throw usageError('--env-file - reads a pipe or a file, but standard input is a terminal.');
+  const { entries, reserved, warnings } = parseContents(await readEnvFile(path, input));
   for (const warning of warnings) output.warn(say`Warning: ${visible(warning)}`);
   for (const name of reserved)
     output.warn(
@@ -166,18 +165,4 @@ async function valuesOfFile({ options, positionals, input, output }: Invocation)
     prompts: false,
     read: async () => selected,
   };
-}
-
-async function readPiped(input: Invocation['input']): Promise<Uint8Array> {
-  // What is typed there would be shown.
-  if (input.isTTY === true) {
-    throw usageError('--env-file - reads a pipe or a file, but standard input is a terminal.');
-  }
-  const cannot = (why: string, cause?: unknown): UserError =>
-    new UserError('ENV_FILE_UNREADABLE', `Cannot read standard input: ${why}.`, { cause });
-  const bytes = await readBytes(input, LIMITS.inputBytes).catch((error: NodeJS.ErrnoException) => {
-    throw cannot(error.code ?? 'unknown error', error);
-  });
-  if (bytes === undefined) throw cannot('it is too large');
-  return bytes;
 }

@@ -1,13 +1,14 @@
 /** Changing the spool for a person. */
 import { UserError, usageError } from '../../errors.ts';
-import type { Invocation } from '../../invocation.ts';
-import { say } from '../../terminal/visible.ts';
+import { type Invocation, respond } from '../../invocation.ts';
+import { type Safe, say } from '../../terminal/visible.ts';
 import { obstacleOf } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
 import { inSoundSpool, openSoundSpool } from '../../usage/recovery/set-aside.ts';
 import { preparePlace } from '../../usage/spool/place.ts';
 import { installationOf, type Spool } from '../../usage/spool/spool.ts';
 import { isBroken, unreadable } from './reading.ts';
+import { counted } from './words.ts';
 
 /** How long a person waits for a flusher or a command that has the spool just now. */
 const PATIENCE_MS = 10_000;
@@ -68,35 +69,49 @@ export function spoolError(cause: unknown, directory: string): unknown {
   return new UserError('SPOOL_UNUSABLE', obstacle.message, { hint: obstacle.advice, cause });
 }
 
-/** The same where there is something to change; undefined when nothing has been recorded yet, and nothing is made. */
-export async function changeExisting<T>(
+interface RecordChange {
+  readonly work: (
+    spool: Spool,
+    id: string | null,
+  ) => { readonly records: number; readonly state: string | null };
+  /** What was done, and why it cannot be done to a record in another state. */
+  readonly did: 'requeued' | 'discarded';
+  readonly cannot: string;
+  readonly none: Safe;
+}
+
+/** Changes the record that was named, or all with `id` null, where anything has been recorded; nothing is made. */
+export async function changeRecords(
   invocation: Invocation,
-  work: (spool: Spool) => T,
-): Promise<T | undefined> {
+  id: string | null,
+  { work, did, cannot, none }: RecordChange,
+): Promise<undefined> {
   const store = await refuseUnusable(invocation);
-  if (store.state === 'absent') return undefined;
   if (isBroken(store)) throw unreadable(store);
-  return change(invocation, store, work);
+  const { records, state } =
+    store.state === 'absent'
+      ? { records: 0, state: null }
+      : change(invocation, store, (spool) => work(spool, id));
+  if (id !== null && records === 0) {
+    if (state === null) throw noSuchRecord(id);
+    throw new UserError('WRONG_STATE', `Record ${id} is ${state}: ${cannot}.`);
+  }
+  const done = say`${did === 'requeued' ? say`Requeued` : say`Discarded`} ${counted(records, 'record')}.`;
+  await respond(invocation, { [did]: records }, () => invocation.output.line(records === 0 ? none : done));
+  return undefined;
 }
 
 /** The one record that was named, or null for --all. Throws a usage error for neither, or both. */
 export function chosenRecord({ options, positionals }: Invocation): string | null {
-  const [id] = positionals;
-  if ((options.all === true) === (id !== undefined)) {
-    throw usageError(
-      `Specify a record ID or --all${id === undefined ? '' : ', not both'}.`,
-      'See `arcade usage list` for the ids.',
-    );
-  }
-  return id ?? null;
+  const [id = null] = positionals;
+  if ((options.all === true) === (id !== null))
+    throw usageError(`Specify a record ID or --all${id === null ? '' : ', not both'}.`, LIST_HINT);
+  return id;
 }
 
-/** The error of a record that is not there, or not in a state for `what`. */
-export function notPossible(id: string, state: string | null, what: string): UserError {
-  if (state === null) {
-    return new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, {
-      hint: 'See `arcade usage list` for the ids.',
-    });
-  }
-  return new UserError('WRONG_STATE', `Record ${id} is ${state}: ${what}.`);
+const LIST_HINT = 'See `arcade usage list` for the ids.';
+
+/** The error of an id that no record has. */
+export function noSuchRecord(id: string): UserError {
+  return new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, { hint: LIST_HINT });
 }

@@ -1,12 +1,12 @@
 /** `arcade usage discard` */
 
-import { type Run, respond } from '../../invocation.ts';
+import type { Run } from '../../invocation.ts';
 import { canAsk, confirm } from '../../terminal/confirm.ts';
 import { say, visible } from '../../terminal/visible.ts';
 import { takeInStep } from '../../usage/identity/take-in.ts';
 import { discard } from '../../usage/spool/consent.ts';
 import { readLedger } from '../../usage/spool/ledger.ts';
-import { changeExisting, chosenRecord, notPossible } from './changing.ts';
+import { changeRecords, chosenRecord } from './changing.ts';
 import { readSpool } from './reading.ts';
 import { counted } from './words.ts';
 
@@ -20,16 +20,14 @@ export const run: Run = async (invocation) => {
     const records = ledger.pending + ledger.quarantined;
     if (records > 0) await confirm(invocation, say`Permanently drop ${counted(records, 'record')}?`);
   }
-  const discarded = await changeExisting(invocation, (spool) => {
-    // The reader has shown what was spilled as if it were there already.
-    while (takeInStep(spool, Date.now()) > 0);
-    return discard(spool, id);
+  return await changeRecords(invocation, id, {
+    work: (spool) => {
+      // The reader has shown what was spilled as if it were there already.
+      while (takeInStep(spool, Date.now()) > 0);
+      return discard(spool, id);
+    },
+    did: 'discarded',
+    cannot: 'it has already been delivered',
+    none: say`Nothing to discard.`,
   });
-  const { records, state } = discarded ?? NOTHING;
-  if (id !== null && records === 0) throw notPossible(id, state, 'it has already been delivered');
-  const done = records === 0 ? say`Nothing to discard.` : say`Discarded ${counted(records, 'record')}.`;
-  await respond(invocation, { discarded: records }, () => invocation.output.line(done));
-  return undefined;
 };
-
-const NOTHING = { records: 0, state: null };

@@ -1,11 +1,11 @@
 /** `arcade usage show` */
 
-import { UserError } from '../../errors.ts';
 import { postHogEvent } from '../../infra/net/posthog.ts';
 import type { Run } from '../../invocation.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { compactJson, type Safe, say, visible } from '../../terminal/visible.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/records.ts';
+import { noSuchRecord } from './changing.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
 import { attemptInWords, relativeTime, utcTime, withIsoTimes } from './words.ts';
@@ -15,12 +15,8 @@ export const run: Run = async (invocation) => {
   const { output, positionals } = invocation;
   const id = positionals[0] ?? '';
   const { value: found, absence } = await readSpool(invocation, (spool) => findRecord(spool, id));
-  if (absence !== null) throw new UserError('NO_SUCH_RECORD', `There is no record ${id}. ${absence}`);
-  if (found === undefined) {
-    throw new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, {
-      hint: 'See `arcade usage list` for the ids.',
-    });
-  }
+  if (absence !== null) output.note(absence);
+  if (found === undefined) throw noSuchRecord(id);
   const payload = await postHogEvent(found.wire);
   if (invocation.json) {
     output.json(withIsoTimes({ record: found.record, payload, attempts: found.attempts }));

@@ -281,7 +281,7 @@ describe('values', { concurrency: 4 }, () => {
     closeSync(writer);
     assert.deepEqual([outcome(await running), stored()], [[0, OK, ''], ['K=1']]);
     const message = `Cannot read the environment file ${pipe}: nothing was written to the pipe.`;
-    await assert.rejects(readEnvFile(pipe, 50), { code: 'ENV_FILE_UNREADABLE', message });
+    await assert.rejects(readEnvFile(pipe, process.stdin, 50), { code: 'ENV_FILE_UNREADABLE', message });
   });
 
   test('a pipe that somebody holds open can be interrupted', async (t) => {
