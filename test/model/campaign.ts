@@ -1,102 +1,74 @@
-/** Many random histories: what they did in sum, and the first that went wrong, made short. */
+/** Many histories: what they did in sum, and the first that went wrong. */
+import { CORPUS } from './corpus.ts';
 import { allEdges } from './edges.ts';
 import { historyOf } from './generator.ts';
 import { runHistory } from './history.ts';
+import { SCENES } from './scenes.ts';
 import { shrink } from './shrink.ts';
 import type { Step } from './steps.ts';
 
-export interface Campaign {
+interface Story {
+  readonly what: string;
+  readonly seed: number;
+  readonly steps: readonly Step[];
+}
+
+interface Failure extends Story {
+  readonly violations: readonly string[];
+}
+
+interface Campaign {
   readonly histories: number;
-  readonly failure: { seed: number; violations: readonly string[]; steps: readonly Step[] } | null;
+  readonly failure: Failure | null;
   readonly counts: ReadonlyMap<string, number>;
-  /** How many edges the state machine has. */
-  readonly edges: number;
-  /** Those that no history took. */
+  /** Edges of the state machine that none of them took. */
   readonly missedEdges: readonly string[];
 }
 
-const EDGE = 'edge ';
+const told = ([what, steps]: readonly [string, readonly Step[]]): Story => ({ what, seed: 1, steps });
 
-/**
- * Random histories that, with those that were thought out, take every edge of the state machine: `npm run test:model
- * -- seeds` chooses them.
- */
-export const SEEDS: readonly number[] = [
-  27, 31, 34, 40, 42, 43, 61, 66, 73, 76, 80, 92, 109, 116, 128, 142, 195, 203, 214, 227, 245, 284, 288,
-];
+/** Each state with each thing that may come next. Together they take every edge of the state machine. */
+export const SCENE_STORIES: readonly Story[] = SCENES.map(told);
 
-/** Runs the histories of the seeds; stops at the first that goes wrong. */
-export async function runCampaign(seeds: readonly number[]): Promise<Campaign> {
+/** What needs no chance: what once went wrong, and the scenes. */
+export const KNOWN_STORIES: readonly Story[] = [...Object.entries(CORPUS).map(told), ...SCENE_STORIES];
+
+/** So many random histories, from a seed. */
+export function* randomStories(first: number, many: number): Generator<Story> {
+  for (let seed = first; seed < first + many; seed += 1)
+    yield { what: `random history ${seed}`, seed, steps: historyOf(seed) };
+}
+
+/** Runs the histories; stops at the first that goes wrong. */
+export async function runCampaign(stories: Iterable<Story>): Promise<Campaign> {
   const counts = new Map<string, number>();
   const missed = allEdges();
-  const edges = missed.size;
-  for (const [i, seed] of seeds.entries()) {
-    const outcome = await runHistory(historyOf(seed), seed);
-    for (const [what, many] of outcome.counts) counts.set(what, (counts.get(what) ?? 0) + many);
-    for (const edge of edgesIn(outcome.counts)) missed.delete(edge);
-    if (outcome.violations.length > 0) {
-      return {
-        histories: i + 1,
-        failure: await shorten(seed, outcome.violations),
-        counts,
-        edges,
-        missedEdges: [...missed],
-      };
+  let failure: Failure | null = null;
+  let histories = 0;
+  for (const story of stories) {
+    const outcome = await runHistory(story.steps, story.seed);
+    histories += 1;
+    for (const [what, many] of outcome.counts) {
+      counts.set(what, (counts.get(what) ?? 0) + many);
+      missed.delete(what.replace(/^edge /, ''));
     }
+    if (outcome.violations.length === 0) continue;
+    failure = { ...story, violations: outcome.violations };
+    break;
   }
-  return { histories: seeds.length, failure: null, counts, edges, missedEdges: [...missed] };
+  return { histories, failure, counts, missedEdges: [...missed] };
 }
 
-/** The edges of the state machine among what happened. */
-export function edgesIn(counts: ReadonlyMap<string, number>): string[] {
-  return [...counts.keys()].flatMap((what) => (what.startsWith(EDGE) ? what.slice(EDGE.length) : []));
-}
-
-/** The fewest of the histories of the seeds up to `last`, roughly, that take the edges that the corpus does not. */
-export async function chooseSeeds(corpus: readonly (readonly Step[])[], last: number): Promise<number[]> {
-  const missed = allEdges();
-  for (const steps of corpus)
-    for (const edge of edgesIn((await runHistory(steps, 1)).counts)) missed.delete(edge);
-  const taken: { readonly seed: number; readonly edges: readonly string[] }[] = [];
-  for (const seed of seedsFrom(1, last))
-    taken.push({ seed, edges: edgesIn((await runHistory(historyOf(seed), seed)).counts) });
-  const chosen: number[] = [];
-  const news = ({ edges }: { edges: readonly string[] }): number =>
-    edges.filter((edge) => missed.has(edge)).length;
-  while (missed.size > 0) {
-    const best = taken.reduce((most, each) => (news(each) > news(most) ? each : most));
-    if (news(best) === 0) throw new Error(`never taken: ${[...missed].join(', ')}`);
-    chosen.push(best.seed);
-    for (const edge of best.edges) missed.delete(edge);
-  }
-  return chosen.sort((a, b) => a - b);
-}
-
-/** So many seeds, from the first. */
-export function seedsFrom(first: number, many: number): number[] {
-  return Array.from({ length: many }, (_, i) => first + i);
-}
-
-/** A failure as a person can read it, and paste it into the corpus. */
-export function tell({ seed, violations, steps }: NonNullable<Campaign['failure']>): string {
-  return [
-    `seed ${seed}:`,
-    ...violations,
-    '[',
-    ...steps.map((step) => `  ${JSON.stringify(step)},`),
-    ']',
-  ].join('\n');
-}
-
-async function shorten(
-  seed: number,
-  violations: readonly string[],
-): Promise<NonNullable<Campaign['failure']>> {
-  const kinds = new Set(violations.map(kindOf));
-  const steps = await shrink(historyOf(seed), async (fewer) =>
+/** A failure made short, as a person can read it, and paste it into the corpus; '' for none. */
+export async function tell(failure: Failure | null): Promise<string> {
+  if (failure === null) return '';
+  const { what, seed } = failure;
+  const kinds = new Set(failure.violations.map(kindOf));
+  const steps = await shrink(failure.steps, async (fewer) =>
     (await runHistory(fewer, seed)).violations.some((violation) => kinds.has(kindOf(violation))),
   );
-  return { seed, violations: (await runHistory(steps, seed)).violations, steps };
+  const { violations } = await runHistory(steps, seed);
+  return [`${what}:`, ...violations, ...steps.map((step) => `  ${JSON.stringify(step)},`)].join('\n');
 }
 
 /** What went wrong, without which event and which id it was. */

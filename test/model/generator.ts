@@ -1,7 +1,7 @@
 /** How a random history comes about. */
 import { below, pick, type Random, randomFrom, weighted } from './random.ts';
-import { loginOf, sceneOf } from './scenes.ts';
-import type { Interrupted, Mortal, Step } from './steps.ts';
+import { SCENES } from './scenes.ts';
+import type { Interrupted, Login, Mortal, Step } from './steps.ts';
 
 const HOUR = 3600_000;
 const YEAR = 365 * 24 * HOUR;
@@ -29,13 +29,13 @@ const WEIGHTS: Readonly<Record<Step['do'], number>> = {
 };
 
 /** How many of the steps are whole scenes. */
-const SCENES = 0.06;
+const SCENE_SHARE = 0.06;
 
 /** A random history; the same for the same seed. */
 export function historyOf(seed: number): Step[] {
   const random = randomFrom(seed);
   return Array.from({ length: 3 + below(random, 22) }, () =>
-    random() < SCENES ? sceneOf(random) : [randomStep(random, 0)],
+    random() < SCENE_SHARE ? pick(random, SCENES)[1] : [randomStep(random, 0)],
   ).flat();
 }
 
@@ -67,6 +67,19 @@ function randomStep(random: Random, depth: number): Step {
       };
     case 'logout':
       return { do: kind, tracked: random() < 0.75, ...spilling(), ...crowd(0.1) };
+    case 'drain':
+      return { do: kind, shell: shellOf(random), impatient: random() < 0.7, ...crowd(0.35) };
+    default:
+      return plainStep(random, kind);
+  }
+}
+
+/** A step that no process of ours takes. */
+export function plainStep(
+  random: Random,
+  kind: Exclude<Step['do'], 'command' | 'login' | 'logout' | 'drain'>,
+): Step {
+  switch (kind) {
     case 'replace':
     case 'python login':
       return { do: kind, as: loginOf(random) };
@@ -84,13 +97,19 @@ function randomStep(random: Random, depth: number): Step {
       };
     case 'arcade':
       return { do: kind, is: pick(random, ['up', 'down', 'down', 'refusing'] as const) };
-    case 'drain':
-      return { do: kind, shell: shellOf(random), impatient: random() < 0.7, ...crowd(0.35) };
     case 'clock':
       return { do: kind, byMs: pick(random, [HOUR, 25 * HOUR, -25 * HOUR, YEAR, -3 * YEAR]) };
     default:
       return { do: kind };
   }
+}
+
+/** Any account's credentials. */
+export function loginOf(random: Random): Login {
+  return {
+    who: pick(random, ['A', 'A', 'B', 'B', 'C'] as const),
+    via: pick(random, ['oauth', 'oauth', 'key 1', 'key 2'] as const),
+  };
 }
 
 function momentOf(random: Random): number | 'after usage.json' {

@@ -7,8 +7,6 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { type Break, ROW_BREAKS } from './breaks-rows.ts';
-import { RULE_BREAKS } from './breaks-rules.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const AIMED = [
@@ -19,7 +17,7 @@ const AIMED = [
   'drain/drain',
   'drain/claim',
 ].map((name) => join('test', 'usage', `${name}.test.ts`));
-const HISTORIES = 300;
+const HISTORIES = 100;
 /** Also an endless loop is noticed. */
 const LIMIT_MS = 300_000;
 
@@ -29,20 +27,41 @@ interface Verdict {
   readonly byAimed: string | undefined;
 }
 
-const BREAKS: readonly Break[] = [...RULE_BREAKS, ...ROW_BREAKS];
+interface Break {
+  /** In src/usage. */
+  readonly file: string;
+  readonly what: string;
+  /** Is there exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
 
-/** Throws where a rule that is to be broken is not in the source. */
-function verifyBreaks(breaks: readonly Break[] = BREAKS): void {
-  for (const broken of breaks) applied(readFileSync(sourceOf(ROOT, broken), 'utf8'), broken);
+/** `breaks.txt`: under the name of a file, a text of it, and what to put in its place, with what that breaks. */
+function readBreaks(): Break[] {
+  const breaks: Break[] = [];
+  let file = '';
+  let from: string[] = [];
+  let isReplaced = true;
+  for (const line of readFileSync(join(import.meta.dirname, 'breaks.txt'), 'utf8').split('\n')) {
+    const text = line.slice(2);
+    if (line.startsWith('#')) file = text;
+    if (line.startsWith('-')) from = isReplaced ? [text] : [...from, text];
+    if (line.startsWith('+')) {
+      const [to = '', what = ''] = text.split(' <- ');
+      breaks.push({ file, what, from: from.join('\n'), to });
+    }
+    isReplaced = !line.startsWith('-');
+  }
+  return breaks;
 }
 
 /** Tries the breaks, prints what came of each. Resolves to whether all were noticed. */
 export async function tryBreaks(words: readonly string[]): Promise<boolean> {
-  const waiting = BREAKS.filter(
+  const waiting = readBreaks().filter(
     ({ what }) => words.length === 0 || words.some((word) => what.includes(word)),
   );
   // All are looked for before the first is tried: it takes long.
-  verifyBreaks(waiting);
+  for (const broken of waiting) applied(readFileSync(sourceOf(ROOT, broken), 'utf8'), broken);
   const verdicts: Verdict[] = [];
   const worker = async (): Promise<void> => {
     const copy = copyOfSource();
@@ -73,7 +92,7 @@ async function judge(copy: string, broken: Break): Promise<Verdict> {
   const sound = readFileSync(path, 'utf8');
   writeFileSync(path, applied(sound, broken));
   try {
-    const model = await run(copy, [join('test', 'model', 'hunt.ts'), String(HISTORIES)]);
+    const model = await run(copy, [join('test', 'model', 'long.ts'), 'hunt', String(HISTORIES)]);
     // What the model notices need not be noticed twice.
     const byAimed = model === undefined ? await run(copy, ['--test', ...AIMED]) : undefined;
     return { broken, byModel: model, byAimed: byAimed && failedIn(byAimed) };
@@ -88,13 +107,9 @@ function sourceOf(root: string, { file }: Break): string {
 }
 
 /** The source with its rule broken. Throws when what is to be replaced is not there exactly once. */
-function applied(source: string, { what, changes }: Break): string {
-  let text = source;
-  for (const [from, to] of changes) {
-    if (text.split(from).length !== 2) throw new Error(`"${what}": not there exactly once: ${from}`);
-    text = text.replace(from, () => to);
-  }
-  return text;
+function applied(source: string, { what, from, to }: Break): string {
+  if (source.split(from).length !== 2) throw new Error(`"${what}": not there exactly once: ${from}`);
+  return source.replace(from, () => to);
 }
 
 /** What a program says that fails; undefined when it does not. */

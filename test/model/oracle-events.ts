@@ -22,7 +22,7 @@ export interface Stretch {
 export interface Recorded {
   readonly label: number;
   readonly owner: Who | null;
-  readonly kind: 'anonymous' | 'of an account' | 'of nobody knows whom' | 'spilled';
+  readonly kind: 'anonymous' | 'of an account' | 'unowned' | 'spilled';
   readonly credentials: string | null;
   readonly stretch: Stretch;
   /** Those that it may have come to when it was taken in. */
@@ -42,6 +42,21 @@ export interface Recorded {
   /** Only the lost database knew that the anon_id had seen somebody's credentials. */
   forgotten: boolean;
 }
+
+/** An event that has just happened. */
+export const newEvent = (
+  given: Pick<Recorded, 'label' | 'owner' | 'kind' | 'credentials' | 'stretch' | 'at' | 'certain'> &
+    Partial<Recorded>,
+): Recorded => ({
+  later: [],
+  anonId: null,
+  resolvable: false,
+  fromEnvironment: false,
+  waiting: false,
+  forgotten: false,
+  releasedAt: 0,
+  ...given,
+});
 
 /** What was done about who is signed in; a login only when its account is known. */
 export type Change = 'login' | 'logout' | null;

@@ -3,7 +3,15 @@
  * nothing of the spool. It thinks in stretches, each a part of the history that belongs together on this machine.
  */
 import { type Drain, drainOf } from './oracle-drain.ts';
-import { type Circumstances, DAY, nameOf, newStretch, type Recorded, type Whose } from './oracle-events.ts';
+import {
+  type Circumstances,
+  DAY,
+  nameOf,
+  newEvent,
+  newStretch,
+  type Recorded,
+  type Whose,
+} from './oracle-events.ts';
 import { misplaced, type Persons, unjoined } from './oracle-judge.ts';
 import type { Login, Who } from './steps.ts';
 import { type SharedFile, understood } from './world.ts';
@@ -138,22 +146,20 @@ export function createOracle() {
       const blank = stretch.credentials === null && stretch.account === null && stretch.theirs === null;
       const certain = login !== null && login !== undefined && whose.get(nameOf(login)) === 'known';
       if (blank) stretch.anonymous = true;
-      events.push({
-        label,
-        owner: login?.who ?? null,
-        kind: login ? 'of an account' : blank ? 'anonymous' : 'of nobody knows whom',
-        credentials: login ? nameOf(login) : null,
-        stretch,
-        later: [],
-        anonId: null,
-        at: now,
-        resolvable,
-        fromEnvironment,
-        certain,
-        waiting: Boolean(login) && !certain,
-        forgotten: false,
-        releasedAt: 0,
-      });
+      events.push(
+        newEvent({
+          label,
+          owner: login?.who ?? null,
+          kind: login ? 'of an account' : blank ? 'anonymous' : 'unowned',
+          credentials: login ? nameOf(login) : null,
+          stretch,
+          at: now,
+          resolvable,
+          fromEnvironment,
+          certain,
+          waiting: Boolean(login) && !certain,
+        }),
+      );
       if (change === 'logout' && !blank) begin(null, null);
       const doubtful = before.vague || stretch.vague || ours === null || anonId === null;
       if (!doubtful && (stretch === before.stretch) !== (anonId === ours?.anonId)) {
@@ -167,22 +173,18 @@ export function createOracle() {
 
     /** An event was recorded without the database; usage.json said `text`. */
     spilled(label: number, login: Login | null | undefined, text: string, now: number): void {
-      events.push({
-        label,
-        owner: login?.who ?? null,
-        kind: 'spilled',
-        credentials: login ? nameOf(login) : null,
-        stretch,
-        later: [],
-        anonId: login === null ? (understood(text)?.anonId ?? null) : null,
-        at: now,
-        resolvable: false,
-        fromEnvironment: false,
-        certain: login != null && whose.get(nameOf(login)) === 'known',
-        waiting: false,
-        forgotten: false,
-        releasedAt: 0,
-      });
+      events.push(
+        newEvent({
+          label,
+          owner: login?.who ?? null,
+          kind: 'spilled',
+          credentials: login ? nameOf(login) : null,
+          stretch,
+          anonId: login === null ? (understood(text)?.anonId ?? null) : null,
+          at: now,
+          certain: login != null && whose.get(nameOf(login)) === 'known',
+        }),
+      );
     },
 
     /** It has come into the database. */

@@ -15,7 +15,7 @@ import {
   WHOSE,
   writeCredentials,
 } from './real-world.ts';
-import type { Login, Step } from './steps.ts';
+import { FINALE, type Login, type Step } from './steps.ts';
 import { type Glimpse, glimpse, loginIn, sharedPath, understood, writeShared } from './world.ts';
 
 interface Stage {
@@ -38,17 +38,6 @@ export interface RealOutcome {
 }
 
 const plain = (step: Step): RealStep => ({ step, killAt: '', many: 1 });
-const FINALE: readonly Step[] = [
-  { do: 'posthog', is: 'up' },
-  { do: 'arcade', is: 'up' },
-  { do: 'command', shell: 0, resolvable: true },
-  { do: 'drain', shell: 1, impatient: true },
-  { do: 'drain', shell: 2, impatient: true },
-  { do: 'drain', shell: 0, impatient: true },
-  { do: 'remove' },
-  { do: 'drain', shell: 0, impatient: true },
-];
-
 /** Runs the steps, then lets everything be well, gives one more command and drains. */
 export async function runRealHistory(steps: readonly RealStep[], seed: number): Promise<RealOutcome> {
   const world = await openRealWorld(seed);

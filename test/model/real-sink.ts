@@ -1,8 +1,7 @@
 /** What reached the stand-in for PostHog over the network, and what must hold of every request. */
 import { randomUUID } from 'node:crypto';
-import type { WireEvent } from '../support/posthog/requests.ts';
 import type { PostHog } from '../support/posthog.ts';
-import type { Link, Sink } from './sink.ts';
+import { accountsWith, openLinks, type Sink, verifyRequests } from './sink.ts';
 import { accountId } from './world.ts';
 
 export interface RealSink
@@ -21,16 +20,10 @@ export interface RecordedAlias {
 
 /** Looks at a stand-in. */
 export function openRealSink(posthog: PostHog): RealSink {
-  const links = new Map<string, Link[]>();
   const theirs = new Set<string>();
   const sending: Promise<unknown>[] = [];
-  let moments = 0;
-  const moment = (): number => {
-    moments += 1;
-    return moments;
-  };
   return {
-    moment,
+    ...openLinks(),
     aliasByOther(anonId, who) {
       const uuid = randomUUID();
       theirs.add(uuid);
@@ -39,15 +32,7 @@ export function openRealSink(posthog: PostHog): RealSink {
       const body = JSON.stringify({ api_key: 'phc_test', batch: [event] });
       sending.push(fetch(`${posthog.url}/batch/`, { method: 'POST', body }));
     },
-    linkedByOther(anonId, who) {
-      links.set(anonId, [...(links.get(anonId) ?? []), { who, moment: moment() }]);
-    },
-    linksByOther: (anonId) => links.get(anonId) ?? [],
-    accountsWith(distinctId) {
-      const person = posthog.persons().find((each) => each.distinct_ids.includes(distinctId));
-      const ids = new Set([distinctId, ...(person?.distinct_ids ?? [])]);
-      return (['A', 'B', 'C'] as const).filter((who) => ids.has(accountId(who)));
-    },
+    accountsWith: (distinctId) => accountsWith(posthog.persons(), distinctId),
     settled: async () => void (await Promise.all(sending)),
     wrong: (aliases) => wrongWith(posthog, aliases, theirs),
   };
@@ -59,32 +44,18 @@ function wrongWith(
   theirs: ReadonlySet<string>,
 ): string[] {
   const wrong: string[] = [];
-  const sent = new Map<string, string>();
-  const aliased = new Map<string, string>();
+  const verify = verifyRequests(wrong);
   const accepted = new Set<string>();
   for (const { batch, at, status } of posthog.requests) {
     if (batch.some(({ uuid }) => theirs.has(uuid ?? ''))) continue;
-    for (const event of batch) {
-      const { uuid = '' } = event;
-      const bytes = JSON.stringify(event);
-      if ((sent.get(uuid) ?? bytes) !== bytes) wrong.push(`resent with other bytes: ${bytes}`);
-      sent.set(uuid, bytes);
-      if (!isAlias(event)) {
-        const due = aliases.find(
-          (alias) =>
-            alias.distinct_id === event.distinct_id && alias.recorded_at < at && !accepted.has(alias.uuid),
-        );
-        if (due !== undefined) wrong.push(`sent before the alias of ${event.distinct_id} was answered`);
-        continue;
-      }
-      if (batch.length > 1) wrong.push('an alias did not go alone');
-      const anonId = String(event.properties.alias);
-      if ((aliased.get(anonId) ?? uuid) !== uuid) wrong.push(`${anonId} was aliased twice`);
-      aliased.set(anonId, uuid);
-      if (status === 200) accepted.add(uuid);
+    verify(batch);
+    for (const { uuid = '', event, distinct_id: id } of batch) {
+      const isDue = aliases.some(
+        (alias) => alias.distinct_id === id && alias.recorded_at < at && !accepted.has(alias.uuid),
+      );
+      if (event === '$create_alias' && status === 200) accepted.add(uuid);
+      if (event !== '$create_alias' && isDue) wrong.push(`sent before the alias of ${id} was answered`);
     }
   }
   return wrong;
 }
-
-const isAlias = ({ event }: WireEvent): boolean => event === '$create_alias';

@@ -1,6 +1,7 @@
 /** What a history with real processes is made of, and how a random one comes about. */
+
+import { loginOf, plainStep } from './generator.ts';
 import { below, pick, type Random, randomFrom, weighted } from './random.ts';
-import { loginOf } from './scenes.ts';
 import type { Step } from './steps.ts';
 
 export interface RealStep {
@@ -73,21 +74,9 @@ function stepOf(random: Random): Step {
       return { do: kind, as: loginOf(random), known: true, tracked: true };
     case 'logout':
       return { do: kind, tracked: true };
-    case 'replace':
-    case 'python login':
-      return { do: kind, as: loginOf(random) };
-    case 'python starts afresh':
-      return { do: kind, as: random() < 0.6 ? loginOf(random) : null };
     case 'usage.json':
       return { do: kind, becomes: pick(random, ['garbage', 'nothing'] as const) };
-    case 'posthog':
-      return {
-        do: kind,
-        is: pick(random, ['up', 'down', 'refusing', 'throttling', 'losing answers'] as const),
-      };
-    case 'arcade':
-      return { do: kind, is: pick(random, ['up', 'down', 'refusing'] as const) };
     default:
-      return { do: kind };
+      return plainStep(random, kind);
   }
 }

@@ -29,8 +29,6 @@ export interface Sink {
   accountsWith(distinctId: string): Who[];
   stored(): StoredEvent[];
   readonly violations: string[];
-  /** One line for each request. */
-  readonly log: string[];
 }
 
 const ACCEPTED: Answer = { kind: 'accepted', status: 200 };
@@ -38,34 +36,10 @@ const ACCEPTED: Answer = { kind: 'accepted', status: 200 };
 /** An empty project. */
 export function openSink(world: World, seed: number): Sink {
   const project = createProject(shuffle(seed));
-  const sent = new Map<string, string>();
-  const links = new Map<string, Link[]>();
+  const links = openLinks();
   const recorded = new Map<string, number>();
-  let moments = 0;
-  const moment = (): number => {
-    moments += 1;
-    return moments;
-  };
-  const aliased = new Map<string, string>();
   const violations: string[] = [];
-  const log: string[] = [];
-
-  function check(records: readonly WireRecord[]): void {
-    for (const record of records) {
-      const bytes = JSON.stringify(record);
-      if ((sent.get(record.uuid) ?? bytes) !== bytes) violations.push(`resent with other bytes: ${bytes}`);
-      sent.set(record.uuid, bytes);
-    }
-    const aliases = records.filter((record) => record.event === '$create_alias');
-    if (aliases.length > 0 && records.length > 1) violations.push('an alias did not go alone');
-    for (const { uuid, properties } of aliases) {
-      const anonId = String(properties.alias);
-      if ((aliased.get(anonId) ?? uuid) !== uuid) violations.push(`${anonId} was aliased twice`);
-      aliased.set(anonId, uuid);
-      const earlier = links.get(anonId)?.find((link) => link.moment < (recorded.get(uuid) ?? 0));
-      if (earlier !== undefined) violations.push(`${anonId} was aliased although it had been linked`);
-    }
-  }
+  const verify = verifyRequests(violations);
 
   function store(records: readonly WireRecord[]): void {
     const accepted = records.map((record) => ({
@@ -87,10 +61,12 @@ export function openSink(world: World, seed: number): Sink {
           violations.push(`sent before the alias of ${id} was answered`);
     },
     receive(records) {
-      check(records);
-      log.push(
-        `${world.posthog}: ${records.map((r) => `${r.event} as ${r.distinctId} ${r.properties.alias ?? ''}`)}`,
-      );
+      verify(records);
+      for (const { uuid, event, properties } of records) {
+        const anonId = String(properties.alias);
+        const isLinked = links.linksByOther(anonId).some((link) => link.moment < (recorded.get(uuid) ?? 0));
+        if (event === ALIAS && isLinked) violations.push(`${anonId} was aliased although it had been linked`);
+      }
       switch (world.posthog) {
         case 'down':
           return { kind: 'offline', status: null };
@@ -110,23 +86,63 @@ export function openSink(world: World, seed: number): Sink {
       const properties = { distinct_id: anonId, alias: accountId(who) };
       store([{ uuid: randomUUID(), event: '$create_alias', distinctId: anonId, properties, at: world.now }]);
     },
-    linkedByOther(anonId, who) {
-      links.set(anonId, [...(links.get(anonId) ?? []), { who, moment: moment() }]);
-    },
-    linksByOther: (anonId) => links.get(anonId) ?? [],
-    moment,
+    ...links,
     aliasRecorded: (uuid) => {
-      if (!recorded.has(uuid)) recorded.set(uuid, moment());
+      if (!recorded.has(uuid)) recorded.set(uuid, links.moment());
     },
-    accountsWith(distinctId) {
-      const person = project.persons().find((each) => each.distinct_ids.includes(distinctId));
-      const ids = new Set([distinctId, ...(person?.distinct_ids ?? [])]);
-      return (['A', 'B', 'C'] as const).filter((who) => ids.has(accountId(who)));
-    },
+    accountsWith: (distinctId) => accountsWith(project.persons(), distinctId),
     stored: () => project.stored(),
     violations,
-    log,
   };
+}
+
+const ALIAS = '$create_alias';
+
+/** What other programs have linked, in the order of what happens. */
+export function openLinks(): Pick<Sink, 'linkedByOther' | 'linksByOther' | 'moment'> {
+  const links = new Map<string, Link[]>();
+  let moments = 0;
+  const moment = (): number => {
+    moments += 1;
+    return moments;
+  };
+  return {
+    moment,
+    linkedByOther: (anonId, who) =>
+      void links.set(anonId, [...(links.get(anonId) ?? []), { who, moment: moment() }]),
+    linksByOther: (anonId) => links.get(anonId) ?? [],
+  };
+}
+
+type Sent = Pick<WireRecord, 'event' | 'properties'> & { readonly uuid?: string | undefined };
+
+/** What must hold of all requests of ours: a record has the same bytes each time, and an alias goes alone, once. */
+export function verifyRequests(violations: string[]): (batch: readonly Sent[]) => void {
+  const sent = new Map<string, string>();
+  const aliased = new Map<string, string>();
+  return (batch) => {
+    for (const record of batch) {
+      const { uuid = '', event, properties } = record;
+      const bytes = JSON.stringify(record);
+      if ((sent.get(uuid) ?? bytes) !== bytes) violations.push(`resent with other bytes: ${bytes}`);
+      sent.set(uuid, bytes);
+      if (event !== ALIAS) continue;
+      if (batch.length > 1) violations.push('an alias did not go alone');
+      const anonId = String(properties.alias);
+      if ((aliased.get(anonId) ?? uuid) !== uuid) violations.push(`${anonId} was aliased twice`);
+      aliased.set(anonId, uuid);
+    }
+  };
+}
+
+/** The accounts in the person that an id belongs to. */
+export function accountsWith(
+  persons: readonly { readonly distinct_ids: readonly string[] }[],
+  distinctId: string,
+): Who[] {
+  const person = persons.find(({ distinct_ids }) => distinct_ids.includes(distinctId));
+  const ids = new Set([distinctId, ...(person?.distinct_ids ?? [])]);
+  return (['A', 'B', 'C'] as const).filter((who) => ids.has(accountId(who)));
 }
 
 function hasPendingAlias(world: World, distinctId: string): boolean {

@@ -58,3 +58,59 @@ export type Step =
   | { readonly do: 'lose usage.db' }
   /** The machine is an image that was cloned, or the folder a copy. */
   | { readonly do: 'copy the machine' };
+
+type StepOf<K extends Step['do']> = Extract<Step, { do: K }>;
+
+export const command = (more: Partial<StepOf<'command'>> = {}): Step => ({
+  do: 'command',
+  shell: 0,
+  resolvable: true,
+  ...more,
+});
+export const login = (as: Login, more: Partial<StepOf<'login'>> = {}): StepOf<'login'> => ({
+  do: 'login',
+  as,
+  known: true,
+  tracked: true,
+  ...more,
+});
+export const logout = (more: Partial<StepOf<'logout'>> = {}): Step => ({
+  do: 'logout',
+  tracked: true,
+  ...more,
+});
+export const drain = (more: Partial<StepOf<'drain'>> = {}): StepOf<'drain'> => ({
+  do: 'drain',
+  shell: 0,
+  impatient: true,
+  ...more,
+});
+export const replace = (as: Login): Step => ({ do: 'replace', as });
+export const remove: Step = { do: 'remove' };
+export const corrupt: Step = { do: 'corrupt' };
+export const pythonLogin = (as: Login): Step => ({ do: 'python login', as });
+export const pythonStartsAfresh = (as: Login | null): Step => ({ do: 'python starts afresh', as });
+export const pythonCommand: Step = { do: 'python command' };
+export const pythonLogout: Step = { do: 'python logout' };
+
+/** By OAuth, and by its two keys. */
+const loginsOf = (who: Who): [Login, Login, Login] => [
+  { who, via: 'oauth' },
+  { who, via: 'key 1' },
+  { who, via: 'key 2' },
+];
+export const [A, A1, A2] = loginsOf('A');
+export const [B, B1, B2] = loginsOf('B');
+export const [C, C1, C2] = loginsOf('C');
+
+/** Everything is well again, and every shell drains. */
+export const FINALE: readonly Step[] = [
+  { do: 'posthog', is: 'up' },
+  { do: 'arcade', is: 'up' },
+  command(),
+  drain({ shell: 1 }),
+  drain({ shell: 2 }),
+  drain(),
+  remove,
+  drain(),
+];

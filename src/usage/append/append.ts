@@ -20,6 +20,8 @@ import { collectSpilled, emptySpill, removeSpilled, type Spilled, spill } from '
 import {
   assertNotReplaced,
   fingerprintOf,
+  type Installation,
+  installationOf,
   isRecordingAllowed,
   type Spool,
   sharedFile,
@@ -71,7 +73,10 @@ export function append(spool: Spool, entry: Entry): boolean {
   const appended = spool.transaction(() => {
     // A command may have had it open for as long as its network took.
     assertNotReplaced(spool);
-    return isRecordingAllowed(spool) ? appendIn(spool, entry, spilled) : undefined;
+    const installation = installationOf(spool);
+    return isRecordingAllowed(spool, installation)
+      ? appendIn(spool, installation, entry, spilled)
+      : undefined;
   });
   if (appended === undefined) {
     emptySpill(spool.directory);
@@ -91,6 +96,7 @@ export function append(spool: Spool, entry: Entry): boolean {
 /** The transaction itself. `isFirst`: no event has been recorded here before. `newId` draws random ids. */
 export function appendIn(
   spool: Spool,
+  installation: Installation,
   entry: Entry,
   spilled: readonly Spilled[],
   newId: () => string = randomUUID,
@@ -127,11 +133,10 @@ export function appendIn(
     forgetPrincipal(spool.directory, startAfresh(spool, identity.id, now));
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
   const environment = fromEnvironment ? (fingerprint ?? null) : null;
-  const wake = askForFlusher(spool, { ...entry, environment });
-  const { changes } = spool
-    .statement('UPDATE installation SET notice_shown_at = ? WHERE notice_shown_at IS NULL')
-    .run(now);
-  return { wake, isFirst: changes > 0 };
+  const wake = askForFlusher(spool, installation, { ...entry, environment });
+  const isFirst = installation.notice_shown_at === null;
+  if (isFirst) spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);
+  return { wake, isFirst };
 }
 
 /**

@@ -10,9 +10,13 @@ import { type Installation, installationOf, lockFile, type Spool } from '../spoo
  * was asked for in the last two seconds; the asking is then noted in this transaction, so that of two
  * commands only one starts a flusher.
  */
-export function askForFlusher(spool: Spool, circumstances: Circumstances): boolean {
+export function askForFlusher(
+  spool: Spool,
+  installation: Installation,
+  circumstances: Circumstances,
+): boolean {
   const { destination, now } = circumstances;
-  if (destination.apiKey === undefined || wasJustAsked(installationOf(spool), now)) return false;
+  if (destination.apiKey === undefined || wasJustAsked(installation, now)) return false;
   if (!isAnythingDue(spool, circumstances) || isFlusherAlive(spool)) return false;
   spool.statement('UPDATE installation SET flusher_asked_at = ?').run(now);
   return true;

@@ -56,12 +56,7 @@ export type SignInChange =
   | { readonly kind: 'logout' };
 
 /** The machine, as far as it is recorded. */
-export interface Machine {
-  readonly cliVersion: FromMachine;
-  readonly runtimeVersion: FromMachine;
-  readonly osType: FromMachine;
-  readonly osRelease: FromMachine;
-}
+export type Machine = Pick<EventProperties, 'cli_version' | 'runtime_version' | 'os_type' | 'os_release'>;
 
 /**
  * What is recorded of one execution. Nothing but `of` makes one: an object that looks the same, or a copy of one with
@@ -82,11 +77,11 @@ export class UsageEvent {
     // No spread: with it the compiler lets through what is not in the catalogue.
     return new UsageEvent(failure === null ? 'CLI execution succeeded' : 'CLI execution failed', {
       command_name: command,
-      cli_version: machine.cliVersion,
+      cli_version: machine.cli_version,
       runtime_language: 'node',
-      runtime_version: machine.runtimeVersion,
-      os_type: machine.osType,
-      os_release: machine.osRelease,
+      runtime_version: machine.runtime_version,
+      os_type: machine.os_type,
+      os_release: machine.os_release,
       duration_ms: Math.max(0, Math.round((endedAt - startedAt) * 1000)),
       device_start_timestamp: startedAt,
       device_end_timestamp: endedAt,
@@ -109,12 +104,8 @@ export class UsageEvent {
       device_end_timestamp: endedAt,
     } = fields;
     const { command_name: command, org_id: orgId, project_id: projectId } = fields;
-    const machine = {
-      cliVersion: fields.cli_version,
-      runtimeVersion: fields.runtime_version,
-      osType: fields.os_type,
-      osRelease: fields.os_release,
-    };
+    const { cli_version, runtime_version, os_type, os_release } = fields;
+    const machine = { cli_version, runtime_version, os_type, os_release };
     const isPlausible =
       typeof command === 'string' &&
       /^[a-z]+(\.[a-z]+)?$/.test(command) &&

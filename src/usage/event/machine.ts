@@ -7,9 +7,9 @@ import type { FromMachine, Machine } from './event.ts';
 export function machineOf(): Machine {
   const system = type();
   return {
-    cliVersion: manifest.version as FromMachine,
-    runtimeVersion: process.versions.node as FromMachine,
-    osType: (system === 'Windows_NT' ? 'Windows' : system) as FromMachine,
-    osRelease: release() as FromMachine,
+    cli_version: manifest.version as FromMachine,
+    runtime_version: process.versions.node as FromMachine,
+    os_type: (system === 'Windows_NT' ? 'Windows' : system) as FromMachine,
+    os_release: release() as FromMachine,
   };
 }

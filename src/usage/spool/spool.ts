@@ -108,7 +108,7 @@ export function spoolOf(
     // Older versions kept it in the database: there it is the seed of the file.
     const seed = db.prepare('SELECT fingerprint_key FROM installation').pluck().get() as Buffer;
     // A copy makes nothing.
-    return inode === undefined ? (readKey(directory) ?? seed) : ensureKey(directory, seed);
+    return inode === undefined ? seed : ensureKey(directory, seed);
   };
   let key: Buffer | undefined;
   return {
@@ -116,7 +116,7 @@ export function spoolOf(
     inode,
     patience,
     key: () => {
-      key ??= makeKey();
+      key ??= readKey(directory) ?? makeKey();
       return key;
     },
     birth: birthOf(spoolFile(directory)),
@@ -152,8 +152,8 @@ export function installationOf(spool: Spool): Installation {
 }
 
 /** Whether the person allows recording. usage.off counts as well: the database may not have been there to be told. */
-export function isRecordingAllowed(spool: Spool): boolean {
-  return installationOf(spool).consent === 1 && !isOptedOut(spool.directory);
+export function isRecordingAllowed(spool: Spool, { consent } = installationOf(spool)): boolean {
+  return consent === 1 && !isOptedOut(spool.directory);
 }
 
 /**

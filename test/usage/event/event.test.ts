@@ -76,9 +76,9 @@ export const made = (): UsageEvent => new UsageEvent('CLI execution failed', { h
 
 export const machines: readonly Machine[] = [
   // @ts-expect-error: text as a version
-  { ...machine, cliVersion: text },
+  { ...machine, cli_version: text },
   // @ts-expect-error: text as the system's release
-  { ...machine, osRelease: text },
+  { ...machine, os_release: text },
 ];
 
 export const endings: readonly Partial<Execution>[] = [
@@ -96,11 +96,11 @@ test('an event holds nothing but the properties of the catalogue', () => {
   assert.deepEqual(Object.keys(all), Object.keys(PROPERTIES));
   assert.deepEqual(all, {
     command_name: 'secret.set',
-    cli_version: machine.cliVersion,
+    cli_version: machine.cli_version,
     runtime_language: 'node',
     runtime_version: process.versions.node,
-    os_type: machine.osType,
-    os_release: machine.osRelease,
+    os_type: machine.os_type,
+    os_release: machine.os_release,
     duration_ms: 250,
     device_start_timestamp: 1,
     device_end_timestamp: 1.25,
