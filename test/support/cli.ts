@@ -19,8 +19,8 @@ export interface Running {
   readonly cwd?: string;
   /** In place of `arcade`. */
   readonly program?: string | undefined;
-  /** A module of this folder that is loaded into the process first, to end it at some moment. */
-  readonly hook?: 'kill-at.mjs' | 'kill-step.mjs';
+  /** A module of this folder that is loaded into the process first: its first lines say what for. */
+  readonly hook?: 'held-open.mjs' | 'kill-at.mjs' | 'kill-step.mjs';
 }
 
 /** Runs `arcade` with these arguments and waits for its end; never rejects for an exit code. */

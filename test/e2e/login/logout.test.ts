@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { keyOf } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
 import { arcade as run } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
@@ -37,7 +38,7 @@ test('a server that revokes nothing, is down or is of another time keeps nobody 
     const { home, arcade } = await world(t);
     home.signIn(arcade, arcade.user('A'));
     await prepare(arcade);
-    const ran = await run(home, ['logout'], { env });
+    const ran = await inside(home, ['logout']);
     assert.deepEqual([ran.exitCode, ran.stdout], [0, OUT]);
     assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
   }
@@ -47,7 +48,7 @@ test('a server that does not answer is not waited for', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'));
   arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
-  const ran = await run(home, ['logout'], { env });
+  const ran = await inside(home, ['logout']);
   assert.deepEqual([ran.exitCode, ran.stdout], [0, OUT]);
   assert.match(ran.stderr, /could not be revoked on the server/);
 });
@@ -55,11 +56,11 @@ test('a server that does not answer is not waited for', async (t) => {
 test('what cannot be understood goes as well, and through a symbolic link', async (t) => {
   const home = sandbox(t);
   home.write('credentials.yaml', 'cloud: [');
-  assert.equal((await run(home, ['logout'], { env })).stdout, OUT);
+  assert.equal((await inside(home, ['logout'])).stdout, OUT);
   const target = join(home.home, 'elsewhere.yaml');
   writeFileSync(target, `cloud: {api: {key: x}}`);
   symlinkSync(target, join(home.directory, 'credentials.yaml'));
-  assert.equal((await run(home, ['logout'], { env })).stdout, OUT);
+  assert.equal((await inside(home, ['logout'])).stdout, OUT);
   assert.ok(!existsSync(target));
   assert.equal(lstatSync(join(home.directory, 'credentials.yaml'), { throwIfNoEntry: false }), undefined);
 });
@@ -67,7 +68,7 @@ test('what cannot be understood goes as well, and through a symbolic link', asyn
 test('a directory in the place of the file is an error with a way out', async (t) => {
   const home = sandbox(t);
   mkdirSync(join(home.directory, 'credentials.yaml', 'x'), { recursive: true });
-  const ran = await run(home, ['logout'], { env });
+  const ran = await inside(home, ['logout']);
   assert.equal(ran.exitCode, 1);
   assert.match(ran.stderr, /^Error: .*cannot be removed: it is a directory\.\nHint: /);
 });
@@ -79,19 +80,19 @@ test('the place where the Python CLI leaves credentials is emptied too', async (
   const stray = join(work, 'credentials.yaml');
   const tokens = arcade.issueTokens(arcade.user('A'));
   writeFileSync(stray, JSON.stringify({ cloud: { auth: tokens, coordinator_url: arcade.coordinator.url } }));
-  const there = { ...env, ARCADE_WORK_DIR: work };
-  assert.equal((await run(home, ['logout'], { env: there })).stdout, OUT);
+  const there = { ARCADE_WORK_DIR: work };
+  assert.equal((await inside(home, ['logout'], { env: there })).stdout, OUT);
   assert.ok(!existsSync(stray));
   assert.equal(arcade.stateOf(tokens.access_token), 'revoked');
   writeFileSync(stray, 'database: {password: x}\n');
-  assert.equal((await run(home, ['logout'], { env: there })).stdout, "You're not logged in.\n");
+  assert.equal((await inside(home, ['logout'], { env: there })).stdout, "You're not logged in.\n");
   assert.ok(existsSync(stray), "somebody else's file of that name stays");
 });
 
 test('with ARCADE_API_KEY it says that the variable still signs in', async (t) => {
   const { home, arcade } = await world(t);
   home.signInWithKey('stored', arcade.coordinator.url);
-  const ran = await run(home, ['logout'], { env: { ...env, ARCADE_API_KEY: keyOf(arcade.user('A')) } });
+  const ran = await inside(home, ['logout'], { env: { ARCADE_API_KEY: keyOf(arcade.user('A')) } });
   assert.equal(ran.stdout, OUT);
   assert.match(ran.stderr, /ARCADE_API_KEY is set and still signs you in/);
 });

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
 import { arcade as run } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { storedCredentials } from '../../support/login.ts';
 import { world } from '../../support/world.ts';
 
@@ -37,7 +38,7 @@ test('switching the organization switches to its default project too', async (t)
   home.signIn(arcade, user);
   const shared = user.organizations[1];
   const [, production] = shared?.projects ?? [];
-  const ran = await run(home, ['org', 'set', shared?.organization_id ?? ''], { env });
+  const ran = await inside(home, ['org', 'set', shared?.organization_id ?? '']);
   assert.equal(ran.stdout, '✓ Switched to organization: Shared\n  Active project: Production\n');
   assert.deepEqual(storedCredentials(home).cloud.context, {
     org_id: shared?.organization_id,
@@ -46,7 +47,7 @@ test('switching the organization switches to its default project too', async (t)
     project_name: 'Production',
   });
   const own = user.organizations[0];
-  const json = await run(home, ['org', 'set', own?.organization_id ?? '', '--json'], { env });
+  const json = await inside(home, ['org', 'set', own?.organization_id ?? '', '--json']);
   assert.deepEqual(JSON.parse(json.stdout), {
     organization: { id: own?.organization_id, name: own?.name },
     project: { id: own?.projects[1]?.project_id, name: 'Production' },
@@ -58,20 +59,17 @@ test('projects are listed and switched', async (t) => {
   const user = arcade.user('B');
   home.signIn(arcade, user);
   const [playground, production] = user.organizations[0]?.projects ?? [];
-  assert.match(
-    (await run(home, ['project', 'list'], { env })).stdout,
-    /Playground .*\nProduction .* yes +yes\n$/,
-  );
-  assert.deepEqual(JSON.parse((await run(home, ['project', 'list', '--json'], { env })).stdout), {
+  assert.match((await inside(home, ['project', 'list'])).stdout, /Playground .*\nProduction .* yes +yes\n$/);
+  assert.deepEqual(JSON.parse((await inside(home, ['project', 'list', '--json'])).stdout), {
     projects: [
       { id: playground?.project_id, name: 'Playground', default: false, active: false },
       { id: production?.project_id, name: 'Production', default: true, active: true },
     ],
   });
-  const ran = await run(home, ['project', 'set', playground?.project_id ?? ''], { env });
+  const ran = await inside(home, ['project', 'set', playground?.project_id ?? '']);
   assert.deepEqual([ran.exitCode, ran.stdout], [0, '✓ Switched to project: Playground\n']);
   assert.equal(storedCredentials(home).cloud.context.project_id, playground?.project_id);
-  const set = await run(home, ['project', 'set', playground?.project_id ?? '', '--json'], { env });
+  const set = await inside(home, ['project', 'set', playground?.project_id ?? '', '--json']);
   assert.deepEqual(Object.keys(JSON.parse(set.stdout)), ['organization', 'project']);
 });
 
@@ -81,20 +79,20 @@ test('unknown ids change nothing, exit 1 and say where the known ones are', asyn
   home.signIn(arcade, user);
   const file = join(home.directory, 'credentials.yaml');
   const before = readFileSync(file, 'utf8');
-  const org = await run(home, ['org', 'set', 'nowhere'], { env });
+  const org = await inside(home, ['org', 'set', 'nowhere']);
   assert.equal(org.exitCode, 1);
   assert.equal(
     org.stderr,
     "Error: Organization 'nowhere' not found or you don't have access.\nHint: Run `arcade org list` to see your organizations and their IDs.\n",
   );
-  const project = await run(home, ['project', 'set', '../x'], { env });
+  const project = await inside(home, ['project', 'set', '../x']);
   assert.equal(project.exitCode, 1);
   assert.match(
     project.stderr,
     /^Error: Project '\.\.\/x' not found in organization 'A's organization'\.\nHint: Run `arcade project list`/,
   );
   assert.equal(readFileSync(file, 'utf8'), before);
-  assert.equal((await run(home, ['org', 'set'], { env })).exitCode, 2);
+  assert.equal((await inside(home, ['org', 'set'])).exitCode, 2);
 });
 
 test('what a switch does not know about the file stays', async (t) => {
@@ -108,7 +106,7 @@ test('what a switch does not know about the file stays', async (t) => {
   };
   home.write('credentials.yaml', JSON.stringify({ extra: [1, { two: null }], cloud }));
   const id = user.organizations[0]?.projects[0]?.project_id ?? '';
-  assert.equal((await run(home, ['project', 'set', id], { env })).exitCode, 0);
+  assert.equal((await inside(home, ['project', 'set', id])).exitCode, 0);
   const stored = storedCredentials(home);
   assert.deepEqual(stored.extra, [1, { two: null }]);
   assert.deepEqual(stored.cloud, {
@@ -121,20 +119,17 @@ test('an API key, nobody, no context and a refusal each say what to do', async (
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const coordinatorUrl = arcade.coordinator.url;
-  assert.match((await run(home, ['org', 'list'], { env })).stderr, /Not logged in/);
+  assert.match((await inside(home, ['org', 'list'])).stderr, /Not logged in/);
   home.signInWithKey(keyOf(user), coordinatorUrl);
   assert.match(
-    (await run(home, ['project', 'list'], { env })).stderr,
+    (await inside(home, ['project', 'list'])).stderr,
     /an API key belongs to a single project\.\nHint: Run `arcade login --force`/,
   );
   home.signIn(arcade, user, { context: null });
-  assert.match(
-    (await run(home, ['project', 'list'], { env })).stderr,
-    /No active organization\/project\.\nHint: /,
-  );
+  assert.match((await inside(home, ['project', 'list'])).stderr, /No active organization\/project\.\nHint: /);
   const other = { ...contextOf(arcade.user('B')) };
   home.signIn(arcade, user, { context: other });
-  const refused = await run(home, ['project', 'list'], { env });
+  const refused = await inside(home, ['project', 'list']);
   assert.equal(refused.exitCode, 1);
   assert.match(refused.stderr, /denied permission \(403\)/);
 });
@@ -149,10 +144,10 @@ test('the options of the group name the coordinator, before or after the subcomm
     ['org', 'list', '--host', host, '--port', port, '--no-tls'],
     ['project', '--host', arcade.coordinator.url, 'list'],
   ]) {
-    const ran = await run(home, args, { env });
+    const ran = await inside(home, args);
     assert.equal(ran.exitCode, 0, `${args}: ${ran.stderr}`);
   }
-  const help = await run(home, ['org', '-h'], { env });
+  const help = await inside(home, ['org', '-h']);
   assert.equal(help.exitCode, 0);
   assert.match(help.stdout, /org set/);
 });

@@ -44,13 +44,13 @@ test('what a file of the Python CLI does not say is asked for, where it matters'
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   home.signIn(arcade, user, { context: null });
-  const text = await run(home, ['whoami'], { env });
+  const text = await inside(home, ['whoami']);
   assert.equal(text.stdout, `Logged in as: ${user.email}\nNo active organization/project set.\n`);
   assert.equal(arcade.requests.length, 0);
-  const json = JSON.parse((await run(home, ['whoami', '--json'], { env })).stdout);
+  const json = JSON.parse((await inside(home, ['whoami', '--json'])).stdout);
   assert.deepEqual([json.account_id, json.organization, json.project], [user.account_id, null, null]);
   await arcade.down();
-  assert.equal(JSON.parse((await run(home, ['whoami', '--json'], { env })).stdout).account_id, null);
+  assert.equal(JSON.parse((await inside(home, ['whoami', '--json'])).stdout).account_id, null);
 });
 
 test('an API key is shown by its principal', async (t) => {
@@ -58,11 +58,8 @@ test('an API key is shown by its principal', async (t) => {
   const user = arcade.user('A');
   const expected = { email: null, account_id: user.principal_id, organization: null, project: null };
   home.signInWithKey(keyOf(user), arcade.coordinator.url);
-  assert.match(
-    (await run(home, ['whoami'], { env })).stdout,
-    new RegExp(`Logged in as: ${user.principal_id}`),
-  );
-  const stored = await run(home, ['whoami', '--json'], { env });
+  assert.match((await inside(home, ['whoami'])).stdout, new RegExp(`Logged in as: ${user.principal_id}`));
+  const stored = await inside(home, ['whoami', '--json']);
   assert.deepEqual(JSON.parse(stored.stdout), { ...expected, auth: 'api_key' });
   const variables = { ...env, ARCADE_API_KEY: keyOf(arcade.user('B')), ARCADE_URL: arcade.url };
   const given = await run(home, ['whoami', '--json'], { env: variables });
@@ -87,7 +84,7 @@ test('`whoami` says that no one is logged in where credentials.yaml is absent or
 test('`whoami` says that a login is over', async (t) => {
   const { home, arcade, user } = await world(t);
   home.signIn(arcade, user, { expiresInSeconds: -10, withRefresh: false, context: null });
-  const over = await run(home, ['whoami'], { env });
+  const over = await inside(home, ['whoami']);
   assert.ok(over.stdout.startsWith(`Logged in as: ${user.email}`), over.stdout);
   assert.match(over.stderr, /has expired/);
 });
@@ -99,7 +96,7 @@ test('names from outside are shown, not obeyed', async (t) => {
     coordinatorUrl: 'http://localhost:1',
     context: { org_id: 'o', org_name: 'O\u0007', project_id: 'p', project_name: 'P\nQ' },
   });
-  const ran = await run(home, ['whoami'], { env });
+  const ran = await inside(home, ['whoami']);
   assert.equal(
     ran.stdout,
     'Logged in as: a\\e[31m@b.test\nActive organization: O\\u{7}\n   ID: o\nActive project: P\\nQ\n   ID: p\n',

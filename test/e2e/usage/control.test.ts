@@ -14,9 +14,14 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
-import { arcade } from '../../support/cli.ts';
+import { arcade as run } from '../../support/cli.ts';
+import { type Inside, inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { ANON_ID, PRINCIPAL, seedSpool } from '../../support/seed.ts';
+
+/** With recording on, as it is by default. */
+const arcade = (home: Sandbox, args: readonly string[], { env }: Inside = {}) =>
+  inside(home, args, { env: { ARCADE_USAGE_TRACKING: undefined, ...env } });
 
 interface Status {
   readonly consent: { readonly enabled: boolean; readonly decided_by: string };
@@ -49,7 +54,7 @@ test('`usage requeue` lets one, then all of the quarantined records go on', asyn
   const home = sandbox(t);
   seeded(home);
   const one = await arcade(home, ['usage', 'requeue', '5']);
-  assert.deepEqual(one, { exitCode: 0, signal: undefined, stdout: 'Requeued 1 record.\n', stderr: '' });
+  assert.deepEqual(one, { exitCode: 0, stdout: 'Requeued 1 record.\n', stderr: '' });
   const all = await arcade(home, ['usage', 'requeue', '--all', '--json']);
   assert.equal(all.exitCode, 0);
   assert.deepEqual(JSON.parse(all.stdout), { requeued: 2 });
@@ -180,14 +185,12 @@ test('`usage disable` leaves an id alone that another program has put into usage
   assert.equal(readFileSync(join(home.directory, 'usage.json'), 'utf8'), theirs);
 });
 
-const HELD = join(import.meta.dirname, '..', '..', 'support', 'held-open.mjs');
-
 test('`usage disable` says what is left where another program has a file open, as on Windows', async (t) => {
   const home = sandbox(t);
   seeded(home);
   const aside = home.write('usage.db.damaged-1700000000000', 'x');
-  const env = { NODE_OPTIONS: `--import=${HELD}`, ARCADE_TEST_HELD_OPEN: 'damaged' };
-  const held = await arcade(home, ['usage', 'disable'], { env });
+  const env = { ARCADE_TEST_HELD_OPEN: 'damaged' };
+  const held = await run(home, ['usage', 'disable'], { env, hook: 'held-open.mjs' });
   assert.equal(held.exitCode, 1);
   assert.match(held.stderr, /^Another process .* run this again once it exits/);
   assert.equal((await status(home)).ledger.purged, 8);
@@ -198,8 +201,8 @@ test('`usage disable` says what is left where another program has a file open, a
 test('`usage disable` beside a damaged database that another program has open is told in words', async (t) => {
   const home = sandbox(t);
   home.write('usage.db', 'damaged');
-  const env = { NODE_OPTIONS: `--import=${HELD}`, ARCADE_TEST_HELD_OPEN: 'usage.db$' };
-  const { exitCode, stderr } = await arcade(home, ['usage', 'disable'], { env });
+  const env = { ARCADE_TEST_HELD_OPEN: 'usage.db$' };
+  const { exitCode, stderr } = await run(home, ['usage', 'disable'], { env, hook: 'held-open.mjs' });
   assert.equal(exitCode, 1);
   assert.match(stderr, /^Error: Recording is off, but stored events could not be erased\. Another process/);
 });
@@ -329,7 +332,7 @@ test('`usage disable` killed halfway: what is still there is told, and the next 
   const home = sandbox(t);
   seeded(home);
   const env = { ARCADE_TEST_KILL_AT: 'DELETE FROM record' };
-  const killed = await arcade(home, ['usage', 'disable'], { env, hook: 'kill-at.mjs' });
+  const killed = await run(home, ['usage', 'disable'], { env, hook: 'kill-at.mjs' });
   assert.equal(killed.signal, 'SIGKILL');
   assert.match(
     await why(home),
