@@ -9,10 +9,13 @@ export function isSqlite(error: unknown): error is InstanceType<typeof Database.
   return error instanceof Database.SqliteError;
 }
 
+function codeOf(error: unknown): string {
+  return isSqlite(error) ? error.code : '';
+}
+
 /** True for the errors of a file that is no sound database: what SQLite itself calls so, and DamagedError. */
 export function isDamage(error: unknown): boolean {
-  if (error instanceof DamagedError) return true;
-  return isSqlite(error) && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+  return error instanceof DamagedError || /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error));
 }
 
 /** True for the errors of a statement that does not fit the schema: one of the two is not what it should be. */
@@ -24,12 +27,12 @@ export function isOtherSchema(error: unknown): boolean {
 
 /** True for the error of a lock that another process holds. */
 export function isBusy(error: unknown): boolean {
-  return isSqlite(error) && error.code.startsWith('SQLITE_BUSY');
+  return codeOf(error).startsWith('SQLITE_BUSY');
 }
 
 /** True for the error of a value that its column may not hold. */
 export function isConstraint(error: unknown): boolean {
-  return isSqlite(error) && error.code.startsWith('SQLITE_CONSTRAINT');
+  return codeOf(error).startsWith('SQLITE_CONSTRAINT');
 }
 
 const WITHOUT_ADDON = new Set([

@@ -117,10 +117,9 @@ function replaceDamaged(
 /** Removes all but the last three, those that are recovered first; what is lost with another is not known. */
 function prune(spool: Spool): void {
   const { directory } = spool;
-  const all = setAsideFiles(directory);
   const unrecovered = unrecoveredFiles(directory);
-  const recovered = all.filter((name) => !unrecovered.includes(name));
-  const tooMany = [...recovered, ...unrecovered].slice(0, Math.max(0, all.length - KEPT));
+  const recovered = setAsideFiles(directory).filter((name) => !unrecovered.includes(name));
+  const tooMany = [...recovered, ...unrecovered].slice(0, -KEPT);
   const lost = tooMany.filter((name) => unrecovered.includes(name)).length;
   if (lost > 0) spool.transaction(() => count(spool, UNCOUNTED, lost));
   for (const name of tooMany) removeDatabase(join(directory, name));
