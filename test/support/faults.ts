@@ -2,8 +2,6 @@
  * Everything that can be wrong with the store, each made for real: used by the test that nobody sees it, and by
  * the bench that nobody waits for it.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chmodSync,
   cpSync,
@@ -21,6 +19,7 @@ import Database from 'better-sqlite3';
 import { execaSync } from 'execa';
 import { arcade, baseEnvironment, PROGRAM } from './cli.ts';
 import { asUser, everyones, NOBODY, notRoot } from './everyones.ts';
+import { hold } from './holder.ts';
 import { openSandbox, type Sandbox } from './sandbox.ts';
 
 export interface Fault {
@@ -225,7 +224,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'another process holds the write lock all the time': {
     prepare: async (home) => {
       await used(home);
-      return await hold(db(home));
+      return await hold(db(home), 'BEGIN IMMEDIATE');
     },
     loses: /database is locked/,
     costMs: 500,
@@ -259,26 +258,6 @@ export function faulty(
   const shell = ['bash', '-c', script, 'bash', node, '--', program, ...arcadeArgs];
   const [file = 'bash', ...args] = fault.mounts === true ? ['unshare', '--mount', ...shell] : shell;
   return { file, args, env: { SWITCH: switched, ...baseEnvironment(home), ...env, ...fault.env?.(home) } };
-}
-
-/** In another process: it begins a transaction and does not end it. */
-async function hold(path: string): Promise<() => Promise<void>> {
-  const code = `
-    const db = new (require('better-sqlite3'))(process.argv[1]);
-    db.exec('BEGIN IMMEDIATE');
-    console.log('held');
-    // Named here, for a database that is collected as garbage is closed.
-  process.stdin.on('end', () => process.exit(db.open ? 0 : 1)).resume();`;
-  const holder = spawn(process.execPath, ['-e', code, path], {
-    cwd: join(import.meta.dirname, '..', '..'),
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  await once(holder.stdout, 'data');
-  return async () => {
-    const ended = once(holder, 'exit');
-    holder.stdin.end();
-    await ended;
-  };
 }
 
 function newer(home: Sandbox): void {

@@ -17,10 +17,10 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { execa } from 'execa';
 import { startArcadeCli } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';
 import { notRoot } from '../../support/everyones.ts';
+import { hold } from '../../support/holder.ts';
 import { type Came, inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { seedSpool } from '../../support/seed.ts';
@@ -157,18 +157,17 @@ const STORES: readonly Broken[] = [
     name: 'locked by a transaction that does not end',
     state: 'ok',
     words: readable,
-    make: ({ t, path }) => hold(t, path, `BEGIN IMMEDIATE; UPDATE record SET reason = 'not committed'`),
+    make: async ({ t, path }) =>
+      t.after(await hold(path, `BEGIN IMMEDIATE; UPDATE record SET reason = 'not committed'`)),
   },
   {
     name: 'locked as a whole',
     state: 'ok',
     words: readable,
-    make: ({ t, path }) =>
-      hold(
-        t,
-        path,
-        `PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE record SET attempts = 3; COMMIT`,
-      ),
+    make: async ({ t, path }) => {
+      const sql = 'BEGIN EXCLUSIVE; UPDATE record SET attempts = 3; COMMIT';
+      t.after(await hold(path, `PRAGMA locking_mode = EXCLUSIVE; ${sql}`));
+    },
   },
   {
     name: 'with a log that nobody has brought in',
@@ -194,27 +193,6 @@ const STORES: readonly Broken[] = [
     make: ({ home }) => chmodSync(home.directory, 0o500),
   },
 ];
-
-const HOLDER = `
-  import Database from 'better-sqlite3';
-  const [path, sql] = process.argv.slice(-2);
-  const db = new Database(path);
-  db.exec(sql);
-  console.log('held');
-  // Named here, for a database that is collected as garbage is closed.
-  process.stdin.on('end', () => process.exit(db.open ? 0 : 1)).resume();
-`;
-
-/** In another process, for this one would lose its locks as soon as it looks at the file. */
-async function hold(t: TestContext, path: string, sql: string): Promise<void> {
-  const args = ['--input-type=module', '-e', HOLDER, path, sql];
-  const holder = execa(process.execPath, args, { cwd: import.meta.dirname, stdin: 'pipe' });
-  t.after(async () => {
-    holder.stdin.end();
-    await holder;
-  });
-  await once(holder.stdout, 'data');
-}
 
 function change(path: string, sql: string): void {
   const db = new Database(path);
@@ -384,7 +362,8 @@ test('a damaged store is replaced by what has to change it, which says so', asyn
 test('`usage list` does not show what is not committed', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
-  await hold(t, join(home.directory, 'usage.db'), 'BEGIN IMMEDIATE; DELETE FROM attempt; DELETE FROM record');
+  const sql = 'BEGIN IMMEDIATE; DELETE FROM attempt; DELETE FROM record';
+  t.after(await hold(join(home.directory, 'usage.db'), sql));
   const { exitCode, stdout } = await inside(home, ['usage', 'list', '--json']);
   assert.equal(exitCode, 0);
   assert.equal((JSON.parse(stdout) as { records: unknown[] }).records.length, 3);

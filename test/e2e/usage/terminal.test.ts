@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { execa } from 'execa';
 import stringWidth from 'string-width';
 import { arcade, startArcadeCli } from '../../support/cli.ts';
+import { hold } from '../../support/holder.ts';
 import { inside } from '../../support/inside.ts';
 import { fillSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -231,19 +231,7 @@ test('`usage report --open` hands the file to the opener, and says where it is w
 
 test('`usage doctor` finds a lock that is held for longer than any flusher lives', async (t) => {
   const home = seeded(t);
-  const holder = execa(
-    process.execPath,
-    ['--input-type=module', '-e', HOLDER, join(home.directory, 'usage.lock')],
-    {
-      cwd: join(import.meta.dirname, '..', '..', '..'),
-      stdin: 'pipe',
-    },
-  );
-  t.after(async () => {
-    holder.stdin.end();
-    await holder;
-  });
-  await once(holder.stdout, 'data');
+  t.after(await hold(join(home.directory, 'usage.lock'), 'BEGIN EXCLUSIVE'));
   const { exitCode, stdout } = await inside(home, ['usage', 'doctor', '--json']);
   assert.equal(exitCode, 1);
   const { findings } = JSON.parse(stdout) as {
@@ -252,12 +240,3 @@ test('`usage doctor` finds a lock that is held for longer than any flusher lives
   const stuck = findings.find(({ code }) => code === 'lock-stuck');
   assert.ok(stuck !== undefined, stdout);
 });
-
-const HOLDER = `
-  import Database from 'better-sqlite3';
-  const db = new Database(process.argv.at(-1));
-  db.exec('BEGIN EXCLUSIVE');
-  console.log('held');
-  // Named here, for a database that is collected as garbage is closed.
-  process.stdin.on('end', () => process.exit(db.open ? 0 : 1)).resume();
-`;
