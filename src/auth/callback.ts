@@ -120,19 +120,16 @@ function openedTwice(): UserError {
   });
 }
 
-async function listen(server: Server, wanted: number): Promise<number> {
-  for (const port of [wanted, 0]) {
-    try {
-      server.listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      break;
-    } catch (cause) {
-      if (port !== 0) continue;
-      throw new UserError('LOGIN_PORT_BUSY', 'Could not open a local port for the login callback.', {
-        hint: 'Use `arcade login --api-key`, which needs none.',
-        cause,
-      });
-    }
+async function listen(server: Server, port: number): Promise<number> {
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch (cause) {
+    if (port !== 0) return listen(server, 0);
+    throw new UserError('LOGIN_PORT_BUSY', 'Could not open a local port for the login callback.', {
+      hint: 'Use `arcade login --api-key`, which needs none.',
+      cause,
+    });
   }
   return (server.address() as AddressInfo).port;
 }

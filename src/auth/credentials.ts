@@ -39,7 +39,9 @@ export interface OAuthCredentials extends Account {
   readonly context: Context | null;
 }
 
-export type Credentials = { readonly kind: 'none' } | ApiKeyCredentials | OAuthCredentials;
+export type SomeCredentials = ApiKeyCredentials | OAuthCredentials;
+
+export type Credentials = { readonly kind: 'none' } | SomeCredentials;
 
 /**
  * Reads the credentials in force; `ARCADE_API_KEY` comes before the file. Throws UserError when the file is

@@ -9,11 +9,11 @@ import type { Bearer } from '../infra/net/http.ts';
 import { LIMITS, type Settings } from '../settings.ts';
 import { coordinatorUrl } from './connection.ts';
 import {
-  type ApiKeyCredentials,
   isSameLogin,
   type OAuthCredentials,
   parseCredentials,
   readStored,
+  type SomeCredentials,
 } from './credentials.ts';
 import type { Tokens } from './oauth.ts';
 import { findSignInServer } from './sign-in-server.ts';
@@ -28,7 +28,7 @@ type Protect = (work: Promise<unknown>) => void;
  * and cannot be refreshed.
  */
 export async function bearerOf(
-  credentials: ApiKeyCredentials | OAuthCredentials,
+  credentials: SomeCredentials,
   settings: Settings,
   protect: Protect,
 ): Promise<Bearer> {

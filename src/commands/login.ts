@@ -1,8 +1,9 @@
 /** `arcade login` */
-import { createInterface } from 'node:readline';
+import { once } from 'node:events';
+import { createInterface, type Interface } from 'node:readline';
 import { coordinatorUrl, loginCoordinatorUrl } from '../auth/connection.ts';
 import { askPrincipal } from '../auth/coordinator.ts';
-import { type Credentials, isApiKey, readStored } from '../auth/credentials.ts';
+import { isApiKey, readStored, type SomeCredentials } from '../auth/credentials.ts';
 import { credentialsFile, requireOwnPlace, requireWritable } from '../auth/credentials-file.ts';
 import { type Invitation, logInWithBrowser, newKeyLogin } from '../auth/login.ts';
 import { ifMalformed, type NewLogin, storeLogin } from '../auth/store.ts';
@@ -29,10 +30,9 @@ export const run: Run = async (invocation) => {
   const stored = (await readStored(directory).catch(ifMalformed)) ?? { kind: 'none' };
   const coordinator = loginCoordinatorUrl(connection, settings, stored);
   requireWritable(credentialsFile(directory));
-  if (options.force !== true && (await isSignedIn(invocation, stored, coordinator))) {
-    printSignedIn(invocation, stored, coordinator);
-    return;
-  }
+  const mayStay = stored.kind !== 'none' && options.force !== true;
+  if (mayStay && (await isSignedIn(invocation, stored, coordinator)))
+    return printSignedIn(invocation, stored, coordinator);
   const store = async (login: NewLogin): Promise<void> => {
     const copy = await storeLogin(directory, login, interrupted);
     if (copy !== undefined) output.note(say`The file that was there is kept as ${visible(copy)}.`);
@@ -57,56 +57,37 @@ async function throughBrowser(
   invocation: Invocation,
   { coordinator, timeoutSeconds, store }: ThroughBrowser,
 ): Promise<NewLogin> {
-  const { interrupted, output } = invocation;
-  const lines = openLines(invocation);
+  const { input, interrupted, output } = invocation;
+  const isInteractive = input.isTTY === true && output.stderrIsTerminal;
+  const typed = isInteractive ? createInterface({ input, terminal: false }) : undefined;
   const login = {
     coordinator,
     timeoutSeconds,
     interrupted,
-    show: (invitation: Invitation) => show(invocation, invitation, lines),
-    agreeToLegacy: (host: string) => agreeToLegacy(invocation, host, lines),
+    show: (invitation: Invitation) => show(invocation, invitation, typed),
+    agreeToLegacy: (host: string) => agreeToLegacy(invocation, host, typed),
     warn: (what: string) => output.note(say`Warning: ${visible(what)}`),
     debug: debugOf(invocation),
   };
   try {
     return await logInWithBrowser(login, store);
   } finally {
-    lines?.close();
+    typed?.close();
   }
-}
-
-interface Lines {
-  /** Calls `take` with each line that is typed from now on, in place of who took the one before. */
-  each(take: (line: string) => void): void;
-  close(): void;
-}
-
-/** The lines that a person types; undefined where there is no terminal. */
-function openLines({ input, output }: Invocation): Lines | undefined {
-  if (input.isTTY !== true || !output.stderrIsTerminal) return undefined;
-  const reader = createInterface({ input, terminal: false });
-  let take = (_line: string): void => undefined;
-  reader.on('line', (line) => take(line));
-  return {
-    each: (next) => {
-      take = next;
-    },
-    close: () => reader.close(),
-  };
 }
 
 /** Without a terminal there is no one to ask: the person is told. */
 async function agreeToLegacy(
   { output }: Invocation,
   host: string,
-  lines: Lines | undefined,
+  typed: Interface | undefined,
 ): Promise<boolean> {
   const what = say`${visible(host)} does not support OAuth: its login sends an API key through your browser's address bar.`;
   output.note(what);
-  if (lines === undefined) return true;
+  if (typed === undefined) return true;
   output.progress(say`Continue? [y/N] `);
-  const answer = await new Promise<string>((resolve) => lines.each(resolve));
-  return /^y(es)?$/i.test(answer.trim());
+  const [answer] = await once(typed, 'line');
+  return /^y(es)?$/i.test(String(answer).trim());
 }
 
 function timeoutOf({ options, settings }: Invocation): number {
@@ -123,10 +104,9 @@ function directoryOf({ settings }: Invocation): string {
 /** Whether someone is signed in, as far as can be told: a login that is known to be over is none. */
 async function isSignedIn(
   { settings, protect }: Invocation,
-  stored: Credentials,
+  stored: SomeCredentials,
   coordinator: string,
 ): Promise<boolean> {
-  if (stored.kind === 'none') return false;
   if (coordinatorUrl(settings, stored) !== coordinator) return true;
   try {
     await bearerOf(stored, settings, protect);
@@ -138,8 +118,11 @@ async function isSignedIn(
   return (await askPrincipal(await readStored(settings.directory), coordinator, limits)).kind !== 'refused';
 }
 
-function printSignedIn({ output, settings }: Invocation, stored: Credentials, coordinator: string): void {
-  if (stored.kind === 'none') return;
+function printSignedIn(
+  { output, settings }: Invocation,
+  stored: SomeCredentials,
+  coordinator: string,
+): undefined {
   const own = coordinatorUrl(settings, stored);
   const where = own === coordinator ? '' : say` at ${visible(new URL(own).host)}`;
   const who =
@@ -151,7 +134,7 @@ function printSignedIn({ output, settings }: Invocation, stored: Credentials, co
   output.note(say`To log in again, use \`arcade login --force\`.`);
 }
 
-function nameOf({ email, accountId }: Exclude<Credentials, { kind: 'none' }>): Safe {
+function nameOf({ email, accountId }: SomeCredentials): Safe {
   return visible(email ?? accountId ?? 'the owner of an API key');
 }
 
@@ -167,17 +150,17 @@ async function readKey({ askHidden, input }: Invocation): Promise<string> {
 function show(
   { options, output, settings }: Invocation,
   { url, oneTimeUrl, port, accept }: Invitation,
-  lines: Lines | undefined,
+  typed: Interface | undefined,
 ): void {
   const paste = say`If the browser runs on another machine, paste the address that it ends on here.`;
-  lines?.each((line) => {
+  typed?.on('line', (line) => {
     if (line.trim() !== '' && !accept(line))
       output.note(say`That is not the address of this login. Copy all of it from the address bar.`);
   });
   if (options['no-browser'] === true) {
     output.note(say`Open this URL in your browser to log in: ${visible(url)}`);
     output.note(
-      lines === undefined
+      typed === undefined
         ? say`The browser returns to port ${port} on this machine. If it runs elsewhere, forward that port first: ssh -L ${port}:127.0.0.1:${port} HOST`
         : paste,
     );
@@ -190,7 +173,7 @@ function show(
   void openBrowser(oneTimeUrl, settings.browser()).then((opened) => {
     if (opened) return;
     output.note(say`Could not open a browser. Without one, use \`arcade login --api-key\`.`);
-    if (lines !== undefined) output.note(paste);
+    if (typed !== undefined) output.note(paste);
   });
 }
 

@@ -2,14 +2,12 @@
 
 import { coordinatorUrl } from '../auth/connection.ts';
 import { askKeyOwner, askWhoami, type Owner } from '../auth/coordinator.ts';
-import { type Context, type Credentials, isFromEnvironment } from '../auth/credentials.ts';
+import { type Context, isFromEnvironment, type SomeCredentials } from '../auth/credentials.ts';
 import { bearerOf } from '../auth/token.ts';
 import { UserError } from '../errors.ts';
 import type { Invocation, Run } from '../invocation.ts';
 import { say, visible } from '../terminal/visible.ts';
 import { notLoggedIn } from './signed-in.ts';
-
-type SomeCredentials = Exclude<Credentials, { kind: 'none' }>;
 
 /** Shows who is signed in, from the credentials; the coordinator is asked only for what they do not say. */
 export const run: Run = async (invocation) => {
