@@ -30,29 +30,31 @@ export function unknownOption(shown: string, position: number, words: string): U
 }
 
 /** What other programs call it. */
-const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
-  add: ['set'],
-  create: ['set'],
-  new: ['set'],
-  put: ['set'],
-  use: ['set'],
-  switch: ['set'],
-  ls: ['list'],
-  get: ['list'],
-  rm: ['unset', 'discard'],
-  remove: ['unset', 'discard'],
-  delete: ['unset', 'discard'],
-  del: ['unset', 'discard'],
-  drop: ['discard'],
-  retry: ['requeue'],
-  send: ['flush'],
-  on: ['enable'],
-  off: ['disable'],
-  signin: ['login'],
-  signout: ['logout'],
-  telemetry: ['usage'],
-  organization: ['org'],
-};
+const SYNONYMS: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    add: ['set'],
+    create: ['set'],
+    new: ['set'],
+    put: ['set'],
+    use: ['set'],
+    switch: ['set'],
+    ls: ['list'],
+    get: ['list'],
+    rm: ['unset', 'discard'],
+    remove: ['unset', 'discard'],
+    delete: ['unset', 'discard'],
+    del: ['unset', 'discard'],
+    drop: ['discard'],
+    retry: ['requeue'],
+    send: ['flush'],
+    on: ['enable'],
+    off: ['disable'],
+    signin: ['login'],
+    signout: ['logout'],
+    telemetry: ['usage'],
+    organization: ['org'],
+  }),
+);
 
 /** A word that is no command of the group `words`. */
 export function unknownCommand(token: string, position: number, words: string): UserError {
@@ -66,7 +68,7 @@ function guessIn(token: string, words: string): string | undefined {
   const known = words === '' ? [...subcommandsOf(words), '--version'] : subcommandsOf(words);
   const word = token.toLowerCase();
   const guess =
-    [word, ...(SYNONYMS[word] ?? [])].find((name) => known.includes(name)) ?? closest(word, known);
+    [word, ...(SYNONYMS.get(word) ?? [])].find((name) => known.includes(name)) ?? closest(word, known);
   return guess === undefined ? undefined : `${words} ${guess}`.trim();
 }
 

@@ -18,7 +18,11 @@ const WRONG = [...COMMANDS].flatMap(([words, { usage = '', verbatim, hidden }]) 
   ]);
   return [[...line, '--no-such-option'], ...surplus, ...options, ...(usage.startsWith('<') ? [line] : [])];
 });
-const UNKNOWN = [...GROUPS.keys()].map((words) => [...words.split(' ').filter(Boolean), 'no-such-command']);
+/** Some of which mean something to the language. */
+const NO_COMMANDS = ['no-such-command', 'constructor', '__proto__', 'toString'];
+const UNKNOWN = [...GROUPS.keys()].flatMap((words) =>
+  NO_COMMANDS.map((word) => [...words.split(' ').filter(Boolean), word]),
+);
 /** What only the command itself can tell. */
 const VALUES = [
   'secret list --host a/b',
