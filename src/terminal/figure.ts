@@ -4,7 +4,7 @@ import type { Paint } from './output.ts';
 import { joined, repeated, type Safe, say, visible } from './visible.ts';
 import { ROOMY, wrapped } from './wrap.ts';
 
-export interface Bar {
+interface Bar {
   readonly label: string;
   /** The second part is told apart from the first without color. */
   readonly parts: readonly [number, number];
@@ -12,18 +12,15 @@ export interface Bar {
   readonly says: string;
 }
 
-/** What is drawn. Each value of an area holds for one step of time; `ends` name the first and the last. */
-type Drawing =
-  | { readonly kind: 'bars'; readonly bars: readonly Bar[]; readonly ends?: readonly [string, string] }
-  | { readonly kind: 'area'; readonly values: readonly number[]; readonly ends: readonly [string, string] };
-
 export interface Figure {
   /** Unique on a page. */
   readonly id: string;
   readonly title: string;
   readonly summary: string;
-  /** Null: there is nothing to draw. */
-  readonly drawing: Drawing | null;
+  /** Lying bars for names; upright bars, or a curve, for steps of time. */
+  readonly shape: 'rows' | 'columns' | 'curve';
+  /** None: there is nothing to draw. */
+  readonly bars: readonly Bar[];
   /** What the two parts of a bar are, and whether the second is a failure or only rare. */
   readonly legend: { readonly names: readonly [string, string]; readonly second: 'failed' | 'rare' } | null;
   readonly headings: readonly string[];
@@ -36,28 +33,19 @@ export interface FigureStyle {
   readonly paint: Paint;
 }
 
-/** More bars than this have no line each. */
+/** More steps of time than this have no line each. */
 const MAX_BARS = 31;
 const AREA_ROWS = 5;
 
 /** The figure as lines of text, none wider than the terminal. */
 export async function figureLines(figure: Figure, style: FigureStyle): Promise<Safe[]> {
-  const { title, summary, drawing, legend } = figure;
+  const { title, summary, shape, bars, legend } = figure;
   const { paint, width } = style;
   const summaries = await wrapped(visible(summary), width);
   const lines = [paint.bold(visible(title)), ...summaries.map((line) => paint.dim(line))];
-  if (drawing === null) return lines;
-  if (drawing.kind === 'area') return [...lines, ...areaOf(drawing.values, drawing.ends, style)];
-  const { bars, ends } = drawing;
-  if (bars.length > MAX_BARS && ends !== undefined)
-    return [
-      ...lines,
-      ...areaOf(
-        bars.map(({ parts }) => parts[0] + parts[1]),
-        ends,
-        style,
-      ),
-    ];
+  if (bars.length === 0) return lines;
+  if (shape === 'curve' || (shape === 'columns' && bars.length > MAX_BARS))
+    return [...lines, ...curveLines(bars, style)];
   return [...lines, ...(await barLines(bars, legend, style)), ...legendLines(legend, style)];
 }
 
@@ -94,11 +82,9 @@ function legendLines(legend: Figure['legend'], { paint, unicode, width }: Figure
 }
 
 /** A curve with its scale and the two ends of its time. */
-function areaOf(
-  values: readonly number[],
-  [from, until]: readonly [string, string],
-  { paint, unicode, width }: FigureStyle,
-): Safe[] {
+function curveLines(bars: readonly Bar[], { paint, unicode, width }: FigureStyle): Safe[] {
+  const values = bars.map(({ parts }) => parts[0] + parts[1]);
+  const [from = '', until = ''] = [bars[0]?.label, bars.at(-1)?.label];
   const max = Math.max(...values, 1);
   const scale = String(max).length;
   const cells = condense(values, width - scale - 3);

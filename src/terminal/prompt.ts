@@ -39,7 +39,7 @@ export async function askHidden(prompting: Prompting, question: string): Promise
   const { input, interrupted, term } = prompting;
   const screen = openScreen(prompting.stderr);
   const marks = term === 'dumb' ? { on: '', off: '' } : MARK_PASTES;
-  const restore = once(() => {
+  const restore = (): void => {
     try {
       input.setRawMode?.(false);
       screen.write(`${marks.off}\n`);
@@ -47,7 +47,7 @@ export async function askHidden(prompting: Prompting, question: string): Promise
       return; // The terminal is gone.
     }
     screen.close();
-  });
+  };
   // An error elsewhere ends the process without coming back here.
   process.once('exit', restore);
   const ask = (): void => {
@@ -153,12 +153,4 @@ function requireText(text: string, what: string): string {
   if (isDamaged(text)) throw usageError(`${what} is not UTF-8 text.`, hint, 'INVALID_VALUE');
   if (text.includes('\0')) throw usageError(`${what} contains a NUL character.`, hint, 'INVALID_VALUE');
   return text;
-}
-
-function once(work: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) work();
-    done = true;
-  };
 }

@@ -1,19 +1,17 @@
 /** Figures as inline SVG: colored by the page's style sheet, told apart without color, readable aloud. */
-import type { Bar, Figure } from './figure.ts';
+import type { Figure } from './figure.ts';
 import { html, type Markup } from './html.ts';
 
 const WIDTH = 760;
 const LEFT = 58;
 
-/** Upright bars for steps of time, lying bars for names, a curve for an area. */
-export function drawSvg(figure: Figure): Markup | null {
-  const { drawing } = figure;
-  if (drawing === null) return null;
-  if (drawing.kind === 'area') return area(figure, drawing.values, drawing.ends);
-  return drawing.ends === undefined ? rows(figure, drawing.bars) : columns(figure, drawing.bars);
+/** Draws a figure that has something to draw. */
+export function drawSvg(figure: Figure): Markup {
+  return { rows, columns, curve }[figure.shape](figure);
 }
 
-function columns(figure: Figure, bars: readonly Bar[]): Markup {
+function columns(figure: Figure): Markup {
+  const { bars } = figure;
   const height = 220;
   const floor = height - 26;
   const max = Math.max(1, ...bars.map(({ parts }) => parts[0] + parts[1]));
@@ -33,7 +31,8 @@ function columns(figure: Figure, bars: readonly Bar[]): Markup {
   return frame(figure, height, html`${scale(max, floor)}${drawn}`);
 }
 
-function rows(figure: Figure, bars: readonly Bar[]): Markup {
+function rows(figure: Figure): Markup {
+  const { bars } = figure;
   const line = 30;
   const height = bars.length * line + 6;
   const names = 150;
@@ -49,7 +48,8 @@ function rows(figure: Figure, bars: readonly Bar[]): Markup {
   return frame(figure, height, html`${drawn}`);
 }
 
-function area(figure: Figure, values: readonly number[], ends: readonly [string, string]): Markup {
+function curve(figure: Figure): Markup {
+  const values = figure.bars.map(({ parts }) => parts[0]);
   const height = 180;
   const floor = height - 26;
   const max = Math.max(1, ...values);
@@ -63,7 +63,7 @@ function area(figure: Figure, values: readonly number[], ends: readonly [string,
   return frame(
     figure,
     height,
-    html`${scale(max, floor)}<path class="area" d="${{ markup: path }}"/><text x="${LEFT}" y="${height - 8}">${ends[0]}</text><text x="${WIDTH}" y="${height - 8}" class="end">${ends[1]}</text>`,
+    html`${scale(max, floor)}<path class="area" d="${{ markup: path }}"/><text x="${LEFT}" y="${height - 8}">${figure.bars[0]?.label ?? ''}</text><text x="${WIDTH}" y="${height - 8}" class="end">${figure.bars.at(-1)?.label ?? ''}</text>`,
   );
 }
 

@@ -25,7 +25,8 @@ function eventsPerDay({ perDay }: Stats): Figure {
       total === 0
         ? 'No events in this period.'
         : `${counted(total, 'event')} in ${counted(perDay.length, 'day')}, ${digits(failed)} from failed commands.`,
-    drawing: total === 0 ? null : { kind: 'bars', bars, ends: endsOf(bars.map(({ label }) => label)) },
+    shape: 'columns',
+    bars: total === 0 ? [] : bars,
     legend: { names: ['succeeded', 'failed'], second: 'failed' },
     headings: ['Day', 'Succeeded', 'Failed'],
     rows: perDay.map((day) => [day.day, day.succeeded, day.failed]),
@@ -43,7 +44,8 @@ function slowestCommands({ commands }: Stats): Figure {
     id: 'commands',
     title: 'Slowest commands',
     summary: timed.length === 0 ? 'No timings yet.' : 'Median and 95th percentile of the runs still kept.',
-    drawing: timed.length === 0 ? null : { kind: 'bars', bars },
+    shape: 'rows',
+    bars,
     legend: { names: ['median', '95th percentile'], second: 'rare' },
     headings: ['Command', 'Events', 'Failed', 'Timed', 'Median in ms', '95th percentile in ms'],
     rows: commands.map((command) => [
@@ -59,8 +61,12 @@ function slowestCommands({ commands }: Stats): Figure {
 
 /** The length of the queue, hour by hour. */
 function pendingRecords({ queue: hours, waiting }: Stats): Figure {
-  const values = hours.map(({ most }) => most);
-  const peak = Math.max(0, ...values);
+  const peak = Math.max(0, ...hours.map(({ most }) => most));
+  const bars = hours.map(({ at, most }) => ({
+    label: shortDate(new Date(at)),
+    parts: [most, 0] as const,
+    says: digits(most),
+  }));
   const changes = hours.filter(({ most }, i) => i === 0 || most !== hours[i - 1]?.most);
   return {
     id: 'queue',
@@ -69,10 +75,8 @@ function pendingRecords({ queue: hours, waiting }: Stats): Figure {
       peak === 0
         ? 'Nothing was pending in this period.'
         : `Peak ${digits(peak)} pending; ${digits(waiting)} now.`,
-    drawing:
-      peak === 0
-        ? null
-        : { kind: 'area', values, ends: endsOf(hours.map(({ at }) => shortDate(new Date(at)))) },
+    shape: 'curve',
+    bars: peak === 0 ? [] : bars,
     legend: null,
     headings: ['From (UTC)', 'Peak'],
     rows: changes.map(({ at, most }) => [utcTime(at).slice(0, 16), most]),
@@ -96,7 +100,8 @@ function deliveryDelay({ delivery }: Stats): Figure {
       measured === 0
         ? 'Nothing delivered in this period.'
         : `Median ${shortly(p50_ms ?? 0)}, 95th percentile ${shortly(p95_ms ?? 0)}, longest ${shortly(longest_ms ?? 0)}, of the latest ${counted(measured, 'receipt')}. Attempts: ${outcomes.join(', ') || 'none'}.`,
-    drawing: measured === 0 ? null : { kind: 'bars', bars },
+    shape: 'rows',
+    bars: measured === 0 ? [] : bars,
     legend: null,
     headings: ['Delay', 'Records'],
     rows: within.map(({ records }, i) => [limits[i] ?? '', records]),
@@ -109,10 +114,6 @@ function eventsOf({ succeeded, failed }: DayOfEvents): number {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
-}
-
-function endsOf(labels: readonly string[]): [string, string] {
-  return [labels[0] ?? '', labels.at(-1) ?? ''];
 }
 
 function shortDate(date: Date): string {

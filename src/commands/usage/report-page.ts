@@ -57,7 +57,7 @@ function ledgerFigures({ status: { ledger } }: ReportData): Markup {
 
 function figureSection(figure: Figure): Markup {
   const { title, summary, legend, headings, rows } = figure;
-  if (figure.drawing === null) return section(title, summary, []);
+  if (figure.bars.length === 0) return section(title, summary, []);
   return section(title, summary, [
     drawSvg(figure),
     ...(legend === null ? [] : [key(legend)]),
@@ -91,9 +91,7 @@ function numberClass(column: number): Markup | null {
 /** By day, the latest first and open. */
 function eventList({ events }: ReportData): Markup {
   const days = new Map<string, Markup[]>();
-  for (let i = events.length - 1; i >= 0; i -= 1) {
-    const event = events[i];
-    if (event === undefined) continue;
+  for (const event of events.toReversed()) {
     const day = utcTime(event.record.recorded_at).slice(0, 10);
     const known = days.get(day) ?? [];
     known.push(eventRow(event));
