@@ -1,16 +1,7 @@
 /** Charts for a terminal: pure functions from values to text, with and without Unicode. */
 import { repeated, type Safe, say } from './visible.ts';
 
-const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'] as readonly string[] as readonly Safe[];
 const RISING = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
-
-/** A bar of at most `width` cells for `value` of `most`; anything above 0 can be seen. */
-export function barOf(value: number, most: number, width: number, unicode: boolean): Safe {
-  if (value <= 0 || most <= 0 || width <= 0) return say``;
-  const eighths = Math.max(1, Math.round((Math.min(value, most) / most) * width * 8));
-  if (!unicode) return repeated(say`#`, Math.max(1, Math.round(eighths / 8)));
-  return say`${repeated(say`█`, Math.floor(eighths / 8))}${EIGHTHS[eighths % 8] ?? say``}`;
-}
 
 /**
  * Two parts in one bar of whole cells, told apart without color. Both can be seen where they are not 0, and

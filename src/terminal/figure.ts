@@ -46,12 +46,14 @@ export async function figureLines(figure: Figure, style: FigureStyle): Promise<S
   if (bars.length === 0) return lines;
   if (shape === 'curve' || (shape === 'columns' && bars.length > MAX_BARS))
     return [...lines, ...curveLines(bars, style)];
-  return [...lines, ...(await barLines(bars, legend, style)), ...legendLines(legend, style)];
+  const second = legend?.second === 'failed' ? paint.red : paint.yellow;
+  return [...lines, ...(await barLines(bars, second, style)), ...legendLines(legend, second, style)];
 }
 
-async function barLines(bars: readonly Bar[], legend: Figure['legend'], style: FigureStyle): Promise<Safe[]> {
+type Color = Paint['red'];
+
+async function barLines(bars: readonly Bar[], second: Color, style: FigureStyle): Promise<Safe[]> {
   const { paint, unicode, width } = style;
-  const second = legend?.second === 'failed' ? paint.red : paint.yellow;
   const max = Math.max(...bars.map(({ parts }) => parts[0] + parts[1]));
   const labelWidth = Math.max(...bars.map(({ label }) => label.length));
   const saysWidth = Math.max(...bars.map(({ says }) => says.length));
@@ -70,10 +72,9 @@ async function barLines(bars: readonly Bar[], legend: Figure['legend'], style: F
   return lines;
 }
 
-function legendLines(legend: Figure['legend'], { paint, unicode, width }: FigureStyle): Safe[] {
+function legendLines(legend: Figure['legend'], color: Color, { paint, unicode, width }: FigureStyle): Safe[] {
   if (legend === null) return [];
   const [first, second] = splitMarks(unicode);
-  const color = legend.second === 'failed' ? paint.red : paint.yellow;
   const parts = [
     say`${paint.green(first)} ${visible(legend.names[0])}`,
     say`${color(second)} ${visible(legend.names[1])}`,

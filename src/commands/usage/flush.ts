@@ -1,8 +1,8 @@
 /** `arcade usage flush` */
 import { type FailureCode, UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
-import { barOf } from '../../terminal/chart.ts';
-import { repeated, type Safe, say } from '../../terminal/visible.ts';
+import { splitBar } from '../../terminal/chart.ts';
+import { type Safe, say } from '../../terminal/visible.ts';
 import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { openSoundSpool, reopenIfDamaged } from '../../usage/recovery/set-aside.ts';
@@ -144,9 +144,8 @@ const CELLS = 30;
 function progressLine(before: Ledger, now: Ledger, unicode: boolean): Safe {
   const done = now.delivered - before.delivered + (now.quarantined - before.quarantined);
   const total = done + now.pending;
-  const bar = barOf(done, total, CELLS, unicode);
-  const rest = repeated(unicode ? say`░` : say`.`, CELLS - bar.length);
-  return say`Sending ${bar}${rest} ${digits(done)} of ${digits(total)}`;
+  const [sent, left] = splitBar([done, now.pending], total, CELLS, unicode);
+  return say`Sending ${sent}${left} ${digits(done)} of ${digits(total)}`;
 }
 
 function off(decidedBy: string): UserError {
