@@ -12,7 +12,7 @@ import { counted } from './words.ts';
 /** Checks everything, tells what is wrong and what to do. Fails when anything is. */
 export const run: Run = async (invocation) => {
   const { options, settings } = invocation;
-  const checked = await checkStore(settings, { now: Date.now(), platform: process.platform });
+  const checked = await checkStore(settings, Date.now());
   checked.push(...checkSettings(settings));
   if (options.network === true) checked.push(...(await checkNetwork(settings)));
   const findings = checked.filter(({ severity }) => severity !== 'ok');

@@ -16,33 +16,26 @@ const LOG_BYTES = 8 * 1024 * 1024;
 /** The database was made by a newer version of this program: it is not to be touched. */
 export class NewerSchemaError extends Error {}
 
-interface Opening {
-  /** How long all of it may wait for other processes. */
-  readonly patience: Patience;
-  /** Folder of the numbered migrations. */
-  readonly migrations: string;
-}
-
 /**
- * Opens the file `path`, which may be empty. WAL, so that readers never wait for the writer; commits are not
+ * Opens the file `path`, which may be empty; `patience` is for all of it, `migrations` the folder of those. WAL, so that readers never wait for the writer; commits are not
  * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear. On a file system that
  * other machines use too a rollback journal takes the log's place, for they share no memory with this one
  * (https://sqlite.org/wal.html, section 1); so it does where there is no shared memory at all.
  * Throws SqliteError, the file system's error, or NewerSchemaError.
  */
-export function openDatabase(path: string, opening: Opening): Sqlite.Database {
-  if (isNetworkFileSystem(dirname(path))) return openIn('TRUNCATE', path, opening);
+export function openDatabase(path: string, migrations: string, patience: Patience): Sqlite.Database {
+  if (isNetworkFileSystem(dirname(path))) return openIn('TRUNCATE', path, migrations, patience);
   try {
-    return openIn('WAL', path, opening);
+    return openIn('WAL', path, migrations, patience);
   } catch (error) {
     if (!isWithoutSharedMemory(error)) throw error;
-    return openIn('TRUNCATE', path, opening);
+    return openIn('TRUNCATE', path, migrations, patience);
   }
 }
 
 type Journal = 'WAL' | 'TRUNCATE';
 
-function openIn(journal: Journal, path: string, { patience, migrations }: Opening): Sqlite.Database {
+function openIn(journal: Journal, path: string, migrations: string, patience: Patience): Sqlite.Database {
   const db = new Database(path, { timeout: 0, fileMustExist: true });
   try {
     const files = migrationsIn(migrations);

@@ -12,15 +12,8 @@ import { NO_HOME, roomObstacle } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
 import { backoffInWords, flusherFault, readStatus, type Status } from './status.ts';
 
-/** Where and when the doctor looks. */
-interface Circumstances {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  readonly platform: NodeJS.Platform;
-}
-
-/** Checks the store and all that is beside it. Changes nothing. */
-export async function checkStore(settings: Settings, { now, platform }: Circumstances): Promise<Finding[]> {
+/** Checks the store and all that is beside it. Changes nothing. `now` is ms since the epoch. */
+export async function checkStore(settings: Settings, now: number): Promise<Finding[]> {
   const { directory } = settings;
   if (directory === undefined) return [NO_HOME];
   const { store, value } = await readSnapshot(settings, (spool) => {
@@ -28,7 +21,7 @@ export async function checkStore(settings: Settings, { now, platform }: Circumst
     return { checked: checkContents(spool, settings, status, now), lastRun: status.lastRun };
   });
   const files = [
-    ...checkFiles(directory, platform),
+    ...checkFiles(directory, process.platform),
     roomObstacle(directory) ?? passed('room', 'There is room for more events.'),
     ...checkSpilled(directory),
     ...checkSetAside(directory),

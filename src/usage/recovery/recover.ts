@@ -85,7 +85,7 @@ async function recoverFile(
   const before = await write(() => begin(spool, file, identity));
   if (before === undefined || before.done === 1) return true;
   for (const upto of readDownwards(spool, 1, before.upto ?? last, { failures: MAX_FAILURES })) {
-    await write(() => writeStep(spool, { file, columns, before, upto }));
+    await write(() => writeStep(spool, file, columns, before, upto));
     if (!hasTime()) return false;
     await pause(LET_IN_MS);
   }
@@ -126,8 +126,8 @@ function begin(spool: Spool, file: string, columns: string): Progress {
     // without the credentials that the old one had seen, and may be linked to anyone, it gets an id that never is.
     run(
       `INSERT INTO identity_map SELECT old.id, ours.id,
-         iif(ours.retired_at IS NULL AND ours.fingerprint IS NOT old.fingerprint, nobodys.unbound, ours.id)
-       FROM temp.damaged_identity AS old JOIN temp.identity_map AS nobodys
+         iif(ours.retired_at IS NULL AND ours.fingerprint IS NOT old.fingerprint, stray.unbound, ours.id)
+       FROM temp.damaged_identity AS old JOIN temp.identity_map AS stray
          JOIN identity AS ours ON ours.id = (SELECT min(id) FROM identity WHERE anon_id = old.anon_id)`,
     );
   }
@@ -205,15 +205,8 @@ function readRows(spool: Spool, from: number, to: number): { number: number; lea
   return spool.statement(sql).get() as { number: number; least: number };
 }
 
-interface Step {
-  readonly file: string;
-  readonly columns: string;
-  readonly before: Progress;
-  readonly upto: number;
-}
-
 /** Puts what was read where it belongs, each under its own id where that is free, and notes how far it has come. */
-function writeStep(spool: Spool, { file, columns, before, upto }: Step): void {
+function writeStep(spool: Spool, file: string, columns: string, before: Progress, upto: number): void {
   const insert = spool.statement(
     `INSERT INTO record (id, ${columns}, identity_id)
      SELECT CASE WHEN id IN (SELECT id FROM main.record) THEN NULL ELSE id END, ${columns},

@@ -62,7 +62,7 @@ export function openSpool(
   requirePlace(directory);
   // Before it is opened: a process that sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
-  const db = openDatabase(spoolFile(directory), { patience, migrations });
+  const db = openDatabase(spoolFile(directory), migrations, patience);
   return spoolOf(directory, db, { patience, inode });
 }
 

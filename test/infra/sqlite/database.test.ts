@@ -9,7 +9,7 @@ import { disable } from '../../../src/usage/spool/consent.ts';
 import { makeSpool, MIGRATIONS as migrations } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
-const opening = { patience: { leftMs: 500 }, migrations };
+const patience = () => ({ leftMs: 500 });
 
 test('migrations are numbered from 0001 without a gap', () => {
   const numbers = readdirSync(migrations)
@@ -26,7 +26,7 @@ const emptyFile = (t: TestContext): string => sandbox(t).write('usage.db', '');
 test('opening an empty database applies them all, and opening it again none', (t) => {
   const path = emptyFile(t);
   for (let i = 0; i < 2; i += 1) {
-    const db = openDatabase(path, opening);
+    const db = openDatabase(path, migrations, patience());
     assert.equal(db.pragma('user_version', { simple: true }), readdirSync(migrations).length);
     assert.equal(db.pragma('journal_mode', { simple: true }), 'wal');
     // On macOS a plain sync is not enough; the effect shows there alone.
@@ -40,7 +40,7 @@ test('a database of a newer version is left alone', (t) => {
   const newer = new Database(path);
   newer.exec('CREATE TABLE kept (x); PRAGMA user_version = 9999');
   newer.close();
-  assert.throws(() => openDatabase(path, opening), /newer version/);
+  assert.throws(() => openDatabase(path, migrations, patience()), /newer version/);
   const after = new Database(path, { readonly: true });
   t.after(() => after.close());
   assert.equal(after.pragma('user_version', { simple: true }), 9999);
@@ -53,10 +53,7 @@ test('a migration that fails leaves the database as it was', (t) => {
   home.write('0001_good.sql', 'CREATE TABLE good (x)');
   home.write('0002_bad.sql', 'CREATE TABLE half (x); CREATE TABLE good (x)');
   const path = home.write('test.db', '');
-  assert.throws(
-    () => openDatabase(path, { patience: { leftMs: 500 }, migrations: folder }),
-    /already exists/,
-  );
+  assert.throws(() => openDatabase(path, folder, patience()), /already exists/);
   const after = new Database(path, { readonly: true });
   t.after(() => after.close());
   assert.equal(after.pragma('user_version', { simple: true }), 0);
@@ -65,14 +62,14 @@ test('a migration that fails leaves the database as it was', (t) => {
 
 test('all that opening waits for another process comes out of one patience', (t) => {
   const path = emptyFile(t);
-  openDatabase(path, { patience: { leftMs: 500 }, migrations }).close();
+  openDatabase(path, migrations, patience()).close();
   const other = new Database(path);
   t.after(() => other.close());
   other.pragma('locking_mode = EXCLUSIVE');
   other.exec('BEGIN EXCLUSIVE');
-  const patience = { leftMs: 100 };
-  assert.throws(() => openDatabase(path, { patience, migrations }), { code: 'SQLITE_BUSY' });
-  assert.ok(patience.leftMs < 5);
+  const left = { leftMs: 100 };
+  assert.throws(() => openDatabase(path, migrations, left), { code: 'SQLITE_BUSY' });
+  assert.ok(left.leftMs < 5);
 });
 
 test('what usage disable commits waits until the drive has it', (t) => {
