@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { currentIdentity, observe, takeNews } from '../../src/usage/identity/identities.ts';
 import { type Identity, type Observation, reconcile } from '../../src/usage/identity/rules.ts';
-import { fingerprintOf, type Spool } from '../../src/usage/spool/spool.ts';
+import { fingerprintBy } from '../../src/usage/spool/key.ts';
+import type { Spool } from '../../src/usage/spool/spool.ts';
 
 interface Seen {
   readonly account: string | null | undefined;
@@ -12,7 +13,7 @@ interface Seen {
 
 /** The edge that a command is about to take; inside a transaction, nothing is changed. `known`: whose login this is. */
 export function seenBy(spool: Spool, { account, fromEnvironment, known }: Seen): string {
-  const fingerprint = fingerprintOf(spool, account);
+  const fingerprint = fingerprintBy(spool.key(), account);
   const current = currentIdentity(spool);
   spool.statement('SAVEPOINT look').run();
   const seen = observe(spool, current, { fingerprint, fromEnvironment }, takeNews(spool, 0));

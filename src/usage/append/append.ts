@@ -19,7 +19,6 @@ import { insertCapture, trim } from '../spool/records.ts';
 import { collectSpilled, emptySpill, removeSpilled, type Spilled, spill } from '../spool/spill.ts';
 import {
   assertNotReplaced,
-  fingerprintOf,
   type Installation,
   installationOf,
   isRecordingAllowed,
@@ -106,7 +105,7 @@ export function appendIn(
   // The identity that begins here is theirs, too.
   if (spilled.length > 0 && currentIdentity(spool) === null) follow(spool, ANY_CREDENTIALS, now);
   takeIn(spool, spilled, now);
-  const fingerprint = fingerprintOf(spool, account);
+  const fingerprint = fingerprintBy(spool.key(), account);
   const principalId = change?.kind === 'login' ? recordedId(change.principalId, spool.key()) : null;
   if (principalId !== null && fingerprint != null) rememberAccount(spool, fingerprint, principalId, now);
   const { identity, binding } = follow(spool, { fingerprint, fromEnvironment }, now, newId);

@@ -6,8 +6,9 @@ import { type Lock, tryLockFor } from '../../infra/sqlite/lock.ts';
 import { SPOOL } from '../../settings.ts';
 import { recover } from '../recovery/recover.ts';
 import { isAnythingDue } from '../spool/due.ts';
+import { fingerprintBy } from '../spool/key.ts';
 import { trim } from '../spool/records.ts';
-import { fingerprintOf, isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
+import { isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
@@ -148,7 +149,7 @@ function letGo(run: Draining, lock: Lock, outcome: DrainOutcome): boolean {
 }
 
 function stillDue({ spool, destination, resolving, now }: Draining): boolean {
-  const environment = fingerprintOf(spool, resolving.environment);
+  const environment = fingerprintBy(spool.key(), resolving.environment);
   return isAnythingDue(spool, { destination, online: false, environment, now: now() });
 }
 

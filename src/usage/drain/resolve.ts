@@ -14,7 +14,8 @@ import {
   rememberAccount,
 } from '../identity/identities.ts';
 import { backOff, backoffInForce, COORDINATOR, endBackoff } from '../spool/backoff.ts';
-import { fingerprintOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
+import { fingerprintBy } from '../spool/key.ts';
+import { isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import type { Draining } from './drain.ts';
 
 /** What the coordinator says of the credentials in force. */
@@ -65,7 +66,7 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
   if (groups.length === 0) return async () => false;
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
-  const present = fingerprintOf(spool, inForce.account);
+  const present = fingerprintBy(spool.key(), inForce.account);
   const mayAsk = ignoreBackoff || (await persist(() => backoffInForce(spool, COORDINATOR, now()))) === null;
   const unknown: Group[] = [];
   for (const group of groups) {
@@ -96,8 +97,7 @@ async function bindByAnswer(
     if (principalId !== null) await persist(() => bindTo(spool, group, principalId, now()));
     else await persist(() => release(spool, group, until, now()));
   }
-  if (principalId === null && whose.kind !== 'refused')
-    await persist(() => waitForAnswer(spool, now(), random));
+  if (principalId === null && whose.kind !== 'refused') await persist(() => putOff(spool, now(), random));
   return true;
 }
 
@@ -191,9 +191,9 @@ function release(spool: Spool, group: Group, recordedUntil: number, now: number)
   });
 }
 
-function waitForAnswer(spool: Spool, now: number, random: () => number): void {
+function putOff(spool: Spool, at: number, random: () => number): void {
   spool.transaction(() => {
-    if (!isRecordingAllowed(spool)) return;
-    backOff(spool, COORDINATOR, { reason: 'offline', status: null }, { at: now, random });
+    if (isRecordingAllowed(spool))
+      backOff(spool, COORDINATOR, { reason: 'offline', status: null }, { at, random });
   });
 }

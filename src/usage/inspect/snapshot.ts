@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { openCopy } from '../../infra/sqlite/database.ts';
 import { readDatabaseImage } from '../../infra/sqlite/image.ts';
 import type { Settings } from '../../settings.ts';
-import { assertPlace } from '../spool/place.ts';
+import { blockingProblem, PlaceError } from '../spool/place.ts';
 import { type Spool, spoolFile, spoolOf } from '../spool/spool.ts';
 import { type Obstacle, obstacleOf } from './obstacles.ts';
 
@@ -44,7 +44,8 @@ export async function readSnapshot<T>(
 /** Null when there is no database yet. `directory` is empty where there is no home. */
 function readImage(directory: string): Buffer | null {
   if (directory === '' || !existsSync(directory)) return null;
-  assertPlace(directory);
+  const problem = blockingProblem(directory);
+  if (problem !== undefined) throw new PlaceError(problem);
   const path = spoolFile(directory);
   if (!existsSync(path)) return null;
   const image = readDatabaseImage(path);

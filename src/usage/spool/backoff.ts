@@ -1,6 +1,6 @@
 /** When PostHog or the coordinator may be asked again after a failure: the arithmetic, and the rows that remember it. */
-import { createHmac } from 'node:crypto';
 import type { Destination } from '../../settings.ts';
+import { fingerprintBy } from './key.ts';
 import type { Spool } from './spool.ts';
 
 const FIRST_STEP_MS = 30_000;
@@ -41,10 +41,7 @@ export const COORDINATOR: Target = { name: 'coordinator', destination: '' };
 /** PostHog at `destination`, without host or key: what is stored says nothing about them. */
 export function postHogAt(spool: Spool, destination: Destination): Target {
   const text = JSON.stringify([destination.host, destination.apiKey ?? null]);
-  return {
-    name: 'posthog',
-    destination: createHmac('sha256', spool.key()).update(text).digest('base64url'),
-  };
+  return { name: 'posthog', destination: fingerprintBy<never>(spool.key(), text) };
 }
 
 /** The stored back-off, whether or not it still holds; null when there is none. */

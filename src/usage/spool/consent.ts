@@ -62,10 +62,7 @@ function stateOf(spool: Spool, id: string | null): string | null {
 export function enable(spool: Spool): boolean {
   return spool.transaction(() => {
     const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
-    const refused = isOptedOut(spool.directory);
-    if (refused) emptySpill(spool.directory);
-    rmSync(optOutFile(spool.directory), { force: true });
-    return refused || changes > 0;
+    return removeOptOut(spool.directory) || changes > 0;
   });
 }
 
@@ -88,13 +85,17 @@ export function optOut(directory: string): boolean {
 /** Takes `optOut` back, where the folder is ours. Returns whether that has changed anything. Throws nothing. */
 export function withdrawOptOut(directory: string): boolean {
   try {
-    if (!isOwnPlace(directory) || !isOptedOut(directory)) return false;
-    emptySpill(directory);
-    rmSync(optOutFile(directory));
-    return true;
+    return isOwnPlace(directory) && removeOptOut(directory);
   } catch {
     return false;
   }
+}
+
+function removeOptOut(directory: string): boolean {
+  if (!isOptedOut(directory)) return false;
+  emptySpill(directory);
+  rmSync(optOutFile(directory));
+  return true;
 }
 
 /** How many records are gone, and whether nothing of them is left in any file. */

@@ -40,7 +40,10 @@ export function replaceKey(directory: string, key: Buffer): void {
   replaceAtomically(keyFile(directory), key.toString('hex'));
 }
 
-/** Which credentials these are; null and undefined are handed on. */
+/**
+ * Which credentials these are, without saying anything about them to anyone who has not this installation's key. Null for
+ * no credentials, undefined where that cannot be told.
+ */
 export function fingerprintBy<T extends null | undefined>(key: Buffer, account: string | T): string | T {
   if (typeof account !== 'string') return account;
   return createHmac('sha256', key).update(account).digest('base64url');

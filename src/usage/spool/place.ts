@@ -71,12 +71,6 @@ export function requirePlace(directory: string): void {
     if (problem.kind === 'open file' && problem.name !== CREDENTIALS) close(join(directory, problem.name));
 }
 
-/** Throws PlaceError unless what is here is ours. Changes nothing. */
-export function assertPlace(directory: string): void {
-  const blocking = blockingProblem(directory);
-  if (blocking !== undefined) throw new PlaceError(blocking);
-}
-
 /** What keeps events from being kept here; undefined for nothing. Changes nothing. */
 export function blockingProblem(directory: string): PlaceProblem | undefined {
   return placeProblems(directory, currentUser()).find(isBlocking);
@@ -133,41 +127,34 @@ export function placeProblems(directory: string, user: User): PlaceProblem[] {
   // What is in it is that person's, and for their next command it may be just right.
   if (owner !== undefined) return [{ kind: 'home of another user', owner }];
   const place = statSync(directory, { throwIfNoEntry: false });
-  if (place === undefined) return modelessAt(nearestExisting(directory), directory, user);
-  if (!place.isDirectory()) return [{ kind: 'not a folder' }];
+  if (place?.isDirectory() === false) return [{ kind: 'not a folder' }];
   // A link of another user may lead to a folder of ours.
-  const link = lstatSync(directory);
-  if (user !== undefined && link.uid !== user) return [{ kind: 'folder of another user', owner: link.uid }];
-  const folder = folderProblem(place, user);
-  if (folder?.kind === 'folder of another user') return [folder];
-  const [modeless] = modelessAt(directory, directory, user);
-  if (modeless !== undefined) return [modeless];
+  const foreign = [place && lstatSync(directory), place].find(
+    (each) => each !== undefined && each.uid !== user,
+  );
+  if (user !== undefined && foreign !== undefined)
+    return [{ kind: 'folder of another user', owner: foreign.uid }];
+  // Where modes cannot be set, what is made here will be open to other users.
+  const existing = nearestExisting(directory);
+  if (user !== undefined && existing !== undefined && opensToOthers(existing))
+    return [{ kind: 'cannot be closed', path: directory }];
+  if (place === undefined) return [];
   const files = [...OPENED, SHARED, CREDENTIALS].map((name) => fileProblem(directory, name, user));
-  const all = [folder, ...files].filter((problem) => problem !== undefined);
+  const all = [folderProblem(place, user), ...files].filter((problem) => problem !== undefined);
   return [...all.filter(isBlocking), ...all.filter((problem) => !isBlocking(problem))];
 }
 
-/** Where modes cannot be set, what is made here will be open to other users. */
-function modelessAt(existing: string | undefined, directory: string, user: User): PlaceProblem[] {
-  if (user === undefined || existing === undefined || !opensToOthers(existing)) return [];
-  return [{ kind: 'cannot be closed', path: directory }];
-}
-
-function folderProblem({ mode, uid }: Stats, user: User): PlaceProblem | undefined {
-  if (user === undefined) return undefined;
-  if (uid !== user) return { kind: 'folder of another user', owner: uid };
-  if ((mode & OTHERS_WRITE) !== 0) return { kind: 'open folder', mode: mode & 0o777 };
-  return (mode & OTHERS) === 0 ? undefined : { kind: 'readable folder', mode: mode & 0o777 };
+function folderProblem(place: Stats, user: User): PlaceProblem | undefined {
+  if (!isOpen(place, user)) return undefined;
+  const kind = (place.mode & OTHERS_WRITE) !== 0 ? 'open folder' : 'readable folder';
+  return { kind, mode: place.mode & 0o777 };
 }
 
 function fileProblem(directory: string, name: string, user: User): PlaceProblem | undefined {
   const found = lstatOf(join(directory, name));
   if (found === undefined) return undefined;
-  const isPlain = found.isFile() && found.nlink === 1;
-  if (!OPENED.includes(name) && !isPlain) return undefined;
-  if (found.isSymbolicLink()) return { kind: 'symbolic link', name };
-  if (!found.isFile()) return { kind: 'not a file', name };
-  if (found.nlink > 1) return { kind: 'hard link', name };
+  const another = found.isSymbolicLink() ? 'symbolic link' : found.isFile() ? 'hard link' : 'not a file';
+  if (!found.isFile() || found.nlink > 1) return OPENED.includes(name) ? { kind: another, name } : undefined;
   if (user !== undefined && found.uid !== user)
     return { kind: 'file of another user', name, owner: found.uid };
   return isOpen(found, user) ? { kind: 'open file', name, mode: found.mode & 0o777 } : undefined;

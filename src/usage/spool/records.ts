@@ -5,12 +5,16 @@ import { uuidv7 } from '../event/uuid.ts';
 import { countDropped, type DropReason, readCounter } from './ledger.ts';
 import type { Spool } from './spool.ts';
 
-interface NewCapture {
-  readonly event: UsageEvent;
+/** Who a capture is sent as. */
+export interface Owner {
   readonly identityId: number;
   /** Null: unbound. */
   readonly distinctId: string | null;
   readonly personless: boolean;
+}
+
+interface NewCapture extends Owner {
+  readonly event: UsageEvent;
   readonly fingerprint: string | null;
   readonly resolvable: boolean;
   /** Whether its credentials are the environment's and not the file's. */
@@ -21,44 +25,24 @@ interface NewCapture {
   readonly enteredAt?: number;
 }
 
-/** Who a capture is sent as. */
-export type Owner = Pick<NewCapture, 'identityId' | 'distinctId' | 'personless'>;
-
-interface NewAlias {
-  readonly identityId: number;
-  readonly anonId: string;
-  readonly principalId: string;
-}
-
-/** Bytes that a record counts for beside its properties: its ids, names, times and index entries. */
-const ROW_BYTES = 400;
-
 /** Appends a capture. `at` is its time, ms since the epoch. */
 export function insertCapture(spool: Spool, { event, ...capture }: NewCapture, at: number): void {
-  insert(
-    spool,
-    {
-      ...capture,
-      kind: 'capture',
-      event: event.name,
-      commandName: event.command,
-      properties: event.toText(),
-    },
-    at,
-  );
+  const { name, command: commandName } = event;
+  insert(spool, { ...capture, kind: 'capture', event: name, commandName, properties: event.toText() }, at);
 }
 
 /**
  * Appends the alias that joins an anon_id's history to a principal. PostHog merges the person of `alias` into
  * that of `distinct_id`; in this direction it also takes an account that it knows from another machine.
  */
-export function insertAlias(spool: Spool, { identityId, anonId, principalId }: NewAlias, at: number): void {
+export function insertAlias(
+  spool: Spool,
+  { identityId, anonId, principalId }: { identityId: number; anonId: string; principalId: string },
+  at: number,
+): void {
   const properties = JSON.stringify({ distinct_id: principalId, alias: anonId });
-  insert(
-    spool,
-    { kind: 'alias', event: '$create_alias', distinctId: principalId, identityId, properties },
-    at,
-  );
+  const row = { event: '$create_alias', distinctId: principalId, identityId, properties } as const;
+  insert(spool, { kind: 'alias', ...row }, at);
 }
 
 interface Row extends Partial<Omit<NewCapture, 'event'>> {
@@ -68,26 +52,26 @@ interface Row extends Partial<Omit<NewCapture, 'event'>> {
   readonly properties: string;
 }
 
+/** Bytes that a record counts for beside its properties: its ids, names, times and index entries. */
+const ROW_BYTES = 400;
+
 function insert(spool: Spool, row: Row, at: number): void {
-  spool
-    .statement(
-      `INSERT INTO record (uuid, kind, event, command_name, distinct_id, personless, identity_id, fingerprint,
-         resolvable, from_environment, properties, bytes, recorded_at, entered_at)
-       VALUES (@uuid, @kind, @event, @commandName, @distinctId, @personless, @identityId, @fingerprint,
-         @resolvable, @fromEnvironment, @properties, @bytes, @at, @enteredAt) ON CONFLICT (uuid) DO NOTHING`,
-    )
-    .run({
-      commandName: null,
-      fingerprint: null,
-      enteredAt: null,
-      ...row,
-      uuid: row.uuid ?? uuidv7(at),
-      personless: row.personless ? 1 : 0,
-      resolvable: row.resolvable ? 1 : 0,
-      fromEnvironment: row.fromEnvironment ? 1 : 0,
-      bytes: ROW_BYTES + Buffer.byteLength(row.properties),
-      at,
-    });
+  const sql = `INSERT INTO record (uuid, kind, event, command_name, distinct_id, personless, identity_id, fingerprint,
+      resolvable, from_environment, properties, bytes, recorded_at, entered_at)
+    VALUES (@uuid, @kind, @event, @commandName, @distinctId, @personless, @identityId, @fingerprint,
+      @resolvable, @fromEnvironment, @properties, @bytes, @at, @enteredAt) ON CONFLICT (uuid) DO NOTHING`;
+  spool.statement(sql).run({
+    commandName: null,
+    fingerprint: null,
+    enteredAt: null,
+    ...row,
+    uuid: row.uuid ?? uuidv7(at),
+    personless: row.personless ? 1 : 0,
+    resolvable: row.resolvable ? 1 : 0,
+    fromEnvironment: row.fromEnvironment ? 1 : 0,
+    bytes: ROW_BYTES + Buffer.byteLength(row.properties),
+    at,
+  });
 }
 
 /**

@@ -6,7 +6,7 @@ import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
 import { DamagedError, isConstraint } from '../../infra/sqlite/errors.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
-import { ensureKey, fingerprintBy, readKey } from './key.ts';
+import { ensureKey, readKey } from './key.ts';
 import { isOptedOut, requirePlace } from './place.ts';
 
 export interface Spool {
@@ -154,12 +154,4 @@ export function installationOf(spool: Spool): Installation {
 /** Whether the person allows recording. usage.off counts as well: the database may not have been there to be told. */
 export function isRecordingAllowed(spool: Spool, { consent } = installationOf(spool)): boolean {
   return consent === 1 && !isOptedOut(spool.directory);
-}
-
-/**
- * Which credentials these are, without saying anything about them to anyone who has not this installation's
- * key. Null for no credentials, undefined where that cannot be told.
- */
-export function fingerprintOf<T extends null | undefined>(spool: Spool, account: string | T): string | T {
-  return fingerprintBy(spool.key(), account);
 }

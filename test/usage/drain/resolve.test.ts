@@ -10,7 +10,8 @@ import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { listIdentities } from '../../../src/usage/inspect/identities.ts';
 import { disable } from '../../../src/usage/spool/consent.ts';
 import { isAnythingDue } from '../../../src/usage/spool/due.ts';
-import { fingerprintOf, type Spool } from '../../../src/usage/spool/spool.ts';
+import { fingerprintBy } from '../../../src/usage/spool/key.ts';
+import type { Spool } from '../../../src/usage/spool/spool.ts';
 import { makeSpool, sampleEntry } from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
@@ -111,6 +112,56 @@ test('an answer binds the events, links the identity and aliases it once', async
   assert.equal(m.asked, 1);
 });
 
+/** What may be asked about each event of `a`, the credentials in force and what is said of them, and who each event is sent as. */
+const ENDS: Readonly<
+  Record<string, [boolean[], string | null | undefined, Whose, (string | null)[], number]>
+> = {
+  'credentials that are gone: with the anon_id, and nobody is asked': [
+    [true],
+    null,
+    principal('account-b'),
+    ['anon'],
+    0,
+  ],
+  'credentials that are refused: with the anon_id': [[true], 'a', { kind: 'refused' }, ['anon'], 1],
+  'credentials that cannot be read: nothing counts as gone': [
+    [true],
+    undefined,
+    { kind: 'no answer' },
+    [null],
+    1,
+  ],
+  'a principal that PostHog would never merge: no answer': [[true], 'a', principal('undefined'), [null], 1],
+  'events that may not be asked about: nobody is': [[false], 'a', principal('account-a'), ['anon'], 0],
+  'such events beside others: bound by the answer to these': [
+    [false, true],
+    'a',
+    principal('account-a'),
+    ['account-a', 'account-a'],
+    1,
+  ],
+  'such events beside others, without an answer: given up alone': [
+    [true, false],
+    'a',
+    { kind: 'no answer' },
+    [null, 'anon'],
+    1,
+  ],
+};
+
+for (const [what, [resolvable, inForce, whose, ids, asked]] of Object.entries(ENDS))
+  test(`events of ${what}`, async (t) => {
+    const m = machine(t);
+    for (const each of resolvable) m.record('a', each);
+    const anonId = m.anonId();
+    await m.bind(inForce, whose);
+    assert.deepEqual(
+      m.ids().map((id) => (id === anonId ? 'anon' : id)),
+      ids,
+    );
+    assert.deepEqual([m.asked, aliases(m)], [asked, ids.includes('account-a') ? 1 : 0]);
+  });
+
 test('an answer that is an e-mail address is recorded as a hash, in the event and in its alias', async (t) => {
   const m = machine(t);
   m.record('a');
@@ -140,28 +191,12 @@ test('an answer that our own time limit cut short is no failure of the coordinat
   assert.equal(backoffs(m), 1);
 });
 
-test('events of credentials that are gone stay with the anon_id, and nobody is asked', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  const anonId = m.anonId();
-  await m.bind(null, principal('account-b'));
-  assert.deepEqual(m.ids(), [anonId]);
-  assert.equal(m.asked, 0);
-});
-
 test('events recorded under new credentials while the old ones are read are not gone', async (t) => {
   const m = machine(t);
   m.record('a');
   // Right after the flusher has read the file, a login writes another one, and records its event.
   await m.bind('a', principal('account-a'), { before: () => m.record('b') });
   assert.deepEqual(m.ids(), ['account-a', null]);
-});
-
-test('events of credentials that are refused stay with the anon_id', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('a', { kind: 'refused' });
-  assert.deepEqual(m.ids(), [m.anonId()]);
 });
 
 test("events that are given up are nobody's once the other program has linked their anon_id", async (t) => {
@@ -206,21 +241,6 @@ test('without an answer events wait for a day, and not longer', async (t) => {
   assert.deepEqual(m.ids(), [m.anonId()]);
 });
 
-test('while the credentials cannot be read nothing counts as gone', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind(undefined, { kind: 'no answer' });
-  assert.deepEqual(m.ids(), [null]);
-});
-
-test('a principal that PostHog would never merge is no answer', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('a', principal('undefined'));
-  assert.deepEqual(m.ids(), [null]);
-  assert.equal(aliases(m), 0);
-});
-
 test('an identity that was retired while Arcade was asked is not linked, but its events are bound', async (t) => {
   const m = machine(t);
   m.record('a');
@@ -236,22 +256,6 @@ test('events recorded while Arcade was asked are not given up with those before'
   assert.equal(m.ids()[1], null);
 });
 
-test('events that may not be asked about are bound by an answer to others of the same credentials', async (t) => {
-  const m = machine(t);
-  m.record('a', false);
-  m.record('a', true);
-  await m.bind('a', principal('account-a'));
-  assert.deepEqual(m.ids(), ['account-a', 'account-a']);
-});
-
-test('nobody is asked about events that may not be asked about', async (t) => {
-  const m = machine(t);
-  m.record('a', false);
-  await m.bind('a', principal('account-a'));
-  assert.deepEqual(m.ids(), [m.anonId()]);
-  assert.equal(m.asked, 0);
-});
-
 test('while Arcade does not answer it is left alone for longer and longer, unless a person asks', async (t) => {
   const m = machine(t);
   m.record('a');
@@ -263,14 +267,6 @@ test('while Arcade does not answer it is left alone for longer and longer, unles
   assert.equal(m.asked, 2);
   await m.bind('a', principal('account-a'));
   assert.deepEqual([m.asked, ...m.ids()], [3, 'account-a']);
-});
-
-test('events that may not be asked about are given up without those that may', async (t) => {
-  const m = machine(t);
-  m.record('a', true);
-  m.record('a', false);
-  await m.bind('a', { kind: 'no answer' });
-  assert.deepEqual(m.ids(), [null, m.anonId()]);
 });
 
 test('an unverified link to another account is left, and one to the same is verified without an alias', async (t) => {
@@ -349,7 +345,7 @@ test('a flusher is at work for those events alone whose credentials it can see',
   m.record('a', true, true);
   const destination = { host: 'http://127.0.0.1:9', apiKey: 'phc_test' };
   const isDue = (account: string | null): boolean => {
-    const environment = fingerprintOf(m.spool, account);
+    const environment = fingerprintBy(m.spool.key(), account);
     return isAnythingDue(m.spool, { destination, environment, online: false, now: m.now });
   };
   assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [false, false, true]);
