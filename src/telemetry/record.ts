@@ -30,21 +30,15 @@ export async function record(execution: Omit<Execution, 'context'>, recordable: 
     const { seen, context } = await credentialsSeen(inForce, connection, settings);
     const recorder = await (recordable.recorder ?? loadRecorder(settings));
     const wake = recorder.record({ ...execution, context }, { credentials: seen, change, online });
-    if (wake) {
-      await startDetached({
-        program: settings.program,
-        script: settings.program.flusher,
-        environment: flusherEnvironment(settings, seen.fromEnvironment),
-      });
-    }
+    if (!wake) return;
+    const { program, flusherEnvironment } = settings;
+    // The key travels only when it is what the person signed in with.
+    const { ARCADE_API_KEY: _, ...withoutKey } = flusherEnvironment;
+    const environment = seen.fromEnvironment ? flusherEnvironment : withoutKey;
+    await startDetached({ program, script: program.flusher, environment });
   } catch (error) {
     debugTo(settings)('usage was not recorded', error);
   }
-}
-
-export interface Seen {
-  readonly seen: CredentialsSeen;
-  readonly context: Execution['context'];
 }
 
 /** What an event may know of the credentials that `read` yields; ones that cannot be read tell nothing. Never rejects. */
@@ -52,7 +46,7 @@ export async function credentialsSeen(
   read: () => Promise<Credentials>,
   connection: ConnectionOptions,
   settings: Settings,
-): Promise<Seen> {
+): Promise<{ readonly seen: CredentialsSeen; readonly context: Execution['context'] }> {
   try {
     const credentials = await read();
     const resolvable = mayAskCoordinator(connection, settings, credentials);
@@ -62,15 +56,6 @@ export async function credentialsSeen(
   } catch {
     return { seen: { account: undefined, resolvable: false, fromEnvironment: false }, context: null };
   }
-}
-
-/** The key travels only when it is what the person signed in with. */
-function flusherEnvironment(
-  { flusherEnvironment: all }: Settings,
-  isKeyInForce: boolean,
-): Readonly<Record<string, string>> {
-  const { ARCADE_API_KEY: _, ...others } = all;
-  return isKeyInForce ? all : others;
 }
 
 /** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anything waits for it. */

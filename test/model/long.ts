@@ -7,7 +7,7 @@
 import { KNOWN_STORIES, randomStories, runCampaign, tell } from './campaign.ts';
 import { allEdges } from './edges.ts';
 import { tryBreaks } from './mutations.ts';
-import { runRealCampaign } from './real-campaign.ts';
+import { runRealCampaign } from './real-history.ts';
 
 async function run(many: number, first: number): Promise<boolean> {
   const started = performance.now();

@@ -1,10 +1,10 @@
-/** Runs a history with real processes, and asks the same oracle what came of it. */
+/** Runs histories with real processes, and asks the same oracle what came of them. */
 import { stampOf } from '../../src/usage/spool/usage-json.ts';
 import { createOracle, type Oracle } from './oracle.ts';
 import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
 import { drainWith, type Ended, logInAs, run } from './real-processes.ts';
 import type { RecordedAlias } from './real-sink.ts';
-import type { RealStep } from './real-steps.ts';
+import { type RealStep, realHistoryOf } from './real-steps.ts';
 import {
   credentialsText,
   keyOf,
@@ -29,7 +29,7 @@ interface Stage {
   spilled: boolean;
 }
 
-export interface RealOutcome {
+interface RealOutcome {
   readonly spilled: boolean;
   readonly violations: readonly string[];
   /** How many processes were killed. */
@@ -39,7 +39,7 @@ export interface RealOutcome {
 
 const plain = (step: Step): RealStep => ({ step, killAt: '', many: 1 });
 /** Runs the steps, then lets everything be well, gives one more command and drains. */
-export async function runRealHistory(steps: readonly RealStep[], seed: number): Promise<RealOutcome> {
+async function runRealHistory(steps: readonly RealStep[], seed: number): Promise<RealOutcome> {
   const world = await openRealWorld(seed);
   const stage: Stage = { world, oracle: createOracle(), labels: [], wrong: [], deaths: 0, spilled: false };
   try {
@@ -250,4 +250,39 @@ function left(world: RealWorld): string[] {
   );
   const [recorded, delivered] = [ledger.get('recorded'), ledger.get('delivered')];
   return recorded === delivered ? [] : [`${recorded} recorded, ${delivered} delivered`];
+}
+
+interface RealCampaign {
+  readonly failures: readonly string[];
+  readonly events: number;
+  readonly deaths: number;
+}
+
+const AT_ONCE = 5;
+/** More of a history whose commands spilled. */
+const TRIES = 4;
+
+/** Runs the histories of the seeds from `first`. */
+export async function runRealCampaign(first: number, histories: number): Promise<RealCampaign> {
+  const failures: string[] = [];
+  let [next, events, deaths] = [first, 0, 0];
+  const worker = async (): Promise<void> => {
+    while (next < first + histories) {
+      const seed = next;
+      next += 1;
+      const steps = realHistoryOf(seed);
+      let outcome = await runRealHistory(steps, seed);
+      for (let again = 0; outcome.spilled && again < TRIES; again += 1)
+        outcome = await runRealHistory(steps, seed);
+      events += outcome.events;
+      deaths += outcome.deaths;
+      if (outcome.violations.length > 0) failures.push(told(seed, outcome.violations, steps));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return { failures, events, deaths };
+}
+
+function told(seed: number, violations: readonly string[], steps: readonly RealStep[]): string {
+  return [`seed ${seed}:`, ...violations, ...steps.map((step) => `  ${JSON.stringify(step)},`)].join('\n');
 }

@@ -1,7 +1,7 @@
 /** The model with real processes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runRealCampaign } from './real-campaign.ts';
+import { runRealCampaign } from './real-history.ts';
 
 // `npm run test:long` runs hundreds.
 const FIRST_SEED = 1;

@@ -62,9 +62,8 @@ export interface Entry extends Capture {
 }
 
 /**
- * Appends one event, and then exports the identity if it has changed. Returns whether a flusher is to be started; false
- * as well, and nothing recorded, when the person has said `usage disable`. Throws when the spool cannot take it within
- * its patience; nothing is then recorded.
+ * Appends one event, and then exports the identity if it has changed. Returns whether a flusher is to be started. Nothing
+ * is recorded after `usage disable`. Throws when the spool cannot take it within its patience; nothing is then recorded.
  */
 export function append(spool: Spool, entry: Entry): boolean {
   // Read before the lock, for which others wait.
@@ -138,10 +137,7 @@ export function appendIn(
   return { wake, isFirst };
 }
 
-/**
- * Keeps an event in a file, for which no database is needed. Returns whether it did; see `spill`. Throws the system's
- * error.
- */
+/** Keeps an event in a file, without a database. Returns whether it did; see `spill`. Throws the system's error. */
 export function spillCapture(directory: string, { uuid, now, event, credentials, change }: Capture): boolean {
   const { account, resolvable, fromEnvironment } = credentials;
   const shared = readUsageJson(sharedFile(directory));

@@ -35,10 +35,12 @@ export type Debug = (what: string, error: unknown) => void;
 
 /** Opens the spool. Never throws: what keeps it from being opened is told when there is an event to record. */
 export function openRecorder(settings: Settings, debug: Debug): Recorder {
-  const { directory, destination, maxRecords } = settings;
+  const { directory, workDirectory, destination, maxRecords } = settings;
   const { migrations } = settings.program;
   // Told by a file, so that looking opens nothing: with recording off, not even the database's log is touched.
-  if (directory === undefined || isOptedOut(directory) || isHomeMissing(settings)) return SILENT;
+  if (directory === undefined || isOptedOut(directory)) return SILENT;
+  // A home is never made, for it may be mounted later; a folder that ARCADE_WORK_DIR names is.
+  if (workDirectory === undefined && !existsSync(dirname(directory))) return SILENT;
   const attempt = (work: () => boolean): boolean => {
     try {
       return work();
@@ -82,11 +84,6 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
       }
     },
   };
-}
-
-/** A home is never made, for it may be mounted later; a folder that ARCADE_WORK_DIR names is. */
-function isHomeMissing({ directory, workDirectory }: Settings): boolean {
-  return workDirectory === undefined && directory !== undefined && !existsSync(dirname(directory));
 }
 
 /** Straight to the file: what is only queued for writing may never be seen. */

@@ -58,7 +58,7 @@ export function takeIn(spool: Spool, captures: readonly Spilled[], now: number):
       insertCapture(spool, row, recordedAt);
       return true;
     });
-    if (isTaken === undefined) setBadAside(spool.directory, capture);
+    if (isTaken === undefined) setBadAside(spool.directory, `${capture.uuid}.json`);
   }
 }
 

@@ -59,7 +59,7 @@ export function spill(directory: string, capture: Spilled): boolean {
 export function readSpilled(
   directory: string,
   limit: number,
-  onBad: (path: string) => void = () => undefined,
+  onBad: (name: string) => void = () => undefined,
 ): Spilled[] {
   const folder = spillFolder(directory);
   const found: Spilled[] = [];
@@ -68,7 +68,7 @@ export function readSpilled(
     if (found.length >= limit) break;
     const capture = parse(name, readText(join(folder, name)));
     if (typeof capture === 'object') found.push(capture);
-    else if (capture === 'bad') onBad(join(folder, name));
+    else if (capture === 'bad') onBad(name);
   }
   return found;
 }
@@ -84,7 +84,7 @@ export function collectSpilled(directory: string, limit: number): Spilled[] {
     const { mtimeMs = Date.now() } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
     if (Math.abs(Date.now() - mtimeMs) > DRAFT_MS) rmSync(path, { force: true });
   }
-  return readSpilled(directory, limit, setAside);
+  return readSpilled(directory, limit, (name) => setBadAside(directory, name));
 }
 
 /** Whether anything waits that can be taken in. */
@@ -102,12 +102,9 @@ export function removeSpilled(directory: string, captures: readonly Spilled[]): 
   for (const capture of captures) rmSync(fileOf(directory, capture), { force: true });
 }
 
-/** Puts a capture out of the way that the database does not take. Never throws. */
-export function setBadAside(directory: string, capture: Spilled): void {
-  setAside(fileOf(directory, capture));
-}
-
-function setAside(path: string): void {
+/** Puts a file out of the way that is not ours to understand. Never throws. */
+export function setBadAside(directory: string, name: string): void {
+  const path = join(spillFolder(directory), name);
   try {
     renameSync(path, `${path}.bad`);
   } catch {
