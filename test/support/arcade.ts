@@ -10,14 +10,14 @@ import { createIdentify } from './arcade/callers.ts';
 import { createConsent } from './arcade/consent.ts';
 import { createCoordinator } from './arcade/coordinator.ts';
 import { createEngine } from './arcade/engine.ts';
-import { createFaultPlan, type Fault, type FaultMatch } from './arcade/faults.ts';
-import { startListener } from './arcade/listener.ts';
+import { createFaultPlan } from './arcade/faults.ts';
 import { createOAuth } from './arcade/oauth.ts';
 import { echoing, failure, type Reply } from './arcade/replies.ts';
 import { begin, type ListenerName, type RecordedRequest, readBody } from './arcade/requests.ts';
 import { type ArcadeSettings, DEFAULT_SETTINGS } from './arcade/settings.ts';
-import { createTokens, type IssuedTokens, type TokenRequest, type TokenState } from './arcade/tokens.ts';
-import { createVault, type Owner, type SecretSpec, type StoredSecret } from './arcade/vault.ts';
+import { createTokens, type TokenRequest } from './arcade/tokens.ts';
+import { createVault, type Owner, type SecretSpec } from './arcade/vault.ts';
+import { startListener } from './listener.ts';
 
 /** Everything has the value in `DEFAULT_SETTINGS` unless given. */
 export interface ArcadeOptions extends Partial<ArcadeSettings> {
@@ -26,42 +26,10 @@ export interface ArcadeOptions extends Partial<ArcadeSettings> {
 }
 
 /** The running stand-in, and all that happened to it. */
-export interface Arcade {
-  /** One base URL for engine and coordinator at once, as in `ARCADE_URL`; the engine's own. */
-  readonly url: string;
-  readonly engine: { readonly url: string; readonly port: number };
-  readonly coordinator: { readonly url: string; readonly port: number };
-  /** May be changed at any time. */
-  readonly settings: ArcadeSettings;
-  /** The user of that name. Throws when there is none. */
-  user(name: string): User;
-  /** Every request in the order of arrival, whatever became of it. */
-  readonly requests: readonly RecordedRequest[];
-  /** Requests that came to us as to a proxy, on their way to another host. */
-  strangers(): RecordedRequest[];
-  /** Live, in the order in which the keys first came. A user stands for their default project. */
-  secretsOf(owner: Owner): StoredSecret[];
-  /** Puts a secret there before the test begins. */
-  store(owner: Owner, secret: SecretSpec): StoredSecret;
-  /** Plans a fault for the next matching request, or the next `times` (`Infinity`: until cleared). */
-  fault(match: FaultMatch, fault: Fault, times?: number): void;
-  clearFaults(): void;
-  /** Signs a user in without the browser, for tests that write `credentials.yaml` themselves. */
-  issueTokens(user: User, request?: TokenRequest): IssuedTokens;
-  stateOf(token: string): TokenState;
-  /** Ends every login of the user and every API key: 401 from now on. */
-  revoke(user: User): void;
-  /** 403 for whatever the user writes from now on. */
-  forbidWriting(user: User): void;
-  /** Stops listening and cuts every connection: the next one is refused. All state is kept. */
-  down(): Promise<void>;
-  /** Listens again, on the same ports. */
-  up(): Promise<void>;
-  close(): Promise<void>;
-}
+export type Arcade = Awaited<ReturnType<typeof startArcade>>;
 
 /** Starts the stand-in on two ports of 127.0.0.1, each of which serves every route. */
-export async function startArcade(options: ArcadeOptions = {}): Promise<Arcade> {
+export async function startArcade(options: ArcadeOptions = {}) {
   const { users, ...given } = options;
   const settings: ArcadeSettings = { ...DEFAULT_SETTINGS, ...given };
   const requests: RecordedRequest[] = [];
@@ -115,35 +83,47 @@ export async function startArcade(options: ArcadeOptions = {}): Promise<Arcade> 
     return !ours.includes(host.toLowerCase());
   }
 
-  const listen = (name: ListenerName) =>
-    startListener(
-      name,
-      (incoming, response) => void serve(name, incoming, response),
-      (record) => void requests.push(record),
-    );
+  const listen = async (name: ListenerName) => {
+    const listener = await startListener((incoming, response) => void serve(name, incoming, response));
+    listener.server.on('connect', (incoming, socket) => {
+      requests.push({ ...begin(name, incoming), status: 403 });
+      socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
+    });
+    return listener;
+  };
   const engine = await listen('engine');
   const coordinator = await listen('coordinator');
   const both = [engine, coordinator];
   const down = async (): Promise<void> => void (await Promise.all(both.map((each) => each.down())));
   return {
+    /** One base URL for engine and coordinator at once, as in `ARCADE_URL`; the engine's own. */
     url: engine.url,
     engine,
     coordinator,
+    /** May be changed at any time. */
     settings,
     user: accounts.user,
-    requests,
+    /** Every request in the order of arrival, whatever became of it. */
+    requests: requests as readonly RecordedRequest[],
+    /** Requests that came to us as to a proxy, on their way to another host. */
     strangers: () => requests.filter(isStranger),
     secretsOf: vault.secretsOf,
-    store: (owner, secret) => vault.store(owner, secret).secret,
+    /** Puts a secret there before the test begins. */
+    store: (owner: Owner, secret: SecretSpec) => vault.store(owner, secret).secret,
     ...faults,
-    issueTokens: (user, request) => tokens.issue(tokens.login(user), request),
+    /** Signs a user in without the browser, for tests that write `credentials.yaml` themselves. */
+    issueTokens: (user: User, request?: TokenRequest) => tokens.issue(tokens.login(user), request),
     stateOf: tokens.stateOf,
-    revoke(user) {
+    /** Ends every login of the user and every API key: 401 from now on. */
+    revoke(user: User): void {
       tokens.revokeUser(user);
       accounts.revokeKeys(user);
     },
+    /** 403 for whatever the user writes from now on. */
     forbidWriting: accounts.forbidWriting,
+    /** Cuts every connection: the next one is refused. All state is kept. */
     down,
+    /** Listens again, on the same ports. */
     up: async () => void (await Promise.all(both.map((each) => each.up()))),
     close: down,
   };

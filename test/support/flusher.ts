@@ -5,7 +5,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { LEAN } from '../../src/infra/os/detached.ts';
-import { openReadOnly } from '../../src/infra/sqlite/database.ts';
 import { baseEnvironment } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -145,26 +144,14 @@ export interface Account {
 
 /** The ledger of a home, and why it is backing off. */
 export function accountOf(home: Sandbox): Account {
-  const db = openReadOnly(join(home.directory, 'usage.db'), 5_000);
-  try {
-    const value = (name: string): number =>
-      (db.prepare('SELECT value FROM ledger WHERE name = ?').raw().get(name) as number[] | undefined)?.[0] ??
-      0;
-    const backoff = db.prepare('SELECT reason FROM backoff').raw().get() as string[] | undefined;
-    const [recorded, delivered, pending, quarantined] = [
-      'recorded',
-      'delivered',
-      'pending',
-      'quarantined',
-    ].map(value);
-    return {
-      recorded: recorded ?? 0,
-      delivered: delivered ?? 0,
-      pending: pending ?? 0,
-      quarantined: quarantined ?? 0,
-      backoff: backoff?.[0] ?? null,
-    };
-  } finally {
-    db.close();
-  }
+  const ledger = home.rows<{ name: string; value: number }>('SELECT name, value FROM ledger');
+  const of = (name: string): number => ledger.find((row) => row.name === name)?.value ?? 0;
+  const [backoff] = home.rows<{ reason: string }>('SELECT reason FROM backoff');
+  return {
+    recorded: of('recorded'),
+    delivered: of('delivered'),
+    pending: of('pending'),
+    quarantined: of('quarantined'),
+    backoff: backoff?.reason ?? null,
+  };
 }

@@ -2,16 +2,14 @@
  * A stand-in for PostHog: a real HTTP server on loopback that accepts, refuses, stores, deduplicates and
  * joins persons by PostHog's rules, and fails in every way that a test asks for.
  */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { startListener } from './listener.ts';
 import { OK, PORTAL_PAGE, PORTAL_PATH, type Reply, reply, reset, send } from './posthog/answers.ts';
-import { createFaultPlan, type Fault, type FaultChoice, reachesPostHog } from './posthog/faults.ts';
+import { createFaultPlan, reachesPostHog } from './posthog/faults.ts';
 import { accept } from './posthog/ingestion.ts';
 import type { Reorder } from './posthog/order.ts';
-import type { Person } from './posthog/persons.ts';
-import { createProject, type StoredEvent } from './posthog/project.ts';
+import { createProject } from './posthog/project.ts';
 import { Refusal } from './posthog/refusal.ts';
 import { begin, type RecordedRequest, readBody } from './posthog/requests.ts';
 
@@ -26,36 +24,7 @@ export interface PostHogOptions {
 }
 
 /** The running stand-in, and all that happened to it. */
-export interface PostHog {
-  /** No slash at its end. */
-  readonly url: string;
-  /** What makes `arcade` send its events here. */
-  readonly env: { readonly ARCADE_POSTHOG_HOST: string; readonly ARCADE_POSTHOG_API_KEY: string };
-  readonly port: number;
-  /** Every request in the order of arrival, whatever became of it. */
-  readonly requests: readonly RecordedRequest[];
-  /** TCP connections accepted so far. */
-  readonly connections: number;
-  /** Queues a fault for the next POST, or the next `times` (`Infinity`: until cleared). */
-  fault(next: Fault, times?: number): void;
-  /** Lets `choose` pick a fault for each POST for which none is queued, until cleared. */
-  faultWhen(choose: FaultChoice): void;
-  clearFaults(): void;
-  /** What a query finds, deduplicated, in the order of ingestion, each with its person as of now. */
-  stored(): StoredEvent[];
-  /** Copies that deduplication has removed. */
-  duplicates(): number;
-  /** The person of a distinct_id; `undefined` while it has none (personless events do not make one). */
-  personOf(distinctId: string): string | undefined;
-  persons(): Readonly<Person>[];
-  /** Merges refused and events dropped after a 200: `<PostHog's name for it>: <what>`. */
-  readonly warnings: readonly string[];
-  /** Stops listening and cuts every connection: the next one is refused. What was stored is kept. */
-  down(): Promise<void>;
-  /** Listens again, on the same port. */
-  up(): Promise<void>;
-  close(): Promise<void>;
-}
+export type PostHog = Awaited<ReturnType<typeof startPostHog>>;
 
 /** An answer, and what takes its effect when it is given. */
 interface Outcome {
@@ -64,7 +33,7 @@ interface Outcome {
 }
 
 /** Starts the stand-in on 127.0.0.1. */
-export async function startPostHog(options: PostHogOptions = {}): Promise<PostHog> {
+export async function startPostHog(options: PostHogOptions = {}) {
   const { latencyMs = 0, now = Date.now, reorder = (events) => events } = options;
   const requests: RecordedRequest[] = [];
   const { queued, chosen, ...faults } = createFaultPlan();
@@ -113,40 +82,23 @@ export async function startPostHog(options: PostHogOptions = {}): Promise<PostHo
     }
   }
 
-  const server = createServer((request, response) => void serve(request, response));
+  const { server, ...listener } = await startListener((request, response) => void serve(request, response));
   server.on('connection', () => {
     connections += 1;
   });
-
-  async function listen(onPort: number): Promise<void> {
-    server.listen(onPort, '127.0.0.1');
-    await once(server, 'listening');
-  }
-
-  async function down(): Promise<void> {
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  }
-
-  await listen(0);
-  const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}`;
   return {
-    url,
-    env: { ARCADE_POSTHOG_HOST: url, ARCADE_POSTHOG_API_KEY: 'phc_test' },
-    port,
-    requests,
+    ...listener,
+    close: listener.down,
+    /** What makes `arcade` send its events here. */
+    env: { ARCADE_POSTHOG_HOST: listener.url, ARCADE_POSTHOG_API_KEY: 'phc_test' },
+    /** Every request in the order of arrival, whatever became of it. */
+    requests: requests as readonly RecordedRequest[],
+    /** TCP connections accepted so far. */
     get connections() {
       return connections;
     },
     ...faults,
     ...project,
-    down,
-    up: () => listen(port),
-    close: down,
   };
 }
 

@@ -34,11 +34,15 @@ export function createProject(reorder: Reorder) {
     ingest(events: readonly AcceptedEvent[]): void {
       for (const event of interleave(events, reorder)) if (persons.process(event)) store(event);
     },
+    /** What a query finds, deduplicated, in the order of ingestion, each with its person as of now. */
     stored,
+    /** Copies that deduplication has removed. */
     duplicates: () => copies - table.size,
+    /** The person of a distinct_id; `undefined` while it has none (personless events do not make one). */
     personOf: (distinctId: string) => persons.of(distinctId)?.id,
     persons: (): Readonly<Person>[] =>
       persons.all().map((person) => ({ ...person, distinct_ids: [...person.distinct_ids] })),
-    warnings,
+    /** Merges refused and events dropped after a 200: `<PostHog's name for it>: <what>`. */
+    warnings: warnings as readonly string[],
   };
 }
