@@ -239,7 +239,7 @@ function writeStep(spool: Spool, file: string, columns: string, before: Progress
 function readableLedger(spool: Spool): ReadonlyMap<string, number> | undefined {
   if (!copyTable(spool, 'ledger')) return undefined;
   // Damage that reads like a count is none.
-  const sql = 'SELECT name, value FROM temp.damaged_ledger WHERE value BETWEEN 0 AND ?';
+  const sql = `SELECT name, value FROM temp.damaged_ledger WHERE typeof(name) = 'text' AND value BETWEEN 0 AND ?`;
   const ledger = new Map(
     spool.statement(sql).raw().all(Number.MAX_SAFE_INTEGER) as (readonly [string, number])[],
   );
@@ -252,9 +252,12 @@ function readableLedger(spool: Spool): ReadonlyMap<string, number> | undefined {
  */
 function end(spool: Spool, file: string, ledger: ReadonlyMap<string, number> | undefined): void {
   const old = (name: string): number => ledger?.get(name) ?? 0;
-  spool
-    .statement('INSERT INTO recovery (file, done) VALUES (?, 1) ON CONFLICT DO UPDATE SET done = 1')
+  const { changes } = spool
+    .statement(
+      'INSERT INTO recovery (file, done) VALUES (?, 1) ON CONFLICT DO UPDATE SET done = 1 WHERE done = 0',
+    )
     .run(file);
+  if (changes === 0) return;
   if (ledger === undefined) {
     count(spool, UNCOUNTED, 1);
     return;

@@ -267,19 +267,23 @@ test('a value that no record may have is lost alone', async (t) => {
   assertCounted(spool, { recorded: 5, pending: 4, 'dropped.damaged': 1 });
 });
 
-test('recovery is not repeated when the flusher was killed before it could rename the file', async (t) => {
-  const store = storeOf(t, 4);
-  const spool = aside(t, store);
-  await recoverAll(spool);
-  const once = ledgerOf(spool);
-  const [kept = ''] = asideIn(store.home);
-  renameSync(
-    join(store.home.directory, kept),
-    join(store.home.directory, kept.replace('recovered', 'damaged')),
-  );
-  await recoverAll(spool);
-  assert.deepEqual([ledgerOf(spool), asideIn(store.home)], [once, [kept]]);
-});
+for (const [what, make] of Object.entries({
+  'a database': () => undefined,
+  'a file that was never one': ({ path }: Store) => writeFileSync(path, 'x'.repeat(9000)),
+})) {
+  test(`recovery of ${what} is not repeated when the flusher was killed before it could rename it`, async (t) => {
+    const store = storeOf(t, 4);
+    make(store);
+    const spool = aside(t, store);
+    await recoverAll(spool);
+    const once = ledgerOf(spool);
+    const [kept = ''] = asideIn(store.home);
+    const at = (name: string): string => join(store.home.directory, name);
+    renameSync(at(kept), at(kept.replace('recovered', 'damaged')));
+    await recoverAll(spool);
+    assert.deepEqual([ledgerOf(spool), asideIn(store.home)], [once, [kept]]);
+  });
+}
 
 test('a flusher whose database has been set aside under its hands recovers nothing into that', async (t) => {
   const store = storeOf(t, 4);
