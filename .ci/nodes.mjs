@@ -1,5 +1,6 @@
 /**
  * `npm run test:nodes [FILE...]`: the tests on each Node that the program is for, one after the other.
+ * `npm run bench:nodes`: the tables of `npm run bench` for README, on the lowest and the usual Node.
  *
  * Each Node is the npm package of that name, fetched into a folder of its own.
  */
@@ -8,9 +9,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const VERSIONS = ['22.22.0', '22', '24', '26'];
-const TESTS = ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-concurrency=4'];
+const isBench = process.argv[2] === 'bench';
+const VERSIONS = isBench ? ['22', '24'] : ['22.22.0', '22', '24', '26'];
 const files = process.argv.length > 2 ? process.argv.slice(2) : ['test/**/*.test.ts'];
+const ARGUMENTS = isBench
+  ? ['--import', 'tsx', 'test/bench/bench.ts', '--readme']
+  : ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-concurrency=4', ...files];
 
 const failed = VERSIONS.filter((version) => {
   const folder = nodeOf(version);
@@ -18,7 +22,7 @@ const failed = VERSIONS.filter((version) => {
   const node = join(folder, process.platform === 'win32' ? 'node.exe' : 'node');
   const { stdout } = spawnSync(node, ['-v'], { encoding: 'utf8' });
   process.stdout.write(`\n== Node ${stdout}`);
-  return spawnSync(node, [...TESTS, ...files], { cwd: root, env, stdio: 'inherit' }).status !== 0;
+  return spawnSync(node, ARGUMENTS, { cwd: root, env, stdio: 'inherit' }).status !== 0;
 });
 process.stdout.write(failed.length === 0 ? '\nAll of them pass.\n' : `\nFailed on: ${failed.join(', ')}\n`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,7 +1,7 @@
 /**
  * Every speed goal in one run: what a command costs, what recording adds to it, what the flusher costs. Ratios are
- * taken pair by pair within the run; absolute times belong to the machine. `--json` prints one document, BENCH_ROUNDS
- * sets the number of pairs (25). Ends with 1 when a goal is missed.
+ * taken pair by pair within the run; absolute times belong to the machine. `--json` prints one document, `--readme` the table
+ * for README; BENCH_ROUNDS sets the number of pairs (25). Ends with 1 when a goal is missed.
  */
 import { cpus } from 'node:os';
 import { LEAN } from '../../src/infra/os/detached.ts';
@@ -201,12 +201,13 @@ function print(): void {
   }
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(`${machine}; medians of ${ROUNDS} pairs, half of which lie in the range; ${seconds} s\n`);
-  console.log('| what | figure | range | goal | |');
-  console.log('| --- | ---: | --- | ---: | --- |');
+  const isShort = process.argv.includes('--readme');
+  console.log(isShort ? '| what | figure |' : '| what | figure | range | goal | |');
+  console.log(isShort ? '| --- | ---: |' : '| --- | ---: | --- | ---: | --- |');
   for (const { what, value, spread, unit, goal, met } of rows) {
-    const [figure, limit] = [inUnit(value, unit), inUnit(goal, unit)];
     const range = spread === null ? '' : spread.map((end) => inUnit(end, unit)).join(' to ');
-    console.log(`| ${what} | ${figure} | ${range} | ${limit} | ${met ? 'met' : 'MISSED'} |`);
+    const judged = isShort ? '' : ` ${range} | ${inUnit(goal, unit)} | ${met ? 'met' : 'MISSED'} |`;
+    console.log(`| ${what} | ${inUnit(value, unit)} |${judged}`);
   }
 }
 
