@@ -67,7 +67,7 @@ function isDated(version) {
 }
 
 function hasKey(clone) {
-  return ['command.js', 'flusher.js'].every((file) =>
+  return ['command.js', 'flush.js'].every((file) =>
     readFileSync(join(clone, 'dist', file), 'utf8').includes(key),
   );
 }

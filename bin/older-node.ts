@@ -4,8 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { endBySignal } from '../src/infra/os/end-by-signal.ts';
 import { isNewEnough, NEEDED } from './node-version.ts';
 
@@ -24,7 +23,7 @@ export function goOnWithNewerNode(): void {
 
 /** The Node that `npm ci` installed beside the source; what a user installs has none. */
 function nodeOfCheckout(): string | undefined {
-  const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'node_modules', 'node');
+  const folder = join(import.meta.dirname, '..', 'node_modules', 'node');
   try {
     const { version, bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     return isNewEnough(version) ? join(folder, bin.node) : undefined;

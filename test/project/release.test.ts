@@ -90,7 +90,7 @@ test('a release’s package has the key, and the tree that it was made from has 
     '-xzOf',
     archive,
     'package/dist/command.js',
-    'package/dist/flusher.js',
+    'package/dist/flush.js',
   ]);
   assert.equal(stdout.split(KEY).length - 1, 2);
   assert.equal(existsSync(join(folder, 'dist')), false);

@@ -40,7 +40,7 @@ test('the command starts without any package that it may not need', () => {
 });
 
 test('the walk over the bundle sees what the flusher starts with', () => {
-  const packages = packagesAtStart('bin/flusher.ts');
+  const packages = packagesAtStart('bin/flush.ts');
   for (const name of ['better-sqlite3']) assert.ok(packages.has(name), name);
   for (const name of ['execa', 'sade', 'kleur', 'js-yaml']) assert.ok(!packages.has(name), name);
 });

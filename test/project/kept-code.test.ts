@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -59,13 +60,39 @@ test('a command leaves its compiled code beside the program', async (t) => {
   assert.ok(cached(cache).length > 0);
 });
 
+test('the first eight commands add to it, and no later one', async (t) => {
+  const { folder, cache } = installed(t);
+  const counts: unknown[] = [];
+  for (let i = 0; i < 10; i += 1) {
+    await version(folder);
+    counts.push(...cached(cache).map((file) => readFileSync(file)[0]));
+  }
+  assert.deepEqual(counts, [1, 2, 3, 4, 5, 6, 7, 8, 8, 8]);
+});
+
 test('a damaged, empty or unreadable cache changes nothing', async (t) => {
   const { folder, cache } = installed(t);
   await version(folder);
   const files = cached(cache);
-  for (const content of ['', 'not what V8 wrote', Buffer.alloc(300_000, 0xff)]) {
-    for (const file of files) writeFileSync(file, content);
+  const flipped = (place: number) => (sound: Buffer) => {
+    const bytes = Buffer.from(sound);
+    const at = Math.floor((bytes.length - 1) * place);
+    bytes[at] = 255 - Number(bytes[at]);
+    return bytes;
+  };
+  const damages: ((sound: Buffer) => string | Uint8Array)[] = [
+    () => '',
+    () => 'not what V8 wrote',
+    () => Buffer.alloc(300_000, 0xff),
+    (sound) => sound.subarray(0, sound.length / 2),
+    ...[0, 0.1, 0.3, 0.7, 1].map(flipped),
+  ];
+  const sound = new Map(files.map((file) => [file, readFileSync(file)]));
+  for (const damage of damages) {
+    for (const [file, content] of sound) writeFileSync(file, damage(content));
     await version(folder);
+    for (const [file, content] of sound)
+      assert.ok(readFileSync(file).length > content.length / 2, 'the next command has it again');
   }
   rmSync(cache, { recursive: true });
   writeFileSync(cache, 'a file in its place');
