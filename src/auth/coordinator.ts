@@ -39,13 +39,13 @@ export async function askWhoami(coordinator: string, bearer: Bearer): Promise<Me
  * `validate`. Throws UserError as `askWhoami` does.
  */
 export function askKeyOwner(coordinator: string, apiKey: string): Promise<Owner> {
-  return askOwner(coordinator, apiKey, ['validate', 'whoami'], {});
+  return askOwner(coordinator, apiKey, 'validate', {});
 }
 
 async function askOwner(
   coordinator: string,
   bearer: Bearer,
-  [first, second]: readonly [string, string],
+  first: 'validate' | 'whoami',
   limits: Limits,
 ): Promise<Owner> {
   const ask = async (path: string): Promise<Owner> =>
@@ -54,7 +54,7 @@ async function askOwner(
     return await ask(first);
   } catch (error) {
     if (!(error instanceof UserError) || !ASK_AGAIN.includes(error.code)) throw error;
-    return ask(second).catch((again: unknown) => {
+    return ask(first === 'whoami' ? 'validate' : 'whoami').catch((again: unknown) => {
       // That the credentials were rejected counts for more than that the other address is not there.
       throw error.code === 'NOT_FOUND' ? again : error;
     });
@@ -84,8 +84,7 @@ export async function askPrincipal(
   const bearer = isToken ? credentials.accessToken : credentials.apiKey;
   const limits = { deadline: performance.now() + limitMs, retries: 0 };
   try {
-    const paths = isToken ? (['whoami', 'validate'] as const) : (['validate', 'whoami'] as const);
-    const { accountId } = await askOwner(coordinator, bearer, paths, limits);
+    const { accountId } = await askOwner(coordinator, bearer, isToken ? 'whoami' : 'validate', limits);
     return accountId === null ? { kind: 'no answer' } : { kind: 'principal', principalId: accountId };
   } catch (error) {
     const refused = error instanceof UserError && ['UNAUTHORIZED', 'FORBIDDEN'].includes(error.code);

@@ -37,10 +37,11 @@ export async function oauthLogin(
   state: string,
 ): Promise<BrowserLogin> {
   const verifier = oauth.generateRandomCodeVerifier();
-  const url = new URL(server.authorizationEndpoint);
+  const { as, client, coordinator } = server;
+  const url = new URL(as.authorization_endpoint);
   const query = {
     response_type: 'code',
-    client_id: server.clientId,
+    client_id: client.client_id,
     redirect_uri: redirectUri,
     scope: SCOPE,
     state,
@@ -52,8 +53,7 @@ export async function oauthLogin(
     requireCode(callback);
     const issuer = issuerIn(callback, server);
     const granted = await grant(async () => {
-      const { as, client } = partiesOf({ ...server, issuer });
-      const checked = oauth.validateAuthResponse(as, client, callback, state);
+      const checked = oauth.validateAuthResponse({ ...as, issuer }, client, callback, state);
       const options = requestOptions(performance.now() + LIMITS.requestMs);
       const response = await oauth.authorizationCodeGrantRequest(
         as,
@@ -66,7 +66,7 @@ export async function oauthLogin(
       );
       return oauth.processAuthorizationCodeResponse(as, client, response);
     });
-    if (granted.kind === 'tokens') return loginOf(granted.tokens, server.coordinator);
+    if (granted.kind === 'tokens') return loginOf(granted.tokens, coordinator);
     throw loginFailed(`the server did not accept the authorization code (${granted.error}).`);
   };
   return { url: url.href, redeem };
@@ -89,9 +89,10 @@ function requireCode(callback: URLSearchParams): void {
  * the coordinator may not have people sign in: its page may have sent them on there, and their code would be redeemed
  * by the coordinator.
  */
-function issuerIn(callback: URLSearchParams, { coordinator, issuer }: SignInServer): string | null {
+function issuerIn(callback: URLSearchParams, { as, coordinator, issuer }: SignInServer): string {
   const named = callback.get('iss');
-  if (named === null || (URL.canParse(named) && mayNameEndpoint(coordinator, named))) return issuer ?? named;
+  if (named === null) return as.issuer;
+  if (URL.canParse(named) && mayNameEndpoint(coordinator, named)) return issuer ?? named;
   const { host } = new URL(coordinator);
   throw new UserError('LOGIN_FAILED', `Login failed: you signed in at another host than ${host} may use.`, {
     hint: 'Log in with --host at the host that you trust.',
@@ -113,11 +114,10 @@ async function loginOf(tokens: Tokens, coordinatorUrl: string): Promise<NewLogin
 
 /** Exchanges a refresh token, by `deadline`. A server that rotates them has spent it afterwards. Throws UserError. */
 export function redeemRefreshToken(
-  server: SignInServer,
+  { as, client }: SignInServer,
   refreshToken: string,
   deadline: number,
 ): Promise<Granted> {
-  const { as, client } = partiesOf(server);
   return grant(async () => {
     const response = await oauth.refreshTokenGrantRequest(
       as,
@@ -145,10 +145,9 @@ export async function revokeLogin(
       findRevocationEndpoint(coordinator, deadline),
     ]);
     if (server === undefined || endpoint === undefined) return true;
-    const { as, client } = partiesOf(server);
     const response = await oauth.revocationRequest(
-      { ...as, revocation_endpoint: endpoint },
-      client,
+      { ...server.as, revocation_endpoint: endpoint },
+      server.client,
       oauth.None(),
       refreshToken ?? accessToken,
       requestOptions(deadline),
@@ -158,16 +157,6 @@ export async function revokeLogin(
   } catch {
     return false;
   }
-}
-
-function partiesOf(server: SignInServer): { as: oauth.AuthorizationServer; client: oauth.Client } {
-  const as = {
-    // Where it is not named, the coordinator stands for it.
-    issuer: server.issuer ?? server.coordinator,
-    authorization_endpoint: server.authorizationEndpoint,
-    token_endpoint: server.tokenEndpoint,
-  };
-  return { as, client: { client_id: server.clientId } };
 }
 
 async function grant(work: () => Promise<oauth.TokenEndpointResponse>): Promise<Granted> {

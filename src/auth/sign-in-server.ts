@@ -1,5 +1,6 @@
 /** Where one signs in: what the coordinator's `cli_config` and its OAuth metadata name. */
 
+import type { AuthorizationServer, Client } from 'oauth4webapi';
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
 import { type Fields, textOf } from '../infra/fields.ts';
@@ -10,9 +11,9 @@ export interface SignInServer {
   readonly coordinator: string;
   /** As the server calls itself in answers to logins (RFC 9207); null when the configuration does not say. */
   readonly issuer: string | null;
-  readonly clientId: string;
-  readonly authorizationEndpoint: string;
-  readonly tokenEndpoint: string;
+  /** The coordinator stands for an issuer that is not named. */
+  readonly as: AuthorizationServer & { readonly authorization_endpoint: string };
+  readonly client: Client;
 }
 
 /**
@@ -30,13 +31,13 @@ export async function findSignInServer(
   const config = objectOf(answer);
   const clientId = textOf(config.client_id);
   if (clientId === null) throw notTheApi();
-  return {
-    coordinator,
-    issuer: textOf(config.issuer),
-    clientId,
-    authorizationEndpoint: endpointOf(config, 'authorization_endpoint', coordinator),
-    tokenEndpoint: endpointOf(config, 'token_endpoint', coordinator),
+  const issuer = textOf(config.issuer);
+  const as = {
+    issuer: issuer ?? coordinator,
+    authorization_endpoint: endpointOf(config, 'authorization_endpoint', coordinator),
+    token_endpoint: endpointOf(config, 'token_endpoint', coordinator),
   };
+  return { coordinator, issuer, as, client: { client_id: clientId } };
 }
 
 /** Where tokens are revoked (RFC 8414 and OpenID Connect Discovery); undefined when the server offers no such place. */
