@@ -11,7 +11,9 @@ export const env = { ARCADE_USAGE_TRACKING: '0' };
 
 /** Runs a login that ends before the person is asked for anything. */
 export function refused(home: Sandbox, arcade: Arcade, args: readonly string[] = []): Promise<Ran> {
-  return run(home, ['login', '--no-browser', '--host', arcade.coordinator.url, ...args], { env });
+  return run(home, ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url, ...args], {
+    env,
+  });
 }
 
 /** It failed with one line and a hint, and stored nothing. */
