@@ -202,18 +202,6 @@ for (const [what, content] of Object.entries(strangers)) {
   });
 }
 
-test('a file with more in it than an event may hold is no event', (t) => {
-  const { spill, append, folder, files } = staged(t);
-  append();
-  spill();
-  const [name = ''] = files();
-  const content = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { event: string };
-  const event = { ...(JSON.parse(content.event) as object), path: '/home/ana' };
-  writeFileSync(join(folder, name), JSON.stringify({ ...content, event: JSON.stringify(event) }));
-  append();
-  assert.deepEqual(files(), [`${name}.bad`]);
-});
-
 test('an event that an older version has spilled is taken in, also when events have more in them by now', (t) => {
   const { append, ids, files, folder } = staged(t);
   append();
