@@ -46,23 +46,19 @@ for (const [title, file, entries, ...warnings] of READ) {
 }
 
 const PEM = '-----BEGIN KEY-----\nhidden==\n-----END KEY-----\n';
-const NOT_SECRETS = 'Write one JSON object of strings, numbers and booleans, or one KEY=VALUE per line.';
-const BEGINS = 'The environment file begins with "{", but';
+const NO_MARK = 'The environment file is UTF-16 without a byte-order mark.';
+const NO_SCALAR = 'has a value in entry 1 that is not a string, a number or a boolean';
+const asJson = (title: string, file: string, what: string): readonly [string, string, string, string] => [
+  title,
+  file,
+  `The environment file begins with "{", but ${what}.`,
+  'Write one JSON object of strings, numbers and booleans, or one KEY=VALUE per line.',
+];
 
 /** Title, the file, the message, the hint. */
 const REFUSED: readonly (readonly [string, string | Buffer, string, string])[] = [
-  [
-    'UTF-16 without a mark',
-    utf16('KEY=hidden\r\n'),
-    'The environment file is UTF-16 without a byte-order mark.',
-    'Save the file as UTF-8.',
-  ],
-  [
-    'big-endian UTF-16 without a mark',
-    bigEndian('KEY=hidden\r\n'),
-    'The environment file is UTF-16 without a byte-order mark.',
-    'Save the file as UTF-8.',
-  ],
+  ['UTF-16 without a mark', utf16('KEY=hidden\r\n'), NO_MARK, 'Save the file as UTF-8.'],
+  ['big-endian UTF-16 without a mark', bigEndian('KEY=hidden\r\n'), NO_MARK, 'Save the file as UTF-8.'],
   [
     'half of UTF-16',
     utf16('\ufeffK=hidden').subarray(0, -1),
@@ -81,33 +77,13 @@ const REFUSED: readonly (readonly [string, string | Buffer, string, string])[] =
     'The environment file is a key or certificate, not a list of secrets.',
     'Set it as one secret: arcade secret set KEY --stdin < FILE',
   ],
-  [
-    'JSON with a list',
-    '{"A": "1", "B": ["hidden"]}',
-    `${BEGINS} has a value in entry 2 that is not a string, a number or a boolean.`,
-    NOT_SECRETS,
-  ],
-  [
-    'JSON with null',
-    '{"A": null}',
-    `${BEGINS} has a value in entry 1 that is not a string, a number or a boolean.`,
-    NOT_SECRETS,
-  ],
-  ['JSON with NUL', '{"A": "hid\\u0000den"}', `${BEGINS} has a NUL character in entry 1.`, NOT_SECRETS],
-  [
-    'JSON with half a character',
-    '{"A": "hidden\\ud800"}',
-    `${BEGINS} is not valid text in entry 1.`,
-    NOT_SECRETS,
-  ],
-  ['half of JSON', '{"A": "hidden",\n', `${BEGINS} is not valid JSON: see line 2.`, NOT_SECRETS],
-  [
-    'two JSON objects',
-    '{"A": "1"}\n{"B": "hidden"}',
-    `${BEGINS} is not valid JSON: see line 2.`,
-    NOT_SECRETS,
-  ],
-  ['deep JSON', '{"a":'.repeat(100_000), `${BEGINS} is not valid JSON.`, NOT_SECRETS],
+  asJson('JSON with a list', '{"A": ["hidden"]}', NO_SCALAR),
+  asJson('JSON with null', '{"A": null}', NO_SCALAR),
+  asJson('JSON with NUL', '{"A": "hid\\u0000den"}', 'has a NUL character in entry 1'),
+  asJson('JSON with half a character', '{"A": "hidden\\ud800"}', 'is not valid text in entry 1'),
+  asJson('half of JSON', '{"A": "hidden",\n', 'is not valid JSON: see line 2'),
+  asJson('two JSON objects', '{"A": "1"}\n{"B": "hidden"}', 'is not valid JSON: see line 2'),
+  asJson('deep JSON', '{"a":'.repeat(100_000), 'is not valid JSON'),
 ];
 
 for (const [title, file, message, hint] of REFUSED) {

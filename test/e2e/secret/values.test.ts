@@ -231,14 +231,6 @@ describe('values', { concurrency: 4 }, () => {
     ['that is empty', 'AT/file', NONE, ''],
     ['of comments', 'AT/file', NONE, '# K=v\n'],
     ['with an open quote', 'AT/file', 'Error: Line 2 ', 'A=1\nK="hidden\n'],
-    ['that is a key', 'AT/file', 'Error: The environment file is a key or certificate', `${PEM}\n`],
-    [
-      'that is other JSON',
-      'AT/file',
-      'Error: The environment file begins with "{", but ',
-      '{"a": {"hidden": 1}}',
-    ],
-    ['that is binary', 'AT/file', 'Error: Line 1 ', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0x3d, 0xfe])],
     [
       'that is too large',
       'AT/file',
