@@ -76,57 +76,27 @@ interface Store {
 const readable = /no project key/;
 const isRoot = notRoot === false;
 
+type Make = Broken['make'];
+const absent = (name: string, make: Make): Broken => {
+  return { name, state: 'absent', words: /Nothing has been recorded yet/, make };
+};
+const damaged = (name: string, make: Make): Broken => {
+  return { name, state: 'damaged', words: /The usage spool is damaged/, make, finds: 'spool-damaged' };
+};
+
 const STORES: readonly Broken[] = [
   { name: 'sound', state: 'ok', words: readable, make: () => undefined },
-  {
-    name: 'absent',
-    state: 'absent',
-    words: /Nothing has been recorded yet/,
-    make: ({ home }) => rmSync(home.directory, { recursive: true }),
-  },
-  {
-    name: 'an empty folder',
-    state: 'absent',
-    words: /Nothing has been recorded/,
-    make: ({ path }) => rmSync(path),
-  },
-  {
-    name: 'just created',
-    state: 'absent',
-    words: /Nothing has been recorded/,
-    make: ({ path }) => truncateSync(path, 0),
-  },
-  {
-    name: 'no database at all',
-    state: 'damaged',
-    words: /The usage spool is damaged/,
-    make: ({ path }) => writeFileSync(path, 'this is not a database, by any means'.repeat(300)),
-    finds: 'spool-damaged',
-  },
-  {
-    name: 'cut short',
-    state: 'damaged',
-    words: /The usage spool is damaged/,
-    make: ({ path }) => truncateSync(path, 5000),
-    finds: 'spool-damaged',
-  },
-  {
-    name: 'overwritten in the middle',
-    state: 'damaged',
-    words: /The usage spool is damaged/,
-    make: ({ path }) => {
-      const bytes = readFileSync(path);
-      writeFileSync(path, Buffer.concat([bytes.subarray(0, 4096), Buffer.alloc(bytes.length - 4096, 0x7a)]));
-    },
-    finds: 'spool-damaged',
-  },
-  {
-    name: 'newer',
-    state: 'newer',
-    words: /created by a newer version/,
-    make: ({ path }) => change(path, 'PRAGMA user_version = 9999'),
-    finds: 'spool-newer',
-  },
+  absent('absent', ({ home }) => rmSync(home.directory, { recursive: true })),
+  absent('an empty folder', ({ path }) => rmSync(path)),
+  absent('just created', ({ path }) => truncateSync(path, 0)),
+  damaged('no database at all', ({ path }) =>
+    writeFileSync(path, 'this is not a database, by any means'.repeat(300)),
+  ),
+  damaged('cut short', ({ path }) => truncateSync(path, 5000)),
+  damaged('overwritten in the middle', ({ path }) => {
+    const bytes = readFileSync(path);
+    writeFileSync(path, Buffer.concat([bytes.subarray(0, 4096), Buffer.alloc(bytes.length - 4096, 0x7a)]));
+  }),
   {
     name: 'a symbolic link',
     state: 'foreign',
@@ -136,6 +106,13 @@ const STORES: readonly Broken[] = [
       symlinkSync(join(home.home, 'elsewhere.db'), path);
     },
     finds: 'link',
+  },
+  {
+    name: 'newer',
+    state: 'newer',
+    words: /created by a newer version/,
+    make: ({ path }) => change(path, 'PRAGMA user_version = 9999'),
+    finds: 'spool-newer',
   },
   {
     name: 'of another user',

@@ -60,64 +60,37 @@ test('`usage doctor` finds nothing wrong with a sound store, nor with an absent 
   }
 });
 
-const WRONG: readonly {
-  finds: string;
-  when: string;
-  make?: (home: Sandbox) => void;
-  env?: Record<string, string>;
-}[] = [
-  {
-    finds: 'conservation',
-    when: 'a record was lost',
-    make: (home) => change(home, `UPDATE ledger SET value = 99 WHERE name = 'recorded'`),
-  },
-  {
-    finds: 'gauges',
-    when: 'a counter was changed',
-    make: (home) => change(home, `UPDATE ledger SET value = value + 1 WHERE name IN ('pending', 'recorded')`),
-  },
-  {
-    finds: 'integrity',
-    when: 'rows have lost what they refer to',
-    make: (home) =>
-      change(
-        home,
-        'PRAGMA foreign_keys = OFF; INSERT INTO attempt (record_id, at, outcome, duration_ms) VALUES (999, 1, 1, 1)',
-      ),
-  },
-  {
-    finds: 'clock',
-    when: 'the clock was set back',
-    make: (home) => change(home, 'UPDATE record SET recorded_at = recorded_at + 86400000'),
-  },
-  {
-    finds: 'mode',
-    when: 'others may read the spool',
-    make: (home) => chmodSync(join(home.directory, 'usage.db'), 0o644),
-  },
-  {
-    finds: 'mode',
-    when: 'others may read usage.json',
-    make: (home) => chmodSync(home.write('usage.json', '{}'), 0o640),
-  },
-  { finds: 'proxy', when: 'the proxy is no address', env: { HTTPS_PROXY: 'proxy without a scheme' } },
-  {
-    finds: 'certificates',
-    when: 'the certificates are missing',
-    env: { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' },
-  },
-  {
-    finds: 'destination',
-    when: 'the destination is no address',
-    env: { ARCADE_POSTHOG_HOST: 'posthog', ARCADE_POSTHOG_API_KEY: 'phc_test' },
-  },
+/** What it finds, when, and how that comes about: by SQL, by a change to the home, or by a variable. */
+const WRONG: readonly [string, string, string | ((home: Sandbox) => void) | Record<string, string>][] = [
+  ['conservation', 'a record was lost', `UPDATE ledger SET value = 99 WHERE name = 'recorded'`],
+  [
+    'gauges',
+    'a counter was changed',
+    `UPDATE ledger SET value = value + 1 WHERE name IN ('pending', 'recorded')`,
+  ],
+  [
+    'integrity',
+    'rows have lost what they refer to',
+    'PRAGMA foreign_keys = OFF; INSERT INTO attempt (record_id, at, outcome, duration_ms) VALUES (999, 1, 1, 1)',
+  ],
+  ['clock', 'the clock was set back', 'UPDATE record SET recorded_at = recorded_at + 86400000'],
+  ['mode', 'others may read the spool', (home) => chmodSync(join(home.directory, 'usage.db'), 0o644)],
+  ['mode', 'others may read usage.json', (home) => chmodSync(home.write('usage.json', '{}'), 0o640)],
+  ['proxy', 'the proxy is no address', { HTTPS_PROXY: 'proxy without a scheme' }],
+  ['certificates', 'the certificates are missing', { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' }],
+  [
+    'destination',
+    'the destination is no address',
+    { ARCADE_POSTHOG_HOST: 'posthog', ARCADE_POSTHOG_API_KEY: 'phc_test' },
+  ],
 ];
 
-for (const { finds, when, make, env } of WRONG) {
+for (const [finds, when, how] of WRONG) {
   test(`\`usage doctor\` finds that ${when}, and says what to do`, async (t) => {
     const home = seeded(t);
-    make?.(home);
-    const { ok, findings } = await diagnose(home, [], env);
+    if (typeof how === 'string') change(home, how);
+    else if (typeof how === 'function') how(home);
+    const { ok, findings } = await diagnose(home, [], typeof how === 'object' ? how : {});
     assert.equal(ok, false, JSON.stringify(findings));
     const found = findings.find(({ code, severity }) => code === finds && severity !== 'info');
     assert.ok(found !== undefined && found.advice.length > 10, JSON.stringify(findings));
