@@ -54,7 +54,7 @@ export function openDeliverer(host: string, apiKey: string): Deliverer {
         host,
         requestTimeout: limitMs,
         fetch: async (url, { headers, body }) => {
-          const signal = AbortSignal.timeout(Math.max(1, limitMs));
+          const signal = AbortSignal.timeout(Math.max(1, Math.ceil(limitMs)));
           const asked = endpoint.post(url, { headers, body: String(body), signal });
           answer = await asked.then(
             (came) => came.answer,
