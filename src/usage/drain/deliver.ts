@@ -25,10 +25,15 @@ export interface Delivery {
 /** After so many lone rejections, and nothing accepted, one more record decides who it is that rejects. */
 const TRIPS_AT = 8;
 
+/** Whether the time is up, and what ended just now was ended by that: a timer may come a moment early. */
+export function isTimeUp({ leftMs }: Pick<Draining, 'leftMs'>): boolean {
+  return leftMs() < 2;
+}
+
 /** Looked at before each request. */
-export function reasonToStop({ spool, leftMs }: Pick<Draining, 'spool' | 'leftMs'>): Stop | undefined {
-  if (!isRecordingAllowed(spool)) return 'consent withdrawn';
-  return leftMs() <= 0 ? 'out of time' : undefined;
+export function reasonToStop(draining: Pick<Draining, 'spool' | 'leftMs'>): Stop | undefined {
+  if (!isRecordingAllowed(draining.spool)) return 'consent withdrawn';
+  return isTimeUp(draining) ? 'out of time' : undefined;
 }
 
 /** The deliveries of one drain to `target`, out of what it claims. */
@@ -57,7 +62,7 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
         return await reject(records, attempt);
       case 'offline':
         // A request that our own time limit cut short says nothing about the network.
-        if (leftMs() <= 0) return 'out of time';
+        if (isTimeUp(draining)) return 'out of time';
     }
     return await backOff([{ records, attempt }]);
   }

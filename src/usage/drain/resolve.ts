@@ -16,6 +16,7 @@ import {
 import { backOff, backoffInForce, COORDINATOR, endBackoff } from '../spool/backoff.ts';
 import { fingerprintBy } from '../spool/key.ts';
 import { isRecordingAllowed, type Spool } from '../spool/spool.ts';
+import { isTimeUp } from './deliver.ts';
 import type { Draining } from './drain.ts';
 
 /** What the coordinator says of the credentials in force. */
@@ -83,12 +84,9 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
 }
 
 /** True when captures may have been bound. An answer that our own time limit cut short says nothing about the coordinator. */
-async function bindByAnswer(
-  { spool, persist, leftMs, now, random }: Binding,
-  groups: readonly Group[],
-  whose: Whose,
-): Promise<boolean> {
-  if (whose.kind === 'no answer' && leftMs() <= 0) return false;
+async function bindByAnswer(binding: Binding, groups: readonly Group[], whose: Whose): Promise<boolean> {
+  const { spool, persist, now, random } = binding;
+  if (whose.kind === 'no answer' && isTimeUp(binding)) return false;
   const principalId =
     whose.kind === 'principal' ? recordedId(whose.principalId, await persist(spool.key)) : null;
   for (const group of groups) {

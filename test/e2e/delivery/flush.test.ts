@@ -116,15 +116,4 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     assert.equal(accountOf(home).pending, 3);
     assert.equal((await startFlusher(home, env).ended).code, 0);
   });
-
-  test('wrong timeouts are wrong usage', async (t) => {
-    const { home, env } = await prepare(t, 0);
-    for (const timeout of ['0', '-1', 'soon', '3601']) {
-      assert.equal(
-        (await arcade(home, ['usage', 'flush', '--timeout', timeout], { env })).exitCode,
-        2,
-        timeout,
-      );
-    }
-  });
 });
