@@ -101,7 +101,7 @@ export function appendIn(
 ): { readonly wake: boolean; readonly isFirst: boolean } {
   const { change, event, now, uuid } = entry;
   const { account, resolvable, fromEnvironment } = entry.credentials;
-  // The identity that begins here is theirs, too.
+  // What was spilled may belong to the identity that begins here.
   if (spilled.length > 0 && currentIdentity(spool) === null) follow(spool, ANY_CREDENTIALS, now);
   takeIn(spool, spilled, now);
   const fingerprint = fingerprintBy(spool.key(), account);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { append, type Entry } from '../../../src/usage/append/append.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
+import { resetIdentity } from '../../../src/usage/identity/reset.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import type { Spool } from '../../../src/usage/spool/spool.ts';
 import { credentialsOf, makeSpool, sampleEntry } from '../../support/queue.ts';
@@ -188,7 +189,7 @@ test("the event of a logout is the account's, and the next one is nobody's", (t)
   assert.equal(after, home.shared().anon_id);
 });
 
-test('a logout names no account in usage.json any more when it commits, and keeps what was nobody’s', (t) => {
+test('a logout names no account in usage.json any more when it commits, and keeps an anonymous id', (t) => {
   const { home, spool } = opened(t);
   append(spool, entry());
   const { anon_id } = home.shared();
@@ -209,6 +210,15 @@ test('a logout names no account in usage.json any more when it commits, and keep
   assert.equal(currentIdentity(spool)?.principalId, 'account-a');
   append(spool, entry());
   assert.equal(currentIdentity(spool)?.anonId, home.shared().anon_id, 'as after a logout of the Python CLI');
+});
+
+test('usage reset begins another identity, and usage.json says the same', (t) => {
+  const { home, spool } = opened(t);
+  append(spool, entry(login('a', 'account-a')));
+  const { anon_id } = home.shared();
+  const next = resetIdentity(spool, 1_800_000_000_000);
+  assert.notEqual(next, anon_id);
+  assert.deepEqual(home.shared(), { anon_id: next, linked_principal_id: null });
 });
 
 test('neither e-mail nor key nor address is in the database that tells credentials apart', (t) => {

@@ -186,7 +186,7 @@ const strangers: Readonly<Record<string, string>> = {
   'an empty file': '',
   'half a file': '{"format":1,"uuid"',
   'a list': '[]',
-  'an event that nobody records': JSON.stringify({ format: 1, event: '{}' }),
+  'an event without properties': JSON.stringify({ format: 1, event: '{}' }),
 };
 for (const [what, content] of Object.entries(strangers)) {
   test(`${what} among the spilled is renamed to .bad, and fails no append`, (t) => {
