@@ -95,7 +95,7 @@ function failing(calls: string, suffix: string, error = 'EIO', after = 0): Pick<
 /** A file system of this type (`f_type` of statfs(2)); with `chmod` one that keeps no modes. */
 export function fileSystemOf(
   type: number | undefined,
-  chmod?: 'ignored' | 'refused',
+  chmod?: 'ignored' | 'refused' | 'folders',
 ): Pick<Fault, 'env' | 'skip'> {
   const typed = type === undefined ? {} : { FILE_SYSTEM_TYPE: type.toString(16) };
   const modes = chmod === undefined ? {} : { NO_MODES: chmod };

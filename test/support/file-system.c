@@ -1,6 +1,6 @@
 /*
  * Another file system. FILE_SYSTEM_TYPE: the f_type of statfs(2), in hexadecimal. NO_MODES: it keeps no modes, whatever
- * is made is open to everybody, and a chmod is `ignored` or `refused`.
+ * is made is open to everybody, and a chmod is `ignored` or `refused`; with `folders` it keeps those of files.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,6 +15,7 @@
 #define REAL(name, type) ((type)dlsym(RTLD_NEXT, name))
 
 static int modeless(void) { return getenv("NO_MODES") != NULL; }
+static int modeless_files(void) { return modeless() && strcmp(getenv("NO_MODES"), "folders") != 0; }
 
 __attribute__((constructor)) static void without_umask(void) {
   if (modeless()) umask(0);
@@ -36,7 +37,7 @@ STATFS(statfs64)
     va_start(more, flags); \
     mode_t mode = va_arg(more, mode_t); \
     va_end(more); \
-    return REAL(#name, int (*)(const char *, int, ...))(path, flags, modeless() ? 0777 : mode); \
+    return REAL(#name, int (*)(const char *, int, ...))(path, flags, modeless_files() ? 0777 : mode); \
   }
 OPEN(open)
 OPEN(open64)
@@ -56,5 +57,5 @@ int chmod(const char *path, mode_t mode) {
 }
 
 int fchmod(int fd, mode_t mode) {
-  return modeless() ? unchanged() : REAL("fchmod", int (*)(int, mode_t))(fd, mode);
+  return modeless_files() ? unchanged() : REAL("fchmod", int (*)(int, mode_t))(fd, mode);
 }

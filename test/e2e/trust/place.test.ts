@@ -167,6 +167,15 @@ for (const name of ['the file system keeps no modes', 'the file system refuses m
   });
 }
 
+const openFolders = fileSystemOf(undefined, 'folders');
+test('where a folder cannot be closed but its files could be, no event is written either', {
+  skip: withoutFault(openFolders),
+}, async (t) => {
+  const home = sandbox(t);
+  assert.equal((await list(home, openFolders.env?.(home) as Record<string, string>)).exitCode, 0);
+  assert.equal(existsSync(home.directory), false);
+});
+
 const wsl = fileSystemOf(0x01021997, 'ignored');
 test('on a drive of Windows in WSL the advice is another folder, for chmod does nothing there', {
   skip: withoutFault(wsl),
