@@ -47,6 +47,9 @@ export function startArcadeCli(
   return execa(process.execPath, [...hooked, '--', program, ...args], options);
 }
 
+/** Nothing is recorded. */
+export const UNTRACKED = { ARCADE_USAGE_TRACKING: '0' };
+
 /** Nothing of the machine's own settings: the tests are the same everywhere. */
 export function baseEnvironment(home: Sandbox): Record<string, string> {
   return { PATH: process.env.PATH ?? '', HOME: home.home };

@@ -7,6 +7,7 @@ import { PassThrough, Writable } from 'node:stream';
 import manifest from '../../package.json' with { type: 'json' };
 import { main } from '../../src/main.ts';
 import type { Input } from '../../src/terminal/prompt.ts';
+import { UNTRACKED } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Inside {
@@ -44,7 +45,7 @@ export async function inside(
     };
   const exitCode = await main({
     argv: args,
-    env: { HOME: home.home, ARCADE_USAGE_TRACKING: '0', LANG: 'C.UTF-8', NO_COLOR: '1', ...env },
+    env: { HOME: home.home, ...UNTRACKED, LANG: 'C.UTF-8', NO_COLOR: '1', ...env },
     program: {
       version: manifest.version,
       execPath: process.execPath,

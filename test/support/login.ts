@@ -1,11 +1,12 @@
 /** `arcade login` as a person goes through it, with a browser that is a plain HTTP client. */
-import { readFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import type { User } from './arcade/accounts.ts';
 import { signIn } from './arcade/browser.ts';
 import type { Arcade } from './arcade.ts';
-import { type Ran, type Running, startArcadeCli } from './cli.ts';
+import { type Ran, type Running, arcade as runArcade, startArcadeCli, UNTRACKED } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
 import { until } from './until.ts';
 
@@ -76,3 +77,35 @@ export async function logIn(
 export function storedCredentials(home: Sandbox): any {
   return load(readFileSync(join(home.directory, 'credentials.yaml'), 'utf8'));
 }
+
+/** Runs a login that ends before the person is asked for anything. */
+export function refused(home: Sandbox, arcade: Arcade, args: readonly string[] = []): Promise<Ran> {
+  const all = ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url, ...args];
+  return runArcade(home, all, { env: UNTRACKED });
+}
+
+/** It failed with one line and a hint, and stored nothing. */
+export function assertFailed(home: Sandbox, ran: Ran, message: RegExp): void {
+  assert.equal(ran.exitCode, 1, ran.stderr);
+  assert.equal(ran.stdout, '');
+  const lines = ran.stderr
+    .split('\n')
+    .filter((line) => !/^(Open this URL|The browser returns|\S+ does not support OAuth)/.test(line));
+  assert.match(lines[0] ?? '', /^Error: /);
+  assert.match(lines[0] ?? '', message);
+  assert.ok(lines.length <= 3, `an error and a hint: ${ran.stderr}`);
+  assert.ok(!existsSync(join(home.directory, 'credentials.yaml')), 'nothing is stored');
+}
+
+/** Where a refresh arrives. */
+export const TOKEN = /oauth2\/token$/;
+
+/** A command that needs the login. */
+export const list = (home: Sandbox, arcade: Arcade, env: Record<string, string> = {}) =>
+  runArcade(home, ['secret', 'list', '--json', '--host', arcade.engine.url], {
+    env: { ...UNTRACKED, ...env },
+  });
+
+/** How often a server was asked for tokens. */
+export const refreshes = (arcade: Arcade): number =>
+  arcade.requests.filter(({ path }) => TOKEN.test(path)).length;

@@ -1,7 +1,7 @@
 /** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
 import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
 import type { Spool } from '../../src/usage/spool/spool.ts';
-import { makeSpool, sampleEvent } from './queue.ts';
+import { captureOf, makeSpool, sampleEvent } from './queue.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Past {
@@ -35,7 +35,7 @@ export function seedSpool(home: Sandbox, past: Past): void {
     for (let i = 0; i < records; i += 1) {
       const at = now - (records - 1 - i) * everyMs;
       if (i === 0) insertAlias(spool, { identityId, anonId: ANON_ID, principalId: PRINCIPAL }, at);
-      else insertCapture(spool, captureOf(i, identityId), at);
+      else insertCapture(spool, pastCapture(i, identityId), at);
     }
     settle(spool, 'delivered', 0, delivered, now);
     settle(spool, 'quarantined', delivered, delivered + quarantined, now);
@@ -48,22 +48,15 @@ export function seedSpool(home: Sandbox, past: Past): void {
   spool.close();
 }
 
-function captureOf(i: number, identityId: number): Parameters<typeof insertCapture>[1] {
-  const command = COMMANDS[i % COMMANDS.length] ?? 'whoami';
-  const failed = i % 7 === 0;
-  return {
-    event: sampleEvent({
-      command,
-      failure: failed ? 'TIMED_OUT' : null,
-      startedAt: i,
-      endedAt: i + (40 + (i % 5) * 210 + ((i * 7919) % 97)) / 1000,
-    }),
-    identityId,
-    distinctId: i % 3 === 0 ? ANON_ID : PRINCIPAL,
-    personless: i % 3 === 0,
-    fingerprint: null,
-    resolvable: false,
-  };
+function pastCapture(i: number, identityId: number): Parameters<typeof insertCapture>[1] {
+  const event = sampleEvent({
+    command: COMMANDS[i % COMMANDS.length] ?? 'whoami',
+    failure: i % 7 === 0 ? 'TIMED_OUT' : null,
+    startedAt: i,
+    endedAt: i + (40 + (i % 5) * 210 + ((i * 7919) % 97)) / 1000,
+  });
+  const isAnonymous = i % 3 === 0;
+  return { ...captureOf(identityId, isAnonymous ? ANON_ID : PRINCIPAL), event, personless: isAnonymous };
 }
 
 function settle(

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import type { User } from './arcade/accounts.ts';
 import { keyOf } from './arcade/client.ts';
 import { type Arcade, type ArcadeOptions, startArcade } from './arcade.ts';
-import { type Ran, type Running, arcade as runArcade } from './cli.ts';
+import { type Ran, type Running, arcade as runArcade, UNTRACKED } from './cli.ts';
 import { type Came, type Inside, inside } from './inside.ts';
 import { type PostHog, type PostHogOptions, startPostHog } from './posthog.ts';
 import { type Sandbox, sandbox } from './sandbox.ts';
@@ -35,7 +35,7 @@ export async function world(
   t.after(() => Promise.all([arcade.close(), posthog.close()]));
   const home = sandbox(t);
   const user = arcade.user('A');
-  const env = { ARCADE_USAGE_TRACKING: '0', ARCADE_URL: arcade.url, ARCADE_API_KEY: keyOf(user) };
+  const env = { ...UNTRACKED, ARCADE_URL: arcade.url, ARCADE_API_KEY: keyOf(user) };
   return {
     home,
     arcade,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { UNTRACKED } from '../../support/cli.ts';
 import { startLogin, storedCredentials } from '../../support/login.ts';
 import { world } from '../../support/world.ts';
 
@@ -12,8 +13,6 @@ const skip =
   executablePath === undefined &&
   `no browser is installed (looked for ${BROWSERS.join(', ')}): apt-get install chromium`;
 if (skip !== false) console.error(`The login in a real browser is not tested: ${skip}.`);
-
-const env = { ARCADE_USAGE_TRACKING: '0' };
 
 async function openPage(t: TestContext): Promise<{ page: Page; complaints: string[] }> {
   // Chromium's own sandbox does not work for root or in most containers; these pages are ours.
@@ -35,7 +34,7 @@ async function openPage(t: TestContext): Promise<{ page: Page; complaints: strin
 test('a person signs in in a browser and reads that it worked', { skip }, async (t) => {
   const { home, arcade } = await world(t, { idTokenIssuer: 'https://login.example.test' });
   const user = arcade.user('B');
-  const login = await startLogin(home, arcade, [], { env });
+  const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const { page, complaints } = await openPage(t);
   // What browsers ask for on their own.
   await page.goto(new URL('/favicon.ico', login.callback).href);
@@ -53,7 +52,7 @@ test('a person signs in in a browser and reads that it worked', { skip }, async 
 
 test('a person declines in a browser and reads that nothing happened', { skip }, async (t) => {
   const { home, arcade } = await world(t);
-  const login = await startLogin(home, arcade, [], { env });
+  const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const { page, complaints } = await openPage(t);
   await page.goto(login.url);
   complaints.length = 0;
@@ -65,7 +64,7 @@ test('a person declines in a browser and reads that nothing happened', { skip },
 
 test('an error that looks like a page is text in a browser', { skip }, async (t) => {
   const { home, arcade } = await world(t);
-  const login = await startLogin(home, arcade, [], { env });
+  const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const { page } = await openPage(t);
   const error = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
   await page.goto(`${login.callback}?${new URLSearchParams({ state: login.state, error })}`);

@@ -5,9 +5,8 @@ import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { signIn } from '../../support/arcade/browser.ts';
-import { arcade as run } from '../../support/cli.ts';
-import { startLogin } from '../../support/login.ts';
-import { assertFailed, env, refused } from '../../support/refused-login.ts';
+import { arcade as run, UNTRACKED } from '../../support/cli.ts';
+import { assertFailed, refused, startLogin } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
@@ -15,7 +14,7 @@ import { world } from '../../support/world.ts';
 test('the port that a login returns to is taken', async (t) => {
   await occupy(t, 9905);
   const { home, arcade } = await world(t);
-  const login = await startLogin(home, arcade, [], { env });
+  const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   assert.notEqual(login.callback.port, '9905');
   await signIn(login.url, { user: arcade.user('A') });
   assert.equal((await login.ended).exitCode, 0);
@@ -46,20 +45,20 @@ test('two logins at once both complete, and one whole file is left', async (t) =
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   const [one, two] = [
-    await startLogin(home, arcade, [], { env }),
-    await startLogin(home, arcade, [], { env }),
+    await startLogin(home, arcade, [], { env: UNTRACKED }),
+    await startLogin(home, arcade, [], { env: UNTRACKED }),
   ];
   assert.notEqual(one.callback.port, two.callback.port);
   await Promise.all([signIn(one.url, { user: a }), signIn(two.url, { user: b })]);
   for (const { ended } of [one, two]) assert.equal((await ended).exitCode, 0);
   assert.deepEqual(readdirSync(home.directory).sort(), ['credentials.lock', 'credentials.yaml']);
-  const shown = await run(home, ['whoami'], { env });
+  const shown = await run(home, ['whoami'], { env: UNTRACKED });
   assert.ok([a, b].some(({ email }) => shown.stdout.includes(email)));
 });
 
 test('strangers at the door are answered and waited out', async (t) => {
   const { home, arcade } = await world(t);
-  const login = await startLogin(home, arcade, ['--debug'], { env });
+  const login = await startLogin(home, arcade, ['--debug'], { env: UNTRACKED });
   await knock(t, login.callback, login.state);
   const page = await signIn(login.url, { user: arcade.user('A') });
   assert.equal(page.status, 200);

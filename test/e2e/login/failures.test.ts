@@ -5,9 +5,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { authorize, signIn } from '../../support/arcade/browser.ts';
+import { UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
-import { logIn, startLogin } from '../../support/login.ts';
-import { assertFailed, env, refused } from '../../support/refused-login.ts';
+import { assertFailed, logIn, refused, startLogin } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
@@ -66,7 +66,7 @@ test('a coordinator that is down', async (t) => {
 
 test('a coordinator that is slow, and one that never answers', async (t) => {
   const { arcade: slow } = await world(t, { latencyMs: 500 });
-  assert.equal((await logIn(sandbox(t), slow, slow.user('A'), [], { env })).exitCode, 0);
+  assert.equal((await logIn(sandbox(t), slow, slow.user('A'), [], { env: UNTRACKED })).exitCode, 0);
   const { home, arcade } = await world(t);
   arcade.fault({ path: CONFIG }, { kind: 'hang' });
   assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .* did not answer in time/);
@@ -103,7 +103,7 @@ test('a host of Arcade’s own that says it has no OAuth gets no login by an API
 test('the person says no', async (t) => {
   for (const era of ['newest', 'seed'] as const) {
     const { home, arcade } = await world(t, { era });
-    const login = await startLogin(home, arcade, [], { env });
+    const login = await startLogin(home, arcade, [], { env: UNTRACKED });
     const page = await signIn(login.url, { user: arcade.user('A'), deny: true });
     assert.equal(page.status, 400);
     assert.match(page.body, /Login failed/);
@@ -114,7 +114,7 @@ test('the person says no', async (t) => {
 
 test('an error page shows what the server says, and runs none of it', async (t) => {
   const { home, arcade } = await world(t);
-  const login = await startLogin(home, arcade, [], { env });
+  const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const query = new URLSearchParams({
     state: login.state,
     error: 'server_error',
@@ -133,7 +133,7 @@ test('an error page shows what the server says, and runs none of it', async (t) 
 test('a code that was used before, and one that was changed on its way', async (t) => {
   for (const how of ['used', 'changed', 'another challenge'] as const) {
     const { home, arcade } = await world(t, { echoSecrets: true });
-    const login = await startLogin(home, arcade, [], { env });
+    const login = await startLogin(home, arcade, [], { env: UNTRACKED });
     const opened = new URL(login.url);
     if (how === 'another challenge') opened.searchParams.set('code_challenge', 'x'.repeat(43));
     const back = new URL(await authorize(opened.href, { user: arcade.user('A') }));
@@ -189,7 +189,7 @@ test('a token endpoint or a whoami that fails', async (t) => {
     const home = sandbox(t);
     arcade.clearFaults();
     arcade.fault({ path }, fault, Number.POSITIVE_INFINITY);
-    const ran = await logIn(home, arcade, arcade.user('A'), [], { env });
+    const ran = await logIn(home, arcade, arcade.user('A'), [], { env: UNTRACKED });
     assertFailed(home, ran, message);
     assert.equal(ran.page.status, 400, 'the browser is told too');
     assert.ok(!ran.page.body.includes('successful'));
@@ -198,9 +198,9 @@ test('a token endpoint or a whoami that fails', async (t) => {
 
 test('nobody comes back in time', async (t) => {
   const { home, arcade } = await world(t);
-  const login = await startLogin(home, arcade, ['--timeout', '0.2'], { env });
+  const login = await startLogin(home, arcade, ['--timeout', '0.2'], { env: UNTRACKED });
   assertFailed(home, await login.ended, /Timed out waiting for the login callback after 0\.2s/);
-  const byVariable = { ...env, ARCADE_LOGIN_TIMEOUT_SECONDS: '1' };
+  const byVariable = { ...UNTRACKED, ARCADE_LOGIN_TIMEOUT_SECONDS: '1' };
   const other = await startLogin(home, arcade, ['--timeout', '0'], { env: byVariable });
   assertFailed(home, await other.ended, /Timed out waiting for the login callback after 1s/);
   const wrong = await refused(home, arcade, ['--timeout', 'soon']);

@@ -5,14 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { authorize } from '../../support/arcade/browser.ts';
-import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { baseEnvironment, PROGRAM, UNTRACKED } from '../../support/cli.ts';
 import { startLogin } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { hasTerminals } from '../../support/terminal.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
-
-const env = { ARCADE_USAGE_TRACKING: '0' };
 
 /** Runs a program on a terminal that is closed once it has shown a text; prints how the program ended. */
 const CLOSE_TERMINAL = `
@@ -35,7 +33,7 @@ test('Ctrl-C, a closed terminal and a termination each end a login that waits', 
     ['SIGTERM', 143],
   ] as const) {
     const home = sandbox(t);
-    const login = await startLogin(home, arcade, [], { env });
+    const login = await startLogin(home, arcade, [], { env: UNTRACKED });
     login.kill(signal);
     const ran = await login.ended;
     assert.deepEqual([ran.exitCode, ran.signal, ran.stdout], [exitCode, undefined, '']);
@@ -64,7 +62,7 @@ test('Ctrl-C while the tokens are being fetched stores none of them', async (t) 
   const { arcade } = await world(t);
   for (const path of [/oauth2\/token$/, /whoami$/]) {
     const home = sandbox(t);
-    const login = await startLogin(home, arcade, [], { env });
+    const login = await startLogin(home, arcade, [], { env: UNTRACKED });
     arcade.fault({ path }, { kind: 'delay', ms: 400 });
     const before = arcade.requests.length;
     const page = fetch(await authorize(login.url, { user: arcade.user('A') }));
@@ -80,7 +78,7 @@ test('Ctrl-C while the tokens are being fetched stores none of them', async (t) 
 test('a login that is cut short keeps whoever was logged in', async (t) => {
   const { home, arcade } = await world(t);
   home.signInWithKey('kept', arcade.coordinator.url);
-  const login = await startLogin(home, arcade, ['--force'], { env });
+  const login = await startLogin(home, arcade, ['--force'], { env: UNTRACKED });
   login.kill('SIGINT');
   await login.ended;
   assert.deepEqual(readdirSync(home.directory), ['credentials.yaml']);

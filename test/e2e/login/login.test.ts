@@ -7,17 +7,15 @@ import { contextOf } from '../../support/arcade/accounts.ts';
 import { signIn } from '../../support/arcade/browser.ts';
 import { keyOf } from '../../support/arcade/client.ts';
 import { CLIENT_ID } from '../../support/arcade/oauth.ts';
-import { arcade as run } from '../../support/cli.ts';
+import { arcade as run, UNTRACKED } from '../../support/cli.ts';
 import { logIn, startLogin, storedCredentials } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
-const OFF = { ARCADE_USAGE_TRACKING: '0' };
-
 test('a login stores tokens, account and default project, for its owner alone', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('B');
-  const ran = await logIn(home, arcade, user, [], { env: OFF });
+  const ran = await logIn(home, arcade, user, [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   const context = contextOf(user);
   assert.equal(
@@ -45,7 +43,7 @@ test('a login stores tokens, account and default project, for its owner alone', 
 
 test('the request to sign in is OAuth with PKCE, and returns to this machine alone', async (t) => {
   const { home, arcade } = await world(t);
-  const login = await startLogin(home, arcade, [], { env: OFF });
+  const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const asked = Object.fromEntries(new URL(login.url).searchParams);
   assert.equal(asked.response_type, 'code');
   assert.equal(asked.client_id, CLIENT_ID);
@@ -65,20 +63,20 @@ test('the request to sign in is OAuth with PKCE, and returns to this machine alo
 
 test('an ID token of any issuer is no obstacle', async (t) => {
   const { home, arcade } = await world(t, { idTokenIssuer: 'https://login.example.test' });
-  const ran = await logIn(home, arcade, arcade.user('A'), [], { env: OFF });
+  const ran = await logIn(home, arcade, arcade.user('A'), [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
 });
 
 test('the first organization and project count where none is marked as default', async (t) => {
   const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
-  const ran = await logIn(home, arcade, arcade.user('C'), [], { env: OFF });
+  const ran = await logIn(home, arcade, arcade.user('C'), [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.deepEqual(storedCredentials(home).cloud.context, contextOf(arcade.user('C')));
 });
 
 test('a token reply without a refresh token is a login too', async (t) => {
   const { home, arcade } = await world(t, { refreshTokens: false });
-  const ran = await logIn(home, arcade, arcade.user('A'), [], { env: OFF });
+  const ran = await logIn(home, arcade, arcade.user('A'), [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   const { auth } = storedCredentials(home).cloud;
   assert.deepEqual(Object.keys(auth), ['access_token', 'expires_at']);
@@ -87,25 +85,27 @@ test('a token reply without a refresh token is a login too', async (t) => {
 test('who is logged in already stays so, unless --force asks for a new login', async (t) => {
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
-  await logIn(home, arcade, a, [], { env: OFF });
+  await logIn(home, arcade, a, [], { env: UNTRACKED });
   const before = readFileSync(join(home.directory, 'credentials.yaml'), 'utf8');
-  const again = await run(home, ['login', '--no-browser', '--host', arcade.coordinator.url], { env: OFF });
+  const again = await run(home, ['login', '--no-browser', '--host', arcade.coordinator.url], {
+    env: UNTRACKED,
+  });
   assert.equal(again.exitCode, 0);
   assert.equal(
     again.stdout,
     `You're already logged in as ${a.email}.\nTo log out and delete your locally-stored credentials, use \`arcade logout\`.\n`,
   );
   assert.equal(readFileSync(join(home.directory, 'credentials.yaml'), 'utf8'), before);
-  const forced = await logIn(home, arcade, b, ['--force'], { env: OFF });
+  const forced = await logIn(home, arcade, b, ['--force'], { env: UNTRACKED });
   assert.match(forced.stdout, new RegExp(`Logged in as ${b.email}`));
 });
 
 test('a login that is over does not keep anybody from a new one', async (t) => {
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
-  await logIn(home, arcade, a, [], { env: OFF });
+  await logIn(home, arcade, a, [], { env: UNTRACKED });
   arcade.revoke(a);
-  const ran = await logIn(home, arcade, b, [], { env: OFF });
+  const ran = await logIn(home, arcade, b, [], { env: UNTRACKED });
   assert.match(ran.stdout, new RegExp(`Logged in as ${b.email}`));
 });
 
@@ -115,7 +115,7 @@ test('fields of the file that are not known here stay as they are', async (t) =>
     'credentials.yaml',
     "theme: dark\ncloud:\n  api:\n    key: old\n  region: 'eu'\n  since: 2025-01-01\n  user:\n    email: old@example.test\n",
   );
-  const ran = await logIn(home, arcade, arcade.user('A'), ['--force'], { env: OFF });
+  const ran = await logIn(home, arcade, arcade.user('A'), ['--force'], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   const { theme, cloud } = storedCredentials(home);
   assert.deepEqual([theme, cloud.region, cloud.since], ['dark', 'eu', '2025-01-01']);
@@ -128,7 +128,7 @@ test('a credentials file that is a symbolic link is written through', async (t) 
   home.write('unused', '');
   const target = join(home.home, 'elsewhere.yaml');
   symlinkSync(target, join(home.directory, 'credentials.yaml'));
-  await logIn(home, arcade, arcade.user('A'), [], { env: OFF });
+  await logIn(home, arcade, arcade.user('A'), [], { env: UNTRACKED });
   assert.ok(lstatSync(join(home.directory, 'credentials.yaml')).isSymbolicLink());
   assert.match(readFileSync(target, 'utf8'), /access_token/);
   assert.equal(statSync(target).mode & 0o777, 0o600);
@@ -137,7 +137,7 @@ test('a credentials file that is a symbolic link is written through', async (t) 
 test('a coordinator of the time before OAuth signs in with its own callback', async (t) => {
   const { arcade } = await world(t, { era: 'seed', loginWarning: 'Old <b>client</b>' });
   const [home, user] = [sandbox(t), arcade.user('A')];
-  const ran = await logIn(home, arcade, user, [], { env: OFF });
+  const ran = await logIn(home, arcade, user, [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.equal(ran.stdout, `✅ Logged in as ${user.email}.\n`);
   assert.match(ran.stderr, /Warning: Old <b>client<\/b>/);
@@ -150,7 +150,7 @@ test('an API key from standard input is checked, stored, and never shown', async
   const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
   const user = arcade.user('A');
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
-  const ran = await run(home, args, { env: OFF, input: `${keyOf(user)}\n` });
+  const ran = await run(home, args, { env: UNTRACKED, input: `${keyOf(user)}\n` });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.equal(ran.stdout, `✅ Logged in as ${user.principal_id}.\n`);
   assert.deepEqual(storedCredentials(home).cloud, {
@@ -159,18 +159,18 @@ test('an API key from standard input is checked, stored, and never shown', async
     user: { account_id: user.principal_id },
   });
   assert.ok(!(ran.stdout + ran.stderr).includes(keyOf(user)));
-  const bad = await run(home, [...args, '--force'], { env: OFF, input: 'arc_wrong\n' });
+  const bad = await run(home, [...args, '--force'], { env: UNTRACKED, input: 'arc_wrong\n' });
   assert.equal(bad.exitCode, 1);
   assert.match(bad.stderr, /did not accept your credentials/);
   assert.equal(storedCredentials(home).cloud.api.key, keyOf(user), 'nothing was stored');
   for (const input of ['', ' \n', 'two words\n', 'caf\u00e9\n']) {
-    assert.equal((await run(home, [...args, '--force'], { env: OFF, input })).exitCode, 2, input);
+    assert.equal((await run(home, [...args, '--force'], { env: UNTRACKED, input })).exitCode, 2, input);
   }
 });
 
 test('with ARCADE_API_KEY a login says that the variable comes first', async (t) => {
   const { home, arcade } = await world(t);
-  const env = { ...OFF, ARCADE_API_KEY: keyOf(arcade.user('A')) };
+  const env = { ...UNTRACKED, ARCADE_API_KEY: keyOf(arcade.user('A')) };
   const ran = await logIn(home, arcade, arcade.user('B'), [], { env });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.match(ran.stderr, /ARCADE_API_KEY is set/);

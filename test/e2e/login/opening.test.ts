@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { signIn } from '../../support/arcade/browser.ts';
-import { startArcadeCli } from '../../support/cli.ts';
+import { startArcadeCli, UNTRACKED } from '../../support/cli.ts';
 import { asUser, everyones, NOBODY, notRoot } from '../../support/everyones.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
@@ -20,7 +20,7 @@ function launcher(home: Sandbox, script: string, name = 'xdg-open'): string {
 }
 
 function start(t: TestContext, home: Sandbox, coordinator: string, more: Record<string, string>) {
-  const env = { ARCADE_USAGE_TRACKING: '0', ...more };
+  const env = { ...UNTRACKED, ...more };
   const child = startArcadeCli(home, ['login', '--host', coordinator], { env });
   t.after(() => void child.kill());
   let stderr = '';

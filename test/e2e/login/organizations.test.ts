@@ -5,18 +5,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as run } from '../../support/cli.ts';
+import { arcade as run, UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { storedCredentials } from '../../support/login.ts';
 import { world } from '../../support/world.ts';
-
-const env = { ARCADE_USAGE_TRACKING: '0' };
 
 test('organizations are listed, with the default and the active one marked', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   home.signIn(arcade, user);
-  const ran = await run(home, ['org', 'list'], { env });
+  const ran = await run(home, ['org', 'list'], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   const [title, headings, first, second] = ran.stdout.split('\n');
   assert.equal(title, 'Organizations');
@@ -24,7 +22,7 @@ test('organizations are listed, with the default and the active one marked', asy
   const [own, shared] = user.organizations;
   assert.match(first ?? '', new RegExp(`^${own?.name} +${own?.organization_id} +yes +yes$`));
   assert.match(second ?? '', new RegExp(`^Shared +${shared?.organization_id}$`));
-  assert.deepEqual(JSON.parse((await run(home, ['org', 'list', '--json'], { env })).stdout), {
+  assert.deepEqual(JSON.parse((await run(home, ['org', 'list', '--json'], { env: UNTRACKED })).stdout), {
     organizations: [
       { id: own?.organization_id, name: own?.name, default: true, active: true },
       { id: shared?.organization_id, name: 'Shared', default: false, active: false },

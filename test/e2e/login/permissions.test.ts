@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as arcadeCli, type Ran } from '../../support/cli.ts';
+import { arcade as arcadeCli, type Ran, UNTRACKED } from '../../support/cli.ts';
 import { everyones, NOBODY, notRoot } from '../../support/everyones.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
@@ -245,5 +245,5 @@ function listing(home: string): string[] {
 
 /** Runs the program as whoever runs the tests. */
 async function asRoot(home: Sandbox, args: readonly string[], input = ''): Promise<Ran> {
-  return arcadeCli(home, args, { input, env: { ARCADE_USAGE_TRACKING: '0' } });
+  return arcadeCli(home, args, { input, env: UNTRACKED });
 }

@@ -4,8 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync }
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as run } from '../../support/cli.ts';
-import { assertFailed, env, refused } from '../../support/refused-login.ts';
+import { arcade as run, UNTRACKED } from '../../support/cli.ts';
+import { assertFailed, refused } from '../../support/login.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
@@ -44,7 +44,7 @@ test('`login` works wherever no one is signed in, and keeps what it replaces', a
     const home = sandbox(t);
     chmodSync(home.write('credentials.yaml', content), 0o644);
     const ran = await run(home, ['login', '--api-key', '--host', arcade.coordinator.url], {
-      env,
+      env: UNTRACKED,
       input: keyOf(user),
     });
     assert.equal(ran.exitCode, 0, ran.stderr);
@@ -55,7 +55,7 @@ test('`login` works wherever no one is signed in, and keeps what it replaces', a
       assert.deepEqual(readFileSync(copy), Buffer.from(content));
       assert.equal(statSync(copy).mode & 0o777, 0o600);
     }
-    assert.equal((await run(home, ['whoami'], { env })).exitCode, 0);
+    assert.equal((await run(home, ['whoami'], { env: UNTRACKED })).exitCode, 0);
   }
 });
 
@@ -68,7 +68,7 @@ test('without a home there is nowhere to store a login', async (t) => {
   const { home, arcade } = await world(t);
   mkdirSync(join(home.home, 'file'), { recursive: true });
   home.write('file', 'not a directory');
-  const place = { ...env, ARCADE_WORK_DIR: join(home.directory, 'file') };
+  const place = { ...UNTRACKED, ARCADE_WORK_DIR: join(home.directory, 'file') };
   const ran = await run(home, ['login', '--no-browser', '--host', arcade.coordinator.url], { env: place });
   assertFailed(home, ran, /cannot be written: a parent of its path is a file/);
 });

@@ -4,9 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { arcade as run, startArcadeCli } from '../../support/cli.ts';
-import { storedCredentials } from '../../support/login.ts';
-import { list, OFF, refreshes, TOKEN } from '../../support/stale-login.ts';
+import { arcade as run, startArcadeCli, UNTRACKED } from '../../support/cli.ts';
+import { list, refreshes, storedCredentials, TOKEN } from '../../support/login.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
@@ -29,7 +28,7 @@ test('a login that cannot be refreshed says what to do, and its secrets stay uns
     const tokens = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
     const before = readFileSync(join(home.directory, 'credentials.yaml'), 'utf8');
     arcade.fault({ path: TOKEN }, fault);
-    const ran = await run(home, ['secret', 'list', '--host', arcade.engine.url], { env: OFF });
+    const ran = await run(home, ['secret', 'list', '--host', arcade.engine.url], { env: UNTRACKED });
     assert.equal(ran.exitCode, 1);
     assert.match(ran.stderr, message);
     assert.ok(!ran.stderr.includes(tokens.refresh_token ?? '-'));
@@ -71,7 +70,7 @@ test('a token that the server alone holds for expired is refreshed once, also fo
   };
   home.signIn(arcade, user, { tokens });
   const pairs = Array.from({ length: 12 }, (_, i) => `KEY_${i}=value`);
-  const ran = await run(home, ['secret', 'set', ...pairs, '--host', arcade.engine.url], { env: OFF });
+  const ran = await run(home, ['secret', 'set', ...pairs, '--host', arcade.engine.url], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.equal(refreshes(arcade), 1);
   assert.equal(arcade.secretsOf(user).length, 12);
@@ -85,7 +84,7 @@ test('Ctrl-C during a refresh does not lose the login', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: TOKEN }, { kind: 'delay', ms: 300 });
-  const child = startArcadeCli(home, ['org', 'list'], { env: OFF });
+  const child = startArcadeCli(home, ['org', 'list'], { env: UNTRACKED });
   await until(() => refreshes(arcade) === 1);
   child.kill('SIGINT');
   const { exitCode, stdout } = await child;
@@ -99,7 +98,7 @@ test('a command that is killed during a refresh leaves no lock behind', async (t
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'hang' });
-  const child = startArcadeCli(home, ['org', 'list'], { env: OFF });
+  const child = startArcadeCli(home, ['org', 'list'], { env: UNTRACKED });
   await until(() => arcade.requests.length === 1);
   child.kill('SIGKILL');
   await child;

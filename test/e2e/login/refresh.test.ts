@@ -4,10 +4,9 @@ import { mkdirSync, readdirSync, renameSync, statSync, symlinkSync } from 'node:
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { arcade as run, startArcadeCli } from '../../support/cli.ts';
-import { storedCredentials } from '../../support/login.ts';
+import { arcade as run, startArcadeCli, UNTRACKED } from '../../support/cli.ts';
+import { list, refreshes, storedCredentials, TOKEN } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
-import { list, OFF, refreshes, TOKEN } from '../../support/stale-login.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
@@ -30,7 +29,7 @@ test('nobody waits for a refresh while the token at hand still works', async (t)
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 120 });
   arcade.fault({ path: TOKEN }, { kind: 'hang' });
-  const first = startArcadeCli(home, ['org', 'list'], { env: OFF });
+  const first = startArcadeCli(home, ['org', 'list'], { env: UNTRACKED });
   await until(() => refreshes(arcade) === 1);
   assert.equal((await list(home, arcade)).exitCode, 0);
   assert.equal(refreshes(arcade), 1);
@@ -115,7 +114,7 @@ test('every command that asks the coordinator refreshes as well', async (t) => {
   ]) {
     const { home, arcade } = await world(t);
     home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
-    assert.equal((await run(home, args, { env: OFF })).exitCode, 0);
+    assert.equal((await run(home, args, { env: UNTRACKED })).exitCode, 0);
     assert.equal(refreshes(arcade), 1);
   }
 });

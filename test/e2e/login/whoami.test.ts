@@ -3,21 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as run } from '../../support/cli.ts';
+import { arcade as run, UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { logIn } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
-const env = { ARCADE_USAGE_TRACKING: '0' };
-
 test('after a login it needs no network', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
-  await logIn(home, arcade, user, [], { env });
+  await logIn(home, arcade, user, [], { env: UNTRACKED });
   await arcade.down();
   const context = contextOf(user);
-  const shown = await run(home, ['whoami'], { env });
+  const shown = await run(home, ['whoami'], { env: UNTRACKED });
   assert.deepEqual(shown, {
     exitCode: 0,
     signal: undefined,
@@ -31,7 +29,7 @@ test('after a login it needs no network', async (t) => {
       '',
     ].join('\n'),
   });
-  assert.deepEqual(JSON.parse((await run(home, ['whoami', '--json'], { env })).stdout), {
+  assert.deepEqual(JSON.parse((await run(home, ['whoami', '--json'], { env: UNTRACKED })).stdout), {
     email: user.email,
     account_id: user.account_id,
     organization: { id: context.org_id, name: context.org_name },
@@ -61,7 +59,7 @@ test('an API key is shown by its principal', async (t) => {
   assert.match((await inside(home, ['whoami'])).stdout, new RegExp(`Logged in as: ${user.principal_id}`));
   const stored = await inside(home, ['whoami', '--json']);
   assert.deepEqual(JSON.parse(stored.stdout), { ...expected, auth: 'api_key' });
-  const variables = { ...env, ARCADE_API_KEY: keyOf(arcade.user('B')), ARCADE_URL: arcade.url };
+  const variables = { ...UNTRACKED, ARCADE_API_KEY: keyOf(arcade.user('B')), ARCADE_URL: arcade.url };
   const given = await run(home, ['whoami', '--json'], { env: variables });
   const principal = arcade.user('B').principal_id;
   assert.deepEqual(JSON.parse(given.stdout), { ...expected, account_id: principal, auth: 'environment' });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
+import { UNTRACKED } from '../../support/cli.ts';
 import { FAULTS, type Fault, faulty, withoutFault } from '../../support/faults.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
@@ -16,7 +17,6 @@ const NOTICE = /^Arcade collects CLI usage data .*\n/m;
 const SUCCEEDS = ['secret', 'list'];
 const FAILS = ['secret', 'unset', 'NONE'];
 const IS_WRONG = ['secret', 'set', '='];
-const OFF = { ARCADE_USAGE_TRACKING: '0' };
 /** What ARCADE_DEBUG tells of an event, to the end. */
 const USAGE = /^usage: .*/ms;
 const SOUND: Fault = {};
@@ -27,7 +27,7 @@ let sound: ReadonlyMap<readonly string[], string>;
 before(async (t) => {
   server = await startArcade();
   const commands = [SUCCEEDS, FAILS, IS_WRONG];
-  const seen = await observe(t as TestContext, SOUND, commands, [OFF, OFF, OFF]);
+  const seen = await observe(t as TestContext, SOUND, commands, [UNTRACKED, UNTRACKED, UNTRACKED]);
   sound = new Map(commands.map((words, i) => [words, JSON.stringify(seen[i])]));
 });
 after(() => server.close());
@@ -50,7 +50,7 @@ describe('a store that is out of order is never felt', { concurrency: 3 }, () =>
       // Few faults are felt by the command itself.
       const expected = on.every((each, n) => JSON.stringify(each) === sound.get(commands[n] ?? []))
         ? on
-        : await observe(t, fault, commands, [{ ...OFF, ARCADE_DEBUG: '1' }, OFF]);
+        : await observe(t, fault, commands, [{ ...UNTRACKED, ARCADE_DEBUG: '1' }, UNTRACKED]);
       assert.deepEqual(on, expected);
       if (fault.dependsOnNode === true) return;
       assert.equal(on[0]?.exitCode, 0, 'the command itself works');
