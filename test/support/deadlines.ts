@@ -15,7 +15,7 @@ import {
 } from './flusher.ts';
 import type { Fault } from './posthog/faults.ts';
 import { type PostHog, startPostHog } from './posthog.ts';
-import { fillSpool, makeSpool } from './queue.ts';
+import { fillSpool } from './queue.ts';
 import { openSandbox, removeHome, type Sandbox } from './sandbox.ts';
 import { until } from './until.ts';
 
@@ -84,16 +84,17 @@ export const OBSTACLES: Readonly<Record<string, Obstacle>> = {
   'proxy hangs (plain)': to('http://posthog.example', { HTTP_PROXY: 'http://SILENT' }),
   'acknowledgement lost': faulty({ kind: 'lost-ack' }),
   'database lock held': async ({ home, env }) => {
-    const release = holdLock(home);
+    const held = home.hold();
     const started = startFlusher(home, env);
-    void started.ended.then(release);
+    void started.ended.then(() => held.close());
     return started;
   },
   'database lock held from the answer on': async ({ home, posthog, env }) => {
     posthog.fault({ kind: 'delay', ms: 200 });
     const started = startFlusher(home, env);
     await requested(posthog, started);
-    void started.ended.then(holdLock(home));
+    const held = home.hold();
+    void started.ended.then(() => held.close());
     return started;
   },
   'stopped for 9 s (SIGSTOP, SIGCONT)': async ({ home, posthog, env }) => {
@@ -124,15 +125,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-}
-
-function holdLock(home: Sandbox): () => void {
-  const spool = makeSpool(home.directory);
-  spool.statement('BEGIN IMMEDIATE').run();
-  return () => {
-    spool.statement('ROLLBACK').run();
-    spool.close();
-  };
 }
 
 /** Tries one obstacle with `records` events in a home of its own; then takes it away and counts. */
