@@ -70,7 +70,7 @@ export function openNetwork(): Network {
   const ways = new Map<string, Promise<Way>>();
   const wayTo = (url: URL): Promise<Way> => {
     const proxy = proxyFor(url, networkVariables());
-    const key = proxy?.url.href ?? url.protocol;
+    const key = proxy === undefined ? url.protocol : `${proxy.variable}=${proxy.url.href}`;
     const known = ways.get(key);
     if (known !== undefined) return known;
     const opened =

@@ -112,6 +112,14 @@ describe('a proxy that fails', () => {
   }
 });
 
+test('one proxy in two variables is blamed by the one that named it for this request', async () => {
+  const both = { HTTP_PROXY: 'http://127.0.0.1:1', HTTPS_PROXY: 'http://127.0.0.1:1' };
+  for (const scheme of ['http', 'https']) {
+    const { message } = await failure(`${scheme}://api.test/`, both, 5_000);
+    assert.ok(message.includes(` ${scheme.toUpperCase()}_PROXY `), message);
+  }
+});
+
 test('an unusable proxy variable does not matter where that proxy is not needed', async (t) => {
   const port = await startServer(t);
   useNetworkVariables({ HTTP_PROXY: 'socks4://x', HTTPS_PROXY: 'nonsense', ALL_PROXY: 'nonsense' });
