@@ -6,7 +6,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAccounts, type User, type UserSpec } from './arcade/accounts.ts';
 import { answer } from './arcade/answers.ts';
-import { createIdentify } from './arcade/callers.ts';
 import { createConsent } from './arcade/consent.ts';
 import { createCoordinator } from './arcade/coordinator.ts';
 import { createEngine } from './arcade/engine.ts';
@@ -15,7 +14,7 @@ import { createOAuth } from './arcade/oauth.ts';
 import { echoing, failure, type Reply } from './arcade/replies.ts';
 import { begin, type ListenerName, type RecordedRequest, readBody } from './arcade/requests.ts';
 import { type ArcadeSettings, DEFAULT_SETTINGS } from './arcade/settings.ts';
-import { createTokens, type TokenRequest } from './arcade/tokens.ts';
+import { createIdentify, createTokens, type TokenRequest } from './arcade/tokens.ts';
 import { createVault, type Owner, type SecretSpec } from './arcade/vault.ts';
 import { startListener } from './listener.ts';
 

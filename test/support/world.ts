@@ -51,10 +51,6 @@ export async function world(
 }
 
 /** What a run is to look like: exit code, stdout, stderr. */
-export function outcome({
-  exitCode,
-  stdout,
-  stderr,
-}: Omit<Ran, 'signal'>): [number | undefined, string, string] {
-  return [exitCode, stdout, stderr];
+export function outcome(ran: Omit<Ran, 'signal'>): [number | undefined, string, string] {
+  return [ran.exitCode, ran.stdout, ran.stderr];
 }

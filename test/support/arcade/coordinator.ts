@@ -1,10 +1,10 @@
 /** The coordinator: whose credentials these are, their organizations and projects, and seed-era sign-in. */
 import { type Accounts, type Organization, preferred, type User } from './accounts.ts';
-import type { Identify } from './callers.ts';
 import { type Consent, withQuery } from './consent.ts';
 import { failure, json, notAllowed, page, type Reply, type Route } from './replies.ts';
 import { type RecordedRequest, segmentsOf } from './requests.ts';
 import type { ArcadeSettings } from './settings.ts';
+import type { Identify } from './tokens.ts';
 
 /** The route of everything below `/api/v1/` but `cli_config`. */
 export function createCoordinator(

@@ -1,9 +1,9 @@
 /** The engine: the secrets of a project, by the path for API keys and by the one for OAuth tokens. */
 import { type Accounts, preferred, type User } from './accounts.ts';
-import type { Identify } from './callers.ts';
 import { failure, json, notAllowed, type Reply, type Route } from './replies.ts';
 import { type RecordedRequest, segmentsOf } from './requests.ts';
 import type { ArcadeSettings } from './settings.ts';
+import type { Identify } from './tokens.ts';
 import type { Owner, StoredSecret, Vault } from './vault.ts';
 
 /** What a path below `/v1` names: whose secrets, and which of them (a key to write, an id to delete). */

@@ -3,7 +3,9 @@
  * the whole family, because one of the two who used it must have stolen it.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { User } from './accounts.ts';
+import type { Accounts, User } from './accounts.ts';
+import { failure, type Reply } from './replies.ts';
+import { bearerOf, type RecordedRequest } from './requests.ts';
 import type { ArcadeSettings } from './settings.ts';
 
 /** What a login or a refresh yields, as a test would write it into `credentials.yaml`. */
@@ -122,4 +124,26 @@ export function signed(claims: Record<string, unknown>, issuedAt: number, expire
   const times = { iat: Math.floor(issuedAt), exp: Math.floor(expiresAt) };
   const signature = randomBytes(64).toString('base64url');
   return `${part({ alg: 'RS256', typ: 'JWT' })}.${part({ ...claims, ...times })}.${signature}`;
+}
+
+/** What an Authorization header may hold. */
+export type CredentialKind = 'api_key' | 'oauth';
+
+/** The sender of a request, or the 401 for it. Only the `kinds` given are accepted. */
+export type Identify = (
+  request: RecordedRequest,
+  ...kinds: CredentialKind[]
+) => { readonly user: User } | { readonly refusal: Reply };
+
+/** Looks through the tokens and the API keys, whichever are accepted. */
+export function createIdentify(accounts: Accounts, tokens: Tokens): Identify {
+  return (request, ...kinds) => {
+    const bearer = bearerOf(request);
+    const user =
+      (kinds.includes('oauth') ? tokens.ofAccessToken(bearer) : undefined) ??
+      (kinds.includes('api_key') ? accounts.ofKey(bearer) : undefined);
+    if (user) return { user };
+    const state = tokens.stateOf(bearer);
+    return { refusal: failure(401, state === 'expired' ? 'The token has expired' : 'Invalid credentials') };
+  };
 }
