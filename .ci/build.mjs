@@ -138,11 +138,17 @@ const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.output
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles))
-  writeFileSync(path, contents);
+  writeFileSync(path, path.endsWith('.js') ? ascii(Buffer.from(contents)) : contents);
 chmodSync(join(dist, 'arcade.js'), 0o755);
 writeFileSync(join(dist, 'package.json'), '{"type":"commonjs"}\n');
 writeFileSync(join(dist, 'meta.json'), JSON.stringify({ inputs, outputs }));
 writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(inputs)));
+
+/** The loader reads ASCII. esbuild escapes everything else, but not in tagged templates, whose raw text it would change. */
+function ascii(contents) {
+  const hex = (unit) => unit.charCodeAt(0).toString(16).padStart(4, '0');
+  return contents.toString().replace(/[^\x00-\x7f]/g, (unit) => `\\u${hex(unit)}`);
+}
 
 // The bundle carries other people's work: their names and terms go with it.
 function licences(inputs) {

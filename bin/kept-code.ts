@@ -63,7 +63,7 @@ function cacheIn(folder: string): string | undefined {
 }
 
 function compile(filename: string, kept: string | undefined): Script {
-  // esbuild writes ASCII.
+  // The build writes ASCII.
   const source = wrap(readFileSync(filename, 'latin1'));
   if (kept === undefined) return new Script(source, { filename });
   const { added, data } = read(kept);
