@@ -24,6 +24,9 @@ import { Script } from 'node:vm';
 /** So many commands add to it. */
 const ADDING = 8;
 
+/** What each file that was loaded has to write. One listener for all: Node warns of more than ten. */
+const atExit: (() => void)[] = [];
+
 /** Loads `name`, a file beside `program`, and whatever it requires beside itself. */
 export function requireKept(program: string, name: string): void {
   const folder = dirname(program);
@@ -42,6 +45,9 @@ export function requireKept(program: string, name: string): void {
     run.call(module.exports, module.exports, Object.assign(require, others), module, filename, folder);
     return module.exports;
   };
+  process.once('exit', () => {
+    for (const work of atExit) work();
+  });
   load(name);
 }
 
@@ -70,7 +76,7 @@ function compile(filename: string, kept: string | undefined): Script {
   const script = new Script(source, data === undefined ? { filename } : { filename, cachedData: data });
   const isOfUse = data !== undefined && script.cachedDataRejected !== true;
   if (!isOfUse || added < ADDING)
-    process.once('exit', () => write(kept, isOfUse ? added + 1 : 1, script.createCachedData()));
+    atExit.push(() => write(kept, isOfUse ? added + 1 : 1, script.createCachedData()));
   return script;
 }
 
