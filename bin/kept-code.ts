@@ -36,13 +36,14 @@ export function requireKept(program: string, name: string): void {
     const known = modules.get(file);
     if (known !== undefined) return known.exports;
     const module = { exports: {} };
-    modules.set(file, module);
     const filename = join(folder, file);
     const others = createRequire(filename);
     const require = (id: string): unknown => (id.startsWith('./') ? load(basename(id)) : others(id));
     const kept = cache === undefined ? undefined : join(cache, file);
     const run = compile(filename, kept).runInThisContext();
+    // Not before it has run: a file that fails to load fails again. None of ours requires itself.
     run.call(module.exports, module.exports, Object.assign(require, others), module, filename, folder);
+    modules.set(file, module);
     return module.exports;
   };
   process.once('exit', () => {
