@@ -1,29 +1,28 @@
 /** `arcade usage export` */
-import { type Run, respond } from '../../invocation.ts';
+import type { Run } from '../../invocation.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
-import { readSpool, recordsAsSent } from './reading.ts';
+import { readSpool, recordsAsSent, type SentRecord } from './reading.ts';
 import { isoTime } from './words.ts';
 
-/** Writes every record: with what the spool knows of it, and the event as it goes on the wire. */
+/**
+ * Writes every record: with what the spool knows of it, and the event as it goes on the wire. Lines are written as they
+ * are read, so that a spool of any size can be exported; a document only whole.
+ */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
-  const { value, absence } = await readSpool(invocation, recordsAsSent);
-  if (absence !== null) output.note(absence);
-  const records = value.map(({ record, settledAt, payload }) => ({
-    ...record,
-    recorded_at: isoTime(record.recorded_at),
-    settled_at: settledAt === null ? null : isoTime(settledAt),
-    payload,
-  }));
-  await respond(invocation, { records }, () => {
-    const lines =
-      options.format === 'csv'
-        ? [COLUMNS, ...records.map((record) => COLUMNS.map((column) => csvCell(record[column])))].map(
-            (cells) => cells.join(',') as Safe,
-          )
-        : records.map(compactJson);
-    if (lines.length > 0) output.line(joined(lines, say`\n`));
+  const { json, output, options } = invocation;
+  const isCsv = options.format === 'csv';
+  const kept: Safe[] = [];
+  const { absence } = await readSpool(invocation, async (spool) => {
+    if (isCsv) output.line(COLUMNS.join(',') as Safe);
+    for await (const group of recordsAsSent(spool)) {
+      const lines = group.map(rowOf).map(isCsv ? csvRow : compactJson);
+      if (json) kept.push(...lines);
+      else output.line(joined(lines, say`\n`));
+      if (!output.isOpen) return;
+    }
   });
+  if (absence !== null) output.note(absence);
+  if (json) output.line(say`{"records":[${joined(kept, say`,\n`)}]}`);
   return undefined;
 };
 
@@ -41,6 +40,21 @@ const COLUMNS = [
   'reason',
   'payload',
 ] as const;
+
+type Row = Readonly<Record<(typeof COLUMNS)[number], unknown>>;
+
+function rowOf({ record, settledAt, payload }: SentRecord): Row {
+  return {
+    ...record,
+    recorded_at: isoTime(record.recorded_at),
+    settled_at: settledAt === null ? null : isoTime(settledAt),
+    payload,
+  };
+}
+
+function csvRow(row: Row): Safe {
+  return COLUMNS.map((column) => csvCell(row[column])).join(',') as Safe;
+}
 
 /**
  * Quoted by RFC 4180, with control characters escaped; a cell that a spreadsheet would run as a formula is

@@ -31,11 +31,24 @@ export async function readSpool<T>(
 /** A record with the event as it goes, or would go, on the wire. */
 export type SentRecord = RecordInFull & { readonly payload: unknown };
 
-/** Every record, oldest first. */
-export async function recordsAsSent(spool: Spool): Promise<SentRecord[]> {
-  const found = [...eachRecordInFull(spool)];
-  const payloads = await postHogEvents(found.map(({ wire }) => wire));
-  return found.map((each, i) => ({ ...each, payload: payloads[i] }));
+/** posthog-node is asked for the events of so many records at once. */
+const GROUP = 100;
+
+/** Every record, oldest first, in groups. */
+export async function* recordsAsSent(spool: Spool): AsyncGenerator<SentRecord[]> {
+  let group: RecordInFull[] = [];
+  for (const record of eachRecordInFull(spool)) {
+    group.push(record);
+    if (group.length < GROUP) continue;
+    yield await withPayloads(group);
+    group = [];
+  }
+  if (group.length > 0) yield await withPayloads(group);
+}
+
+async function withPayloads(group: readonly RecordInFull[]): Promise<SentRecord[]> {
+  const payloads = await postHogEvents(group.map(({ wire }) => wire));
+  return group.map((record, i) => ({ ...record, payload: payloads[i] }));
 }
 
 /** Whether there is a store that cannot be read. */

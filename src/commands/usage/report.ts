@@ -10,7 +10,7 @@ import { joined, say, visible } from '../../terminal/visible.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
 import { readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
-import { readSpool, recordsAsSent } from './reading.ts';
+import { readSpool, recordsAsSent, type SentRecord } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
 import { nextSender, type Sender } from './who.ts';
 import { consentOf, deliveryState } from './why.ts';
@@ -69,6 +69,8 @@ async function reportData(
   sender: Sender,
 ): Promise<ReportData> {
   const now = Date.now();
+  const events: SentRecord[] = [];
+  for await (const group of recordsAsSent(spool)) events.push(...group);
   const status = readStatus(spool, settings, now);
   const { enabled, decided_by: decidedBy } = consentOf(settings, status);
   return {
@@ -79,7 +81,7 @@ async function reportData(
     why: deliveryState(settings, { state: 'ok' }, status, now),
     status,
     stats: readStats(spool, days, now),
-    events: await recordsAsSent(spool),
+    events,
   };
 }
 
