@@ -2,8 +2,8 @@
 // that ARCADE_TEST_KILL_AT names, and right after it with "after " in front. Nothing of this is in the program.
 import fs, { existsSync, realpathSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
-import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, dirname, join } from 'node:path';
+import { Script } from 'node:vm';
 
 const wanted = process.env.ARCADE_TEST_KILL_AT ?? '';
 const after = wanted.startsWith('after ');
@@ -19,20 +19,9 @@ function at(what, work) {
   return result;
 }
 
-/** The same as the program's: its bundle has a file for it. */
-async function better() {
-  const bundled = join(dirname(realpathSync(process.argv[1])), 'better-sqlite3.js');
-  if (!existsSync(bundled)) return createRequire(process.argv[1])('better-sqlite3');
-  return (await import(pathToFileURL(bundled).href)).default;
-}
-
-if (point !== '') {
-  const { renameSync } = fs;
-  fs.renameSync = (from, to) => at(`rename ${to}`, () => renameSync(from, to));
-  syncBuiltinESMExports();
-  const Database = await better();
-  const { prepare } = Database.prototype;
-  Database.prototype.prepare = function (sql) {
+function killAtStatements({ prototype }) {
+  const { prepare } = prototype;
+  prototype.prepare = function (sql) {
     const statement = prepare.call(this, sql);
     for (const how of ['run', 'get', 'all']) {
       const original = statement[how];
@@ -40,4 +29,21 @@ if (point !== '') {
     }
     return statement;
   };
+}
+
+if (point !== '') {
+  const { renameSync } = fs;
+  fs.renameSync = (from, to) => at(`rename ${to}`, () => renameSync(from, to));
+  syncBuiltinESMExports();
+  if (existsSync(join(dirname(realpathSync(process.argv[1])), 'better-sqlite3.js'))) {
+    // The built program loads the files beside it by itself, each as a function of its module.
+    const { runInThisContext } = Script.prototype;
+    Script.prototype.runInThisContext = function (...options) {
+      const load = runInThisContext.apply(this, options);
+      return function (...given) {
+        load.apply(this, given);
+        if (basename(given[3]) === 'better-sqlite3.js') killAtStatements(given[2].exports);
+      };
+    };
+  } else killAtStatements(createRequire(process.argv[1])('better-sqlite3'));
 }
