@@ -18,7 +18,7 @@ const MINUTE_MS = 60_000;
 const LIMIT_MS = 25 * MINUTE_MS;
 
 const PARTS: Readonly<Record<string, Part>> = {
-  model: { what: '3,000 random histories, the corpus with 3 seeds each', run: ['../model/long.ts', '3000'] },
+  model: { what: '3,000 random histories, and those thought out', run: ['../model/long.ts', '3000'] },
   real: { what: '100 random histories with real processes', run: ['../model/long.ts', 'real', '100'] },
   storm: { what: '64 processes, 200 events each, killed at 40 points', run: ['storm.ts'] },
   crowd: { what: '64 and 256 commands at once, a lock held for 30 s, beside busy loops', run: ['crowd.ts'] },
