@@ -31,19 +31,18 @@ const atExit: (() => void)[] = [];
 export function requireKept(program: string, name: string): void {
   const folder = dirname(program);
   const cache = cacheIn(folder);
-  const modules = new Map<string, { exports: unknown }>();
+  const others = createRequire(program);
   const load = (file: string): unknown => {
-    const known = modules.get(file);
-    if (known !== undefined) return known.exports;
-    const module = { exports: {} };
     const filename = join(folder, file);
-    const others = createRequire(filename);
+    const known = others.cache[filename];
+    if (known !== undefined) return known.exports;
+    const module = { exports: {} } as NodeJS.Module;
     const require = (id: string): unknown => (id.startsWith('./') ? load(basename(id)) : others(id));
     const kept = cache === undefined ? undefined : join(cache, file);
     const run = compile(filename, kept).runInThisContext();
     // Not before it has run: a file that fails to load fails again. None of ours requires itself.
     run.call(module.exports, module.exports, Object.assign(require, others), module, filename, folder);
-    modules.set(file, module);
+    others.cache[filename] = module;
     return module.exports;
   };
   process.once('exit', () => {
