@@ -1,9 +1,8 @@
 // Loaded into the program by its tests, with `node --import`: SIGKILL right before the statement or the rename
 // that ARCADE_TEST_KILL_AT names, and right after it with "after " in front. Nothing of this is in the program.
-import fs, { existsSync, realpathSync } from 'node:fs';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
-import { basename, dirname, join } from 'node:path';
-import { Script } from 'node:vm';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { changeDatabaseClass } from './database-class.mjs';
 
 const wanted = process.env.ARCADE_TEST_KILL_AT ?? '';
 const after = wanted.startsWith('after ');
@@ -35,15 +34,5 @@ if (point !== '') {
   const { renameSync } = fs;
   fs.renameSync = (from, to) => at(`rename ${to}`, () => renameSync(from, to));
   syncBuiltinESMExports();
-  if (existsSync(join(dirname(realpathSync(process.argv[1])), 'better-sqlite3.js'))) {
-    // The built program loads the files beside it by itself, each as a function of its module.
-    const { runInThisContext } = Script.prototype;
-    Script.prototype.runInThisContext = function (...options) {
-      const load = runInThisContext.apply(this, options);
-      return function (...given) {
-        load.apply(this, given);
-        if (basename(given[3]) === 'better-sqlite3.js') killAtStatements(given[2].exports);
-      };
-    };
-  } else killAtStatements(createRequire(process.argv[1])('better-sqlite3'));
+  changeDatabaseClass(killAtStatements);
 }
