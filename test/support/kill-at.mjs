@@ -1,8 +1,9 @@
 // Loaded into the program by its tests, with `node --import`: SIGKILL right before the statement or the rename
 // that ARCADE_TEST_KILL_AT names, and right after it with "after " in front. Nothing of this is in the program.
-import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
-import { changeDatabaseClass } from './database-class.mjs';
+import fs, { existsSync, realpathSync } from 'node:fs';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const wanted = process.env.ARCADE_TEST_KILL_AT ?? '';
 const after = wanted.startsWith('after ');
@@ -18,9 +19,20 @@ function at(what, work) {
   return result;
 }
 
-function killAtStatements({ prototype }) {
-  const { prepare } = prototype;
-  prototype.prepare = function (sql) {
+/** The same as the program's: its bundle has a file for it. */
+async function better() {
+  const bundled = join(dirname(realpathSync(process.argv[1])), 'better-sqlite3.js');
+  if (!existsSync(bundled)) return createRequire(process.argv[1])('better-sqlite3');
+  return (await import(pathToFileURL(bundled).href)).default;
+}
+
+if (point !== '') {
+  const { renameSync } = fs;
+  fs.renameSync = (from, to) => at(`rename ${to}`, () => renameSync(from, to));
+  syncBuiltinESMExports();
+  const Database = await better();
+  const { prepare } = Database.prototype;
+  Database.prototype.prepare = function (sql) {
     const statement = prepare.call(this, sql);
     for (const how of ['run', 'get', 'all']) {
       const original = statement[how];
@@ -28,11 +40,4 @@ function killAtStatements({ prototype }) {
     }
     return statement;
   };
-}
-
-if (point !== '') {
-  const { renameSync } = fs;
-  fs.renameSync = (from, to) => at(`rename ${to}`, () => renameSync(from, to));
-  syncBuiltinESMExports();
-  changeDatabaseClass(killAtStatements);
 }
