@@ -11,18 +11,20 @@ import { isoTime } from './words.ts';
 export const run: Run = async (invocation) => {
   const { json, output, options } = invocation;
   const isCsv = options.format === 'csv';
-  const kept: Safe[] = [];
+  let waiting: Safe[] = isCsv ? [COLUMNS.join(',') as Safe] : [];
   const { absence } = await readSpool(invocation, async (spool) => {
-    if (isCsv) output.line(COLUMNS.join(',') as Safe);
     for await (const group of recordsAsSent(spool)) {
-      const lines = group.map(rowOf).map(isCsv ? csvRow : compactJson);
-      if (json) kept.push(...lines);
-      else output.line(joined(lines, say`\n`));
+      waiting.push(...group.map(rowOf).map(isCsv ? csvRow : compactJson));
+      if (json) continue;
+      output.line(joined(waiting, say`\n`));
+      waiting = [];
       if (!output.isOpen) return;
     }
   });
   if (absence !== null) output.note(absence);
-  if (json) output.line(say`{"records":[${joined(kept, say`,\n`)}]}`);
+  const rest = joined(waiting, json ? say`,\n` : say`\n`);
+  if (json) output.line(say`{"records":[${rest}]}`);
+  else if (rest !== '') output.line(rest);
   return undefined;
 };
 

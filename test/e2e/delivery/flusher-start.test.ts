@@ -112,11 +112,12 @@ describe('a flusher', { concurrency: true }, () => {
     rmSync(home.directory, { recursive: true, force: true });
     await startFlusher(home, env).ended;
     assert.equal(existsSync(home.directory), false, 'before it starts');
-    posthog.fault({ kind: 'reset', when: 'after-reading' });
-    await wake(home, env);
+    await arcade(home, ['secret', 'list']);
+    posthog.fault({ kind: 'delay', ms: 1_000 });
+    const { ended } = startFlusher(home, env);
     await until(() => posthog.requests.length > 0, { what: 'its request' });
     rmSync(home.home, { recursive: true });
-    await until(() => flushersOf(home).length === 0, { what: 'its end' });
+    await ended;
     assert.equal(existsSync(home.home), false, 'while it lives');
   });
 
