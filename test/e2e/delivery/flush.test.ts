@@ -21,14 +21,14 @@ async function prepare(
 }
 
 describe('arcade usage flush', { concurrency: 3 }, () => {
-  test('delivers all that waits and says so', async (t) => {
+  test('delivers all pending events and says so', async (t) => {
     const { home, posthog, env } = await prepare(t, 1_200);
     const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'flush'], { env });
     assert.deepEqual([exitCode, stdout], [0, 'Delivered 1,200, quarantined 0, pending 0.\n'], stderr);
     assert.equal(posthog.stored().length, 1_200);
   });
 
-  test('fails where something is left, and says why', async (t) => {
+  test('fails where events are still pending, and says why', async (t) => {
     const { home, posthog, env } = await prepare(t, 3);
     await posthog.down();
     const { exitCode, stdout } = await arcade(home, ['usage', 'flush'], { env });
@@ -93,7 +93,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     assert.equal(JSON.parse(String(stdout)).delivered, 4, 'what came meanwhile went along');
   });
 
-  test('a spool that is locked all the time is told in one line', async (t) => {
+  test('reports a spool that stays locked in one line', async (t) => {
     const { home, env } = await prepare(t, 3);
     const other = makeSpool(home.directory);
     other.statement('BEGIN IMMEDIATE').run();
@@ -104,7 +104,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     assert.match(stderr, /^Error: Another process is using the usage spool\.\n/);
   });
 
-  test('a lock file that is none is told in one line, and the events stay', async (t) => {
+  test('reports a lock file that is none in one line, and keeps the events', async (t) => {
     const { home, env } = await prepare(t, 3);
     writeFileSync(
       `${home.directory}/usage.lock`,

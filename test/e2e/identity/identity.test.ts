@@ -100,7 +100,7 @@ test(`${WRITERS} writers of identity never tear usage.json, which is neither ahe
 });
 
 for (const umask of ['000', '777']) {
-  test(`nobody else reads what is kept, under umask ${umask}`, {
+  test(`files of the spool are readable by their owner alone, under umask ${umask}`, {
     skip: process.platform === 'win32',
   }, async (t) => {
     const home = sandbox(t);
@@ -114,7 +114,7 @@ for (const umask of ['000', '777']) {
   });
 }
 
-test('whoever logs in takes along what was recorded before, and an account switch takes nothing', async (t) => {
+test('a login takes along what was recorded before, and an account switch takes nothing', async (t) => {
   const { home, arcade, posthog, go, flush } = await stageFor(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await go(['secret', 'list']);
@@ -170,7 +170,7 @@ test('a fresh container with a key in its environment sends its event and no ali
   assert.equal(aliases(), 1);
 });
 
-test('a linked identity with unchanged credentials asks nobody', async (t) => {
+test('a linked identity with unchanged credentials sends no request to the coordinator', async (t) => {
   const { arcade, go, flush } = await stageFor(t);
   await go(['login', '--api-key'], {}, `${arcade.user('A').api_keys[0]}\n`);
   const before = arcade.requests.filter(({ path }) => path.includes('/auth/')).length;
@@ -181,7 +181,7 @@ test('a linked identity with unchanged credentials asks nobody', async (t) => {
   assert.equal(arcade.requests.filter(({ path }) => path.includes('/auth/')).length, before);
 });
 
-test('a link of the other program is not aliased a second time, and its rotation is followed', async (t) => {
+test('a link of the Python CLI is not aliased a second time, and its rotation is followed', async (t) => {
   const { home, arcade, posthog, go, flush } = await stageFor(t);
   const a = arcade.user('A');
   await go(['secret', 'list']);
@@ -204,7 +204,7 @@ test('a link of the other program is not aliased a second time, and its rotation
   assert.deepEqual(home.shared(), { anon_id: next, linked_principal_id: a.account_id });
 });
 
-test('with tracking off nothing is made, and a logout is noticed later', async (t) => {
+test('recording that is off creates nothing, and a logout is noticed later', async (t) => {
   const { home, arcade, go } = await stageFor(t);
   const off = { ARCADE_USAGE_TRACKING: '0' };
   await go(['secret', 'list'], off);
@@ -218,7 +218,7 @@ test('with tracking off nothing is made, and a logout is noticed later', async (
   assert.equal(home.shared().linked_principal_id, null);
 });
 
-test('`usage identity` lists what was, and `usage status` says who is next', async (t) => {
+test('`usage identity` lists the past identities, and `usage status` names the next', async (t) => {
   const { arcade, go } = await stageFor(t);
   const account = arcade.user('A').account_id;
   assert.deepEqual(JSON.parse((await go(['usage', 'identity', '--json'])).stdout), { identities: [] });

@@ -57,7 +57,7 @@ type Stage = Pick<World, 'home' | 'arcade' | 'posthog'>;
 
 for (const point of points) {
   const where = point.byHand ? `${point.at}, with credentials made by hand` : point.at;
-  test(`${point.dies} killed at ${where}: nobody can tell afterwards`, async (t) => {
+  test(`${point.dies} killed at ${where}: nothing shows it afterwards`, async (t) => {
     const stage = await world(t);
     const kill = (who: Point['dies']): string | undefined => (point.dies === who ? point.at : undefined);
     await run(stage, ['secret', 'list'], kill('the first command'));

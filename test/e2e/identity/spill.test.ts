@@ -42,7 +42,7 @@ const holders: Readonly<Record<string, (home: Sandbox) => Database.Database>> = 
 };
 
 for (const [what, hold] of Object.entries(holders)) {
-  test(`while ${what} commands end as ever, and their events come once it is over`, async (t) => {
+  test(`commands while ${what} end as ever, and their events are taken in afterwards`, async (t) => {
     const home = sandbox(t);
     home.write('garbage', 'x'.repeat(8192));
     const usual = await command(home);

@@ -31,7 +31,7 @@ async function openPage(t: TestContext): Promise<{ page: Page; complaints: strin
   return { page, complaints };
 }
 
-test('a person signs in in a browser and reads that it worked', { skip }, async (t) => {
+test('`login` in a real browser shows a page that says it worked', { skip }, async (t) => {
   const { home, arcade } = await world(t, { idTokenIssuer: 'https://login.example.test' });
   const user = arcade.user('B');
   const login = await startLogin(home, arcade, [], { env: UNTRACKED });
@@ -50,7 +50,7 @@ test('a person signs in in a browser and reads that it worked', { skip }, async 
   assert.equal(storedCredentials(home).cloud.user.email, user.email);
 });
 
-test('a person declines in a browser and reads that nothing happened', { skip }, async (t) => {
+test('`login` declined in a real browser shows a page that says nothing happened', { skip }, async (t) => {
   const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const { page, complaints } = await openPage(t);
@@ -62,7 +62,7 @@ test('a person declines in a browser and reads that nothing happened', { skip },
   assert.equal((await login.ended).exitCode, 1);
 });
 
-test('an error that looks like a page is text in a browser', { skip }, async (t) => {
+test('`login` shows an error that looks like markup as text in a real browser', { skip }, async (t) => {
   const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const { page } = await openPage(t);

@@ -11,7 +11,7 @@ import { sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
-test('the port that a login returns to is taken', async (t) => {
+test('`login` says that the port it returns to is taken', async (t) => {
   await occupy(t, 9905);
   const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env: UNTRACKED });
@@ -41,7 +41,7 @@ async function occupy(t: TestContext, port: number): Promise<void> {
   await until(attempt, { what: `port ${port}`, timeoutMs: 60_000 });
 }
 
-test('two logins at once both complete, and one whole file is left', async (t) => {
+test('`login` twice at once: both complete, and one whole file is left', async (t) => {
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   const [one, two] = [
@@ -56,7 +56,7 @@ test('two logins at once both complete, and one whole file is left', async (t) =
   assert.ok([a, b].some(({ email }) => shown.stdout.includes(email)));
 });
 
-test('strangers at the door are answered and waited out', async (t) => {
+test('`login` answers requests that are not its own, and keeps waiting for its own', async (t) => {
   const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, ['--debug'], { env: UNTRACKED });
   await knock(t, login.callback, login.state);

@@ -51,7 +51,7 @@ test('`org list`, `whoami --json` and `logout` ask the coordinator of the login,
   }
 });
 
-test('a secret of a login at another environment goes to that environment’s engine', async (t) => {
+test('`secret` commands of a login at another environment go to that environment’s engine', async (t) => {
   const { asked, home } = await stage(t, 'https://cloud.staging.arcade.dev');
   const proxy = await startBadProxy(
     t,

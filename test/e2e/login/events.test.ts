@@ -27,7 +27,7 @@ async function payload(home: Sandbox, { id }: Listed) {
   return JSON.parse((await run(home, ['usage', 'show', String(id), '--json'])).stdout).payload;
 }
 
-test('a login links the person, a logout ends as them and starts anew', async (t) => {
+test('`login` links the anonymous id to the account; `logout` is sent as the account and starts a new id', async (t) => {
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await run(home, ['whoami']);
@@ -66,7 +66,7 @@ test('a login links the person, a logout ends as them and starts anew', async (t
   assert.deepEqual([properties.org_id, properties.project_id], [org_id, project_id], 'of the new login');
 });
 
-test('a key that signs in links its principal', async (t) => {
+test('`login --api-key` links the principal of the key', async (t) => {
   const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
   const user = arcade.user('A');
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
@@ -74,7 +74,7 @@ test('a key that signs in links its principal', async (t) => {
   assert.equal(home.shared().linked_principal_id, user.principal_id);
 });
 
-test('a login that fails or is cut short is recorded by its code, and links nobody', async (t) => {
+test('`login` that fails or is cut short is recorded by its code, and links nothing', async (t) => {
   const { home, arcade } = await world(t);
   const denied = await startLogin(home, arcade);
   await signIn(denied.url, { user: arcade.user('A'), deny: true });
@@ -88,7 +88,7 @@ test('a login that fails or is cut short is recorded by its code, and links nobo
   assert.equal(home.shared().linked_principal_id, null);
 });
 
-test('keys and tokens are where they belong, and nowhere else', async (t) => {
+test('`login` leaves keys and tokens in credentials.yaml and nowhere else', async (t) => {
   const { home, arcade, posthog: sink } = await world(t, { echoSecrets: true });
   const env = {
     ...sink.env,

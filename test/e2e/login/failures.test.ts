@@ -15,7 +15,7 @@ const CONFIG = /cli_config$/;
 const TOKEN = /oauth2\/token$/;
 const WHOAMI = /whoami$/;
 
-test('a coordinator that cannot say how to sign in', async (t) => {
+test('`login` fails where the coordinator cannot say how to sign in', async (t) => {
   const { arcade } = await world(t);
   const at = /Could not connect to Arcade at http:\/\/localhost:\d+\. .*/.source;
   const cases = [
@@ -58,13 +58,13 @@ test('a coordinator that cannot say how to sign in', async (t) => {
   assert.deepEqual(arcade.strangers(), []);
 });
 
-test('a coordinator that is down', async (t) => {
+test('`login` fails where the coordinator is down', async (t) => {
   const { home, arcade } = await world(t);
   await arcade.down();
   assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .*refused/);
 });
 
-test('a coordinator that is slow, and one that never answers', async (t) => {
+test('`login` waits for a slow coordinator, and gives up on one that never answers', async (t) => {
   const { arcade: slow } = await world(t, { latencyMs: 500 });
   assert.equal((await logIn(sandbox(t), slow, slow.user('A'), [], { env: UNTRACKED })).exitCode, 0);
   const { home, arcade } = await world(t);
@@ -72,13 +72,13 @@ test('a coordinator that is slow, and one that never answers', async (t) => {
   assertFailed(home, await refused(home, arcade), /Could not connect to Arcade at .* did not answer in time/);
 });
 
-test('a web server that is no coordinator opens no browser', async (t) => {
+test('`login` opens no browser for a web server that is not a coordinator', async (t) => {
   const { home, arcade } = await world(t);
   arcade.fault({}, { kind: 'html', status: 404 }, Number.POSITIVE_INFINITY);
   assertFailed(home, await refused(home, arcade), /no Arcade coordinator/);
 });
 
-test('a host of Arcade’s own that says it has no OAuth gets no login by an API key in addresses', async (t) => {
+test('`login` sends no API key in addresses where a host of Arcade’s own says it has no OAuth', async (t) => {
   const asked: string[] = [];
   const proxy = createServer(({ url = '' }, response) => {
     asked.push(url);
@@ -100,7 +100,7 @@ test('a host of Arcade’s own that says it has no OAuth gets no login by an API
   );
 });
 
-test('the person says no', async (t) => {
+test('`login` that is declined says so', async (t) => {
   for (const era of ['newest', 'seed'] as const) {
     const { home, arcade } = await world(t, { era });
     const login = await startLogin(home, arcade, [], { env: UNTRACKED });
@@ -112,7 +112,7 @@ test('the person says no', async (t) => {
   }
 });
 
-test('an error page shows what the server says, and runs none of it', async (t) => {
+test('`login` shows on its error page what the server says, and runs none of it', async (t) => {
   const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const query = new URLSearchParams({
@@ -130,7 +130,7 @@ test('an error page shows what the server says, and runs none of it', async (t) 
   assertFailed(home, ran, /Login failed: <script>/);
 });
 
-test('a code that was used before, and one that was changed on its way', async (t) => {
+test('`login` fails with a code that was used before, and with one changed on its way', async (t) => {
   for (const how of ['used', 'changed', 'another challenge'] as const) {
     const { home, arcade } = await world(t, { echoSecrets: true });
     const login = await startLogin(home, arcade, [], { env: UNTRACKED });
@@ -159,7 +159,7 @@ test('a code that was used before, and one that was changed on its way', async (
   }
 });
 
-test('a token endpoint or a whoami that fails', async (t) => {
+test('`login` fails where the token endpoint or whoami fails', async (t) => {
   const cases = [
     [TOKEN, { kind: 'status', status: 503 }, /failed \(503\)/],
     [TOKEN, { kind: 'html' }, /a web page/],
@@ -196,7 +196,7 @@ test('a token endpoint or a whoami that fails', async (t) => {
   }
 });
 
-test('nobody comes back in time', async (t) => {
+test('`login` gives up when the browser does not return in time', async (t) => {
   const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, ['--timeout', '0.2'], { env: UNTRACKED });
   assertFailed(home, await login.ended, /Timed out waiting for the login callback after 0\.2s/);

@@ -7,7 +7,7 @@ import { authFields, storeLogin } from '../../../src/auth/store.ts';
 import { inside } from '../../support/inside.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
-test('ids in credentials.yaml that YAML takes for numbers and the like are text as they stand', async (t) => {
+test('credentials.yaml: ids that YAML takes for numbers and the like are read as text', async (t) => {
   const home = sandbox(t);
   for (const id of [
     '0899',
@@ -37,7 +37,7 @@ test('ids in credentials.yaml that YAML takes for numbers and the like are text 
   }
 });
 
-test('the expiry of a login is local time with its offset, in any zone and season', (t) => {
+test('credentials.yaml: the expiry is local time with its offset, in any zone and season', (t) => {
   const before = process.env.TZ;
   t.after(() => {
     if (before === undefined) delete process.env.TZ;
@@ -61,7 +61,7 @@ test('the expiry of a login is local time with its offset, in any zone and seaso
 /** Nothing listens there. */
 const LOGIN = ['login', '--no-browser', '--host', 'http://127.0.0.1:1'];
 
-test('a broken credentials.yaml is quoted nowhere, also where details are asked for', async (t) => {
+test('credentials.yaml: a broken file is quoted nowhere, not even with --debug', async (t) => {
   const home = sandbox(t);
   const hidden = 'WHOLEAPIKEY0123456789';
   for (const content of [
@@ -89,7 +89,7 @@ test('a broken credentials.yaml is quoted nowhere, also where details are asked 
   }
 });
 
-test('what other programs keep in credentials.yaml is not unfolded when a login is stored', async (t) => {
+test('credentials.yaml: `login` does not reformat what other programs keep there', async (t) => {
   const home = sandbox(t);
   const levels = Array.from({ length: 5 }, (_, i) =>
     i === 0 ? 'a0: &a0 [x]' : `a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`)}]`,

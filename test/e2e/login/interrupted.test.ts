@@ -25,7 +25,7 @@ os.close(terminal)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `;
 
-test('Ctrl-C, a closed terminal and a termination each end a login that waits', async (t) => {
+test('`login` that waits ends at Ctrl-C, at a closed terminal and at a termination', async (t) => {
   const { arcade } = await world(t);
   for (const [signal, exitCode] of [
     ['SIGINT', 130],
@@ -42,7 +42,7 @@ test('Ctrl-C, a closed terminal and a termination each end a login that waits', 
   }
 });
 
-test('a terminal that is gone ends a login in peace', {
+test('`login` whose terminal is gone ends without an error', {
   skip: hasTerminals ? false : 'no python3',
 }, async (t) => {
   const { home, arcade } = await world(t);
@@ -58,7 +58,7 @@ test('a terminal that is gone ends a login in peace', {
   }
 });
 
-test('Ctrl-C while the tokens are being fetched stores none of them', async (t) => {
+test('`login` interrupted while the tokens are fetched stores none of them', async (t) => {
   const { arcade } = await world(t);
   for (const path of [/oauth2\/token$/, /whoami$/]) {
     const home = sandbox(t);
@@ -75,7 +75,7 @@ test('Ctrl-C while the tokens are being fetched stores none of them', async (t) 
   }
 });
 
-test('a login that is cut short keeps whoever was logged in', async (t) => {
+test('`login` that is cut short keeps the login that was there', async (t) => {
   const { home, arcade } = await world(t);
   home.signInWithKey('kept', arcade.coordinator.url);
   const login = await startLogin(home, arcade, ['--force'], { env: UNTRACKED });

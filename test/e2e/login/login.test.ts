@@ -12,7 +12,7 @@ import { logIn, startLogin, storedCredentials } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
-test('a login stores tokens, account and default project, for its owner alone', async (t) => {
+test('`login` stores tokens, account and default project, readable by their owner alone', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('B');
   const ran = await logIn(home, arcade, user, [], { env: UNTRACKED });
@@ -41,7 +41,7 @@ test('a login stores tokens, account and default project, for its owner alone', 
   assert.deepEqual(readdirSync(home.directory).sort(), ['credentials.lock', 'credentials.yaml']);
 });
 
-test('the request to sign in is OAuth with PKCE, and returns to this machine alone', async (t) => {
+test('`login` asks by OAuth with PKCE, and the answer returns to this machine alone', async (t) => {
   const { home, arcade } = await world(t);
   const login = await startLogin(home, arcade, [], { env: UNTRACKED });
   const asked = Object.fromEntries(new URL(login.url).searchParams);
@@ -61,20 +61,20 @@ test('the request to sign in is OAuth with PKCE, and returns to this machine alo
   );
 });
 
-test('an ID token of any issuer is no obstacle', async (t) => {
+test('`login` accepts an ID token of any issuer', async (t) => {
   const { home, arcade } = await world(t, { idTokenIssuer: 'https://login.example.test' });
   const ran = await logIn(home, arcade, arcade.user('A'), [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
 });
 
-test('the first organization and project count where none is marked as default', async (t) => {
+test('`login` takes the first organization and project where none is marked as default', async (t) => {
   const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
   const ran = await logIn(home, arcade, arcade.user('C'), [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.deepEqual(storedCredentials(home).cloud.context, contextOf(arcade.user('C')));
 });
 
-test('a token reply without a refresh token is a login too', async (t) => {
+test('`login` accepts a token reply without a refresh token', async (t) => {
   const { home, arcade } = await world(t, { refreshTokens: false });
   const ran = await logIn(home, arcade, arcade.user('A'), [], { env: UNTRACKED });
   assert.equal(ran.exitCode, 0, ran.stderr);
@@ -82,7 +82,7 @@ test('a token reply without a refresh token is a login too', async (t) => {
   assert.deepEqual(Object.keys(auth), ['access_token', 'expires_at']);
 });
 
-test('who is logged in already stays so, unless --force asks for a new login', async (t) => {
+test('`login` keeps the login that is there, unless --force asks for a new one', async (t) => {
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await logIn(home, arcade, a, [], { env: UNTRACKED });
@@ -100,7 +100,7 @@ test('who is logged in already stays so, unless --force asks for a new login', a
   assert.match(forced.stdout, new RegExp(`Logged in as ${b.email}`));
 });
 
-test('a login that is over does not keep anybody from a new one', async (t) => {
+test('`login` replaces a login that has expired', async (t) => {
   const { home, arcade } = await world(t);
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await logIn(home, arcade, a, [], { env: UNTRACKED });
@@ -109,7 +109,7 @@ test('a login that is over does not keep anybody from a new one', async (t) => {
   assert.match(ran.stdout, new RegExp(`Logged in as ${b.email}`));
 });
 
-test('fields of the file that are not known here stay as they are', async (t) => {
+test('`login` keeps the fields of credentials.yaml that it does not know', async (t) => {
   const { home, arcade } = await world(t);
   home.write(
     'credentials.yaml',
@@ -123,7 +123,7 @@ test('fields of the file that are not known here stay as they are', async (t) =>
   assert.equal(cloud.user.email, arcade.user('A').email);
 });
 
-test('a credentials file that is a symbolic link is written through', async (t) => {
+test('`login` writes through a credentials file that is a symbolic link', async (t) => {
   const { home, arcade } = await world(t);
   home.write('unused', '');
   const target = join(home.home, 'elsewhere.yaml');
@@ -134,7 +134,7 @@ test('a credentials file that is a symbolic link is written through', async (t) 
   assert.equal(statSync(target).mode & 0o777, 0o600);
 });
 
-test('a coordinator of the time before OAuth signs in with its own callback', async (t) => {
+test("`login` at a coordinator without OAuth uses that coordinator's own callback", async (t) => {
   const { arcade } = await world(t, { era: 'seed', loginWarning: 'Old <b>client</b>' });
   const [home, user] = [sandbox(t), arcade.user('A')];
   const ran = await logIn(home, arcade, user, [], { env: UNTRACKED });
@@ -146,7 +146,7 @@ test('a coordinator of the time before OAuth signs in with its own callback', as
   for (const shown of [ran.stdout, ran.stderr, ran.page.body]) assert.ok(!shown.includes(key));
 });
 
-test('an API key from standard input is checked, stored, and never shown', async (t) => {
+test('`login --api-key` checks and stores the key from standard input, and never shows it', async (t) => {
   const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
   const user = arcade.user('A');
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
@@ -168,7 +168,7 @@ test('an API key from standard input is checked, stored, and never shown', async
   }
 });
 
-test('with ARCADE_API_KEY a login says that the variable comes first', async (t) => {
+test('`login` says that ARCADE_API_KEY takes precedence', async (t) => {
   const { home, arcade } = await world(t);
   const env = { ...UNTRACKED, ARCADE_API_KEY: keyOf(arcade.user('A')) };
   const ran = await logIn(home, arcade, arcade.user('B'), [], { env });

@@ -12,7 +12,7 @@ import { world } from '../../support/world.ts';
 
 const OUT = "You're now logged out.\n";
 
-test('the file goes, and the server forgets the login', async (t) => {
+test('`logout` deletes the file, and the server revokes the login', async (t) => {
   const { home, arcade } = await world(t);
   const tokens = home.signIn(arcade, arcade.user('A'));
   const ran = await run(home, ['logout'], { env: UNTRACKED });
@@ -24,7 +24,7 @@ test('the file goes, and the server forgets the login', async (t) => {
   assert.deepEqual([again.exitCode, again.stdout], [0, "You're not logged in.\n"]);
 });
 
-test('a server that revokes nothing, is down or is of another time keeps nobody logged in here', async (t) => {
+test('`logout` works here where the server revokes nothing, is down or has no OAuth', async (t) => {
   for (const prepare of [
     (arcade: Arcade) => void Object.assign(arcade.settings, { revocation: false }),
     (arcade: Arcade) => void Object.assign(arcade.settings, { metadata: [] }),
@@ -42,7 +42,7 @@ test('a server that revokes nothing, is down or is of another time keeps nobody 
   }
 });
 
-test('a server that does not answer is not waited for', async (t) => {
+test('`logout` does not wait for a server that hangs', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'));
   arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
@@ -51,7 +51,7 @@ test('a server that does not answer is not waited for', async (t) => {
   assert.match(ran.stderr, /could not be revoked on the server/);
 });
 
-test('what cannot be understood goes as well, and through a symbolic link', async (t) => {
+test('`logout` deletes a file that cannot be parsed, and one behind a symbolic link', async (t) => {
   const home = sandbox(t);
   home.write('credentials.yaml', 'cloud: [');
   assert.equal((await inside(home, ['logout'])).stdout, OUT);
@@ -63,7 +63,7 @@ test('what cannot be understood goes as well, and through a symbolic link', asyn
   assert.equal(lstatSync(join(home.directory, 'credentials.yaml'), { throwIfNoEntry: false }), undefined);
 });
 
-test('a directory in the place of the file is an error with a way out', async (t) => {
+test('`logout` with a directory in the place of the file says what to do', async (t) => {
   const home = sandbox(t);
   mkdirSync(join(home.directory, 'credentials.yaml', 'x'), { recursive: true });
   const ran = await inside(home, ['logout']);
@@ -71,7 +71,7 @@ test('a directory in the place of the file is an error with a way out', async (t
   assert.match(ran.stderr, /^Error: .*cannot be removed: it is a directory\.\nHint: /);
 });
 
-test('the place where the Python CLI leaves credentials is emptied too', async (t) => {
+test('`logout` deletes the credentials that the Python CLI left elsewhere', async (t) => {
   const { home, arcade } = await world(t);
   const work = join(home.home, 'work');
   mkdirSync(work);
@@ -87,7 +87,7 @@ test('the place where the Python CLI leaves credentials is emptied too', async (
   assert.ok(existsSync(stray), "somebody else's file of that name stays");
 });
 
-test('with ARCADE_API_KEY it says that the variable still signs in', async (t) => {
+test('`logout` says that ARCADE_API_KEY still signs in', async (t) => {
   const { home, arcade } = await world(t);
   home.signInWithKey('stored', arcade.coordinator.url);
   const ran = await inside(home, ['logout'], { env: { ARCADE_API_KEY: keyOf(arcade.user('A')) } });

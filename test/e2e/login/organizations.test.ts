@@ -10,7 +10,7 @@ import { inside } from '../../support/inside.ts';
 import { storedCredentials } from '../../support/login.ts';
 import { world } from '../../support/world.ts';
 
-test('organizations are listed, with the default and the active one marked', async (t) => {
+test('`org list` marks the default organization and the active one', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   home.signIn(arcade, user);
@@ -30,7 +30,7 @@ test('organizations are listed, with the default and the active one marked', asy
   });
 });
 
-test('switching the organization switches to its default project too', async (t) => {
+test('`org set` switches to the default project of the organization too', async (t) => {
   const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
   const user = arcade.user('A');
   home.signIn(arcade, user);
@@ -52,7 +52,7 @@ test('switching the organization switches to its default project too', async (t)
   });
 });
 
-test('projects are listed and switched', async (t) => {
+test('`project list` and `project set` list and switch projects', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('B');
   home.signIn(arcade, user);
@@ -71,7 +71,7 @@ test('projects are listed and switched', async (t) => {
   assert.deepEqual(Object.keys(JSON.parse(set.stdout)), ['organization', 'project']);
 });
 
-test('unknown ids change nothing, exit 1 and say where the known ones are', async (t) => {
+test('`org set` and `project set` of an unknown id change nothing, exit 1 and say where the known ids are', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   home.signIn(arcade, user);
@@ -93,7 +93,7 @@ test('unknown ids change nothing, exit 1 and say where the known ones are', asyn
   assert.equal((await inside(home, ['org', 'set'])).exitCode, 2);
 });
 
-test('what a switch does not know about the file stays', async (t) => {
+test('`org set` keeps the fields of credentials.yaml that it does not know', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const context = { ...contextOf(user), region: 'eu' };
@@ -113,7 +113,7 @@ test('what a switch does not know about the file stays', async (t) => {
   });
 });
 
-test('an API key, nobody, no context and a refusal each say what to do', async (t) => {
+test('`org` and `project` say what to do with an API key, no login, no active project, or a rejection', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const coordinatorUrl = arcade.coordinator.url;
@@ -132,7 +132,7 @@ test('an API key, nobody, no context and a refusal each say what to do', async (
   assert.match(refused.stderr, /denied permission \(403\)/);
 });
 
-test('the options of the group name the coordinator, before or after the subcommand', async (t) => {
+test('`org` takes the options of the coordinator before or after the subcommand', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   home.signIn(arcade, user, { coordinatorUrl: 'http://localhost:1' });

@@ -42,7 +42,7 @@ async function asNobody(home: Sandbox, args: readonly string[]): Promise<Ran> {
   return { exitCode, signal, stdout, stderr };
 }
 
-test('in a home that cannot be written', { skip }, async (t) => {
+test('`login` in a home that cannot be written', { skip }, async (t) => {
   const { home, arcade } = await world(t);
   const list = ['secret', 'list', '--host', arcade.engine.url];
   const old = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
@@ -70,7 +70,7 @@ test('in a home that cannot be written', { skip }, async (t) => {
   assert.equal((await asNobody(home, list)).exitCode, 0, 'a token that still works is used');
 });
 
-test('a file of somebody else', { skip }, async (t) => {
+test('credentials.yaml of another user', { skip }, async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
   chmodSync(home.home, 0o755);
@@ -199,7 +199,7 @@ for (const [what, change] of FORBIDDEN) {
   });
 }
 
-test('a credentials file that others may read is closed to them, and used', { skip }, async (t) => {
+test('credentials.yaml that others may read is closed to them, and used', { skip }, async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
   const file = join(home.directory, 'credentials.yaml');

@@ -9,7 +9,7 @@ import { assertFailed, refused } from '../../support/login.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
-test('a place where nothing can be stored is noticed before anybody is sent to a browser', async (t) => {
+test('`login` notices that nothing can be stored before it opens a browser', async (t) => {
   const { arcade } = await world(t);
   const before = arcade.requests.length;
   const places: readonly (readonly [RegExp, (home: Sandbox) => void])[] = [
@@ -64,7 +64,7 @@ function loop(home: Sandbox): void {
   symlinkSync(join(home.directory, 'credentials.yaml'), join(home.directory, 'credentials.yaml'));
 }
 
-test('without a home there is nowhere to store a login', async (t) => {
+test('`login` without a home has nowhere to store a login', async (t) => {
   const { home, arcade } = await world(t);
   mkdirSync(join(home.home, 'file'), { recursive: true });
   home.write('file', 'not a directory');

@@ -9,7 +9,7 @@ import { list, refreshes, storedCredentials, TOKEN } from '../../support/login.t
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
-test('a login that cannot be refreshed says what to do, and its secrets stay unsaid', async (t) => {
+test('a refresh that fails says what to do, and repeats no secret of the login', async (t) => {
   const cases = [
     [
       { kind: 'status', status: 500 },
@@ -38,7 +38,7 @@ test('a login that cannot be refreshed says what to do, and its secrets stay uns
   }
 });
 
-test('cli_config that fails, a coordinator that is down, and no refresh token', async (t) => {
+test('a refresh fails where cli_config fails, the coordinator is down, or there is no refresh token', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'status', status: 404 });
@@ -52,7 +52,7 @@ test('cli_config that fails, a coordinator that is down, and no refresh token', 
   assert.equal((await list(home, arcade)).exitCode, 0, 'what is left of it is used');
 });
 
-test('while the old token still works, a refresh that fails is no failure', async (t) => {
+test('a refresh that fails while the old token still works is no failure', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 120 });
   arcade.fault({ path: TOKEN }, { kind: 'status', status: 503 }, Number.POSITIVE_INFINITY);
@@ -60,7 +60,7 @@ test('while the old token still works, a refresh that fails is no failure', asyn
   assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
 });
 
-test('a token that the server alone holds for expired is refreshed once, also for many requests', async (t) => {
+test('a refresh happens once for many requests whose token the server calls expired', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   // The clock was hours ahead at the last refresh: the file promises more than the token keeps.
@@ -80,7 +80,7 @@ test('a token that the server alone holds for expired is refreshed once, also fo
   assert.equal(refreshes(arcade), 2, 'one try, and no more');
 });
 
-test('Ctrl-C during a refresh does not lose the login', async (t) => {
+test('a refresh interrupted by Ctrl-C does not lose the login', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: TOKEN }, { kind: 'delay', ms: 300 });
@@ -94,7 +94,7 @@ test('Ctrl-C during a refresh does not lose the login', async (t) => {
   assert.equal(refreshes(arcade), 1);
 });
 
-test('a command that is killed during a refresh leaves no lock behind', async (t) => {
+test('a refresh whose command is killed leaves no lock behind', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
   arcade.fault({ path: /cli_config$/ }, { kind: 'hang' });
@@ -105,7 +105,7 @@ test('a command that is killed during a refresh leaves no lock behind', async (t
   assert.equal((await list(home, arcade)).exitCode, 0);
 });
 
-test('a login that may be Arcade’s own is not refreshed there for a command that works elsewhere', async (t) => {
+test('a refresh at Arcade’s own coordinator is not done for a command that works elsewhere', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const tokens = arcade.issueTokens(user, { expiresInSeconds: -1 });

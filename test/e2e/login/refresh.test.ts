@@ -10,7 +10,7 @@ import { sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
-test('twenty commands that find the login expired refresh it once, and all of them work', async (t) => {
+test('a refresh happens once when twenty commands find the login expired, and all of them work', async (t) => {
   const { home, arcade } = await world(t, { latencyMs: 50 });
   const old = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
   const all = await Promise.all(Array.from({ length: 20 }, () => list(home, arcade)));
@@ -25,7 +25,7 @@ test('twenty commands that find the login expired refresh it once, and all of th
   assert.deepEqual(readdirSync(home.directory).sort(), ['credentials.lock', 'credentials.yaml']);
 });
 
-test('nobody waits for a refresh while the token at hand still works', async (t) => {
+test('a refresh is not waited for while the token at hand still works', async (t) => {
   const { home, arcade } = await world(t);
   home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 120 });
   arcade.fault({ path: TOKEN }, { kind: 'hang' });
@@ -37,7 +37,7 @@ test('nobody waits for a refresh while the token at hand still works', async (t)
   assert.equal((await first).exitCode, 0);
 });
 
-test('with less than five minutes left it is refreshed, with more it is not', async (t) => {
+test('a refresh happens with less than five minutes left, and not with more', async (t) => {
   for (const [left, expected] of [
     [290, 1],
     [310, 0],
@@ -49,7 +49,7 @@ test('with less than five minutes left it is refreshed, with more it is not', as
   }
 });
 
-test('the new tokens are stored with local time and its offset, for their owner alone, beside what else the file holds', async (t) => {
+test('a refresh stores local time with its offset, for the owner alone, beside what else the file holds', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   const tokens = arcade.issueTokens(user, { expiresInSeconds: -1 });
@@ -74,7 +74,7 @@ test('the new tokens are stored with local time and its offset, for their owner 
   assert.equal(statSync(join(home.directory, 'credentials.yaml')).mode & 0o777, 0o600);
 });
 
-test('a time without a zone is local time, as the Python CLI writes it', async (t) => {
+test('a refresh takes a time without a zone for local time, as the Python CLI writes it', async (t) => {
   const { arcade } = await world(t);
   for (const [zone, hours] of [
     ['Asia/Tokyo', 9],
@@ -98,7 +98,7 @@ test('a time without a zone is local time, as the Python CLI writes it', async (
   }
 });
 
-test('a reply without a refresh token keeps the one at hand', async (t) => {
+test('a refresh without a new refresh token keeps the one at hand', async (t) => {
   for (const refreshReply of ['none', 'same'] as const) {
     const { home, arcade } = await world(t, { refreshReply });
     const tokens = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -1 });
@@ -107,7 +107,7 @@ test('a reply without a refresh token keeps the one at hand', async (t) => {
   }
 });
 
-test('every command that asks the coordinator refreshes as well', async (t) => {
+test('a refresh is done by every command that asks the coordinator', async (t) => {
   for (const args of [
     ['org', 'list'],
     ['project', 'list'],

@@ -9,7 +9,7 @@ import { logIn } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
-test('after a login it needs no network', async (t) => {
+test('`whoami` after a login needs no network', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   await logIn(home, arcade, user, [], { env: UNTRACKED });
@@ -38,7 +38,7 @@ test('after a login it needs no network', async (t) => {
   });
 });
 
-test('what a file of the Python CLI does not say is asked for, where it matters', async (t) => {
+test('`whoami` asks the coordinator what a file of the Python CLI does not say, where it matters', async (t) => {
   const { home, arcade } = await world(t);
   const user = arcade.user('A');
   home.signIn(arcade, user, { context: null });
@@ -51,7 +51,7 @@ test('what a file of the Python CLI does not say is asked for, where it matters'
   assert.equal(JSON.parse((await inside(home, ['whoami', '--json'])).stdout).account_id, null);
 });
 
-test('an API key is shown by its principal', async (t) => {
+test('`whoami` shows an API key by its principal', async (t) => {
   const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
   const user = arcade.user('A');
   const expected = { email: null, account_id: user.principal_id, organization: null, project: null };
@@ -87,7 +87,7 @@ test('`whoami` says that a login is over', async (t) => {
   assert.match(over.stderr, /has expired/);
 });
 
-test('names from outside are shown, not obeyed', async (t) => {
+test('`whoami` escapes names from outside', async (t) => {
   const { home, arcade, user } = await world(t);
   home.signIn(arcade, user, {
     email: 'a\u001b[31m@b.test',

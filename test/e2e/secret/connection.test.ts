@@ -17,7 +17,7 @@ const NOWHERE = { ARCADE_URL: 'http://127.0.0.1:1' };
 
 describe('connections', { concurrency: 4 }, () => {
   // It takes 30 seconds, during which the others run.
-  test('a server that hangs is given up after 30 seconds', async (t) => {
+  test('secret list gives up on a server that hangs after 30 seconds', async (t) => {
     const { arcade, env, home } = await world(t);
     arcade.fault({}, { kind: 'hang' }, Number.POSITIVE_INFINITY);
     const keys = Array.from({ length: 20 }, (_, i) => `K${i}=hidden`);

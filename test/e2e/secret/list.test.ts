@@ -75,7 +75,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     });
   });
 
-  test('no secrets, missing fields and several pages', async (t) => {
+  test('secret list of no secrets, missing fields and several pages', async (t) => {
     const { arcade, inside, user } = await world(t);
     const none = 'No secrets are set. Set one with `arcade secret set KEY`.\n';
     assert.deepEqual(outcome(await inside(['secret', 'list'])), [0, none, '']);
@@ -90,7 +90,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     assert.equal(JSON.parse(stdout).secrets.length, 7);
   });
 
-  test('secrets are deleted in the order given, each once; one that is not there is no failure', async (t) => {
+  test('secret unset deletes in the order given, each once; one that is not there is no failure', async (t) => {
     const { arcade, inside, stored, requests, user } = await world(t, { pageSize: 2 });
     const ids = Object.fromEntries(
       ['A', 'B', 'a/b', 'C', 'D'].map((key) => [key, arcade.store(user, { key, value: 'v' }).id]),
@@ -108,7 +108,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     );
   });
 
-  test('a deletion that fails is told of, the others go on, and the exit code is 1', async (t) => {
+  test('secret unset reports what failed, goes on with the others, and exits with 1', async (t) => {
     const { arcade, inside, stored, user } = await world(t);
     const [a, b] = ['A', 'B', 'C'].map((key) => arcade.store(user, { key, value: 'v' }).id);
     arcade.fault({ path: new RegExp(`${a}`) }, { kind: 'status', status: 403 });
@@ -122,7 +122,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     assert.deepEqual(stored(), ['A=v', 'B=v']);
   });
 
-  test('a deletion as JSON', async (t) => {
+  test('secret unset --json is one document', async (t) => {
     const { arcade, inside, user } = await world(t);
     const [a] = ['A', 'B'].map((key) => arcade.store(user, { key, value: 'v' }).id);
     arcade.fault({ path: new RegExp(`${a}`) }, { kind: 'status', status: 403 });
@@ -138,7 +138,7 @@ describe('list and unset', { concurrency: 4 }, () => {
     });
   });
 
-  test('a secret without an id is there, and cannot be deleted', async (t) => {
+  test('secret unset says that a secret without an id cannot be deleted', async (t) => {
     const { arcade, inside } = await world(t);
     arcade.fault({}, { kind: 'wrong-json', body: { items: [{ key: 'K' }] } });
     const { exitCode, stdout, stderr } = await inside(['secret', 'unset', 'K']);

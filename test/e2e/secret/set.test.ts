@@ -17,7 +17,7 @@ const format = (position: number, hint = EITHER_WAY): string =>
   `Error: Invalid format (argument ${position}). Expected KEY=VALUE\nHint: ${hint}\n`;
 
 describe('secret set', { concurrency: 4 }, () => {
-  test('pairs are set, and told of in the order given', async (t) => {
+  test('pairs are set, and reported in the order given', async (t) => {
     const { run, stored, requests } = await world(t);
     const pairs = ['A=1', 'B=b=c==', ' C =  padded  ', 'D=0123456789ab', 'A=2', 'Q?z=q', 'H#h=h'];
     const keys = [
@@ -116,7 +116,7 @@ describe('secret set', { concurrency: 4 }, () => {
     assert.deepEqual(requests(), []);
   });
 
-  test('they are told of in the order given, whatever the order of the answers', async (t) => {
+  test('pairs are reported in the order given, whatever the order of the responses', async (t) => {
     const { arcade, inside, stored } = await world(t);
     const keys = Array.from({ length: 20 }, (_, i) => `K${i}`);
     arcade.fault({ path: /\/K[05]$/ }, { kind: 'delay', ms: 200 });
@@ -140,7 +140,7 @@ describe('secret set', { concurrency: 4 }, () => {
     assert.deepEqual([exitCode, stdout, stderr], [130, told.join(''), '']);
   });
 
-  test('a partial failure tells of each, and exits with 1', async (t) => {
+  test('a partial failure reports each, and exits with 1', async (t) => {
     const { arcade, inside, stored } = await world(t, { echoSecrets: true });
     arcade.fault({ path: /\/B$/ }, { kind: 'status', status: 422 });
     arcade.fault({ path: /\/D$/ }, { kind: 'html' });

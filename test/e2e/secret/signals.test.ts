@@ -83,7 +83,7 @@ describe('a signal that comes twice within a moment', { concurrency: 4 }, () => 
   }
 });
 
-describe('output that nobody reads yet', { concurrency: 4 }, () => {
+describe('output that is not read yet', { concurrency: 4 }, () => {
   for (const [signal, exitCode] of SIGNALS) {
     test(`keeps no program that ${signal} asks to end`, async (t) => {
       const { home, running } = await unread(t);

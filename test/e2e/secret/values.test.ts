@@ -276,7 +276,7 @@ describe('values', { concurrency: 4 }, () => {
     await assert.rejects(readEnvFile(pipe, process.stdin, 50), { code: 'ENV_FILE_UNREADABLE', message });
   });
 
-  test('a pipe that somebody holds open can be interrupted', async (t) => {
+  test('an environment file that is a pipe held open can be interrupted', async (t) => {
     const { env, home, requests } = await world(t);
     const pipe = join(home.home, 'pipe');
     makePipe(pipe);
@@ -300,7 +300,7 @@ describe('values', { concurrency: 4 }, () => {
   const [drop = 'true', ...dropped] = unprivileged;
   const canDrop = spawnSync(drop, [...dropped, 'true']).status === 0;
 
-  test('a file that may not be read is refused', {
+  test('an environment file that may not be read is an error', {
     skip: !canDrop && 'no way to be unprivileged',
   }, async (t) => {
     const { env, home, requests } = await world(t);

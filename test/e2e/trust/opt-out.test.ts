@@ -161,7 +161,7 @@ test('a spool that others could read is closed to them at the next command', asy
   assert.equal(statSync(join(home.directory, 'usage.db')).mode & 0o777, 0o600);
 });
 
-test('root in the home of somebody else leaves no file behind', {
+test('root in the home of another user leaves no file behind', {
   skip: process.getuid?.() !== 0 && 'only root can be root',
 }, async (t) => {
   const home = sandbox(t);

@@ -219,7 +219,7 @@ test('what was recorded before a folder was opened to others can be erased', asy
   assert.deepEqual(readdirSync(home.directory), ['usage.off']);
 });
 
-test("a folder that is somebody else's is not used, also where we may write to it", {
+test('a folder of another user is not used, also where we may write to it', {
   skip: notRoot,
 }, async (t) => {
   const home = sandbox(t);
@@ -338,7 +338,7 @@ test('a login as root in the home of another user is refused, and makes nothing'
   assert.deepEqual(readdirSync(home.home), []);
 });
 
-test("the other program's usage.json is closed to others, and one of somebody else's keeps events away", {
+test('usage.json of the Python CLI is closed to others, and one of another user keeps events away', {
   skip: notRoot,
 }, async (t) => {
   const home = sandbox(t);
@@ -408,7 +408,9 @@ test('on Windows neither owners nor modes are looked at, and the doctor says so'
   assert.match(finding?.message ?? '', /not checked on Windows/);
 });
 
-test("in root's own home what is somebody else's is to be root's again", { skip: notRoot }, async (t) => {
+test("root's own home: the doctor says to give files of another user back to root", {
+  skip: notRoot,
+}, async (t) => {
   const home = sandbox(t);
   await list(home);
   for (const path of [join(home.directory, 'usage.db'), home.directory]) {

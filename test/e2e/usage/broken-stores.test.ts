@@ -259,7 +259,7 @@ for (const store of STORES.filter(({ name }) => ['absent', 'cut short', 'newer']
   });
 }
 
-test('damage that shows only halfway is told, as one document with --json; `export` has written the lines before it', async (t) => {
+test('`usage list` and `export` report damage that shows only halfway, with --json as one document', async (t) => {
   const home = sandbox(t);
   seedSpool(home, { records: 3000, now: Date.now(), everyMs: 1000 });
   const path = join(home.directory, 'usage.db');
