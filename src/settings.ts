@@ -139,7 +139,7 @@ export function readSettings(
     directory: parent === undefined ? undefined : join(parent, '.arcade'),
     consent: Object.freeze(readConsent(env)),
     destination: Object.freeze({
-      host: (given(env.ARCADE_POSTHOG_HOST) ?? 'https://us.i.posthog.com').replace(/\/+$/, ''),
+      host: withoutUser(given(env.ARCADE_POSTHOG_HOST) ?? 'https://us.i.posthog.com').replace(/\/+$/, ''),
       apiKey: given(env.ARCADE_POSTHOG_API_KEY) ?? given(program.postHogApiKey),
     }),
     apiKey: given(env.ARCADE_API_KEY),
@@ -155,6 +155,16 @@ export function readSettings(
 function given(value: string | undefined): string | undefined {
   const trimmed = value?.trim();
   return trimmed === '' ? undefined : trimmed;
+}
+
+/** An address without user name and password. What is no address of a web server stays none. */
+function withoutUser(address: string): string {
+  if (!address.includes('@')) return address;
+  const url = URL.parse(address);
+  if (url === null || !/^https?:$/.test(url.protocol)) return address.replace(/^.*@/s, '');
+  url.username = '';
+  url.password = '';
+  return url.href;
 }
 
 function isOn(value: string | undefined): boolean {

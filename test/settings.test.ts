@@ -154,3 +154,18 @@ test('the home is where Python looks for it: on Windows in USERPROFILE, elsewher
   assert.equal(at({ ARCADE_WORK_DIR: '~/tools' }, 'win32'), resolve('/users/ana/tools/.arcade'));
   assert.equal(at({ ARCADE_WORK_DIR: '~\\work' }, 'linux'), resolve('~\\work/.arcade'));
 });
+
+test('ARCADE_POSTHOG_HOST is taken without a user name and password, which would be shown and sent', () => {
+  const hostOf = (host: string): string =>
+    readSettings({ ARCADE_POSTHOG_HOST: host }, program).destination.host;
+  for (const [given, taken] of [
+    ['https://ana:pass@posthog.test:8443/ingest/', 'https://posthog.test:8443/ingest'],
+    ['http:/ana:pass@posthog.test', 'http://posthog.test'],
+    ['https://posthog.test/of/@ana', 'https://posthog.test/of/@ana'],
+    // No address without the rest either: nothing is sent there.
+    ['ana:pass@posthog.test:8443', 'posthog.test:8443'],
+    ['https://ana:pa/ss@posthog.test', 'posthog.test'],
+  ] as const) {
+    assert.equal(hostOf(given), taken);
+  }
+});
