@@ -41,7 +41,7 @@ export const setOrg: Run = async (invocation) => {
     throw new UserError(
       'UNKNOWN_ORGANIZATION',
       `Organization '${invocation.positionals[0]}' not found or you don't have access.`,
-      { hint: 'Run `arcade org list` to see your organizations and their IDs.' },
+      { hint: 'Run `arcade org list` to see your organizations and their ids.' },
     );
   }
   const context = contextIn(organization, await listProjects(coordinator, bearer, organization.id));
@@ -61,7 +61,7 @@ export const setProject: Run = async (invocation) => {
     throw new UserError(
       'UNKNOWN_PROJECT',
       `Project '${invocation.positionals[0]}' not found in organization '${context.orgName ?? context.orgId}'.`,
-      { hint: 'Run `arcade project list` to see its projects and their IDs.' },
+      { hint: 'Run `arcade project list` to see its projects and their ids.' },
     );
   }
   await switchTo(invocation, login, { ...context, projectId: project.id, projectName: project.name }, [

@@ -43,7 +43,7 @@ const GROUP_TABLE = {
   usage: {
     describe: [
       'View and control usage events.',
-      'Without a command: usage status. `arcade debug` is another name for it.',
+      'Without a command it shows the status. `arcade debug` is another name for `arcade usage`.',
     ],
     options: [],
     recorded: false,
@@ -106,7 +106,7 @@ const COMMAND_TABLE = {
   },
   login: {
     describe: [
-      'Log in by browser or API key.',
+      'Log in with a browser or API key.',
       'Without a browser on this machine: --no-browser prints the URL to open elsewhere; --api-key reads a key.',
     ],
     examples: ['login', 'login --host arcade.example.com', 'login --api-key < key.txt'],
@@ -149,7 +149,7 @@ const COMMAND_TABLE = {
     usage: '<ORG_ID>',
     describe: [
       'Switch to an organization and its default project.',
-      'ORG_ID is an ID shown by `arcade org list`.',
+      'ORG_ID is an id shown by `arcade org list`.',
     ],
     examples: ['org set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
     completes: 'organizations',
@@ -164,7 +164,7 @@ const COMMAND_TABLE = {
     usage: '<PROJECT_ID>',
     describe: [
       'Switch to another project of the active organization.',
-      'PROJECT_ID is an ID shown by `arcade project list`.',
+      'PROJECT_ID is an id shown by `arcade project list`.',
     ],
     examples: ['project set 5f0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d'],
     completes: 'projects',
@@ -210,7 +210,7 @@ const COMMAND_TABLE = {
     usage: '<ID>',
     describe: [
       'Show one record: the exact event, the identity it is sent as, and each delivery attempt.',
-      'ID is its number or uuid.',
+      'ID is the number or uuid of the record.',
     ],
     examples: ['usage show 17', 'usage show 17 --json'],
     completes: 'records',
@@ -353,7 +353,7 @@ const COMMAND_TABLE = {
     usage: '<SHELL>',
     describe: [
       'Print a shell completion script.',
-      'For bash, zsh or fish. It completes commands, options, keys of secrets, and ids of organizations, projects and records.',
+      'For bash, zsh or fish. It completes commands, options, secret keys, and the ids of organizations, projects and records.',
     ],
     examples: [
       'completion bash >> ~/.bashrc',

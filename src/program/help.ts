@@ -70,7 +70,9 @@ async function groupHelp(page: Page, words: string, group: Group): Promise<void>
 
 async function commandHelp(page: Page, words: string, command: Command): Promise<void> {
   await paragraph(page, command.describe);
-  await usage(page, `${words} ${command.usage ?? ''} [options]`.replace('  ', ' '));
+  const { usage: positionals = '', verbatim } = command;
+  const rest = verbatim === true ? `[options] -- ${positionals}` : `${positionals} [options]`;
+  await usage(page, `${words} ${rest.trim()}`);
   await options(
     page,
     optionsOf(words).filter((option) => !GLOBAL_OPTIONS.includes(option)),
@@ -106,7 +108,7 @@ async function options(page: Page, own: readonly Option[], words: string): Promi
   const global = optionsOf(words).filter((option) => GLOBAL_OPTIONS.includes(option));
   await section(page, own.length === 0 ? 'Options' : 'Options of every command', [
     ...global.map(optionRow),
-    ['    --help', 'Show this help (also -h, where it is not the host)'],
+    [`${own.some(({ short }) => short === 'h') ? '    ' : '-h, '}--help`, 'Show this help'],
   ]);
 }
 

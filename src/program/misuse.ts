@@ -72,9 +72,11 @@ function guessIn(token: string, words: string): string | undefined {
   return guess === undefined ? undefined : `${words} ${guess}`.trim();
 }
 
-/** Positional arguments that are too few, too many or none of the choices. */
+const RECORD_ID = /^(\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
+
+/** Positional arguments that are too few, too many, no ids of records or none of the choices. */
 export function wrongPositionals(
-  { usage = '', choices }: Command,
+  { usage = '', choices, completes }: Command,
   positionals: readonly string[],
 ): UserError | undefined {
   const names = usage.split(' ');
@@ -82,6 +84,8 @@ export function wrongPositionals(
   if (missing !== undefined) return usageError(`Missing argument '${missing.replace(/[<>]/g, '')}'.`);
   const extra = positionals.length - mostOf(usage);
   if (extra > 0) return surplus(extra);
+  if (completes === 'records' && !positionals.every((id) => RECORD_ID.test(id)))
+    return usageError('ID must be the number or uuid of a record.');
   return (
     choices &&
     positionals.map((value) => noChoice(usage.replace(/[<>]/g, ''), choices, value)).find((error) => error)
@@ -120,7 +124,7 @@ function noChoice(shown: string, choices: readonly string[], given: string): Use
   const all = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   const guess = closest(given, choices);
   if (choices.length <= 5 || guess === undefined) return usageError(`${shown} must be ${all}.`);
-  return usageError(`${shown} has no such choice.`, `Did you mean ${guess}?`);
+  return usageError(`Invalid value for ${shown}.`, `Did you mean ${guess}?`);
 }
 
 /** A short word of letters, as commands and options are. A key that was pasted into the wrong place is not. */

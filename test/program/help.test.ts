@@ -60,7 +60,10 @@ for (const words of COMMANDS.keys()) {
       assert.match(stdout, new RegExp(`^${title}`, 'm'));
     const shown = [...stdout.matchAll(/^ {2}(?:(-\w), | {4})(--[a-z-]+)/gm)].flatMap(([, ...flags]) => flags);
     const known = optionsOf(words).flatMap(({ name, short }) => [short && `-${short}`, `--${name}`]);
-    assert.deepEqual(new Set(shown), new Set([...known, undefined, '--help']));
+    assert.deepEqual(
+      new Set(shown),
+      new Set([...known, known.includes('-h') ? undefined : '-h', '--help', undefined]),
+    );
   });
 }
 
@@ -70,6 +73,13 @@ for (const words of [...GROUPS.keys()].filter(Boolean)) {
     for (const name of subcommandsOf(words)) assert.match(stdout, new RegExp(`^ {2}${name} `, 'm'), name);
   });
 }
+
+test('arcade usage preview --help puts its options before the --', async () => {
+  assert.match(
+    (await inside(home, ['help', 'usage', 'preview'])).stdout,
+    /preview \[options\] -- <COMMAND>\.\.\.\n/,
+  );
+});
 
 test('arcade --version says the name and the version', async () => {
   assert.match((await inside(home, ['--version'])).stdout, /^arcade \d+\.\d+\.\d+\n$/);

@@ -105,7 +105,7 @@ export async function changeRecords(
 export function chosenRecord({ options, positionals }: Invocation): string | null {
   const [id = null] = positionals;
   if ((options.all === true) === (id !== null))
-    throw usageError(`Specify a record ID or --all${id === null ? '' : ', not both'}.`, LIST_HINT);
+    throw usageError(`Specify a record id or --all${id === null ? '' : ', not both'}.`, LIST_HINT);
   return id;
 }
 

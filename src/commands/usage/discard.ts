@@ -27,7 +27,7 @@ export const run: Run = async (invocation) => {
       return discard(spool, id);
     },
     did: 'discarded',
-    cannot: 'it has already been delivered',
+    cannot: 'only pending and quarantined records can be discarded',
     none: say`Nothing to discard.`,
   });
 };

@@ -25,11 +25,11 @@ export const run: Run = async (invocation) => {
     identity.anon_id,
     accountOf(identity),
     relativeTime(identity.created_at, now),
-    identity.current ? 'in use' : `retired ${relativeTime(identity.retired_at ?? now, now)}`,
+    identity.current ? 'current' : `retired ${relativeTime(identity.retired_at ?? now, now)}`,
     identity.alias ?? '',
     String(identity.pending),
   ]);
-  await printTable(output, ['Anonymous id', 'Account', 'Begun', 'Now', 'Alias', 'Pending'], rows);
+  await printTable(output, ['Anonymous id', 'Account', 'Created', 'Status', 'Alias', 'Pending'], rows);
   return undefined;
 };
 

@@ -244,6 +244,6 @@ test('`usage identity` lists the past identities, and `usage status` names the n
     ],
   );
   const { stdout } = await go(['usage', 'identity']);
-  assert.match(stdout, /in use/);
+  assert.match(stdout, /current/);
   assert.match(stdout, /not logged in/);
 });

@@ -81,7 +81,7 @@ test('`org set` and `project set` of an unknown id change nothing, exit 1 and sa
   assert.equal(org.exitCode, 1);
   assert.equal(
     org.stderr,
-    "Error: Organization 'nowhere' not found or you don't have access.\nHint: Run `arcade org list` to see your organizations and their IDs.\n",
+    "Error: Organization 'nowhere' not found or you don't have access.\nHint: Run `arcade org list` to see your organizations and their ids.\n",
   );
   const project = await inside(home, ['project', 'set', '../x']);
   assert.equal(project.exitCode, 1);

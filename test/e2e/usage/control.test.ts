@@ -86,9 +86,14 @@ const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
   ['a record that is not there', ['requeue', '99'], 1, /There is no record 99\.\n.*usage list/],
   ['a pending one', ['requeue', '12'], 1, /Record 12 is pending: only quarantined records/],
   ['a delivered one', ['requeue', '1'], 1, /Record 1 is delivered/],
-  ['one that is out', ['discard', '1'], 1, /Record 1 is delivered: it has already been delivered/],
+  [
+    'one that is out',
+    ['discard', '1'],
+    1,
+    /Record 1 is delivered: only pending and quarantined records can be discarded/,
+  ],
   ['none that is there', ['discard', 'ffffffff-ffff-7fff-bfff-ffffffffffff'], 1, /There is no record f/],
-  ['words', ['discard', `5' OR 1=1`], 1, /There is no record 5' OR 1=1/],
+  ['words', ['discard', `5' OR 1=1`], 2, /ID must be the number or uuid of a record/],
 ];
 
 test('`usage requeue` and `discard` refuse in words what cannot be done, and change nothing', async (t) => {

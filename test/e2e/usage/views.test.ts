@@ -175,7 +175,7 @@ const WRONG: readonly [readonly string[], number, RegExp][] = [
   [['list', '--command', `x' OR '1'='1`], 2, /--command must be a command that records usage/],
   [['show', '99'], 1, /There is no record 99/],
   [['show', '99999999999999999999999'], 1, /There is no record 9/],
-  [['show', '\u001b[31m'], 1, /There is no record \\e\[31m/],
+  [['show', '\u001b[31m'], 2, /ID must be the number or uuid of a record/],
   [
     ['report', '--output', join(import.meta.dirname, 'views.test.ts')],
     1,
