@@ -117,5 +117,5 @@ async function printChoices(
   const yes = (is: boolean): string => (is ? 'yes' : '');
   const rows = choices.map(({ id, name, isDefault }) => [name, id, yes(isDefault), yes(id === active)]);
   output.line((await output.paint('stdout')).bold(title));
-  await printTable(output, ['Name', 'ID', 'Default', 'Active'], rows);
+  await printTable(output, ['Name', { heading: 'ID', whole: true }, 'Default', 'Active'], rows);
 }

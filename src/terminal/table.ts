@@ -10,6 +10,8 @@ export interface Column {
   readonly right?: true;
   /** Where it would have less room than this it is left out, and where none of its cells says anything. */
   readonly least?: number;
+  /** Its cells, ids to copy, are not cut: other columns give way, and then each row is shown as lines. */
+  readonly whole?: true;
   /** Colors a cell of the row `row`, which has its width already. */
   readonly style?: (cell: Safe, row: number) => Safe;
 }
@@ -53,14 +55,16 @@ export async function tableLines(
   const cells = rows.map((row) => row.map((cell) => (isPlain(cell) ? (cell as Safe) : visible(cell))));
   const isAllPlain = cells.every((row) => row.every(isPlain));
   const measure = isAllPlain ? PLAIN_MEASURE : await anyMeasure();
-  const lasting = columns.filter(({ least }) => least === undefined);
-  if (width !== null && width < lasting.length * LEGIBLE)
-    return stacked(headings, cells, { ...look, width, measure });
   const natural = columns.map(({ heading, least }, i) => {
     const widest = cells.reduce((max, row) => Math.max(max, measure.widthOf(row[i] ?? '')), 0);
     return widest === 0 && least !== undefined ? 0 : Math.max(widest, heading.length);
   });
-  const widths = width === null ? natural : fitColumns(columns, natural, width);
+  let widths: readonly number[] = natural;
+  if (width !== null) {
+    const fitted = fitColumns(columns, natural, width);
+    if (fitted === undefined) return stacked(headings, cells, { ...look, width, measure });
+    widths = fitted;
+  }
   const shown = { columns, widths, measure, unicode: look.unicode };
   return [paint.bold(rowLine(headings, shown)), ...cells.map((row, i) => rowLine(row, shown, i))];
 }
@@ -99,17 +103,29 @@ const NARROWEST = 4;
 
 /**
  * Widths that fit `room` columns: the widest column gives way first, to its least; then the last one that has a
- * least is left out, and so on; at the end all that remain are cut to one width.
+ * least is left out, and so on; at the end all that remain are cut to one width. Undefined where rows must be lines.
  */
-function fitColumns(columns: readonly Column[], whole: readonly number[], room: number): number[] {
-  const natural = [...whole];
+function fitColumns(
+  columns: readonly Column[],
+  wanted: readonly number[],
+  room: number,
+): number[] | undefined {
+  if (room < columns.filter(({ least }) => least === undefined).length * LEGIBLE) return undefined;
+  const natural = [...wanted];
   for (;;) {
     const shown = natural.filter((width) => width > 0).length;
     const inside = room - GAP.length * (shown - 1);
     const fitted = lowered(natural, inside, (i) => columns[i]?.least ?? natural[i] ?? 0);
     if (sum(fitted) <= inside) return fitted;
     const victim = columns.findLastIndex(({ least }, i) => least !== undefined && (natural[i] ?? 0) > 0);
-    if (victim < 0) return lowered(natural, inside, () => NARROWEST);
+    if (victim < 0 && !columns.some(({ whole }) => whole)) return lowered(natural, inside, () => NARROWEST);
+    if (victim < 0) {
+      // Beside an id that is not cut, no heading is.
+      const beside = lowered(natural, inside, (i) =>
+        columns[i]?.whole ? (natural[i] ?? 0) : (columns[i]?.heading.length ?? 0),
+      );
+      return sum(beside) <= inside ? beside : undefined;
+    }
     natural[victim] = 0;
   }
 }

@@ -53,6 +53,15 @@ test('on a very narrow terminal each row is lines of their own, without its empt
   ]);
 });
 
+test('a cell that is to be whole is never cut: others give way, and then each row is lines of their own', async () => {
+  const id = 'i'.repeat(20);
+  const columns = [{ heading: 'ID', whole: true as const }, 'Description', 'State'];
+  const rows = [[id, 'd'.repeat(40), 'pending']];
+  const at = (width: number) => tableLines(columns, rows, { width, paint, unicode: true });
+  assert.match((await at(45)).at(-1) ?? '', new RegExp(`^${id}  d+…  pending$`));
+  assert.equal((await at(36))[0], `ID           ${id}`);
+});
+
 test('columns begin at the same place in every row', async () => {
   const [heading = '', ...rows] = await table(NASTY.slice(0, 6), null);
   const at = stringWidth(heading.slice(0, heading.indexOf('Description')));

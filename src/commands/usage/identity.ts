@@ -29,7 +29,8 @@ export const run: Run = async (invocation) => {
     identity.alias ?? '',
     String(identity.pending),
   ]);
-  await printTable(output, ['Anonymous id', 'Account', 'Created', 'Status', 'Alias', 'Pending'], rows);
+  const ids = ['Anonymous id', 'Account'].map((heading) => ({ heading, whole: true }) as const);
+  await printTable(output, [...ids, 'Created', 'Status', 'Alias', 'Pending'], rows);
   return undefined;
 };
 

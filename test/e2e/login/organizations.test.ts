@@ -30,6 +30,20 @@ test('`org list` marks the default organization and the active one', async (t) =
   });
 });
 
+test('`org list` and `project list` cut no id on a terminal of 50 columns, where a row is shown as lines', async (t) => {
+  const { home, arcade } = await world(t);
+  const user = arcade.user('A');
+  home.signIn(arcade, user);
+  const [own] = user.organizations;
+  for (const [command, id] of [
+    ['org', own?.organization_id],
+    ['project', own?.projects[0]?.project_id],
+  ] as const) {
+    const { stdout } = await inside(home, [command, 'list'], { columns: 50, env: UNTRACKED });
+    assert.match(stdout, new RegExp(`^ID +${id}$`, 'm'));
+  }
+});
+
 test('`org set` switches to the default project of the organization too', async (t) => {
   const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
   const user = arcade.user('A');
