@@ -22,7 +22,7 @@ export const run: Run = async (invocation) => {
 async function takeBack(invocation: Invocation): Promise<boolean> {
   const { directory } = invocation.settings;
   try {
-    return await changeSpool(invocation, enable);
+    return await changeSpool(invocation, (spool, isNew) => enable(spool, Date.now(), isNew));
   } catch (cause) {
     if (!(cause instanceof UserError) || directory === undefined || !withdrawOptOut(directory)) throw cause;
     const message = `Recording is enabled again, but nothing can be recorded yet. ${cause.message}`;

@@ -80,12 +80,17 @@ export function append(spool: Spool, entry: Entry): boolean {
     emptySpill(spool.directory);
     return false;
   }
-  removeSpilled(spool.directory, spilled);
-  if (appended.isFirst) entry.showNotice();
+  // The event is recorded, whatever comes now.
+  try {
+    removeSpilled(spool.directory, spilled);
+    if (appended.isFirst) entry.showNotice();
+  } catch {
+    // What cannot be removed is known by its uuid; a terminal that is closed shows nothing.
+  }
   try {
     exportIdentity(spool, entry.now);
   } catch (error) {
-    // It stays due: the next command exports it. The event is recorded.
+    // It stays due: the next command exports it.
     if (isDamage(error)) throw error;
   }
   return appended.wake;

@@ -13,7 +13,7 @@ import { replaceKey } from './key.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
 import { blockingProblem, isOptedOut, isOwnPlace, optOutFile } from './place.ts';
 import { emptySpill } from './spill.ts';
-import { type Spool, sharedFile } from './spool.ts';
+import { installationOf, type Spool, sharedFile } from './spool.ts';
 import { readText, readUsageJson, usageJson } from './usage-json.ts';
 
 /** What was done to how many records. */
@@ -58,8 +58,12 @@ function stateOf(spool: Spool, id: string | null): string | null {
   return (spool.statement(sql).pluck().get({ id }) as string | undefined) ?? null;
 }
 
-/** Records again from now on. Returns whether that is a change. */
-export function enable(spool: Spool): boolean {
+/**
+ * Records again from now on. Returns whether that is a change. Where `disable` was killed before it had erased what was
+ * recorded, that is done now. `isNew` as in `disable`.
+ */
+export function enable(spool: Spool, now: number, isNew = false): boolean {
+  if (isOptedOut(spool.directory) && installationOf(spool).consent === 1) disable(spool, now, isNew);
   return spool.transaction(() => {
     const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
     return removeOptOut(spool.directory) || changes > 0;

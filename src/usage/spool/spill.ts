@@ -82,7 +82,7 @@ export function collectSpilled(directory: string, limit: number): Spilled[] {
   const drafts = isOurs(folder) ? entriesOf(folder).filter((name) => name.endsWith('.tmp')) : [];
   for (const path of drafts.map((name) => join(folder, name))) {
     const { mtimeMs = Date.now() } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
-    if (Math.abs(Date.now() - mtimeMs) > DRAFT_MS) rmSync(path, { force: true });
+    if (Math.abs(Date.now() - mtimeMs) > DRAFT_MS) rmSync(path, { recursive: true, force: true });
   }
   return readSpilled(directory, limit, (name) => setBadAside(directory, name));
 }
@@ -115,7 +115,8 @@ export function setBadAside(directory: string, name: string): void {
 /** Removes everything, drafts too. Throws the system's error. */
 export function emptySpill(directory: string): void {
   const folder = spillFolder(directory);
-  if (isOurs(folder)) rmSync(folder, { recursive: true, force: true });
+  // Again while another process puts a file into it, which that process then removes.
+  if (isOurs(folder)) rmSync(folder, { recursive: true, force: true, maxRetries: 100, retryDelay: 0 });
 }
 
 /** How many captures wait, and how many files are not ours to understand. Never throws. */

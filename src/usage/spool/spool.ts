@@ -147,7 +147,6 @@ export function spoolOf(
 export function installationOf(spool: Spool): Installation {
   const row = spool.statement('SELECT * FROM installation').get() as Installation | undefined;
   if (row === undefined) throw new DamagedError('the installation is missing');
-  // Older versions kept the key in the database: there it is the seed of the file.
   return row;
 }
 

@@ -357,6 +357,17 @@ test('`usage disable` killed halfway: what is still there is told, and the next 
   assert.match(right.stdout, /Recording is switched off here, and no event is kept/);
 });
 
+test('`usage enable` after a `usage disable` that was killed halfway brings nothing back', async (t) => {
+  const home = sandbox(t);
+  seeded(home);
+  home.write('usage.off', '');
+  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording is on.\n');
+  const { consent, ledger, identity } = await status(home);
+  assert.equal(consent.enabled, true);
+  assert.deepEqual([ledger.pending, ledger.quarantined, ledger.purged], [0, 0, 8]);
+  assert.notEqual(identity.anon_id, ANON_ID);
+});
+
 /** What an event says of this machine and its person; words such as "node" are in any database's pages. */
 function valuesOf(lines: readonly string[]): string[] {
   const values = new Set<string>([ANON_ID, PRINCIPAL, 'CLI execution failed', 'secret.unset', 'TIMED_OUT']);

@@ -9,7 +9,7 @@ import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { resetIdentity } from '../../../src/usage/identity/reset.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import type { Spool } from '../../../src/usage/spool/spool.ts';
-import { credentialsOf, makeSpool, sampleEntry } from '../../support/queue.ts';
+import { credentialsOf, DESTINATION, makeSpool, sampleEntry } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const ANON = '3f0f2f53-4c5e-4a4e-9d3a-0d5a5d0b7a11';
@@ -239,6 +239,15 @@ test('an event that cannot be recorded shows no notice', (t) => {
   };
   assert.throws(() => append(spool, entry({ showNotice })), /properties/);
   assert.equal(shown, 0);
+});
+
+test('an event is recorded, exported and sent also where the notice cannot be shown', (t) => {
+  const { home, spool } = opened(t);
+  const showNotice = (): never => {
+    throw new Error('EPIPE');
+  };
+  assert.equal(append(spool, entry({ showNotice, destination: DESTINATION })), true);
+  assert.deepEqual(home.shared(), { anon_id: currentIdentity(spool)?.anonId, linked_principal_id: null });
 });
 
 test('once it was refused nothing is recorded, and usage.json is left alone', (t) => {

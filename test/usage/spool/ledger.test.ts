@@ -31,7 +31,7 @@ const MOVES: Readonly<Record<string, Move>> = {
   'stop and begin again': (queue) => {
     disable(queue.spool, queue.clock.now);
     assert.equal(readLedger(queue.spool).pending, 0);
-    enable(queue.spool);
+    enable(queue.spool, queue.clock.now);
   },
 };
 

@@ -1,5 +1,6 @@
 /** Events that the database cannot take in time: kept in files, and taken in later, each with its owner. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -14,13 +15,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { append, type Entry, spillCapture } from '../../../src/usage/append/append.ts';
 import { uuidv7 } from '../../../src/usage/event/uuid.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { takeInStep, takeIntoCopy } from '../../../src/usage/identity/take-in.ts';
 import { disable, enable, optOut, withdrawOptOut } from '../../../src/usage/spool/consent.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
-import { countSpilled, MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
+import { countSpilled, emptySpill, MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
 import type { Spool } from '../../../src/usage/spool/spool.ts';
 import { credentialsOf, makeSpool, sampleEntry } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
@@ -233,9 +235,47 @@ test('drafts of killed processes go after an hour, younger ones stay', (t) => {
   append();
   spill();
   for (const name of ['.a-1.tmp', '.b-2.tmp']) writeFileSync(join(folder, name), '');
-  utimesSync(join(folder, '.a-1.tmp'), NOW / 1e6, NOW / 1e6);
+  mkdirSync(join(folder, 'not-ours.tmp'));
+  for (const name of ['.a-1.tmp', 'not-ours.tmp']) utimesSync(join(folder, name), NOW / 1e6, NOW / 1e6);
   append();
   assert.deepEqual(files(), ['.b-2.tmp']);
+});
+
+test('a file that cannot be removed once it is taken in fails no append, and counts once', (t) => {
+  const stage = staged(t);
+  const { spool } = stage;
+  stage.append();
+  stage.spill();
+  const path = join(stage.folder, stage.files()[0] ?? '');
+  const text = readFileSync(path);
+  const key = (): Buffer => {
+    // Asked for after the taking in.
+    rmSync(path);
+    mkdirSync(path);
+    return spool.key();
+  };
+  append({ ...spool, key }, sampleEntry(NOW + 10));
+  assert.equal(stage.ids().length, 3);
+  rmSync(path, { recursive: true });
+  writeFileSync(path, text);
+  stage.append();
+  assert.deepEqual([stage.ids().length, stage.files()], [4, []]);
+});
+
+test('the folder is emptied also while other processes put files into it', async (t) => {
+  const { home, folder } = staged(t);
+  const code = `const fs = require('node:fs');
+    for (let i = 0; ; i += 1)
+      try {
+        fs.mkdirSync(process.argv[1], { recursive: true });
+        fs.writeFileSync(process.argv[1] + '/' + i + '.tmp', '');
+      } catch {}`;
+  const others = [1, 2].map(() => spawn(process.execPath, ['-e', code, folder]));
+  t.after(() => {
+    for (const other of others) other.kill('SIGKILL');
+  });
+  while (!existsSync(folder)) await setTimeout(5);
+  for (let i = 0; i < 10_000; i += 1) emptySpill(home.directory);
 });
 
 test(`over ${MAX_SPILLED} files nothing more is recorded`, (t) => {
@@ -311,7 +351,7 @@ test('what a killed disable or a racing command has left in the folder comes bac
   assert.deepEqual([files(), ids().length], [[], 1]);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, `${uuidv7(NOW)}.json`), 'CANARY');
-  enable(spool);
+  enable(spool, NOW);
   assert.deepEqual(files(), []);
   home.write('usage.off', '');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
