@@ -1,6 +1,7 @@
 /** Events that the database cannot take in time: kept in files, and taken in later, each with its owner. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -271,11 +272,14 @@ test('the folder is emptied also while other processes put files into it', async
         fs.writeFileSync(process.argv[1] + '/' + i + '.tmp', '');
       } catch {}`;
   const others = [1, 2].map(() => spawn(process.execPath, ['-e', code, folder]));
-  t.after(() => {
+  try {
+    while (!existsSync(folder)) await setTimeout(5);
+    for (let i = 0; i < 10_000; i += 1) emptySpill(home.directory);
+  } finally {
+    // Before the home is removed, into which they would write.
     for (const other of others) other.kill('SIGKILL');
-  });
-  while (!existsSync(folder)) await setTimeout(5);
-  for (let i = 0; i < 10_000; i += 1) emptySpill(home.directory);
+    await Promise.all(others.map((other) => once(other, 'close')));
+  }
 });
 
 test(`over ${MAX_SPILLED} files nothing more is recorded`, (t) => {
