@@ -28,7 +28,7 @@ export interface Draining {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly random: () => number;
-  /** Writes to the spool, waiting while another process has its lock. */
+  /** Uses the spool, waiting while another process has its lock: beside a rollback journal reading needs it too. */
   readonly persist: <T>(work: () => T) => Promise<T>;
   /** Called after each batch with how many records were delivered with it. */
   readonly onDelivered: (records: number) => void;
@@ -61,7 +61,8 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
 async function sendDue(draining: Draining): Promise<DrainOutcome> {
   const { spool, now, persist } = draining;
   const target = postHogAt(spool, draining.destination);
-  if (!draining.ignoreBackoff && backoffInForce(spool, target, now()) !== null) return 'backing off';
+  const backoff = await persist(() => backoffInForce(spool, target, now()));
+  if (!draining.ignoreBackoff && backoff !== null) return 'backing off';
   const claims = claimsOf(spool, now);
   const delivery = openDelivery(draining, target, claims);
   const next = async (kind: PendingRecord['kind']): Promise<PendingRecord[]> => {

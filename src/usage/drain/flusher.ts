@@ -125,7 +125,7 @@ async function linger(run: Draining & Run): Promise<void> {
   // It changes when another connection has committed.
   let seen: unknown;
   while (performance.now() < deadline) {
-    const version = run.spool.statement('PRAGMA data_version').pluck().get();
+    const version = await run.persist(() => run.spool.statement('PRAGMA data_version').pluck().get());
     if (version !== seen && (await run.persist(() => stillDue(run)))) return;
     seen = version;
     await pause(LOOK_EVERY_MS);

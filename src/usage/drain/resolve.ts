@@ -71,9 +71,10 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
   const mayAsk = ignoreBackoff || (await persist(() => backoffInForce(spool, COORDINATOR, now()))) === null;
   const unknown: Group[] = [];
   for (const group of groups) {
-    const known = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
+    const { fingerprint } = group;
+    const known = fingerprint === null ? null : await persist(() => accountOf(spool, fingerprint));
     // The answer also binds what was recorded where asking was not allowed.
-    const isAsked = mayAsk && unknown.some(({ fingerprint }) => fingerprint === group.fingerprint);
+    const isAsked = mayAsk && unknown.some((other) => other.fingerprint === fingerprint);
     const until = isAsked ? null : givenUpTo(group, present, resolving.environment, now());
     if (known !== null) await persist(() => bindTo(spool, group, known, now()));
     else if (until === null) unknown.push(group);

@@ -7,8 +7,17 @@ import Database from 'better-sqlite3';
 import type { Answer } from '../../../src/infra/net/posthog.ts';
 import { removeDrafts, writeDraft } from '../../../src/infra/os/files.ts';
 import { tryLockFor } from '../../../src/infra/sqlite/lock.ts';
+import { append } from '../../../src/usage/append/append.ts';
 import { lockFile, spoolFile } from '../../../src/usage/spool/spool.ts';
-import { ACCEPTED, DESTINATION, makeSpool, OFFLINE, openQueue } from '../../support/queue.ts';
+import {
+  ACCEPTED,
+  credentialsOf,
+  DESTINATION,
+  makeSpool,
+  OFFLINE,
+  openQueue,
+  sampleEntry,
+} from '../../support/queue.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
@@ -79,6 +88,38 @@ test('when the time is up the rest stays, and the next command asks for another 
   assert.equal(queue.one(`SELECT value FROM ledger WHERE name = 'pending'`), 500);
   assert.equal(queue.command(), true);
 });
+
+for (const when of ['it lingers', 'it has read the credentials'] as const) {
+  test(`a flusher waits for a command that writes beside a rollback journal when ${when}`, async (t) => {
+    const queue = openQueue(t);
+    queue.spool.pragma('journal_mode = TRUNCATE');
+    const other = new Database(spoolFile(queue.spool.directory));
+    t.after(() => other.close());
+    const write = (): void => {
+      other.exec('BEGIN EXCLUSIVE');
+      setTimeout(() => other.exec('COMMIT'), 150);
+    };
+    queue.command();
+    if (when !== 'it lingers')
+      append(queue.spool, sampleEntry(queue.clock.now, { credentials: credentialsOf('a') }));
+    const outcome = await queue.flush(() => ACCEPTED, {
+      ignoreBackoff: when === 'it has read the credentials',
+      onDelivered: () => void (when === 'it lingers' && setTimeout(write, 20)),
+      lingerMs: 300,
+      connect: async () => ({
+        deliverer: { deliver: async () => ACCEPTED, close: () => undefined },
+        resolving: {
+          credentials: async () => {
+            if (when === 'it has read the credentials') write();
+            return { account: 'a', ask: async () => ({ kind: 'no answer' }) };
+          },
+          environment: null,
+        },
+      }),
+    });
+    assert.equal(outcome, 'drained');
+  });
+}
 
 test('a request that our own time cut short is no failure of the network', async (t) => {
   const queue = openQueue(t);
