@@ -150,7 +150,9 @@ export function eraseUnfit(directory: string): boolean {
 
 function purge(spool: Spool, now: number, isNew: boolean): number {
   const { pending, quarantined } = readLedger(spool);
-  const previous = spool.statement('SELECT anon_id FROM identity').pluck().all() as string[];
+  // Also of what was spilled under an id that no command has followed yet.
+  const ids = 'SELECT anon_id FROM identity UNION SELECT distinct_id FROM record WHERE personless = 1';
+  const previous = spool.statement(ids).pluck().all() as string[];
   for (const table of ['attempt', 'record', 'activity', 'account', 'backoff', 'flusher_run']) {
     spool.statement(`DELETE FROM ${table}`).run();
   }

@@ -22,9 +22,8 @@ export function readKey(directory: string): Buffer | undefined {
 
 /** The key, which is `seed` where there was none. Of processes that make it at once all get the same. Throws the system's error. */
 export function ensureKey(directory: string, seed: Buffer): Buffer {
-  const known = readKey(directory);
-  if (known !== undefined) return known;
-  if (createPrivateFile(keyFile(directory), seed.toString('hex'))) return seed;
+  createPrivateFile(keyFile(directory), seed.toString('hex'));
+  // Its maker reads it, too: another process may have replaced what was not written yet.
   for (let waitedMs = 0; waitedMs < HALF_WRITTEN_MS; waitedMs += 5) {
     const key = readKey(directory);
     if (key !== undefined) return key;
@@ -32,7 +31,7 @@ export function ensureKey(directory: string, seed: Buffer): Buffer {
   }
   // Its maker was killed before it wrote.
   replaceKey(directory, seed);
-  return seed;
+  return readKey(directory) ?? seed;
 }
 
 /** Puts another key in its place: no fingerprint from before says anything any more. Throws the system's error. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
+import fs, {
   chmodSync,
   existsSync,
   mkdirSync,
@@ -14,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -22,6 +23,7 @@ import { uuidv7 } from '../../../src/usage/event/uuid.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { takeInStep, takeIntoCopy } from '../../../src/usage/identity/take-in.ts';
 import { disable, enable, optOut, withdrawOptOut } from '../../../src/usage/spool/consent.ts';
+import { ensureKey, readKey, replaceKey } from '../../../src/usage/spool/key.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import { countSpilled, emptySpill, MAX_SPILLED } from '../../../src/usage/spool/spill.ts';
 import type { Spool } from '../../../src/usage/spool/spool.ts';
@@ -364,6 +366,18 @@ test('what a killed disable or a racing command has left in the folder comes bac
   assert.deepEqual(files(), []);
 });
 
+test('disable erases an id also where only a spilled logout and what was spilled after it know it', (t) => {
+  const { append, spill, spool, home, ids } = staged(t);
+  append(login('a', 'account-a'));
+  spill(logout('a'));
+  spill();
+  const { anon_id: anonId } = home.shared();
+  takeInStep(spool, NOW);
+  assert.equal(ids().at(-1), anonId);
+  disable(spool, NOW);
+  assert.notEqual(home.shared().anon_id, anonId);
+});
+
 test('the key of the fingerprints is made once, and disable replaces it', (t) => {
   const { home, spill, append, spool, ids } = staged(t);
   rmSync(join(home.directory, 'usage.key'), { force: true });
@@ -383,4 +397,24 @@ test('a key file that its maker never came to write is made good', (t) => {
   home.write('usage.key', '');
   assert.equal(spill(of('a')), true);
   assert.match(readFileSync(join(home.directory, 'usage.key'), 'utf8'), /^[0-9a-f]{64}$/);
+});
+
+test('a maker of the key that was held up for so long that another process has made it good takes that one', (t) => {
+  const { home } = staged(t);
+  rmSync(join(home.directory, 'usage.key'), { force: true });
+  const [late, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const { writeFileSync: write } = fs;
+  t.after(() => {
+    fs.writeFileSync = write;
+    syncBuiltinESMExports();
+  });
+  fs.writeFileSync = (file, text, how) => {
+    fs.writeFileSync = write;
+    syncBuiltinESMExports();
+    replaceKey(home.directory, other);
+    write(file, text, how);
+  };
+  syncBuiltinESMExports();
+  assert.deepEqual(ensureKey(home.directory, late), other);
+  assert.deepEqual(readKey(home.directory), other);
 });
