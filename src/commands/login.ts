@@ -152,7 +152,7 @@ function show(
   { url, oneTimeUrl, port, accept }: Invitation,
   typed: Interface | undefined,
 ): void {
-  const paste = say`If the browser runs on another machine, paste the address that it ends on here.`;
+  const paste = say`If the browser runs on another machine, copy the address that it ends on and paste it here.`;
   typed?.on('line', (line) => {
     if (line.trim() !== '' && !accept(line))
       output.note(say`That is not the address of this login. Copy all of it from the address bar.`);

@@ -60,7 +60,8 @@ const SYNONYMS: ReadonlyMap<string, readonly string[]> = new Map(
 export function unknownCommand(token: string, position: number, words: string): UserError {
   const groups = words === '' ? ['', 'secret', 'usage'] : [words];
   const [guess] = groups.flatMap((group) => guessIn(token, group) ?? []);
-  const hint = guess === undefined ? helpHint(words, 'the list') : `Did you mean \`arcade ${guess}\`?`;
+  const hint =
+    guess === undefined ? helpHint(words, 'a list of commands') : `Did you mean \`arcade ${guess}\`?`;
   return usageError(`No such command ${repeatable(token) ? `'${token}'` : `(argument ${position})`}.`, hint);
 }
 

@@ -94,12 +94,12 @@ test('the version is asked for at the root alone', () => {
 
 const NO_OPTION = 'No such option:';
 const help = (words: string): string => `Run \`arcade ${words} --help\` for usage.`;
-const LIST = 'Run `arcade secret --help` for the list.';
+const LIST = 'Run `arcade secret --help` for a list of commands.';
 /** Where no hint stands, `run` adds where to read how the command is used. */
 const WRONG: readonly (readonly [line: string, message: string, hint?: string])[] = [
   ['secrte', "No such command 'secrte'.", 'Did you mean `arcade secret`?'],
   ['secrets', "No such command 'secrets'.", 'Did you mean `arcade secret`?'],
-  ['wat', "No such command 'wat'.", 'Run `arcade --help` for the list.'],
+  ['wat', "No such command 'wat'.", 'Run `arcade --help` for a list of commands.'],
   ['secret lst', "No such command 'lst'.", 'Did you mean `arcade secret list`?'],
   ['secret lsit', "No such command 'lsit'.", 'Did you mean `arcade secret list`?'],
   ['secret ls', "No such command 'ls'.", 'Did you mean `arcade secret list`?'],
@@ -114,7 +114,7 @@ const WRONG: readonly (readonly [line: string, message: string, hint?: string])[
   ['signin', "No such command 'signin'.", 'Did you mean `arcade login`?'],
   ['help secrte', "No such command 'secrte'.", 'Did you mean `arcade secret`?'],
   ['help secret lst', "No such command 'lst'.", 'Did you mean `arcade secret list`?'],
-  ['usage nope', "No such command 'nope'.", 'Run `arcade usage --help` for the list.'],
+  ['usage nope', "No such command 'nope'.", 'Run `arcade usage --help` for a list of commands.'],
   ['doctor', "No such command 'doctor'.", 'Did you mean `arcade usage doctor`?'],
   ['version', "No such command 'version'.", 'Did you mean `arcade --version`?'],
   ['secret set --env-file=', "Option '--env-file' requires an argument."],

@@ -36,7 +36,7 @@ export const run: Run = async (invocation) => {
 };
 
 async function printIds({ output }: Invocation, ids: readonly string[]): Promise<void> {
-  const intro = say`Events were sent under these ids, which are erased here. To have the events erased at Arcade, ask for it as its Privacy Policy says, and name the ids:`;
+  const intro = say`Events were sent under these ids, which are erased here. To have the events erased at Arcade too, ask as its Privacy Policy describes, and give these ids:`;
   await printText(output, intro);
   for (const id of ids) output.line(say`  ${visible(id)}`);
   output.line();

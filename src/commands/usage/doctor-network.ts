@@ -38,9 +38,9 @@ export async function checkNetwork(settings: Settings): Promise<Finding[]> {
 
 const STEP_ADVICE = {
   DNS: 'Check the network and its name server; offline, events wait and are sent later.',
-  TCP: 'A firewall may be in between: HTTPS_PROXY names a proxy. Events wait meanwhile.',
+  TCP: 'A firewall may be blocking it; if you use a proxy, set HTTPS_PROXY. Events wait meanwhile.',
   TLS: 'If your network inspects TLS, name its certificate in NODE_EXTRA_CA_CERTS.',
-  HTTP: 'Something cuts the request off; try another network. Events wait meanwhile.',
+  HTTP: 'The request is being cut off; try another network. Events wait meanwhile.',
 } as const;
 
 function stepFinding({ name, ok, what, result, durationMs }: Probe['steps'][number]): Finding {
@@ -57,9 +57,9 @@ function judged({ answer }: Probe, keyed: boolean): Finding[] {
     case 'accepted':
     case 'invalid':
     case 'too-large':
-      return [passed(code, 'PostHog answers, and would take events.')];
+      return [passed(code, 'PostHog is reachable and accepts events.')];
     case 'unauthorized':
-      if (!keyed) return [passed(code, 'PostHog answers; it misses a project key, as this build has none.')];
+      if (!keyed) return [passed(code, 'PostHog is reachable; this build has no project key.')];
       return [
         error(
           code,
@@ -71,7 +71,7 @@ function judged({ answer }: Probe, keyed: boolean): Finding[] {
       return [
         warning(
           code,
-          `PostHog answers that it cannot take events now (status ${answer.status}).`,
+          `PostHog cannot accept events right now (status ${answer.status}).`,
           'Nothing to do: events wait and are sent later.',
         ),
       ];
@@ -96,7 +96,7 @@ function skew({ clockAheadMs }: Probe): Finding[] {
     warning(
       'network-clock',
       `This clock is ${inWords(apart)} ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the server's.`,
-      'Set it, or let the network set it: events are recorded with the times it tells.',
+      'Set it, or let the network set it; events carry its time.',
     ),
   ];
 }

@@ -16,7 +16,7 @@ export function checkSettings(settings: Settings): Finding[] {
 }
 
 function checkConsent({ consent }: Settings): Finding {
-  if (consent.enabled) return passed('consent', 'No variable switches recording off.');
+  if (consent.enabled) return passed('consent', 'No environment variable switches recording off.');
   return info(
     'consent',
     `${consent.decidedBy} switches recording off.`,
@@ -101,7 +101,7 @@ function checkCertificates({ flusherEnvironment }: Settings): Finding[] {
   return [
     error(
       'certificates',
-      'NODE_EXTRA_CA_CERTS names a file that cannot be read or holds no certificate.',
+      'NODE_EXTRA_CA_CERTS names a file that cannot be read or contains no certificate.',
       'Correct the path, or unset it.',
     ),
   ];

@@ -99,7 +99,7 @@ function deliveryDelay({ delivery }: Stats): Figure {
     summary:
       measured === 0
         ? 'Nothing delivered in this period.'
-        : `Median ${shortly(p50_ms ?? 0)}, 95th percentile ${shortly(p95_ms ?? 0)}, longest ${shortly(longest_ms ?? 0)}, of the latest ${counted(measured, 'receipt')}. Attempts: ${outcomes.join(', ') || 'none'}.`,
+        : `Median ${shortly(p50_ms ?? 0)}, 95th percentile ${shortly(p95_ms ?? 0)}, longest ${shortly(longest_ms ?? 0)}, of the latest ${counted(measured, 'delivered record')}. Attempts: ${outcomes.join(', ') || 'none'}.`,
     shape: 'rows',
     bars: measured === 0 ? [] : bars,
     legend: null,

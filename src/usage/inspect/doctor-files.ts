@@ -11,7 +11,7 @@ import { isFlusherAlive, type Status } from './status.ts';
 export function checkFiles(directory: string, platform: NodeJS.Platform): Finding[] {
   const found = placeObstacles(directory);
   if (found.length > 0) return found;
-  if (platform !== 'win32') return [passed('files', 'The files are yours, and closed to other users.')];
+  if (platform !== 'win32') return [passed('files', 'Only you have access to the files.')];
   return [
     info(
       'files',
@@ -26,13 +26,13 @@ export function checkSpilled(directory: string): Finding[] {
   const { waiting, bad } = countSpilled(directory);
   const full = error(
     'spill-full',
-    `${waiting} events wait in files, for the database cannot be used: no more are recorded.`,
-    'See the other findings for what keeps the database from being used; the next commands then take them in.',
+    `${waiting} events wait in files because the database cannot be used; no more are recorded.`,
+    'Fix the other findings first; the next commands then add these events to the database.',
   );
   const foreign = warning(
     'spill-bad',
     `Files in ${join(directory, 'spill')} that are not events of this program, renamed to .bad: ${bad}.`,
-    'Look into them if you want to know what they are, and delete them.',
+    'Inspect them if you like, then delete them.',
   );
   const findings = [...(waiting >= MAX_SPILLED ? [full] : []), ...(bad > 0 ? [foreign] : [])];
   if (findings.length > 0) return findings;

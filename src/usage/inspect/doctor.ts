@@ -67,7 +67,7 @@ function checkErased({ directory }: Spool, { keepsRecords }: Status): Finding[] 
 
 function checkFlusher(status: Status, { destination }: Settings, now: number): Finding {
   const fault = destination.apiKey === undefined ? null : flusherFault(status, now);
-  if (fault === null) return passed('flusher', 'There is no sign of a flusher that was ended early.');
+  if (fault === null) return passed('flusher', 'No flusher was ended early.');
   return warning(
     'flusher-dies',
     fault,
@@ -98,11 +98,11 @@ function checkConservation(spool: Spool, { ledger }: Status): Finding {
   return info(
     'uncounted',
     `Of ${uncounted === 1 ? 'a damaged database' : `${uncounted} damaged databases`} it is not known how many records were lost with them. All others are accounted for: ${all}`,
-    'Nothing can be done about them; commands and later records are not concerned.',
+    'Nothing can be done about them; commands and later records are not affected.',
   );
 }
 
-const REPORT_IT = 'Please report it, with what `arcade usage status --json` says.';
+const REPORT_IT = 'Please report it with the output of `arcade usage status --json`.';
 
 function checkGauges(spool: Spool): Finding {
   const gauges = `SELECT name FROM ledger WHERE name IN ('pending', 'quarantined')
@@ -121,8 +121,8 @@ function checkClock(spool: Spool, now: number): Finding {
   if (latest === null || latest <= now + CLOCK_MS) return passed('clock', 'The clock has not gone back.');
   return warning(
     'clock',
-    `The latest event is from ${new Date(Math.min(latest, LAST_TIME)).toISOString()}, which this clock has not reached yet.`,
-    'Set the clock of this machine, or let the network set it; times are recorded as it tells them.',
+    `The latest event is from ${new Date(Math.min(latest, LAST_TIME)).toISOString()}, which is in the future.`,
+    'Set the clock of this machine, or let the network set it; events carry its time.',
   );
 }
 
@@ -132,15 +132,15 @@ function checkIdentity({ directory }: Spool, { identity }: Status): Finding {
   if (shared === undefined) {
     return info(
       'identity',
-      'usage.json is missing or cannot be understood; other Arcade programs then use an id of their own.',
+      'usage.json is missing or cannot be parsed; other Arcade programs then use an id of their own.',
       'The next command writes it again, unless recording is off.',
     );
   }
   if (shared.anonId === identity.anonId && shared.principalId === identity.principalId)
-    return passed('identity', 'usage.json says what the database says.');
+    return passed('identity', 'usage.json agrees with the database.');
   return info(
     'identity',
-    'usage.json says something else than the database: another Arcade program has changed it.',
+    'usage.json differs from the database: another Arcade program has changed it.',
     'The next command follows it. `arcade usage identity` shows both.',
   );
 }
@@ -154,7 +154,8 @@ function checkRefusal(spool: Spool, { destination }: Settings): Finding {
   return warning('refused', `${backoffInWords(backoff)} Nothing is delivered.`, advice);
 }
 
-const LOOK_CLOSER = 'Sign in to the network you are on; `arcade usage doctor --network` looks closer.';
+const LOOK_CLOSER =
+  'Sign in to the network you are on; `arcade usage doctor --network` tests the connection.';
 const ADVICE: Readonly<Partial<Record<BackoffReason, string>>> = {
   unauthorized: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
   proxy: 'Check HTTPS_PROXY and HTTP_PROXY.',
@@ -166,7 +167,7 @@ function checkQuarantine({ ledger: { quarantined } }: Status): Finding {
   if (quarantined === 0) return passed('quarantine', 'No record is quarantined.');
   return info(
     'quarantine',
-    `PostHog refused ${quarantined} record${quarantined === 1 ? '' : 's'} for good.`,
+    `PostHog permanently rejected ${quarantined} record${quarantined === 1 ? '' : 's'}.`,
     'See `arcade usage list --state quarantined`; then `usage requeue` or `usage discard`.',
   );
 }

@@ -35,7 +35,7 @@ test('`login` takes the address that the browser ended on, pasted in the termina
   const user = arcade.user('A');
   const { home, ran } = await logInTyping(t, arcade, async (url) => `${await authorize(url, { user })}\n`);
   assert.equal(ran.exitCode, 0, ran.stderr);
-  assert.match(ran.stderr, /paste the address that it ends on here/);
+  assert.match(ran.stderr, /copy the address that it ends on and paste it here/);
   assert.equal(storedCredentials(home).cloud.user.email, user.email);
 });
 

@@ -111,7 +111,7 @@ describe('secret set', { concurrency: 4 }, () => {
     assert.deepEqual(outcome(ran), [
       2,
       '',
-      'Error: No such command (argument 2).\nHint: Run `arcade secret --help` for the list.\n',
+      'Error: No such command (argument 2).\nHint: Run `arcade secret --help` for a list of commands.\n',
     ]);
     assert.deepEqual(requests(), []);
   });
