@@ -75,8 +75,7 @@ function compile(filename: string, kept: string | undefined): Script {
   const { added, data } = read(kept);
   const script = new Script(source, data === undefined ? { filename } : { filename, cachedData: data });
   const isOfUse = data !== undefined && script.cachedDataRejected !== true;
-  if (!isOfUse || added < ADDING)
-    atExit.push(() => write(kept, isOfUse ? added + 1 : 1, script.createCachedData()));
+  if (!isOfUse || added < ADDING) atExit.push(() => write(kept, isOfUse ? added + 1 : 1, script));
   return script;
 }
 
@@ -93,13 +92,15 @@ function read(path: string): { added: number; data?: Buffer } {
   return { added: 0 };
 }
 
-function write(path: string, added: number, data: Buffer): void {
+function write(path: string, added: number, script: Script): void {
   const draft = `${path}.${process.pid}`;
   try {
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const one = Buffer.concat([Buffer.of(added), data]);
-      writeFileSync(draft, Buffer.concat([one, one]), { mode: 0o600 });
+      // First, for where nothing can be written the rest, 10 ms, would be in vain in every command.
+      writeFileSync(draft, 'draft', { mode: 0o600 });
+      const one = Buffer.concat([Buffer.of(added), script.createCachedData()]);
+      writeFileSync(draft, Buffer.concat([one, one]));
       renameSync(draft, path);
     } finally {
       rmSync(draft, { force: true });

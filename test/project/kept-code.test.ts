@@ -16,12 +16,15 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { execa } from 'execa';
+import { execa, execaSync } from 'execa';
 import { PROGRAM } from '../support/cli.ts';
 import { everyones, NOBODY, notRoot } from '../support/everyones.ts';
 
 const root = join(PROGRAM, '..', '..');
 const skip = notRoot;
+const noMounts =
+  execaSync('unshare', ['--mount', 'true'], { reject: false }).exitCode !== 0 &&
+  'mount namespaces are not permitted here';
 
 /** A copy of the built program without its cache, in a folder that all may look into. */
 function installed(t: TestContext): { folder: string; cache: string } {
@@ -97,6 +100,29 @@ test('a damaged, empty or unreadable cache changes nothing', async (t) => {
   rmSync(cache, { recursive: true });
   writeFileSync(cache, 'a file in its place');
   await version(folder);
+});
+
+test('where nothing can be written, no command spends time on what it would write', async (t) => {
+  const { folder, cache } = installed(t);
+  const counting = `const { Script } = process.getBuiltinModule('node:vm');
+    const { createCachedData } = Script.prototype;
+    Script.prototype.createCachedData = function () {
+      process.stdout.write('written');
+      return createCachedData.call(this);
+    };`;
+  const words = ['--import', `data:text/javascript,${encodeURIComponent(counting)}`, '--'];
+  const run = [process.execPath, ...words, join(folder, 'dist', 'arcade.js'), '--version'];
+  const written = async ([file = '', ...args]: string[]) => /written/.test((await execa(file, args)).stdout);
+  assert.ok(await written(run), 'the first command writes');
+  const [build = ''] = readdirSync(cache);
+  rmSync(join(cache, build), { recursive: true });
+  writeFileSync(join(cache, build), 'a file in its place');
+  assert.equal(await written(run), false);
+  if (noMounts) return t.diagnostic(`not tried on a full disk: ${noMounts}`);
+  rmSync(join(cache, build));
+  const full =
+    'mount -t tmpfs -o size=4k,mode=700 tmpfs "$0" && head -c 4096 /dev/zero >"$0/filler" && exec "$@"';
+  assert.equal(await written(['unshare', '--mount', '/bin/sh', '-c', full, cache, ...run]), false);
 });
 
 test('a program that belongs to another user gets no cache', { skip }, async (t) => {

@@ -116,20 +116,14 @@ export const INSTALLERS: readonly Installer[] = [
     },
   },
   {
-    // With its scripts on it compiles better-sqlite3, which says that it need not be.
+    // With its scripts on it compiles better-sqlite3, which says that it need not be. `global add` heeds no flag.
     name: 'yarn 1, scripts off',
     install: async (workshop, folder) => {
       const yarn = join(workshop.folder, 'node_modules', 'yarn', 'bin', 'yarn.js');
-      const words = [
-        'add',
-        '--ignore-scripts',
-        '--no-lockfile',
-        '--cache-folder',
-        join(workshop.folder, 'yarn'),
-      ];
-      emptyProject(folder);
-      await run(process.execPath, [yarn, ...words, `file:${workshop.archive}`], workshop, folder);
-      return locally(folder);
+      const words = ['global', 'add', '--prefix', folder, '--global-folder', join(folder, 'global')];
+      const from = ['--cache-folder', join(workshop.folder, 'yarn'), `file:${workshop.archive}`];
+      await run(process.execPath, [yarn, ...words, ...from], workshop, folder, { YARN_IGNORE_SCRIPTS: '1' });
+      return join(folder, 'bin', IS_WINDOWS ? 'arcade.cmd' : 'arcade');
     },
   },
 ];
@@ -139,9 +133,11 @@ async function run(
   words: readonly string[],
   workshop: Workshop,
   folder: string,
+  more: Record<string, string> = {},
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  await execa(program, words, { cwd: folder, env: environment(workshop.folder), extendEnv: false });
+  const env = { ...environment(workshop.folder), ...more };
+  await execa(program, words, { cwd: folder, env, extendEnv: false });
 }
 
 /** Node, npm and a shell, and nothing else: no python, no make, no compiler. */
