@@ -1,20 +1,23 @@
 /** How certificates are verified: always, and with the authorities that SSL_CERT_FILE and SSL_CERT_DIR name. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import { networkVariables } from './proxy.ts';
 
 /**
  * What every TLS connection is opened with. NODE_TLS_REJECT_UNAUTHORIZED does not count. Trusted is what Node trusts
  * (NODE_EXTRA_CA_CERTS and the like included) and what these variables name. As in Python's httpx the file comes before
- * the folder. A file that cannot be read adds nothing: the connection then fails for its certificate.
+ * the folders, which are a list as PATH is. A file that cannot be read adds nothing: the connection then fails for its
+ * certificate.
  */
 export function tlsOptions(): { readonly rejectUnauthorized: true; readonly secureContext?: SecureContext } {
-  const { SSL_CERT_FILE: file, SSL_CERT_DIR: folder } = networkVariables();
+  const { SSL_CERT_FILE: file, SSL_CERT_DIR: folders } = networkVariables();
   const named = file
     ? [file]
-    : folder
-      ? orNothing(() => readdirSync(folder).map((name) => join(folder, name)))
+    : folders
+      ? folders
+          .split(delimiter)
+          .flatMap((folder) => orNothing(() => readdirSync(folder).map((name) => join(folder, name))))
       : [];
   const certificates = named.flatMap((path) => orNothing(() => [readFileSync(path, 'utf8')]));
   if (certificates.length === 0) return { rejectUnauthorized: true };

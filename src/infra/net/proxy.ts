@@ -74,6 +74,7 @@ function isExempt({ hostname, port, protocol }: URL, noProxy: string): boolean {
   return noProxy
     .toLowerCase()
     .split(/[,\s]+/)
+    .map((entry) => (entry.startsWith(`${protocol}//`) ? entry.slice(`${protocol}//`.length) : entry))
     .some((entry) => {
       if (entry === '*') return true;
       const [, bracketed, plain = '', onlyPort] = /^(?:\[(.+)\]|(.+?))(?::(\d+))?$/.exec(entry) ?? [];

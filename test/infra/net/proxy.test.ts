@@ -34,6 +34,8 @@ for (const [url, variables, expected] of [
   ['https://ab.x', { HTTPS_PROXY: P, NO_PROXY: 'b.x' }, [P, 'HTTPS_PROXY']],
   ['https://api.x', { HTTPS_PROXY: P, NO_PROXY: 'api.x:443' }, null],
   ['https://api.x:8443', { HTTPS_PROXY: P, NO_PROXY: 'api.x:443' }, [P, 'HTTPS_PROXY']],
+  ['https://api.x', { HTTPS_PROXY: P, NO_PROXY: 'https://api.x' }, null],
+  ['https://api.x', { HTTPS_PROXY: P, NO_PROXY: 'http://api.x' }, [P, 'HTTPS_PROXY']],
   ['https://[fe80::1]', { HTTPS_PROXY: P, NO_PROXY: 'fe80::1' }, null],
   ['https://[fe80::1]', { HTTPS_PROXY: P, NO_PROXY: '[fe80::1]:443' }, null],
   ['https://[fe80::1]', { HTTPS_PROXY: P, no_proxy: '', NO_PROXY: '*' }, [P, 'HTTPS_PROXY']],
