@@ -164,7 +164,8 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
   const known = spool.statement('SELECT 1 FROM identity WHERE retired_at IS NULL').get() !== undefined;
   spool.statement('DELETE FROM identity').run();
   const anonId = randomUUID();
-  if (known) spool.statement('INSERT INTO identity (anon_id, created_at) VALUES (?, ?)').run(anonId, now);
+  const begin = 'INSERT INTO identity (anon_id, created_at, unused, birth) VALUES (?, ?, 1, ?)';
+  if (known) spool.statement(begin).run(anonId, now, spool.birth);
   spool
     .statement(
       `UPDATE installation SET consent = 0, fingerprint_key = randomblob(32), export_stamp = NULL, export_due = 1,

@@ -178,8 +178,6 @@ describe('prompt', { concurrency: 4 }, () => {
   test('a terminal that is closed at the prompt is an interruption', options, async (t) => {
     const at = await world(t);
     const env = { ARCADE_USAGE_TRACKING: undefined };
-    // Else the notice, which a closed terminal cannot show, would keep the event away.
-    await at.run(['secret', 'list'], { env });
     const { exitCode } = await onTerminal(at, ['secret', 'set', 'K'], {
       env,
       steps: [["'K' (not shown): ", '']],

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { append, type Entry } from '../../../src/usage/append/append.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { resetIdentity } from '../../../src/usage/identity/reset.ts';
+import { disable, enable } from '../../../src/usage/spool/consent.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
 import type { Spool } from '../../../src/usage/spool/spool.ts';
 import { credentialsOf, DESTINATION, makeSpool, sampleEntry } from '../../support/queue.ts';
@@ -283,6 +284,17 @@ test('an account whose id is an e-mail address is recorded under a hash, and so 
     readFileSync(join(home.directory, name), 'latin1'),
   );
   assert.ok(!database.some((text) => text.includes('@example.com')));
+});
+
+test('a login in a copy of a spool that was emptied by `usage disable` before aliases nothing', (t) => {
+  const { spool } = opened(t);
+  append(spool, entry());
+  disable(spool, 1);
+  enable(spool, 1);
+  const before = currentIdentity(spool);
+  append({ ...spool, birth: '5' }, entry(login('a', 'account-a')));
+  assert.notEqual(currentIdentity(spool)?.anonId, before?.anonId);
+  assert.deepEqual(ids(spool), ['account-a']);
 });
 
 test('a log that has grown is cut when it starts over', (t) => {
