@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import manifest from '../../package.json' with { type: 'json' };
 import { RECORDED_MESSAGES } from '../../src/errors.ts';
-import { COMMANDS } from '../../src/program/commands.ts';
+import { COMMANDS, GLOBAL_OPTIONS } from '../../src/program/commands.ts';
 import { contextOf, type User } from '../support/arcade/accounts.ts';
 import { signIn } from '../support/arcade/browser.ts';
 import { keyOf } from '../support/arcade/client.ts';
@@ -35,6 +35,10 @@ test('README names every command', () => {
     const named = new RegExp(`arcade ${group}\\b[^\\n]*${command === undefined ? '' : `\\b${command}\\b`}`);
     assert.match(readme, named, words);
   }
+});
+
+test('README explains every option that all commands take', () => {
+  for (const { name } of GLOBAL_OPTIONS) assert.ok(readme.includes(`\n| \`--${name}\``), name);
 });
 
 test('README names every variable that the program reads', () => {

@@ -45,15 +45,15 @@ interface Argument extends Assignment {
 
 function valuesOfArguments(invocation: Invocation): Given {
   const { positionals, options } = invocation;
-  if (positionals.length === 0) {
-    throw usageError('Either provide KEY=VALUE pairs or use --from-env to load from .env file.');
-  }
   for (const name of ['only', 'exclude'] as const) {
     if (options[name] !== undefined) throw usageError(`--${name} needs --env-file or --from-env.`);
   }
   const given = positionals.map((argument, i) => argumentOf(argument, i + 1, invocation));
   if (options.stdin === true && (given.length !== 1 || isPair(given[0]))) {
     throw usageError('--stdin takes exactly one KEY, without a value.');
+  }
+  if (given.length === 0) {
+    throw usageError('Either provide KEY=VALUE pairs or use --from-env to load from .env file.');
   }
   const [first, second] = given;
   if (given.length === 2 && first?.value === null && second?.value === null) {

@@ -66,6 +66,8 @@ describe('secret set', { concurrency: 4 }, () => {
       'Error: Cannot use both KEY=VALUE pairs and --env-file at the same time.\n',
     ],
     ['an empty value', ['A=1', 'B= '], format(2, EMPTY)],
+    ['--exclude alone', ['--exclude', 'A'], 'Error: --exclude needs --env-file or --from-env.\n'],
+    ['--stdin alone', ['--stdin'], 'Error: --stdin takes exactly one KEY, without a value.\n'],
     ['--only with pairs', ['A=1', '--only', 'A'], 'Error: --only needs --env-file or --from-env.\n'],
     ['a value alone', ['sk-live-hidden'], format(1, NOTHING)],
     ['a value behind a good pair', ['A=1', 'sk-live-hidden'], format(2, NOTHING)],
