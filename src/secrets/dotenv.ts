@@ -104,6 +104,8 @@ function partOfMore(value: string, next: string): readonly [what: string, hint: 
   if (/^-{4,5} ?BEGIN /.test(value) && !/-{4,5} ?END /.test(value))
     return ['begins a key or certificate without quotes', `${QUOTE_IT}${KEY_FILE_HINT}`];
   if (isPartOfJson(value)) return ['begins JSON that does not end on that line', `${QUOTE_IT}.`];
+  if (/^<<[-~]?["']?[A-Za-z_]/.test(value))
+    return ['begins a here-document', `Here-documents are not read. ${QUOTE_IT}.`];
   if (value.startsWith('$(') && value.split('(').length > value.split(')').length)
     return [
       'begins a command that does not end on that line',

@@ -216,6 +216,7 @@ const REFUSED: readonly (readonly [string, string, number])[] = [
   ['JSON of several lines without quotes', 'A=1\nK={\n  "hidden": 1\n}', 2],
   ['a list of several lines without quotes', 'K=["hidden",\n"b"]', 1],
   ['JSON that a comment would cut', 'K={"hidden": "b #c"}', 1],
+  ['a here-document', "A=1\nK=<<'EOF'\nhidden=1\nEOF", 2],
   ['a command of several lines', 'A=1\nK=$(cat <<E\nhidden=1\nE\n)', 2],
   ['base64 of several lines without quotes', `A=1\nK=${'QUJD'.repeat(19)}\nhidden==`, 2],
   ['base64 whose last line is full', `K=${'QUJD'.repeat(16)}\nhidden12`, 1],
