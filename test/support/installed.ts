@@ -66,6 +66,8 @@ const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=1
 /** One way to install the archive into a new folder. Returns the command that a user types. */
 export interface Installer {
   readonly name: string;
+  /** Why it is of no use on this system. */
+  readonly unfit?: string | false;
   install(workshop: Workshop, folder: string): Promise<string>;
 }
 
@@ -118,12 +120,13 @@ export const INSTALLERS: readonly Installer[] = [
   {
     // With its scripts on it compiles better-sqlite3, which says that it need not be. `global add` heeds no flag.
     name: 'yarn 1, scripts off',
+    unfit: IS_WINDOWS && 'its shim does not know env -S',
     install: async (workshop, folder) => {
       const yarn = join(workshop.folder, 'node_modules', 'yarn', 'bin', 'yarn.js');
       const words = ['global', 'add', '--prefix', folder, '--global-folder', join(folder, 'global')];
       const from = ['--cache-folder', join(workshop.folder, 'yarn'), `file:${workshop.archive}`];
       await run(process.execPath, [yarn, ...words, ...from], workshop, folder, { YARN_IGNORE_SCRIPTS: '1' });
-      return join(folder, 'bin', IS_WINDOWS ? 'arcade.cmd' : 'arcade');
+      return globally(folder);
     },
   },
 ];
