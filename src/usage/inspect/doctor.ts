@@ -4,7 +4,7 @@ import { LAST_TIME } from '../event/wire.ts';
 import { type BackoffReason, backoffOf, postHogAt } from '../spool/backoff.ts';
 import { readCounter, UNCOUNTED } from '../spool/ledger.ts';
 import { isOptedOut } from '../spool/place.ts';
-import { isSound, type Spool, sharedFile } from '../spool/spool.ts';
+import { installationOf, isSound, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
 import { checkFiles, checkLock, checkSetAside, checkSpilled } from './doctor-files.ts';
 import { error, type Finding, info, passed, warning } from './finding.ts';
@@ -126,9 +126,16 @@ function checkClock(spool: Spool, now: number): Finding {
   );
 }
 
-function checkIdentity({ directory }: Spool, { identity }: Status): Finding {
+function checkIdentity(spool: Spool, { identity }: Status): Finding {
   if (identity === null) return passed('identity', 'There is no identity yet; the first command makes one.');
-  const shared = readUsageJson(sharedFile(directory));
+  if (installationOf(spool).export_failed_at !== null) {
+    return warning(
+      'identity',
+      'usage.json could not be written; other Arcade programs may still use the account or the id that it names.',
+      'Delete it, or whatever stands in its place; the next command writes it again.',
+    );
+  }
+  const shared = readUsageJson(sharedFile(spool.directory));
   if (shared === undefined) {
     return info(
       'identity',

@@ -1,6 +1,6 @@
 /** `arcade usage doctor`: what it finds, and what it advises. */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { runAttached } from '../../../src/infra/os/detached.ts';
 import { PROBE, type Program } from '../../../src/settings.ts';
 import { arcade, PROGRAM } from '../../support/cli.ts';
 import type { startPostHog } from '../../support/posthog.ts';
+import { appendFor, DESTINATION } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { seedSpool } from '../../support/seed.ts';
 import { makeAuthority, startTls } from '../../support/tls.ts';
@@ -76,6 +77,14 @@ const WRONG: readonly [string, string, string | ((home: Sandbox) => void) | Reco
   ['clock', 'the clock was set back', 'UPDATE record SET recorded_at = recorded_at + 86400000'],
   ['mode', 'others may read the spool', (home) => chmodSync(join(home.directory, 'usage.db'), 0o644)],
   ['mode', 'others may read usage.json', (home) => chmodSync(home.write('usage.json', '{}'), 0o640)],
+  [
+    'identity',
+    'usage.json cannot be written',
+    (home) => {
+      mkdirSync(join(home.directory, 'usage.json'));
+      appendFor(home.directory, DESTINATION);
+    },
+  ],
   ['proxy', 'the proxy is no address', { HTTPS_PROXY: 'proxy without a scheme' }],
   ['certificates', 'the certificates are missing', { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' }],
   [
