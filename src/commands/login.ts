@@ -83,9 +83,9 @@ async function agreeToLegacy(
   typed: Interface | undefined,
 ): Promise<boolean> {
   const what = say`${visible(host)} does not support OAuth: its login sends an API key through your browser's address bar.`;
-  output.note(what);
+  output.warn(what);
   if (typed === undefined) return true;
-  output.progress(say`Continue? [y/N] `);
+  output.ask(say`Continue? [y/N] `);
   const [answer] = await once(typed, 'line');
   return /^y(es)?$/i.test(String(answer).trim());
 }
@@ -155,10 +155,10 @@ function show(
   const paste = say`If the browser runs on another machine, copy the address that it ends on and paste it here.`;
   typed?.on('line', (line) => {
     if (line.trim() !== '' && !accept(line))
-      output.note(say`That is not the address of this login. Copy all of it from the address bar.`);
+      output.warn(say`That is not the address of this login. Copy all of it from the address bar.`);
   });
   if (options['no-browser'] === true) {
-    output.note(say`Open this URL in your browser to log in: ${visible(url)}`);
+    output.warn(say`Open this URL in your browser to log in: ${visible(url)}`);
     output.note(
       typed === undefined
         ? say`The browser returns to port ${port} on this machine. If it runs elsewhere, forward that port first: ssh -L ${port}:127.0.0.1:${port} HOST`
@@ -167,12 +167,12 @@ function show(
     return;
   }
   output.note(say`Opening a browser to log you in...`);
-  output.note(
+  output.warn(
     say`If a browser doesn't open automatically, copy this URL and paste it into your browser: ${visible(url)}`,
   );
   void openBrowser(oneTimeUrl, settings.browser()).then((opened) => {
     if (opened) return;
-    output.note(say`Could not open a browser. Without one, use \`arcade login --api-key\`.`);
+    output.warn(say`Could not open a browser. Without one, use \`arcade login --api-key\`.`);
     if (typed !== undefined) output.note(paste);
   });
 }

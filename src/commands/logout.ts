@@ -20,7 +20,7 @@ export const run: Run = async ({ credentials, identityChanged, output, settings 
   const revoked = await Promise.all(logins.map((login) => revoke(settings, login)));
   output.line(removed.length > 0 ? say`You're now logged out.` : say`You're not logged in.`);
   if (revoked.includes(false)) {
-    output.note(
+    output.warn(
       say`Note: the login could not be revoked on the server; it remains valid there until it expires.`,
     );
   }

@@ -23,7 +23,7 @@ export interface Output {
   redraw(lines: number | 'all', text: Safe): void;
   /** A line beside the result, which --quiet hides. */
   note(text: Safe): void;
-  /** A line about something that is wrong, on stderr. */
+  /** A line on stderr that --quiet does not hide: what is wrong, or what a person has to do. */
   warn(text: Safe): void;
   /** Replaces the line of progress on a terminal; does nothing elsewhere. Empty, or any other output: removes it. */
   progress(text: Safe): void;

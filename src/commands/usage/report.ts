@@ -110,6 +110,8 @@ function write(path: string, text: string): void {
     replaceAtomically(path, text);
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    throw new UserError('OUTPUT_FAILED', `Cannot write ${path}: ${reasonOf(cause)}.`, { hint, cause });
+    const isFolderAbsent = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    const why = isFolderAbsent ? 'its folder does not exist' : reasonOf(cause);
+    throw new UserError('OUTPUT_FAILED', `Cannot write ${path}: ${why}.`, { hint, cause });
   }
 }

@@ -95,3 +95,21 @@ test('`login` at a coordinator without OAuth asks first, since an API key then t
   });
   assert.equal(ran.exitCode, 0, ran.stderr);
 });
+
+for (const [title, more, env] of [
+  ['with --quiet', ['--quiet'], {}],
+  ['on a dumb terminal', [], { TERM: 'dumb' }],
+] as const) {
+  test(`\`login\` ${title} asks, and shows the URL, as ever`, { timeout: 6_000 }, async (t) => {
+    const { arcade } = await world(t, { era: 'seed' });
+    const user = arcade.user('A');
+    const yes = once(/Continue\? \[y\/N\] /, async () => 'y\n');
+    const paste = once(URL_SHOWN, async ([, url = '']) => `${await authorize(url, { user })}\n`);
+    const args = ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url, ...more];
+    const ran = await inside(sandbox(t), args, {
+      answer: async (shown) => (await yes(shown)) ?? (await paste(shown)),
+      env,
+    });
+    assert.equal(ran.exitCode, 0, ran.stderr);
+  });
+}

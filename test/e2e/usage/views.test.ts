@@ -181,7 +181,7 @@ const WRONG: readonly [readonly string[], number, RegExp][] = [
     1,
     /already exists and is not an arcade report/,
   ],
-  [['report', '--output', 'no/such/folder.html'], 1, /Cannot write /],
+  [['report', '--output', 'no/such/folder.html'], 1, /Cannot write .*: its folder does not exist\./],
 ];
 
 test('`usage show` and the like refuse in words what cannot be shown', async (t) => {
