@@ -100,7 +100,7 @@ function write(path: string, added: number, script: Script): void {
       // First, for where nothing can be written the rest, 10 ms, would be in vain in every command.
       writeFileSync(draft, 'draft', { mode: 0o600 });
       const one = Buffer.concat([Buffer.of(added), script.createCachedData()]);
-      writeFileSync(draft, Buffer.concat([one, one]));
+      writeFileSync(draft, Buffer.concat([one, one]), { mode: 0o600 });
       renameSync(draft, path);
     } finally {
       rmSync(draft, { force: true });

@@ -83,7 +83,7 @@ export function flusherFault(status: Status, now: number): string | null {
   if (ledger.pending === 0 || backoff !== null || waitsForAccount(status, now)) return null;
   if (flusherIsRunning || isFlusherStarting(status, now)) return null;
   if (isFlusherAwaited(status))
-    return 'The last flusher did not start, or was ended at once: by the end of its container or service, or because a library is missing.';
+    return 'The last flusher did not start, or was ended at once: by the end of its container or service, by a limit of processes, or because a library is missing.';
   if (lastRun?.outcome === 'failed') return 'The last flusher failed.';
   if (lastRun === null || lastRun.ended_at !== null) return null;
   return 'The last flusher was ended before it was done, perhaps by the end of its container or service.';

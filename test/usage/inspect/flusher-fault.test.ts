@@ -29,7 +29,7 @@ function left(t: TestContext, sql: string, more: (spool: Spool) => void = () => 
 const FATES: Readonly<Record<string, { sql: string; words: RegExp }>> = {
   'did not start, as at the end of a container or without a library': {
     sql: `UPDATE installation SET flusher_asked_at = ${NOW - 6_000}`,
-    words: /The last flusher did not start, or was ended at once/,
+    words: /The last flusher did not start, or was ended at once: .*limit of processes/,
   },
   'was ended before it was done': {
     sql: `UPDATE installation SET flusher_asked_at = NULL; INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`,
