@@ -1,5 +1,6 @@
 /** Checks of the way to the destination, by going it. */
 import type { Probe } from '../../infra/net/probe.ts';
+import { UnusableProxy } from '../../infra/net/proxy.ts';
 import { FLUSHER, PROBE, type Settings } from '../../settings.ts';
 import { error, type Finding, passed, warning } from '../../usage/inspect/finding.ts';
 import { parseAddress, proxyOf } from './doctor-settings.ts';
@@ -10,7 +11,7 @@ export async function checkNetwork(settings: Settings): Promise<Finding[]> {
   const { program, destination } = settings;
   // No request of it is for an account.
   const { ARCADE_API_KEY: _, ...environment } = settings.flusherEnvironment;
-  if (parseAddress(destination.host) === null || proxyOf(settings) === null) return [];
+  if (parseAddress(destination.host) === null || proxyOf(settings) instanceof UnusableProxy) return [];
   const { runAttached } = await import('../../infra/os/detached.ts');
   const started = await runAttached(
     { program, script: program.flusher, environment },

@@ -11,7 +11,7 @@ export function checkSettings(settings: Settings): Finding[] {
     checkConsent(settings),
     checkDestination(settings),
     checkProxy(settings),
-    ...checkCertificates(settings),
+    ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'].flatMap((name) => checkCertificates(name, settings)),
   ];
 }
 
@@ -52,25 +52,25 @@ export function parseAddress(text: string): URL | null {
   }
 }
 
-/** The proxy that requests to the destination go through; undefined for none, null for one that cannot be used. */
-export function proxyOf({ flusherEnvironment, destination }: Settings): URL | undefined | null {
+/** The proxy that requests to the destination go through; undefined for none. */
+export function proxyOf({ flusherEnvironment, destination }: Settings): URL | undefined | UnusableProxy {
   const url = parseAddress(destination.host);
   if (url === null) return undefined;
   try {
     return proxyFor(url, flusherEnvironment)?.url;
   } catch (thrown) {
-    if (thrown instanceof UnusableProxy) return null;
+    if (thrown instanceof UnusableProxy) return thrown;
     throw thrown;
   }
 }
 
 function checkProxy(settings: Settings): Finding {
   const proxy = proxyOf(settings);
-  if (proxy === null) {
+  if (proxy instanceof UnusableProxy) {
     return error(
       'proxy',
-      'The proxy variable for the destination is not an address of the form http://host:port.',
-      'Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the destination in NO_PROXY.',
+      `${proxy.variable} is not an address of the form http://host:port.`,
+      'Correct it, or name the destination in NO_PROXY.',
     );
   }
   // Without what a proxy's address may hold of a password.
@@ -80,8 +80,8 @@ function checkProxy(settings: Settings): Finding {
   );
 }
 
-function checkCertificates({ flusherEnvironment }: Settings): Finding[] {
-  const path = flusherEnvironment.NODE_EXTRA_CA_CERTS;
+function checkCertificates(variable: string, { flusherEnvironment }: Settings): Finding[] {
+  const path = flusherEnvironment[variable];
   if (path === undefined || path === '') return [];
   try {
     const blocks = readFileSync(path, 'utf8').match(
@@ -92,16 +92,16 @@ function checkCertificates({ flusherEnvironment }: Settings): Finding[] {
       return [
         passed(
           'certificates',
-          `NODE_EXTRA_CA_CERTS adds ${dates.length} certificate${dates.length === 1 ? '' : 's'}.`,
+          `${variable} adds ${dates.length} certificate${dates.length === 1 ? '' : 's'}.`,
         ),
       ];
   } catch {
-    // Told below: Node itself says nothing of it to a detached program.
+    // Told below: nothing else says it to a detached program.
   }
   return [
     error(
       'certificates',
-      'NODE_EXTRA_CA_CERTS names a file that cannot be read or contains no certificate.',
+      `${variable} names a file that cannot be read or contains no certificate.`,
       'Correct the path, or unset it.',
     ),
   ];

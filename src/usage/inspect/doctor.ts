@@ -165,7 +165,7 @@ const LOOK_CLOSER =
   'Sign in to the network you are on; `arcade usage doctor --network` tests the connection.';
 const ADVICE: Readonly<Partial<Record<BackoffReason, string>>> = {
   unauthorized: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
-  proxy: 'Check HTTPS_PROXY and HTTP_PROXY.',
+  proxy: 'Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.',
   portal: LOOK_CLOSER,
   rejected: LOOK_CLOSER,
 };

@@ -95,7 +95,7 @@ const LEFT_ALONE: Readonly<Record<BackoffReason, string>> = {
   throttled: 'PostHog asked to wait',
   unauthorized: 'PostHog does not accept the project key',
   rejected: "The server at PostHog's address rejects everything",
-  proxy: 'The address of the proxy (HTTPS_PROXY, HTTP_PROXY) cannot be used',
+  proxy: 'The address of the proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) cannot be used',
 };
 
 /** Why PostHog is left alone, in a sentence. */

@@ -61,8 +61,9 @@ test('`usage doctor` finds nothing wrong with a sound store, nor with an absent 
   }
 });
 
-/** What it finds, when, and how that comes about: by SQL, by a change to the home, or by a variable. */
-const WRONG: readonly [string, string, string | ((home: Sandbox) => void) | Record<string, string>][] = [
+/** What it finds, when, how that comes about (by SQL, by a change to the home, or by a variable), and what it says. */
+type How = string | ((home: Sandbox) => void) | Record<string, string>;
+const WRONG: readonly [finds: string, when: string, how: How, message?: RegExp][] = [
   ['conservation', 'a record was lost', `UPDATE ledger SET value = 99 WHERE name = 'recorded'`],
   [
     'gauges',
@@ -85,8 +86,10 @@ const WRONG: readonly [string, string, string | ((home: Sandbox) => void) | Reco
       appendFor(home.directory, DESTINATION);
     },
   ],
-  ['proxy', 'the proxy is no address', { HTTPS_PROXY: 'proxy without a scheme' }],
+  ['proxy', 'the proxy is no address', { HTTPS_PROXY: 'proxy without a scheme' }, /^HTTPS_PROXY is not/],
+  ['proxy', 'the proxy of all is no address', { ALL_PROXY: 'socks4://ana:pass@p' }, /^ALL_PROXY is not/],
   ['certificates', 'the certificates are missing', { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' }],
+  ['certificates', 'all certificates are missing', { SSL_CERT_FILE: '/nowhere/ca.pem' }, /^SSL_CERT_FILE/],
   [
     'destination',
     'the destination is no address',
@@ -94,7 +97,7 @@ const WRONG: readonly [string, string, string | ((home: Sandbox) => void) | Reco
   ],
 ];
 
-for (const [finds, when, how] of WRONG) {
+for (const [finds, when, how, message = /./] of WRONG) {
   test(`\`usage doctor\` finds that ${when}, and says what to do`, async (t) => {
     const home = seeded(t);
     if (typeof how === 'string') change(home, how);
@@ -103,6 +106,7 @@ for (const [finds, when, how] of WRONG) {
     assert.equal(ok, false, JSON.stringify(findings));
     const found = findings.find(({ code, severity }) => code === finds && severity !== 'info');
     assert.ok(found !== undefined && found.advice.length > 10, JSON.stringify(findings));
+    assert.match(found.message, message);
   });
 }
 
