@@ -61,8 +61,9 @@ test('`usage doctor` finds nothing wrong with a sound store, nor with an absent 
   }
 });
 
-/** What it finds, when, how that comes about (by SQL, by a change to the home, or by a variable), and what it says. */
 type How = string | ((home: Sandbox) => void) | Record<string, string>;
+
+/** What it finds, when, how that comes about (by SQL, by a change to the home, or by a variable), and what it says. */
 const WRONG: readonly [finds: string, when: string, how: How, message?: RegExp][] = [
   ['conservation', 'a record was lost', `UPDATE ledger SET value = 99 WHERE name = 'recorded'`],
   [
