@@ -94,9 +94,13 @@ function issuerIn(callback: URLSearchParams, { as, coordinator, issuer }: SignIn
   if (named === null) return as.issuer;
   if (URL.canParse(named) && mayNameEndpoint(coordinator, named)) return issuer ?? named;
   const { host } = new URL(coordinator);
-  throw new UserError('LOGIN_FAILED', `Login failed: you signed in at another host than ${host} may use.`, {
-    hint: 'Log in with --host at the host that you trust.',
-  });
+  throw new UserError(
+    'LOGIN_FAILED',
+    `Login failed: the sign-in came from a host that ${host} may not use.`,
+    {
+      hint: 'Log in with --host at the host that you trust.',
+    },
+  );
 }
 
 const TRY_AGAIN = { hint: 'Run `arcade login` to try again.' };

@@ -48,7 +48,10 @@ test('a sign-in that another host says was made there sends its code nowhere', a
     ]) {
       const login = await oauthLogin({ ...found, issuer }, 'http://127.0.0.1:9905/callback', 's');
       const callback = new URLSearchParams({ code: 'c', state: 's', iss });
-      await assert.rejects(login.redeem(callback), /^UserError: Login failed: you signed in at another host/);
+      await assert.rejects(
+        login.redeem(callback),
+        /^UserError: Login failed: the sign-in came from a host that/,
+      );
     }
   // Its own host, and yet not the issuer that the coordinator's configuration names.
   const login = await oauthLogin(

@@ -76,10 +76,10 @@ async function drainNow(
     });
     output.progress(say``);
     const after = readLedger(spool);
-    const refused = countQuarantinedSince(spool, startedAt);
+    const rejected = countQuarantinedSince(spool, startedAt);
     spool.close();
     const { pending, quarantined } = after;
-    return { delivered: after.delivered - before.delivered, refused, pending, quarantined, outcome, mine };
+    return { delivered: after.delivered - before.delivered, rejected, pending, quarantined, outcome, mine };
   } catch (error) {
     output.progress(say``);
     try {
@@ -95,7 +95,7 @@ async function drainNow(
 interface Flushed {
   /** Since this flush began, by any process: a flusher that was running already is waited for. */
   readonly delivered: number;
-  readonly refused: number;
+  readonly rejected: number;
   /** Of all that is in the spool now. */
   readonly pending: number;
   readonly quarantined: number;
@@ -106,7 +106,7 @@ interface Flushed {
 
 const NOTHING_YET: Flushed = {
   delivered: 0,
-  refused: 0,
+  rejected: 0,
   pending: 0,
   quarantined: 0,
   outcome: 'drained',
@@ -127,14 +127,14 @@ const LEFT: Readonly<Record<RunOutcome, Safe>> = {
   locked: say`another flusher is running`,
 };
 
-function inWords({ delivered, refused, pending, outcome, mine }: Flushed): Safe {
-  if (delivered + refused + pending === 0) return say`Nothing to send.`;
-  const counts = say`Delivered ${digits(delivered)}, quarantined ${digits(refused)}, pending ${digits(pending)}`;
+function inWords({ delivered, rejected, pending, outcome, mine }: Flushed): Safe {
+  if (delivered + rejected + pending === 0) return say`Nothing to send.`;
+  const counts = say`Delivered ${digits(delivered)}, quarantined ${digits(rejected)}, pending ${digits(pending)}`;
   const left = pending === 0 ? '' : say`: ${LEFT[outcome]}`;
   const others =
     delivered > mine ? say` A background flusher delivered ${digits(delivered - mine)} of them.` : '';
   const more =
-    refused > 0 ? say` Run \`arcade usage list --state quarantined\` to see what PostHog rejected.` : '';
+    rejected > 0 ? say` Run \`arcade usage list --state quarantined\` to see what PostHog rejected.` : '';
   return say`${counts}${left}.${others}${more}`;
 }
 

@@ -93,7 +93,7 @@ function documentOf(settings: Settings, { store, status, answers }: Seen): Recor
     flusher: { running: flusherIsRunning },
     consent: consentOf(settings, status).enabled,
     recording: recordingOf(settings, store, status),
-    answers,
+    responses: answers,
   };
 }
 

@@ -38,7 +38,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     const json = await arcade(home, ['usage', 'flush', '--json'], { env });
     assert.deepEqual(JSON.parse(json.stdout), {
       delivered: 3,
-      refused: 0,
+      rejected: 0,
       pending: 0,
       quarantined: 0,
       outcome: 'drained',
@@ -66,7 +66,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     });
     assert.deepEqual(
       [exitCode, JSON.parse(stdout)],
-      [0, { delivered: 3, refused: 0, pending: 0, quarantined: 0, outcome: 'drained' }],
+      [0, { delivered: 3, rejected: 0, pending: 0, quarantined: 0, outcome: 'drained' }],
     );
     await flusher.ended;
     assert.equal(posthog.requests.length, 1);

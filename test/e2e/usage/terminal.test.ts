@@ -201,7 +201,7 @@ test('`usage flush` tells of what it refused, not of what was refused before', a
   const { stdout: json } = await arcade(home, ['usage', 'flush', '--json'], { env });
   assert.deepEqual(JSON.parse(json), {
     delivered: 0,
-    refused: 0,
+    rejected: 0,
     pending: 0,
     quarantined: 4,
     outcome: 'drained',
