@@ -101,14 +101,14 @@ function directoryOf({ settings }: Invocation): string {
   });
 }
 
-/** Whether someone is signed in, as far as can be told: a login that is known to be over is none. */
+/** Whether someone is signed in, as far as can be told: a login that is over, or at no usable address, is none. */
 async function isSignedIn(
   { settings, protect }: Invocation,
   stored: SomeCredentials,
   coordinator: string,
 ): Promise<boolean> {
-  if (coordinatorUrl(settings, stored) !== coordinator) return true;
   try {
+    if (coordinatorUrl(settings, stored) !== coordinator) return true;
     await bearerOf(stored, settings, protect);
   } catch (error) {
     if (error instanceof UserError) return false;

@@ -36,6 +36,7 @@ test('`login` works wherever no one is signed in, and keeps what it replaces', a
   for (const [content, isKept] of [
     ['cloud: {}', false],
     ['other: x\n', false],
+    ['cloud: {api: {key: k}, coordinator_url: "ftp://x"}', false],
     ['cloud: [', true],
     ['- a', true],
     ['cloud: {api: {key: [a]}}', true],
