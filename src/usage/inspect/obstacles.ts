@@ -1,6 +1,6 @@
 /**
  * What keeps the spool from being read, changed or written to: every reason there is, with its words and what to do.
- * `status`, `doctor`, `why` and the commands that change something print from here.
+ * `status`, `doctor` and the commands that change something print from here.
  */
 import { accessSync, constants, existsSync, readdirSync, statfsSync } from 'node:fs';
 import { nearestExisting } from '../../infra/os/files.ts';
