@@ -78,6 +78,15 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'usage.json', becomes: 'an account' },
     corrupt,
   ],
+  'a usage.json whose anon_id is an account, an event spilled beside it, and the database lost': [
+    login(A1),
+    command(),
+    drain(),
+    logout(),
+    { do: 'usage.json', becomes: 'an account' },
+    command({ spills: true }),
+    { do: 'lose usage.db' },
+  ],
   'the same login twice, first while Arcade is down, then removed by hand': [
     login(B2, { known: false }),
     login(B2),

@@ -28,6 +28,8 @@ export function misplaced(event: Recorded, sink: Persons, distinctId: string | u
   if (event.owner !== null) allowed.add(event.owner);
   if (event.kind === 'anonymous' || event.forgotten || (event.kind === 'spilled' && event.owner === null))
     for (const { mayBe } of [event.stretch, ...event.later]) for (const who of mayBe) allowed.add(who);
+  // That the anon_id of a usage.json is an account's, only the lost database knew.
+  if (event.forgotten && event.anonId === distinctId) for (const who of found) allowed.add(who);
   const strangers = found.filter((who) => !allowed.has(who));
   const what = `event ${event.label}, ${event.kind}${event.owner === null ? '' : ` ${event.owner}`}`;
   if (strangers.length > 0) wrong.push(`${what}, is on the person of ${strangers}`);
