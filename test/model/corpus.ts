@@ -79,9 +79,10 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     corrupt,
   ],
   'a usage.json whose anon_id is an account, an event spilled beside it, and the database lost': [
-    login(A1),
+    replace(A1),
+    command({ spills: true }),
     command(),
-    drain(),
+    drain({ impatient: true }),
     logout(),
     { do: 'usage.json', becomes: 'an account' },
     command({ spills: true }),
