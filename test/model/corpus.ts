@@ -79,9 +79,9 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     corrupt,
   ],
   'a usage.json whose anon_id is an account, an event spilled beside it, and the database lost': [
-    replace(A1),
+    replace(A),
     command({ spills: true }),
-    command(),
+    command({ shell: 2 }),
     drain({ impatient: true }),
     logout(),
     { do: 'usage.json', becomes: 'an account' },
