@@ -113,7 +113,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'the disk is full when the event is appended': {
     prepare: used,
     mounts: true,
-    shell: `cp -a "$HOME/.arcade" /tmp/arcade-$$ && ${tmpfs('size=120k')} && cp -a /tmp/arcade-$$ "$HOME/.arcade"; rm -rf /tmp/arcade-$$; dd if=/dev/zero of="$HOME/filler" bs=4k 2>/dev/null || true`,
+    shell: `cp -a "$HOME/.arcade" /tmp/arcade-$$ && ${tmpfs('size=256k')} && cp -a /tmp/arcade-$$ "$HOME/.arcade"; rm -rf /tmp/arcade-$$; dd if=/dev/zero of="$HOME/filler" bs=4k 2>/dev/null || true`,
     loses: FULL,
   },
   'the disk is full when usage.db is made': { ...failing('open', '/usage.db', 'ENOSPC'), loses: FULL },
