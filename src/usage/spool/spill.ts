@@ -2,7 +2,7 @@
  * Captures that could not be appended in time, each in a small file of `spill/`, until an append or the flusher takes
  * them in. What is written here needs no database, and says of credentials no more than their fingerprint.
  */
-import { accessSync, constants, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseFields } from '../../infra/fields.ts';
 import { makePrivateDirectory, replaceAtomically } from '../../infra/os/files.ts';
@@ -115,8 +115,15 @@ export function setBadAside(directory: string, name: string): void {
 /** Removes everything, drafts too. Throws the system's error. */
 export function emptySpill(directory: string): void {
   const folder = spillFolder(directory);
-  // Again while another process puts a file into it, which that process then removes.
-  if (isOurs(folder)) rmSync(folder, { recursive: true, force: true, maxRetries: 100, retryDelay: 0 });
+  if (!isOurs(folder)) return;
+  try {
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+    rmdirSync(folder);
+  } catch (error) {
+    // Another process has been quicker, or has put a file into it, which it removes by itself.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw error;
+  }
 }
 
 /** How many captures wait, and how many files are not ours to understand. Never throws. */
