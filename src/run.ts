@@ -133,7 +133,7 @@ async function runCommand(
   }
 }
 
-/** Whoever typed a wrong line is told where to read the right one. */
+/** A usage error without a hint of its own says where the right line can be read. */
 function withHint(error: unknown, words: string): unknown {
   if (!(error instanceof UserError) || error.exitCode !== EXIT.usage || error.hint !== undefined)
     return error;
