@@ -1,13 +1,11 @@
 // The command's process: what it is given, and how it ends.
 import { fstatSync, statSync } from 'node:fs';
 import { devNull } from 'node:os';
-import { extname, join } from 'node:path';
-import manifest from '../package.json' with { type: 'json' };
 import { endBySignal } from '../src/infra/os/end-by-signal.ts';
 import { main } from '../src/main.ts';
 import { writeWholly } from '../src/terminal/pipes.ts';
+import { program } from './program.ts';
 
-const beside = (path: string): string => join(import.meta.dirname, path);
 const monotonic = (): number => Number(process.hrtime.bigint()) / 1e9;
 
 // Node cannot end while the system's resolver waits for a name server, whatever our own time limits say. glibc
@@ -26,14 +24,7 @@ process.exitCode = 1;
 void main({
   argv: process.argv.slice(2),
   env: process.env,
-  program: {
-    version: manifest.version,
-    execPath: process.execPath,
-    execArgv: process.execArgv,
-    flusher: beside(`flusher${extname(import.meta.filename)}`),
-    migrations: beside('../migrations/'),
-    postHogApiKey: process.env.ARCADE_BUILD_POSTHOG_API_KEY,
-  },
+  program,
   // Looking at it opens it.
   get stdin() {
     return process.stdin;

@@ -1,24 +1,15 @@
 // The flusher's process: what it is given, and how it ends.
-import { extname, join } from 'node:path';
-import manifest from '../package.json' with { type: 'json' };
 import { flush, probeDestination } from '../src/flusher.ts';
 import { killAfter, leave } from '../src/infra/os/last-resort.ts';
 import { FLUSHER, PROBE } from '../src/settings.ts';
+import { program } from './program.ts';
 
-const beside = (path: string): string => join(import.meta.dirname, path);
 const uptimeMs = (): number => process.uptime() * 1000;
 
 const keepTime = killAfter(FLUSHER.killAtMs - uptimeMs());
 const around = {
   env: process.env,
-  program: {
-    version: manifest.version,
-    execPath: process.execPath,
-    execArgv: process.execArgv,
-    flusher: beside(`flusher${extname(import.meta.filename)}`),
-    migrations: beside('../migrations/'),
-    postHogApiKey: process.env.ARCADE_BUILD_POSTHOG_API_KEY,
-  },
+  program,
   uptimeMs,
   keepTime,
 };
