@@ -30,12 +30,13 @@ try {
   write(join(staged, 'npm-shrinkwrap.json'), shrinkwrap(manifest, json('package-lock.json')));
   compareFiles();
   // npm is a script for a shell on Windows; these words need no quotes there.
-  execFileSync('npm', ['pack', '--ignore-scripts', '--silent'], {
+  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--silent'], {
     cwd: staged,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'],
     shell: process.platform === 'win32',
+    encoding: 'utf8',
   });
-  const archive = `${manifest.name}-${manifest.version}.tgz`;
+  const archive = packed.trim();
   cpSync(join(staged, archive), join(folder, archive));
   process.stdout.write(`${resolve(folder, archive)}\n`);
 } catch (error) {

@@ -1,8 +1,9 @@
 /**
- * `npm run release [FOLDER]`: makes the package of a release, in a fresh clone of the commit that is checked out.
+ * `npm run release [-- FOLDER]`: makes the package of a release, in a fresh clone of the commit that is checked out.
  *
  * Refuses a tree that is not clean, a version that CHANGELOG.md does not date or that has a tag already, a package that
- * does not name its source, and a missing key. The clone is checked and tested; only then is the key built in, and only there. Publishes nothing.
+ * does not name its source, and a missing key. The clone is checked and tested; only then is the key built in, and only
+ * there. Publishes nothing.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,44 +27,43 @@ try {
 }
 
 function release(folder) {
-  const { name, version, repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { version } = manifest;
   refuseUnless(git(root, 'status', '--porcelain') === '', 'the tree is not clean.');
+  const heading = `## ${version} (${git(root, 'log', '-1', '--format=%cs')})`;
+  const [first] = /^## .*$/m.exec(readFileSync(join(root, 'CHANGELOG.md'), 'utf8')) ?? [];
   refuseUnless(
-    isDated(version),
-    `CHANGELOG.md does not begin with \`## ${version} (YYYY-MM-DD)\`, the date of this release.`,
+    first === heading,
+    `CHANGELOG.md begins with \`${first}\`, and not with this version and the day of its commit: \`${heading}\`.`,
   );
+  const unset = ['repository', 'homepage', 'bugs'].filter((field) => manifest[field] === undefined);
   refuseUnless(
-    repository !== undefined,
-    'package.json does not say where the source is (`repository`, `homepage`, `bugs`).',
+    unset.length === 0,
+    `package.json does not say where the source and its issues are: ${unset.join(', ')}.`,
   );
   refuseUnless(git(root, 'tag', '--list', `v${version}`) === '', `the tag v${version} exists already.`);
   refuseUnless(
     /^phc_\w+$/.test(key),
     'ARCADE_RELEASE_POSTHOG_API_KEY is not the key of a PostHog project (phc_...).',
   );
+  let archive;
   const clone = mkdtempSync(join(tmpdir(), 'arcade-release-'));
   try {
     git(root, 'clone', '--quiet', '--no-local', root, clone);
     step(clone, 'npm', ['run', 'check']);
     step(clone, 'npm', ['test']);
-    step(clone, 'npm', ['run', 'build'], { ARCADE_POSTHOG_API_KEY: key });
+    step(clone, 'npm', ['run', 'build'], { more: { ARCADE_POSTHOG_API_KEY: key } });
     refuseUnless(hasKey(clone), 'the key is not in the program that was built.');
-    step(clone, process.execPath, [join(clone, '.ci', 'pack.mjs'), folder]);
+    const pack = [join(clone, '.ci', 'pack.mjs'), folder];
+    archive = step(clone, process.execPath, pack, { stdout: 'pipe' }).trim();
   } finally {
     rmSync(clone, { recursive: true, force: true });
   }
-  const archive = join(folder, `${name}-${version}.tgz`);
   say(`Made ${archive}. To publish it:\n  git tag v${version} && git push --tags\n  npm publish ${archive}`);
 }
 
 function refuseUnless(holds, why) {
   if (!holds) throw new Refused(why);
-}
-
-function isDated(version) {
-  const first = /^## (.*)$/m.exec(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'))?.[1] ?? '';
-  const [, named, date] = /^(\S+) \((\d{4}-\d{2}-\d{2})\)$/.exec(first) ?? [];
-  return named === version && !Number.isNaN(Date.parse(date));
 }
 
 function hasKey(clone) {
@@ -76,16 +76,18 @@ function git(cwd, ...words) {
   return execFileSync('git', words, { cwd, encoding: 'utf8' }).trim();
 }
 
-function step(cwd, program, words, more = {}) {
+/** Runs it, with what it prints on stderr; returns its stdout where that is a pipe. */
+function step(cwd, program, words, { more = {}, stdout = 2 } = {}) {
   const line = `${program === process.execPath ? 'node' : program} ${words.join(' ')}`;
   say(line);
   try {
     // npm is a script for a shell on Windows; these words need no quotes there.
-    execFileSync(program, words, {
+    return execFileSync(program, words, {
       cwd,
       env: { ...env, ...more },
-      stdio: ['ignore', 2, 2],
+      stdio: ['ignore', stdout, 2],
       shell: isWindows && program === 'npm',
+      encoding: 'utf8',
     });
   } catch {
     throw new Refused(`\`${line}\` failed.`);

@@ -1,33 +1,40 @@
 /** `npm run release`: what it refuses, and that the key of a release is in its package and nowhere else. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
+import manifest from '../../package.json' with { type: 'json' };
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const KEY = 'phc_onlyInThisRelease';
+const SOURCE = 'https://example.test/arcade';
 const skip = existsSync(join(ROOT, '.git')) ? false : 'this is no git repository';
 
-/** A repository with this tree's files in one commit, a dated changelog, and checks and tests that pass at once. */
-async function repository(t: TestContext, change: (folder: string) => void = () => undefined) {
+/** One commit of these files, with a dated changelog, and checks and tests that pass at once. */
+async function repository(
+  t: TestContext,
+  change: (folder: string) => void = () => undefined,
+  files: readonly string[] = ['.ci/release.mjs', 'package.json', 'README.md'],
+) {
   const folder = mkdtempSync(join(tmpdir(), 'arcade-release-test-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const { stdout } = await execa('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT });
-  for (const path of stdout.split('\n').filter((path) => existsSync(join(ROOT, path))))
-    cpSync(join(ROOT, path), join(folder, path));
-  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  manifest.repository ??= 'https://example.test/arcade.git';
-  Object.assign(manifest.scripts, { check: 'node -e 0', test: 'node -e 0' });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
-  writeFileSync(
-    join(folder, 'CHANGELOG.md'),
-    `# Changelog\n\n## ${manifest.version} (2026-12-01)\n\n- All.\n`,
-  );
+  for (const path of files) cpSync(join(ROOT, path), join(folder, path));
+  changeManifest(folder, {
+    version: '0.1.0',
+    repository: SOURCE,
+    homepage: SOURCE,
+    bugs: `${SOURCE}/issues`,
+  });
+  changeManifest(folder, { scripts: { ...manifest.scripts, check: 'node -e 0', test: 'node -e 0' } });
+  writeFileSync(join(folder, 'CHANGELOG.md'), '# Changelog\n\n## 0.1.0 (2026-12-01)\n');
   change(folder);
   const git = (...words: string[]) =>
-    execa('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.test', ...words], { cwd: folder });
+    execa('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.test', ...words], {
+      cwd: folder,
+      env: { GIT_COMMITTER_DATE: '2026-12-01T12:00:00Z' },
+    });
   await git('init', '--quiet');
   await git('add', '--all');
   await git('commit', '--quiet', '--message', 'All');
@@ -36,56 +43,69 @@ async function repository(t: TestContext, change: (folder: string) => void = () 
       env,
       reject: false,
     });
-  return { folder, git, release, version: String(manifest.version) };
+  return { folder, git, release };
 }
 
-test('a release is refused when the tree is not clean', { skip }, async (t) => {
-  const { folder, release } = await repository(t);
-  writeFileSync(join(folder, 'README.md'), 'changed');
-  const { exitCode, stderr } = await release();
-  assert.deepEqual([exitCode, stderr], [1, 'No release: the tree is not clean.']);
-});
+function changeManifest(folder: string, change: object): void {
+  const path = join(folder, 'package.json');
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...change }));
+}
 
-test('a release is refused when the changelog does not date its version', { skip }, async (t) => {
-  for (const heading of ['0.0.9 (2026-12-01)', '0.1.0 (unreleased)']) {
-    const { release } = await repository(t, (folder) =>
-      writeFileSync(join(folder, 'CHANGELOG.md'), `# Changelog\n\n## ${heading}\n`),
-    );
+const heading = (text: string) => (folder: string) =>
+  writeFileSync(join(folder, 'CHANGELOG.md'), `# Changelog\n\n## ${text}\n`);
+const CHANGELOG =
+  /^No release: CHANGELOG\.md begins with `## .*`, and not with .*: `## 0\.1\.0 \(2026-12-01\)`\.$/;
+const without = (field: string) => (folder: string) => changeManifest(folder, { [field]: undefined });
+const failing = (script: string) => (folder: string) =>
+  changeManifest(folder, {
+    scripts: { check: 'node -e 0', test: 'node -e 0', [script]: 'node -e process.exit(1)' },
+  });
+
+const REFUSED: Readonly<Record<string, [change: (folder: string) => void, why: RegExp]>> = {
+  'whose changelog begins with another version': [heading('0.0.9 (2026-12-01)'), CHANGELOG],
+  'whose changelog begins with another day': [heading('0.1.0 (2026-11-30)'), CHANGELOG],
+  'whose changelog says that it is unreleased': [heading('Unreleased'), CHANGELOG],
+  'without a repository': [without('repository'), /package\.json does not say .*: repository\.$/],
+  'without a homepage': [without('homepage'), /package\.json does not say .*: homepage\.$/],
+  'without a place for issues': [without('bugs'), /package\.json does not say .*: bugs\.$/],
+  'whose check fails': [failing('check'), /^No release: `npm run check` failed\.$/m],
+  'whose tests fail': [failing('test'), /^No release: `npm test` failed\.$/m],
+};
+
+for (const [what, [change, why]] of Object.entries(REFUSED)) {
+  test(`npm run release refuses a commit ${what}`, async (t) => {
+    const { folder, release } = await repository(t, change);
     const { exitCode, stderr } = await release();
     assert.equal(exitCode, 1);
-    assert.match(stderr, /^No release: CHANGELOG\.md does not begin with/);
-  }
-});
-
-test('a release is refused when its tag exists, or without a key', { skip }, async (t) => {
-  const { git, release, version } = await repository(t);
-  const without = await release({ ARCADE_RELEASE_POSTHOG_API_KEY: '', ARCADE_POSTHOG_API_KEY: KEY });
-  assert.match(without.stderr, /^No release: ARCADE_RELEASE_POSTHOG_API_KEY is not/);
-  await git('tag', `v${version}`);
-  const tagged = await release();
-  assert.deepEqual([tagged.exitCode, tagged.stderr], [1, `No release: the tag v${version} exists already.`]);
-});
-
-test('a release is refused when its tests fail', { skip }, async (t) => {
-  const { folder, release } = await repository(t, (folder) => {
-    const path = join(folder, 'package.json');
-    const manifest = JSON.parse(readFileSync(path, 'utf8'));
-    manifest.scripts.test = 'node -e process.exit(1)';
-    writeFileSync(path, JSON.stringify(manifest));
+    assert.match(stderr, why);
+    assert.equal(existsSync(join(folder, 'out')), false);
   });
-  const { exitCode, stderr } = await release();
-  assert.equal(exitCode, 1);
-  assert.match(stderr, /^No release: `npm test` failed\.$/m);
-  assert.equal(existsSync(join(folder, 'out')), false);
+}
+
+test('npm run release refuses to go on without a key, from a tree with changes, and to a tag that exists', async (t) => {
+  const { folder, git, release } = await repository(t);
+  const keyless = await release({ ARCADE_RELEASE_POSTHOG_API_KEY: '', ARCADE_POSTHOG_API_KEY: KEY });
+  assert.match(keyless.stderr, /^No release: ARCADE_RELEASE_POSTHOG_API_KEY is not/);
+  await git('tag', 'v0.1.0');
+  assert.equal((await release()).stderr, 'No release: the tag v0.1.0 exists already.');
+  writeFileSync(join(folder, 'README.md'), 'changed');
+  const changed = await release();
+  assert.deepEqual([changed.exitCode, changed.stderr], [1, 'No release: the tree is not clean.']);
 });
 
-test('a release’s package has the key, and the tree that it was made from has not', { skip }, async (t) => {
-  const { folder, release } = await repository(t);
+test('npm run release makes a package with the key; the tree that it is made from has none', {
+  skip,
+}, async (t) => {
+  const { stdout: listed } = await execa('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT });
+  const files = listed.split('\n').filter((path) => existsSync(join(ROOT, path)));
+  const scoped = (folder: string) => changeManifest(folder, { name: '@example/arcade' });
+  const { folder, release } = await repository(t, scoped, files);
   const { exitCode, stderr } = await release();
   if (exitCode !== 0 && /npm (?:error|ci)/.test(stderr))
     return t.skip(`no registry: ${stderr.split('\n').at(-1)}`);
   assert.equal(exitCode, 0, stderr);
-  const archive = join(folder, 'out', readdirSync(join(folder, 'out'))[0] ?? '');
+  const archive = join(folder, 'out', 'example-arcade-0.1.0.tgz');
+  assert.ok(stderr.endsWith(`npm publish ${archive}`), stderr);
   const { stdout } = await execa('tar', [
     '-xzOf',
     archive,

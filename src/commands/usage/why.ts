@@ -48,7 +48,7 @@ export function deliveryState(
   const fault = flusherFault(status, now);
   if (fault !== null) return `${fault} Run \`arcade usage flush\` to send the pending events.`;
   return isFlusherStarting(status, now)
-    ? 'A flusher has just been started.'
+    ? 'A flusher was asked for just now.'
     : 'Pending events will be sent with your next command.';
 }
 

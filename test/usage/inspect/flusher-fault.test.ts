@@ -58,12 +58,12 @@ for (const [fate, { sql, words }] of Object.entries(FATES)) {
 const WELL: Readonly<Record<string, { sql: string; words: RegExp }>> = {
   'was asked for a moment ago': {
     sql: `UPDATE installation SET flusher_asked_at = ${NOW - 1_000}`,
-    words: /A flusher has just been started/,
+    words: /A flusher was asked for just now/,
   },
   'was asked for a moment ago, after one that died': {
     sql: `UPDATE installation SET flusher_asked_at = ${NOW - 1_000};
       INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`,
-    words: /A flusher has just been started/,
+    words: /A flusher was asked for just now/,
   },
   drained: {
     sql: `UPDATE installation SET flusher_asked_at = NULL;
