@@ -57,7 +57,10 @@ test('a recorded message is a fixed sentence without a place to put anything in'
 
 /** Command lines that no test can run where it is, and why; what they name is tried elsewhere where a test is named. */
 const NOT_RUN: ReadonlyMap<string, string> = new Map([
-  [`npm install --global ./arcade-${manifest.version}.tgz`, 'changes this machine: test/project/package.test.ts'],
+  [
+    `npm install --global ./arcade-${manifest.version}.tgz`,
+    'changes this machine: test/project/package.test.ts',
+  ],
   ['npm uninstall --global arcade', 'changes this machine: test/project/package.test.ts'],
   ['apk add coreutils', 'Alpine alone has it'],
   [`alias arcade='node -- "$(npm root -g)/arcade/dist/arcade.js"'`, 'belongs to a shell'],
