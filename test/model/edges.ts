@@ -16,7 +16,7 @@ export function seenBy(spool: Spool, { account, fromEnvironment, known }: Seen):
   const fingerprint = fingerprintBy(spool.key(), account);
   const current = currentIdentity(spool);
   spool.statement('SAVEPOINT look').run();
-  const seen = observe(spool, current, { fingerprint, fromEnvironment }, takeNews(spool, 0));
+  const seen = observe(spool, { fingerprint, fromEnvironment }, takeNews(spool, 0));
   spool.statement('ROLLBACK TO look').run();
   return edgeOf(current, known === null ? seen : { ...seen, principalId: known });
 }
@@ -30,8 +30,10 @@ export function allEdges(): Set<string> {
         if (!isPossible(current, fingerprint, principalId)) continue;
         for (const earlierAnonId of earlierOnes(current, principalId)) {
           for (const shared of SHARED)
-            for (const facts of factsOf(current, fingerprint, principalId))
-              edges.add(edgeOf(current, { fingerprint, principalId, earlierAnonId, shared, ...facts }));
+            for (const { fromEnvironment, ...facts } of factsOf(current, fingerprint, principalId)) {
+              const seen = { fingerprint, principalId, fromEnvironment, earlierAnonId, shared };
+              edges.add(edgeOf(current && { ...current, ...facts }, seen));
+            }
         }
       }
     }
@@ -39,13 +41,22 @@ export function allEdges(): Set<string> {
   return edges;
 }
 
+const X = {
+  anonId: 'X',
+  principalId: null,
+  verified: false,
+  fingerprint: null,
+  unused: false,
+  copied: false,
+};
+
 const STATES: readonly (Identity | null)[] = [
   null,
-  { anonId: 'X', principalId: null, verified: false, fingerprint: null },
-  { anonId: 'X', principalId: null, verified: false, fingerprint: 'F' },
-  { anonId: 'X', principalId: 'P', verified: false, fingerprint: null },
-  { anonId: 'X', principalId: 'P', verified: false, fingerprint: 'F' },
-  { anonId: 'X', principalId: 'P', verified: true, fingerprint: 'F' },
+  X,
+  { ...X, fingerprint: 'F' },
+  { ...X, principalId: 'P' },
+  { ...X, principalId: 'P', fingerprint: 'F' },
+  { ...X, principalId: 'P', fingerprint: 'F', verified: true },
 ];
 
 const SHARED: readonly Observation['shared'][] = [
@@ -59,7 +70,7 @@ const SHARED: readonly Observation['shared'][] = [
 ];
 
 /** Where the credentials stand, and what is known of the current anon_id. */
-const FACTS: readonly Pick<Observation, 'fromEnvironment' | 'copied' | 'unused'>[] = [
+const FACTS: readonly Pick<Observation & Identity, 'fromEnvironment' | 'copied' | 'unused'>[] = [
   { fromEnvironment: false, copied: false, unused: false },
   { fromEnvironment: true, copied: false, unused: false },
   { fromEnvironment: true, copied: false, unused: true },

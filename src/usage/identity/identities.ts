@@ -10,12 +10,6 @@ export interface StoredIdentity extends Identity {
   readonly id: number;
 }
 
-interface CurrentIdentity extends StoredIdentity {
-  readonly unused: boolean;
-  /** The birth time of the database in which its anon_id was drawn or imported; null where that is not known. */
-  readonly birth: string | null;
-}
-
 /** The credentials that a command used, or that a flusher asked about. */
 export interface CredentialsInForce {
   /** Null for none, undefined where that cannot be told. */
@@ -27,30 +21,32 @@ export interface CredentialsInForce {
 export const ANY_CREDENTIALS: CredentialsInForce = { fingerprint: undefined, fromEnvironment: false };
 
 /** The identity that holds now; null before the first event. */
-export function currentIdentity(spool: Spool): CurrentIdentity | null {
-  const sql = `SELECT id, anon_id AS anonId, principal_id AS principalId, verified, fingerprint, unused, birth
+export function currentIdentity(spool: Spool): StoredIdentity | null {
+  const sql = `SELECT id, anon_id AS anonId, principal_id AS principalId, verified, fingerprint, unused, birth <> ? AS copied
     FROM identity WHERE retired_at IS NULL`;
-  const row = spool.statement(sql).get() as CurrentIdentity | undefined;
-  return row === undefined ? null : { ...row, verified: Boolean(row.verified), unused: Boolean(row.unused) };
+  const row = spool.statement(sql).get(spool.birth) as StoredIdentity | undefined;
+  if (row === undefined) return null;
+  return {
+    ...row,
+    verified: Boolean(row.verified),
+    unused: Boolean(row.unused),
+    copied: Boolean(row.copied),
+  };
 }
 
 /** What the rules need to know beside the current identity. */
 export function observe(
   spool: Spool,
-  current: CurrentIdentity | null,
   { fingerprint, fromEnvironment }: CredentialsInForce,
   news: SharedIds | null,
 ): Observation {
   const principalId = typeof fingerprint === 'string' ? accountOf(spool, fingerprint) : null;
-  const birth = current?.birth ?? null;
   return {
     fingerprint,
     principalId,
     fromEnvironment,
     earlierAnonId: principalId === null ? null : earlierOf(spool, principalId),
     shared: news && { ...news, spent: isSpent(spool, news.anonId) },
-    copied: birth !== null && spool.birth !== null && birth !== spool.birth,
-    unused: current === null || current.unused,
   };
 }
 
@@ -87,7 +83,7 @@ export function follow(
   newAnonId: () => string = randomUUID,
 ): { identity: StoredIdentity; binding: Binding } {
   const current = currentIdentity(spool);
-  const observed = observe(spool, current, credentials, takeNews(spool, now));
+  const observed = observe(spool, credentials, takeNews(spool, now));
   const { steps, identity, binding } = reconcile(current, observed, newAnonId);
   let id = current?.id ?? 0;
   for (const step of steps) id = apply(spool, id, step, now);
@@ -99,9 +95,9 @@ export function follow(
  * anon_id. Inside a transaction, after `follow`: a link that the Python CLI has made must be known of what is retired.
  */
 export function startAfresh(spool: Spool, id: number, now: number): string {
-  const next = blank(randomUUID);
+  const next = blank(randomUUID());
   retire(spool, id, 'logged out', now);
-  insertIdentity(spool, next, 'drawn', now);
+  insertIdentity(spool, next, now);
   requestExport(spool);
   return next.anonId;
 }
@@ -153,7 +149,7 @@ function apply(spool: Spool, currentId: number, { kind, identity, alias }: Step,
   if (kind !== 'change') retire(spool, currentId, kind === 'adopt' ? 'rotated' : 'left', now);
   const id =
     kind === 'begin' || kind === 'adopt'
-      ? insertIdentity(spool, identity, kind === 'adopt' ? 'imported' : 'drawn', now)
+      ? insertIdentity(spool, identity, now)
       : updateIdentity(spool, identity, now);
   const { anonId, principalId } = identity;
   if (alias && principalId !== null) insertAlias(spool, { identityId: id, anonId, principalId }, now);
@@ -162,7 +158,7 @@ function apply(spool: Spool, currentId: number, { kind, identity, alias }: Step,
 }
 
 /** A new current identity; the one before it must be retired. Returns its id. */
-function insertIdentity(spool: Spool, identity: Identity, origin: 'drawn' | 'imported', now: number): number {
+function insertIdentity(spool: Spool, identity: Identity, now: number): number {
   const { lastInsertRowid } = spool
     .statement(
       `INSERT INTO identity (anon_id, principal_id, verified, fingerprint, created_at, linked_at, unused, birth)
@@ -171,7 +167,7 @@ function insertIdentity(spool: Spool, identity: Identity, origin: 'drawn' | 'imp
     .run({
       ...identity,
       verified: Number(identity.verified),
-      unused: Number(origin === 'drawn'),
+      unused: Number(identity.unused),
       birth: spool.birth,
       now,
     });

@@ -12,6 +12,10 @@ export interface Identity {
   readonly verified: boolean;
   /** The credentials that were last in force, as a keyed hash; null when there have been none. */
   readonly fingerprint: string | null;
+  /** The anon_id was drawn here, and no capture was ever bound to it. */
+  readonly unused: boolean;
+  /** The anon_id was drawn or imported in another copy of this database: an image, a copied folder. */
+  readonly copied: boolean;
 }
 
 /** usage.json, when it is not as we last wrote it. */
@@ -27,10 +31,6 @@ export interface Observation {
   readonly principalId: string | null;
   /** They stand in the environment, and no `login` is what is being recorded. */
   readonly fromEnvironment: boolean;
-  /** The current anon_id was drawn or imported in another copy of this database: an image, a copied folder. */
-  readonly copied: boolean;
-  /** The current anon_id was drawn here, and no capture was ever bound to it. */
-  readonly unused: boolean;
   /** The anon_id of an earlier identity of that principal's which has not been logged out, or null. */
   readonly earlierAnonId: string | null;
   readonly shared: SharedIdentity | null;
@@ -63,16 +63,11 @@ export interface Transition {
 type NewAnonId = () => string;
 
 /** Applies what was seen to the current identity (null: there is none yet). */
-export function reconcile(current: Identity | null, observed: Observation, newAnonId: NewAnonId): Transition {
-  const news = followShared(current, observed.shared);
-  const first = current === null && news === null ? begin(blank(newAnonId)) : news;
+export function reconcile(current: Identity | null, seen: Observation, newAnonId: NewAnonId): Transition {
+  const news = followShared(current, seen.shared);
+  const first = news ?? (current === null ? begin(blank(newAnonId())) : null);
   const identity = first?.identity ?? (current as Identity);
-  // What is known of the current anon_id says nothing of the one that takes its place.
-  const seen = news?.kind === 'adopt' ? { ...observed, copied: false, unused: false } : observed;
-  // The fingerprint comes first: to an account that is not the credentials' the other program may link what it
-  // likes, and even a link to the right one says nothing about events that other credentials recorded.
-  const parted = current !== null && news?.kind === 'change' ? partWith(current, seen, newAnonId) : null;
-  const second = parted ?? followCredentials(identity, seen, newAnonId);
+  const second = followCredentials(identity, seen, news?.kind === 'change', newAnonId);
   const last = second?.identity ?? identity;
   return {
     steps: [first, second].filter((step) => step !== null),
@@ -95,38 +90,39 @@ function followShared(current: Identity | null, shared: SharedIdentity | null): 
     return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: false };
   }
   if (spent) return null;
-  const identity = { anonId, principalId, verified: false, fingerprint: null };
-  return { kind: 'adopt', identity, alias: false };
+  return { kind: 'adopt', identity: { ...blank(anonId), principalId, unused: false }, alias: false };
 }
 
-/** The step that the credentials demand if they are not those of this identity. */
-function partWith(identity: Identity, seen: Observation, newAnonId: NewAnonId): Step | null {
-  const step = followCredentials(identity, { ...seen, copied: false }, newAnonId);
-  return step === null || step.kind === 'change' ? null : step;
-}
-
-function followCredentials(identity: Identity, seen: Observation, newAnonId: NewAnonId): Step | null {
-  const { fingerprint, principalId } = seen;
+/** `isJustLinked`: the other program has linked the identity since our last look. */
+function followCredentials(
+  identity: Identity,
+  seen: Observation,
+  isJustLinked: boolean,
+  newAnonId: NewAnonId,
+): Step | null {
+  const { fingerprint, principalId, earlierAnonId } = seen;
   if (fingerprint === undefined) return null;
-  if (fingerprint === null) return isBlank(identity) ? null : begin(blank(newAnonId));
+  if (fingerprint === null) return isBlank(identity) ? null : begin(blank(newAnonId()));
   const sameCredentials = identity.fingerprint === null || identity.fingerprint === fingerprint;
   if (principalId === null) {
     return sameCredentials
       ? change(identity, { fingerprint }, false)
-      : begin({ ...blank(newAnonId), fingerprint });
+      : begin({ ...blank(newAnonId()), fingerprint });
   }
   const linked = { principalId, verified: true, fingerprint };
-  if (identity.principalId === principalId) return change(identity, linked, false);
+  // The fingerprint comes first: a link made meanwhile, even to the right account, says nothing about events that
+  // other credentials recorded.
+  if (identity.principalId === principalId && (sameCredentials || !isJustLinked))
+    return change(identity, linked, false);
   if (identity.principalId === null && sameCredentials) {
     // Other clones have the same anon_id: each would join its own account to the one person.
-    if (seen.copied) return begin({ anonId: newAnonId(), ...linked });
+    if (identity.copied) return begin({ ...blank(newAnonId()), ...linked });
     // A CI job in a fresh container has no history to join, and 20,000 of them a day would be one person's ids.
-    return change(identity, linked, !(seen.fromEnvironment && seen.unused));
+    return change(identity, linked, !(seen.fromEnvironment && identity.unused));
   }
-  const { earlierAnonId } = seen;
   return earlierAnonId === null
-    ? begin({ anonId: newAnonId(), ...linked }, !seen.fromEnvironment)
-    : { kind: 'resume', identity: { anonId: earlierAnonId, ...linked }, alias: false };
+    ? begin({ ...blank(newAnonId()), ...linked }, !seen.fromEnvironment)
+    : { kind: 'resume', identity: { ...identity, anonId: earlierAnonId, ...linked }, alias: false };
 }
 
 function begin(identity: Identity, alias = false): Step {
@@ -150,6 +146,6 @@ function bindingOf(identity: Identity, seen: Observation): Binding {
 }
 
 /** A new one that has not. */
-export function blank(newAnonId: NewAnonId): Identity {
-  return { anonId: newAnonId(), principalId: null, verified: false, fingerprint: null };
+export function blank(anonId: string): Identity {
+  return { anonId, principalId: null, verified: false, fingerprint: null, unused: true, copied: false };
 }

@@ -81,12 +81,10 @@ const ROWS = TABLE.trim()
       .map((cell) => cell.trim());
     return {
       what,
-      current: before === 'nothing' ? null : identityOf(before),
+      current: before === 'nothing' ? null : identityOf(before, facts),
       seen: {
         ...credentialsOf(credentials),
         fromEnvironment: facts.includes('environment'),
-        copied: facts.includes('copied'),
-        unused: facts.includes('unused'),
         earlierAnonId: facts === 'earlier' ? 'E' : null,
         shared: shared === '' ? null : sharedOf(shared),
       },
@@ -94,7 +92,7 @@ const ROWS = TABLE.trim()
     };
   });
 
-function identityOf(text: string): Identity {
+function identityOf(text: string, facts: string): Identity {
   const [anonId = '', ...words] = text.split(' ');
   const principal = words.find((word) => /^[PQ]/.test(word));
   return {
@@ -102,6 +100,8 @@ function identityOf(text: string): Identity {
     principalId: principal?.[0] ?? null,
     verified: principal?.length === 1,
     fingerprint: words.find((word) => /^[FG]$/.test(word)) ?? null,
+    copied: facts.includes('copied'),
+    unused: facts.includes('unused'),
   };
 }
 

@@ -332,9 +332,9 @@ test('an identity that begins again from usage.json is the copy that it was, whe
   const spool = aside(t, store);
   held.close();
   command(spool, Date.now(), {});
-  assert.equal(currentIdentity(spool)?.birth, spool.birth);
+  assert.equal(currentIdentity(spool)?.copied, false);
   await recoverAll(spool);
-  assert.equal(currentIdentity(spool)?.birth, '5');
+  assert.equal(currentIdentity(spool)?.copied, true);
   assert.equal(spool.statement('SELECT count(*) FROM identity').pluck().get(), 1);
 });
 

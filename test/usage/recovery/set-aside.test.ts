@@ -212,7 +212,8 @@ for (const part of ['nothing else', 'installation'] as const) {
     change(path, `UPDATE identity SET unused = 1, fingerprint = 'ana'`);
     const open = (): Spool => openSoundSpool(home.directory, MIGRATIONS);
     const ofCurrent = (spool: Spool): unknown[] => {
-      const { birth, unused, fingerprint } = currentIdentity(spool) ?? {};
+      const { unused, fingerprint } = currentIdentity(spool) ?? {};
+      const birth = spool.statement('SELECT birth FROM identity WHERE retired_at IS NULL').pluck().get();
       spool.close();
       return [birth, unused, fingerprint];
     };
