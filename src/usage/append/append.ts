@@ -16,7 +16,7 @@ import { isBlank } from '../identity/rules.ts';
 import { takeIn } from '../identity/take-in.ts';
 import { ensureKey, fingerprintBy } from '../spool/key.ts';
 import { insertCapture, trim } from '../spool/records.ts';
-import { collectSpilled, emptySpill, removeSpilled, type Spilled, spill } from '../spool/spill.ts';
+import { emptySpill, readSpilled, removeSpilled, type Spilled, spill } from '../spool/spill.ts';
 import {
   assertNotReplaced,
   type Installation,
@@ -67,7 +67,7 @@ export interface Entry extends Capture {
  */
 export function append(spool: Spool, entry: Entry): boolean {
   // Read before the lock, for which others wait.
-  const spilled = collectSpilled(spool.directory, SPOOL.takenInPerStep);
+  const spilled = readSpilled(spool.directory, SPOOL.takenInPerStep, { tidies: true });
   const appended = spool.transaction(() => {
     // A command may have had it open for as long as its network took.
     assertNotReplaced(spool);

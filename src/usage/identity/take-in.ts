@@ -6,13 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { SPOOL } from '../../settings.ts';
 import { insertCapture, type Owner } from '../spool/records.ts';
 import {
-  collectSpilled,
   isStillSpilled,
   MAX_SPILLED,
+  putAway,
   readSpilled,
   removeSpilled,
   type Spilled,
-  setBadAside,
 } from '../spool/spill.ts';
 import { assertNotReplaced, installationOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import { accountOf, currentIdentity, isAccount } from './identities.ts';
@@ -24,7 +23,7 @@ import { isBlank } from './rules.ts';
  * that command shows the notice. Throws what the database and the system throw.
  */
 export function takeInStep(spool: Spool, now: number): number {
-  const captures = collectSpilled(spool.directory, SPOOL.takenInPerStep);
+  const captures = readSpilled(spool.directory, SPOOL.takenInPerStep, { tidies: true });
   if (captures.length === 0) return 0;
   const isTaken = spool.transaction(() => {
     assertNotReplaced(spool);
@@ -51,42 +50,34 @@ export function takeIntoCopy(copy: Spool): void {
 export function takeIn(spool: Spool, captures: readonly Spilled[], now: number): void {
   for (const capture of captures) {
     if (!isStillSpilled(spool.directory, capture)) continue;
+    const { recordedAt, fingerprint = null, ...rest } = capture;
     const isTaken = spool.savepoint(() => {
-      const { recordedAt, fingerprint = null, event, uuid, resolvable, fromEnvironment } = capture;
-      const owner = ownerOf(spool, capture, now);
-      const row = { ...owner, event, uuid, fingerprint, resolvable, fromEnvironment, enteredAt: now };
+      const row = { ...rest, ...ownerOf(spool, capture, now), fingerprint, enteredAt: now };
       insertCapture(spool, row, recordedAt);
       return true;
     });
-    if (isTaken === undefined) setBadAside(spool.directory, `${capture.uuid}.json`);
+    if (isTaken === undefined) putAway(spool.directory, `${capture.uuid}.json`);
   }
 }
 
+/** Without an owner that is certain: an id of its own. */
 function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): Owner {
   if (typeof fingerprint === 'string') {
     const distinctId = accountOf(spool, fingerprint);
-    return { identityId: unowned(spool, now), distinctId, personless: false };
+    return { identityId: identityOf(spool, distinctId, now), distinctId, personless: false };
   }
   const current = currentIdentity(spool);
   const isAnonymous = fingerprint === null && anonId !== null && !isAccount(spool, anonId);
-  const distinctId = isAnonymous
-    ? anonId
-    : current !== null && isBlank(current)
-      ? current.anonId
-      : randomUUID();
-  return { identityId: rowOf(spool, distinctId) ?? unowned(spool, now), distinctId, personless: true };
+  const ours = current !== null && isBlank(current) ? current.anonId : randomUUID();
+  const distinctId = isAnonymous ? anonId : ours;
+  return { identityId: identityOf(spool, distinctId, now), distinctId, personless: true };
 }
 
-function rowOf(spool: Spool, anonId: string): number | undefined {
-  const sql = 'SELECT id FROM identity WHERE anon_id = ? ORDER BY id DESC LIMIT 1';
-  return spool.statement(sql).pluck().get(anonId) as number | undefined;
-}
-
-/** An identity that never holds and counts as linked: what is given up under it gets an id of its own. */
-function unowned(spool: Spool, now: number): number {
-  const sql = `SELECT id FROM identity
-    WHERE retired_at = created_at AND linked_at = created_at AND principal_id IS NULL LIMIT 1`;
-  const known = spool.statement(sql).pluck().get() as number | undefined;
+/** That of an anon_id; else one that never holds and counts as linked: what is given up under it gets an id of its own. */
+function identityOf(spool: Spool, anonId: string | null, now: number): number {
+  const sql = `SELECT id FROM identity WHERE anon_id = @anonId
+    OR (retired_at = created_at AND linked_at = created_at AND principal_id IS NULL) ORDER BY anon_id = @anonId DESC, id DESC LIMIT 1`;
+  const known = spool.statement(sql).pluck().get({ anonId }) as number | undefined;
   if (known !== undefined) return known;
   const { lastInsertRowid } = spool
     .statement('INSERT INTO identity (anon_id, created_at, linked_at, retired_at) VALUES (?, ?, ?, ?)')

@@ -1,7 +1,7 @@
 /** Whether a flusher would find something to do: what is pending, and whom it may ask at this moment. */
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { backoffInForce, COORDINATOR, hasten, postHogAt } from './backoff.ts';
-import { hasSpilled } from './spill.ts';
+import { readSpilled } from './spill.ts';
 import { installationOf, type Spool } from './spool.ts';
 
 export interface Circumstances {
@@ -18,7 +18,7 @@ export interface Circumstances {
 export function isAnythingDue(spool: Spool, circumstances: Circumstances): boolean {
   const { now, environment } = circumstances;
   return (
-    (installationOf(spool).notice_shown_at !== null && hasSpilled(spool.directory)) ||
+    (installationOf(spool).notice_shown_at !== null && readSpilled(spool.directory, 1).length > 0) ||
     (backoffInForce(spool, COORDINATOR, now) === null && hasUnbound(spool, environment, now)) ||
     (hasSendable(spool) && maySend(spool, circumstances))
   );

@@ -33,17 +33,17 @@ export interface Spilled {
 }
 
 const spillFolder = (directory: string): string => join(directory, 'spill');
-const fileOf = (directory: string, { uuid }: Spilled): string => join(spillFolder(directory), `${uuid}.json`);
+const fileOf = (directory: string, uuid: string): string => join(spillFolder(directory), `${uuid}.json`);
 
 /**
  * Keeps a capture in a file. Returns whether it did: not where there are too many, or where `usage disable` has come in
  * between. Throws the system's error.
  */
 export function spill(directory: string, capture: Spilled): boolean {
-  const folder = spillFolder(directory);
-  makePrivateDirectory(folder);
-  if (!isOurs(folder) || namesIn(folder).length >= MAX_SPILLED) return false;
-  const path = fileOf(directory, capture);
+  makePrivateDirectory(spillFolder(directory));
+  const names = namesIn(directory);
+  if (names === undefined || names.filter(isCapture).length >= MAX_SPILLED) return false;
+  const path = fileOf(directory, capture.uuid);
   const text = JSON.stringify({ ...capture, format: FORMAT, event: capture.event.toText() });
   replaceAtomically(path, text, { durable: false });
   // Looked at last: `disable` makes its file before it empties the folder.
@@ -53,60 +53,38 @@ export function spill(directory: string, capture: Spilled): boolean {
 }
 
 /**
- * The oldest captures that wait, `limit` at most; none from a folder in which we may not delete. `onBad` is told which
- * files are not ours to understand. Changes and throws nothing.
+ * The oldest captures that wait, `limit` at most; none from a folder in which we may not delete. Who `tidies` has files
+ * that are not ours to understand put out of the way, and drafts of killed processes removed. Never throws.
  */
-export function readSpilled(
-  directory: string,
-  limit: number,
-  onBad: (name: string) => void = () => undefined,
-): Spilled[] {
-  const folder = spillFolder(directory);
+export function readSpilled(directory: string, limit: number, { tidies = false } = {}): Spilled[] {
   const found: Spilled[] = [];
-  if (!isOurs(folder)) return found;
-  for (const name of namesIn(folder)) {
-    if (found.length >= limit) break;
-    const capture = parse(name, readText(join(folder, name)));
+  for (const name of namesIn(directory) ?? []) {
+    if (tidies && name.endsWith('.tmp')) putAway(directory, name);
+    if (!isCapture(name) || found.length >= limit) continue;
+    const capture = parse(name, readText(join(spillFolder(directory), name)));
     if (typeof capture === 'object') found.push(capture);
-    else if (capture === 'bad') onBad(name);
+    else if (tidies && capture === 'bad') putAway(directory, name);
   }
   return found;
 }
 
-/**
- * The same for taking them in: what is not ours to understand is put out of the way, and drafts of killed processes are
- * removed. Never throws.
- */
-export function collectSpilled(directory: string, limit: number): Spilled[] {
-  const folder = spillFolder(directory);
-  const drafts = isOurs(folder) ? entriesOf(folder).filter((name) => name.endsWith('.tmp')) : [];
-  for (const path of drafts.map((name) => join(folder, name))) {
-    const { mtimeMs = Date.now() } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
-    if (Math.abs(Date.now() - mtimeMs) > DRAFT_MS) rmSync(path, { recursive: true, force: true });
-  }
-  return readSpilled(directory, limit, (name) => setBadAside(directory, name));
-}
-
-/** Whether anything waits that can be taken in. */
-export function hasSpilled(directory: string): boolean {
-  return readSpilled(directory, 1).length > 0;
-}
-
 /** Whether a capture has been taken in by no other process since it was read. */
-export function isStillSpilled(directory: string, capture: Spilled): boolean {
-  return lstatSync(fileOf(directory, capture), { throwIfNoEntry: false }) !== undefined;
+export function isStillSpilled(directory: string, { uuid }: Spilled): boolean {
+  return lstatSync(fileOf(directory, uuid), { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Removes captures that are in the database by now. Throws the system's error. */
-export function removeSpilled(directory: string, captures: readonly Spilled[]): void {
-  for (const capture of captures) rmSync(fileOf(directory, capture), { force: true });
+/** Removes captures, as those that are in the database by now. Throws the system's error. */
+export function removeSpilled(directory: string, captures: readonly Pick<Spilled, 'uuid'>[]): void {
+  for (const { uuid } of captures) rmSync(fileOf(directory, uuid), { force: true });
 }
 
-/** Puts a file out of the way that is not ours to understand. Never throws. */
-export function setBadAside(directory: string, name: string): void {
+/** Renames a file that is not ours to understand, and removes a draft that a killed process has left. Never throws. */
+export function putAway(directory: string, name: string): void {
   const path = join(spillFolder(directory), name);
   try {
-    renameSync(path, `${path}.bad`);
+    if (!name.endsWith('.tmp')) renameSync(path, `${path}.bad`);
+    else if (Math.abs(Date.now() - lstatSync(path).mtimeMs) > DRAFT_MS)
+      rmSync(path, { recursive: true, force: true });
   } catch {
     // Another process has done so.
   }
@@ -115,9 +93,10 @@ export function setBadAside(directory: string, name: string): void {
 /** Removes everything, drafts too. Throws the system's error. */
 export function emptySpill(directory: string): void {
   const folder = spillFolder(directory);
-  if (!isOurs(folder)) return;
+  const names = namesIn(directory);
+  if (names === undefined) return;
   try {
-    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+    for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
     rmdirSync(folder);
   } catch (error) {
     // Another process has been quicker, or has put a file into it, which it removes by itself.
@@ -128,38 +107,31 @@ export function emptySpill(directory: string): void {
 
 /** How many captures wait, and how many files are not ours to understand. Never throws. */
 export function countSpilled(directory: string): { readonly waiting: number; readonly bad: number } {
+  const names = namesIn(directory) ?? [];
+  return {
+    waiting: names.filter(isCapture).length,
+    bad: names.filter((name) => name.endsWith('.bad')).length,
+  };
+}
+
+/**
+ * What is in the folder, oldest first, for a uuid begins with its time. Undefined where there is none, or it is a link,
+ * another user's or one in which we may not delete.
+ */
+function namesIn(directory: string): string[] | undefined {
   const folder = spillFolder(directory);
-  const bad = entriesOf(folder).filter((name) => name.endsWith('.bad')).length;
-  return { waiting: namesIn(folder).length, bad };
-}
-
-/** By their uuids, which begin with their time: oldest first. */
-function namesIn(folder: string): string[] {
-  return entriesOf(folder)
-    .filter((name) => NAME.test(name))
-    .sort();
-}
-
-function entriesOf(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-/** A folder, not a link to one, of our own, in which we may delete. */
-function isOurs(folder: string): boolean {
   try {
     const found = lstatSync(folder);
-    if (!found.isDirectory()) return false;
-    if (process.geteuid !== undefined && found.uid !== process.geteuid()) return false;
+    const user = process.geteuid?.() ?? found.uid;
+    if (!found.isDirectory() || found.uid !== user) return undefined;
     accessSync(folder, constants.W_OK | constants.X_OK);
-    return true;
+    return readdirSync(folder).sort();
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+const isCapture = (name: string): boolean => NAME.test(name);
 
 /** 'newer': another version of this program will understand it. */
 function parse(name: string, text: string | null): Spilled | 'newer' | 'bad' {
