@@ -4,8 +4,10 @@ import {
   chmodSync,
   close,
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
+  fstatSync,
   fsync,
   fsyncSync,
   lstatSync,
@@ -13,6 +15,7 @@ import {
   open,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -119,6 +122,24 @@ const DRAFT = /^\d+-[0-9a-f]{16}\.tmp$/;
 /** Tells the drafts of one file from those of another, which may be a person's credentials. Short: names are limited. */
 function draftPrefix(target: string): string {
   return `.${parse(target).name.slice(0, 30)}-`;
+}
+
+/** Of ours none has more than a few hundred. */
+const MAX_READ_BYTES = 64 * 1024;
+
+/** Reads a plain file of at most 64 KiB; null for anything else, also a link to one. Never waits for the other end of a pipe. */
+export function readText(path: string): string | null {
+  try {
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    try {
+      const found = fstatSync(file);
+      return found.isFile() && found.size <= MAX_READ_BYTES ? readFileSync(file, 'utf8') : null;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return null;
+  }
 }
 
 /** Waits until a file's content is on the disk, as far as the system can do that. Never throws. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   createPrivateFile,
   makePrivateDirectory,
+  readText,
   removeDrafts,
   replaceAtomically,
 } from '../../infra/os/files.ts';
@@ -14,7 +15,7 @@ import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
 import { blockingProblem, isOptedOut, isOwnPlace, optOutFile } from './place.ts';
 import { emptySpill } from './spill.ts';
 import { installationOf, type Spool, sharedFile } from './spool.ts';
-import { readText, readUsageJson, usageJson } from './usage-json.ts';
+import { readUsageJson, usageJson } from './usage-json.ts';
 
 /** What was done to how many records. */
 export interface Changed {

@@ -5,10 +5,9 @@
 import { accessSync, constants, lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseFields } from '../../infra/fields.ts';
-import { makePrivateDirectory, replaceAtomically } from '../../infra/os/files.ts';
+import { makePrivateDirectory, readText, replaceAtomically } from '../../infra/os/files.ts';
 import { isDistinctId, UsageEvent } from '../event/event.ts';
 import { isOptedOut } from './place.ts';
-import { readText } from './usage-json.ts';
 
 /** What a file of this program's holds; a newer one has a greater number. */
 const FORMAT = 1;

@@ -2,16 +2,9 @@
  * The file usage.json, which the Python CLI and Arcade's MCP servers read and write too:
  * `{"anon_id", "linked_principal_id"}`. Read with care: any program may have put anything there.
  */
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-} from 'node:fs';
+import { type BigIntStats, lstatSync } from 'node:fs';
 import { parseFields } from '../../infra/fields.ts';
+import { readText } from '../../infra/os/files.ts';
 import { isDistinctId } from '../event/event.ts';
 
 /** What usage.json says. */
@@ -19,9 +12,6 @@ export interface SharedIds {
   readonly anonId: string;
   readonly principalId: string | null;
 }
-
-/** Largest usage.json that is read: ours has about a hundred bytes. */
-const MAX_BYTES = 64n * 1024n;
 
 /** What the file at `path` says; undefined when it is missing, or names no anon_id that PostHog would take. */
 export function readUsageJson(path: string): SharedIds | undefined {
@@ -33,21 +23,6 @@ export function readUsageJson(path: string): SharedIds | undefined {
 /** The text of usage.json, as the Python CLI writes it. */
 export function usageJson({ anonId, principalId }: SharedIds): string {
   return JSON.stringify({ anon_id: anonId, linked_principal_id: principalId }, null, 2);
-}
-
-/** Reads a plain file of at most 64 KiB; null for anything else, also a link to one. Never waits for the other end of a pipe. */
-export function readText(path: string): string | null {
-  try {
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    try {
-      const found = fstatSync(file, { bigint: true });
-      return found.isFile() && found.size <= MAX_BYTES ? readFileSync(file, 'utf8') : null;
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return null;
-  }
 }
 
 /** Tells one state of the file from another; null when there is none. */
