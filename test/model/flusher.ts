@@ -27,7 +27,10 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
     begins: () => {
       before = momentOf(world);
     },
-    committed: () => void committed(run, before),
+    committed: (result) => {
+      if (Array.isArray(result)) sink.claimed(result);
+      committed(run, before);
+    },
     hasWritten: () => glimpse(world).inode !== before.inode,
   });
   const credentials = async (): Promise<InForce> => {
@@ -70,12 +73,6 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       now: () => world.now,
       random: run.random,
       onDelivered: () => undefined,
-      persist: async (work) => {
-        const result = work();
-        if (Array.isArray(result)) sink.claimed(result);
-        return result;
-      },
-      runId: 0,
     });
     count(run, `drain: ${outcome}`);
   } catch (error) {

@@ -41,7 +41,8 @@ interface Witness {
   /** Between two transactions anybody else may act. */
   readonly between: () => void;
   readonly begins: () => void;
-  readonly committed: () => void;
+  /** With what the transaction has returned. */
+  readonly committed: (result: unknown) => void;
   /** Whether the present transaction has written usage.json. */
   readonly hasWritten: () => boolean;
 }
@@ -66,7 +67,7 @@ export function mortal(spool: Spool, life: Life, witness: Witness): Spool {
         life.live();
         return done;
       });
-      witness.committed();
+      witness.committed(result);
       life.committed();
       life.live();
       return result;

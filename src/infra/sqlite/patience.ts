@@ -1,4 +1,5 @@
 /** Waiting for a lock of the database that another process holds. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Sqlite from 'better-sqlite3';
 import { isBusy } from './errors.ts';
 import { pause } from './pause.ts';
@@ -25,6 +26,23 @@ export function patiently<T>(patience: Patience, work: () => T, mayRepeat: () =>
     const began = performance.now();
     pause(RETRY_MS);
     patience.leftMs -= performance.now() - began;
+  }
+}
+
+const BUSY_PAUSE_MS = 20;
+
+/**
+ * The same for a process that has other things to do meanwhile, until no time is left. For a spool without patience: it
+ * would block answers and timers. Rejects with what `work` throws.
+ */
+export async function persist<T>({ leftMs }: { readonly leftMs: () => number }, work: () => T): Promise<T> {
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || leftMs() <= 0) throw error;
+      await sleep(BUSY_PAUSE_MS);
+    }
   }
 }
 

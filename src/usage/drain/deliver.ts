@@ -2,6 +2,7 @@
  * One batch: sent, and settled by its answer. PostHog rejects a batch as a whole for one bad record: it is halved
  * until the bad record stands alone. The circuit breaker decides what a record that is rejected alone is worth.
  */
+import { persist } from '../../infra/sqlite/patience.ts';
 import { FLUSHER } from '../../settings.ts';
 import { wireRecord } from '../event/wire.ts';
 import type { Target } from '../spool/backoff.ts';
@@ -38,7 +39,7 @@ export function reasonToStop(draining: Pick<Draining, 'spool' | 'leftMs'>): Stop
 
 /** The deliveries of one drain to `target`, out of what it claims. */
 export function openDelivery(draining: Draining, target: Target, claims: Claims): Delivery {
-  const { spool, runId, leftMs, now, random, persist } = draining;
+  const { spool, leftMs, now, random } = draining;
   let failed = false;
   let accepted = false;
   let probed: PendingRecord | undefined;
@@ -46,15 +47,13 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
   let held: { readonly records: readonly [PendingRecord]; readonly attempt: Attempt }[] = [];
 
   async function send(records: readonly PendingRecord[]): Promise<Stop | undefined> {
-    const stop = await persist(() => reasonToStop(draining));
+    const stop = await persist(draining, () => reasonToStop(draining));
     if (stop !== undefined) return stop;
     const attempt = await deliver(records);
     switch (attempt.answer.kind) {
       case 'accepted':
         accepted = true;
-        draining.onDelivered(
-          await persist(() => settleDelivered(spool, records, attempt, { target, runId })),
-        );
+        draining.onDelivered(await persist(draining, () => settleDelivered(spool, records, attempt, target)));
         await finish();
         return undefined;
       case 'invalid':
@@ -79,7 +78,7 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
 
   async function backOff(failures: Parameters<typeof putOff>[2]): Promise<Stop> {
     failed = true;
-    await persist(() => putOff(spool, target, failures, random));
+    await persist(draining, () => putOff(spool, target, failures, random));
     return 'backing off';
   }
 
@@ -89,7 +88,7 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
     if (others.length === 0) return await rejectAlone(first, attempt);
     const middle = Math.ceil(records.length / 2);
     const halves = [records.slice(0, middle), records.slice(middle)];
-    await persist(() => settleSplit(spool, halves, attempt));
+    await persist(draining, () => settleSplit(spool, halves, attempt));
     for (const half of halves) {
       // Not once more what was sent in between to find out who rejects.
       const rest = half.filter(({ id }) => id !== probed?.id);
@@ -106,13 +105,13 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
    */
   async function rejectAlone(record: PendingRecord, attempt: Attempt): Promise<Stop | undefined> {
     if (accepted || attempt.answer.kind === 'too-large') {
-      await persist(() => settleRejected(spool, record, attempt));
+      await persist(draining, () => settleRejected(spool, record, attempt));
       return undefined;
     }
     held.push({ records: [record], attempt });
     if (held.length < TRIPS_AT) return undefined;
     if (held.length > TRIPS_AT) return await backOff(held);
-    probed = await persist(() => claims.newest(held.flatMap(({ records }) => records)));
+    probed = await persist(draining, () => claims.newest(held.flatMap(({ records }) => records)));
     if (probed === undefined) return await backOff(held);
     // Sealed on the disk before it is sent, as every record.
     await spool.syncMeanwhile();
@@ -124,7 +123,7 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
     const believed = held;
     held = [];
     for (const { records, attempt } of believed)
-      await persist(() => settleRejected(spool, records[0], attempt));
+      await persist(draining, () => settleRejected(spool, records[0], attempt));
   }
 
   return {

@@ -4,6 +4,7 @@
  */
 import type { Deliverer } from '../../infra/net/posthog.ts';
 import { stayLean } from '../../infra/os/detached.ts';
+import { persist } from '../../infra/sqlite/patience.ts';
 import { type Destination, FLUSHER } from '../../settings.ts';
 import { exportIdentity } from '../identity/export.ts';
 import { takeInStep } from '../identity/take-in.ts';
@@ -19,8 +20,6 @@ export interface Draining {
   readonly destination: Destination;
   readonly deliverer: Deliverer;
   readonly resolving: Resolving;
-  /** The row of the flusher's run, which counts what is delivered. */
-  readonly runId: number;
   /** Tries at once, whatever back-off is in force; for a person who asks. */
   readonly ignoreBackoff: boolean;
   /** Milliseconds that are left; at 0 no request is begun and those under way are given up. */
@@ -28,8 +27,6 @@ export interface Draining {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly random: () => number;
-  /** Uses the spool, waiting while another process has its lock: beside a rollback journal reading needs it too. */
-  readonly persist: <T>(work: () => T) => Promise<T>;
   /** Called after each batch with how many records were delivered with it. */
   readonly onDelivered: (records: number) => void;
 }
@@ -42,35 +39,35 @@ export type DrainOutcome = 'drained' | Stop;
  * up no record but its own. Rejects when the spool fails; what was not settled is sent again.
  */
 export async function drain(draining: Draining): Promise<DrainOutcome> {
-  const { spool, persist, now } = draining;
-  const early = await persist(() => reasonToStop(draining));
+  const { spool, now } = draining;
+  const early = await persist(draining, () => reasonToStop(draining));
   if (early !== undefined) return early;
-  while ((await persist(() => takeInStep(spool, now()))) > 0);
+  while ((await persist(draining, () => takeInStep(spool, now()))) > 0);
   const askAboutTheRest = await bindUnbound(draining);
-  await persist(() => exportIdentity(spool, now()));
+  await persist(draining, () => exportIdentity(spool, now()));
   const both = [sendDue(draining), askAboutTheRest()] as const;
   // To the end of both, also when one of them fails.
   await Promise.allSettled(both);
   const [outcome, hasBound] = await Promise.all(both);
   if (!hasBound) return outcome;
-  await persist(() => exportIdentity(spool, now()));
+  await persist(draining, () => exportIdentity(spool, now()));
   return outcome === 'drained' ? await sendDue(draining) : outcome;
 }
 
 /** Sends what is bound. */
 async function sendDue(draining: Draining): Promise<DrainOutcome> {
-  const { spool, now, persist } = draining;
+  const { spool, now } = draining;
   const target = postHogAt(spool, draining.destination);
-  const backoff = await persist(() => backoffInForce(spool, target, now()));
+  const backoff = await persist(draining, () => backoffInForce(spool, target, now()));
   if (!draining.ignoreBackoff && backoff !== null) return 'backing off';
   const claims = claimsOf(spool, now);
   const delivery = openDelivery(draining, target, claims);
   const next = async (kind: PendingRecord['kind']): Promise<PendingRecord[]> => {
-    const batch = await persist(() => claims.next(kind));
+    const batch = await persist(draining, () => claims.next(kind));
     if (batch.length === 0) return batch;
     // Nor is an alias sent that usage.json does not say yet: with the database lost it would lend the anon_id to
     // another account. The command that recorded it may have been killed before it exported.
-    if (kind === 'alias') await persist(() => exportIdentity(spool, now()));
+    if (kind === 'alias') await persist(draining, () => exportIdentity(spool, now()));
     // What a power cut could still undo is not sent to PostHog, which forgets nothing.
     await spool.syncMeanwhile();
     return batch;

@@ -1,8 +1,9 @@
 /** One flusher's life: it takes the lock, drains what is there and what arrives, and lets go without losing a wake-up. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { removeLeftDrafts } from '../../infra/os/files.ts';
-import { DamagedError, isBusy } from '../../infra/sqlite/errors.ts';
+import { DamagedError } from '../../infra/sqlite/errors.ts';
 import { type Lock, tryLockFor } from '../../infra/sqlite/lock.ts';
+import { persist } from '../../infra/sqlite/patience.ts';
 import { SPOOL } from '../../settings.ts';
 import { recover } from '../recovery/recover.ts';
 import { isAnythingDue } from '../spool/due.ts';
@@ -10,13 +11,14 @@ import { fingerprintBy } from '../spool/key.ts';
 import { trim } from '../spool/records.ts';
 import { isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
+import { IS_THIS_RUN } from './settle.ts';
 
 export type RunOutcome = DrainOutcome | 'locked';
 
 /** What a drain needs of the network. */
 export type Connections = Pick<Draining, 'deliverer' | 'resolving'>;
 
-interface Run extends Omit<Draining, keyof Connections | 'persist' | 'runId'> {
+interface Run extends Omit<Draining, keyof Connections> {
   /** Called once the lock is held: a process that finds it taken need not load what speaks to the network. */
   readonly connect: () => Promise<Connections>;
   readonly maxRecords: number;
@@ -28,29 +30,24 @@ interface Run extends Omit<Draining, keyof Connections | 'persist' | 'runId'> {
   readonly lingerMs: number;
 }
 
-/** A run that holds the lock. */
-type Alive = Run & Pick<Draining, 'persist' | 'runId'>;
-
 const TRIM_STEP = 500;
 const LOOK_EVERY_MS = 50;
 /** Longer than commands that wait for the lock leave between two tries. */
 const LET_IN_MS = 8;
-const BUSY_PAUSE_MS = 20;
 
 /** Runs until nothing is due. 'locked' when another flusher is at work. Rejects when the spool fails. */
 export async function runFlusher(run: Run): Promise<RunOutcome> {
-  const { spool, leftMs } = run;
+  const { spool } = run;
   const lock = await tryLockFor(lockFile(spool.directory), run.lockWaitMs);
   if (lock === undefined) return 'locked';
   try {
-    // It waits in `persist`: SQLite would block answers and timers meanwhile.
+    // From here on `persist` waits.
     spool.patience.leftMs = 0;
-    const persist = <T>(work: () => T): Promise<T> => whileBusy(leftMs, work);
-    const alive = { ...run, persist, runId: await persist(() => begin(run)) };
+    await persist(run, () => begin(run));
     try {
-      return await live(alive, lock);
+      return await live(run, lock);
     } catch (error) {
-      noteFailure(alive);
+      noteFailure(run);
       throw error;
     }
   } finally {
@@ -58,32 +55,17 @@ export async function runFlusher(run: Run): Promise<RunOutcome> {
   }
 }
 
-/**
- * Does `work`, again and again while another process has the spool's write lock and time is left: what PostHog has
- * accepted is settled, and not sent twice. Throws what `work` throws.
- */
-async function whileBusy<T>(leftMs: () => number, work: () => T): Promise<T> {
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isBusy(error) || leftMs() <= 0) throw error;
-      await pause(BUSY_PAUSE_MS);
-    }
-  }
-}
-
-async function live(alive: Alive, lock: Lock): Promise<RunOutcome> {
-  const { spool, persist } = alive;
-  await recover(alive);
+async function live(run: Run, lock: Lock): Promise<RunOutcome> {
+  const { spool } = run;
+  await recover(run);
   removeLeftDrafts(sharedFile(spool.directory));
-  await trimAll(alive);
-  const draining = { ...alive, ...(await alive.connect()) };
+  await trimAll(run);
+  const draining = { ...run, ...(await run.connect()) };
   try {
     for (let written = -1; ; ) {
       const outcome = await drain(draining);
       if (outcome === 'drained') await linger(draining);
-      if (await persist(() => letGo(draining, lock, outcome))) return outcome;
+      if (await persist(run, () => letGo(draining, lock, outcome))) return outcome;
       // Something is due, and for the second time there was nothing that could be sent: an index and its table differ.
       const before = written;
       written = spool.statement('SELECT total_changes()').pluck().get() as number;
@@ -95,17 +77,15 @@ async function live(alive: Alive, lock: Lock): Promise<RunOutcome> {
 }
 
 /** From here on the lock tells that a flusher is alive; the mark of the one that was asked for has served. */
-function begin({ spool, now }: Run): number {
-  return spool.transaction(() => {
+function begin({ spool, now }: Run): void {
+  spool.transaction(() => {
     spool.statement('UPDATE installation SET flusher_asked_at = NULL').run();
     spool
       .statement(
         'DELETE FROM flusher_run WHERE id <= (SELECT id FROM flusher_run ORDER BY id DESC LIMIT 1 OFFSET ?)',
       )
       .run(SPOOL.flusherRuns - 1);
-    return Number(
-      spool.statement('INSERT INTO flusher_run (started_at) VALUES (?)').run(now()).lastInsertRowid,
-    );
+    spool.statement('INSERT INTO flusher_run (started_at) VALUES (?)').run(now());
   });
 }
 
@@ -113,10 +93,11 @@ function begin({ spool, now }: Run): number {
  * What the appends have left over the bounds goes here, in steps that let commands in between. Half of the
  * time is for sending, however much there is to trim.
  */
-async function trimAll({ spool, maxRecords, leftMs, now, persist }: Alive): Promise<void> {
+async function trimAll(run: Run): Promise<void> {
+  const { spool, maxRecords, leftMs, now } = run;
   const reserveMs = leftMs() / 2;
   const step = (): number => spool.transaction(() => trim(spool, maxRecords, TRIM_STEP, now()));
-  while (leftMs() > reserveMs && (await persist(step)) === TRIM_STEP) await pause(LET_IN_MS);
+  while (leftMs() > reserveMs && (await persist(run, step)) === TRIM_STEP) await pause(LET_IN_MS);
 }
 
 /** Waits until something is due again, or until nothing has been for `lingerMs`. */
@@ -125,8 +106,8 @@ async function linger(run: Draining & Run): Promise<void> {
   // It changes when another connection has committed.
   let seen: unknown;
   while (performance.now() < deadline) {
-    const version = await run.persist(() => run.spool.statement('PRAGMA data_version').pluck().get());
-    if (version !== seen && (await run.persist(() => stillDue(run)))) return;
+    const version = await persist(run, () => run.spool.statement('PRAGMA data_version').pluck().get());
+    if (version !== seen && (await persist(run, () => stillDue(run)))) return;
     seen = version;
     await pause(LOOK_EVERY_MS);
   }
@@ -142,7 +123,7 @@ function letGo(run: Draining, lock: Lock, outcome: DrainOutcome): boolean {
     // After a failure nothing is due, unless a command's own call has just brought the next try forward.
     const looks = outcome === 'drained' || outcome === 'backing off';
     if (looks && run.leftMs() > 0 && stillDue(run)) return false;
-    end(run.spool, run.runId, outcome, run.now());
+    end(run.spool, outcome, run.now());
     lock.release();
     return true;
   });
@@ -157,11 +138,11 @@ function stillDue({ spool, destination, resolving, now }: Draining): boolean {
  * With a mark as if another one had been asked for at that moment: where one flusher fails at once the next one would
  * too, and 500 commands would start 500.
  */
-function noteFailure({ spool, runId, now }: Alive): void {
+function noteFailure({ spool, now }: Run): void {
   const at = now();
   try {
     spool.transaction(() => {
-      end(spool, runId, 'failed', at);
+      end(spool, 'failed', at);
       spool.statement('UPDATE installation SET flusher_asked_at = ?').run(at);
     });
   } catch {
@@ -169,6 +150,6 @@ function noteFailure({ spool, runId, now }: Alive): void {
   }
 }
 
-function end(spool: Spool, id: number, outcome: DrainOutcome | 'failed', at: number): void {
-  spool.statement('UPDATE flusher_run SET ended_at = ?, outcome = ? WHERE id = ?').run(at, outcome, id);
+function end(spool: Spool, outcome: DrainOutcome | 'failed', at: number): void {
+  spool.statement(`UPDATE flusher_run SET ended_at = ?, outcome = ? WHERE ${IS_THIS_RUN}`).run(at, outcome);
 }

@@ -3,6 +3,7 @@
  * credentials, never by the account that is signed in now.
  */
 import { randomUUID } from 'node:crypto';
+import { persist } from '../../infra/sqlite/patience.ts';
 import { FLUSHER, SPOOL } from '../../settings.ts';
 import { recordedId } from '../event/event.ts';
 import {
@@ -51,34 +52,32 @@ interface Group {
 /** A time after that of every capture. */
 const ALL = Number.MAX_SAFE_INTEGER;
 
-type Binding = Pick<
-  Draining,
-  'spool' | 'resolving' | 'ignoreBackoff' | 'persist' | 'leftMs' | 'now' | 'random'
->;
+type Binding = Pick<Draining, 'spool' | 'resolving' | 'ignoreBackoff' | 'leftMs' | 'now' | 'random'>;
 
 /**
  * Binds what can be bound without asking. The function that it returns asks the coordinator about the rest, once, and
  * resolves to whether its answer has bound anything; with `ignoreBackoff` it asks although there is a back-off.
  */
 export async function bindUnbound(binding: Binding): Promise<() => Promise<boolean>> {
-  const { spool, resolving, persist, now, ignoreBackoff } = binding;
-  await persist(() => dateUndated(spool, now()));
-  const groups = await persist(() => unboundGroups(spool));
+  const { spool, resolving, now, ignoreBackoff } = binding;
+  await persist(binding, () => dateUndated(spool, now()));
+  const groups = await persist(binding, () => unboundGroups(spool));
   if (groups.length === 0) return async () => false;
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await resolving.credentials();
   const present = fingerprintBy(spool.key(), inForce.account);
-  const mayAsk = ignoreBackoff || (await persist(() => backoffInForce(spool, COORDINATOR, now()))) === null;
+  const mayAsk =
+    ignoreBackoff || (await persist(binding, () => backoffInForce(spool, COORDINATOR, now()))) === null;
   const unknown: Group[] = [];
   for (const group of groups) {
     const { fingerprint } = group;
-    const known = fingerprint === null ? null : await persist(() => accountOf(spool, fingerprint));
+    const known = fingerprint === null ? null : await persist(binding, () => accountOf(spool, fingerprint));
     // The answer also binds what was recorded where asking was not allowed.
     const isAsked = mayAsk && unknown.some((other) => other.fingerprint === fingerprint);
     const until = isAsked ? null : givenUpTo(group, present, resolving.environment, now());
-    if (known !== null) await persist(() => bindTo(spool, group, known, now()));
+    if (known !== null) await persist(binding, () => bindTo(spool, group, known, now()));
     else if (until === null) unknown.push(group);
-    else await persist(() => release(spool, group, until, now()));
+    else await persist(binding, () => release(spool, group, until, now()));
   }
   if (unknown.length === 0 || !mayAsk) return async () => false;
   return async () => await bindByAnswer(binding, unknown, await inForce.ask());
@@ -86,17 +85,17 @@ export async function bindUnbound(binding: Binding): Promise<() => Promise<boole
 
 /** True when captures may have been bound. An answer that our own time limit cut short says nothing about the coordinator. */
 async function bindByAnswer(binding: Binding, groups: readonly Group[], whose: Whose): Promise<boolean> {
-  const { spool, persist, now, random } = binding;
+  const { spool, now, random } = binding;
   if (whose.kind === 'no answer' && isTimeUp(binding)) return false;
-  const principalId =
-    whose.kind === 'principal' ? recordedId(whose.principalId, await persist(spool.key)) : null;
+  const principalId = whose.kind === 'principal' ? recordedId(whose.principalId, spool.key()) : null;
   for (const group of groups) {
     const isOver = whose.kind === 'refused' || group.resolvable === 0;
     const until = isOver ? ALL : now() - FLUSHER.unboundMs;
-    if (principalId !== null) await persist(() => bindTo(spool, group, principalId, now()));
-    else await persist(() => release(spool, group, until, now()));
+    if (principalId !== null) await persist(binding, () => bindTo(spool, group, principalId, now()));
+    else await persist(binding, () => release(spool, group, until, now()));
   }
-  if (principalId === null && whose.kind !== 'refused') await persist(() => putOff(spool, now(), random));
+  if (principalId === null && whose.kind !== 'refused')
+    await persist(binding, () => putOff(spool, now(), random));
   return true;
 }
 

@@ -23,6 +23,9 @@ type Records = readonly Pick<PendingRecord, 'id'>[];
 /** The records of a batch, as one parameter whatever their number. */
 export const IDS = '(SELECT value FROM json_each(@ids))';
 
+/** The run of the one flusher that holds the lock; none after `usage disable`. */
+export const IS_THIS_RUN = 'id = (SELECT max(id) FROM flusher_run)';
+
 /** The value of that parameter. */
 export function idsOf(records: Records): string {
   return JSON.stringify(records.map(({ id }) => id));
@@ -32,12 +35,7 @@ export function idsOf(records: Records): string {
  * Settles records that PostHog has accepted, and counts them for the flusher's run. Any back-off ends with them, unless
  * it is one that another batch of the same drain has just met. Returns how many were still pending.
  */
-export function settleDelivered(
-  spool: Spool,
-  records: Records,
-  attempt: Attempt,
-  { target, runId }: { target: Target; runId: number },
-): number {
+export function settleDelivered(spool: Spool, records: Records, attempt: Attempt, target: Target): number {
   return spool.transaction(() => {
     const ids = idsOf(records);
     noteAttempts(spool, ids, attempt);
@@ -47,7 +45,7 @@ export function settleDelivered(
       )
       .run({ ids, until: attempt.until });
     if (!attempt.afterFailure) endBackoff(spool, target);
-    spool.statement('UPDATE flusher_run SET delivered = delivered + ? WHERE id = ?').run(changes, runId);
+    spool.statement(`UPDATE flusher_run SET delivered = delivered + ? WHERE ${IS_THIS_RUN}`).run(changes);
     trimReceipts(spool, attempt.until);
     return changes;
   });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
+import { persist } from '../../infra/sqlite/patience.ts';
 import { removeDatabase, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
 import { assertNotReplaced, birthOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
@@ -22,8 +23,6 @@ interface Recovering {
   /** Folder of the numbered migrations. */
   readonly migrations: string;
   readonly leftMs: () => number;
-  /** Does some work, waiting for the spool's write lock. Rejects with what `work` throws. */
-  readonly persist: <T>(work: () => T) => Promise<T>;
 }
 
 /**
@@ -31,12 +30,12 @@ interface Recovering {
  * next run goes on. Only for the holder of usage.lock: two at once would count twice. Throws DamagedError or SQLite's
  * error when the spool itself is damaged, or has been set aside meanwhile.
  */
-export async function recover({ spool, migrations, leftMs, persist }: Recovering): Promise<void> {
+export async function recover({ spool, migrations, leftMs }: Recovering): Promise<void> {
   assertNotReplaced(spool);
   const reserveMs = leftMs() / 2;
   // What `usage disable` has purged meanwhile must not come back.
   const write: Write = (work) =>
-    persist(() => spool.transaction(() => (isRecordingAllowed(spool) ? work() : undefined)));
+    persist({ leftMs }, () => spool.transaction(() => (isRecordingAllowed(spool) ? work() : undefined)));
   for (const file of unrecoveredFiles(spool.directory)) {
     try {
       const isReadable = attachDamaged(spool, join(spool.directory, file), migrations);

@@ -70,12 +70,10 @@ function machine(t: TestContext): Machine {
         },
         environment: environment ?? null,
       };
-      const persist = async <T>(work: () => T): Promise<T> => work();
       const askAboutTheRest = await bindUnbound({
         spool,
         resolving,
         ignoreBackoff: !patient,
-        persist,
         leftMs: () => leftMs,
         now: () => made.now,
         random: () => 0.5,

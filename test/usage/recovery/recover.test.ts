@@ -28,7 +28,6 @@ const recovering = (spool: Spool) => ({
   spool,
   migrations: MIGRATIONS,
   leftMs: () => 60_000,
-  persist: async <T>(work: () => T): Promise<T> => work(),
 });
 const recoverAll = (spool: Spool): Promise<void> => recover(recovering(spool));
 /** With time for the first steps alone. */
@@ -133,7 +132,7 @@ test('recovery goes in steps, between which commands write, and a killed flusher
       if (looks === 6) process.kill(process.pid, 'SIGKILL');
       return 60_000;
     };
-    await recover({ spool, migrations: process.argv.at(-1), leftMs, persist: async (work) => work() });`;
+    await recover({ spool, migrations: process.argv.at(-1), leftMs });`;
   const { signal } = await execa(
     process.execPath,
     ['--import', 'tsx', '--input-type=module', '-e', script, store.home.directory, MIGRATIONS],
@@ -299,7 +298,7 @@ test('what was set aside waits while another process holds the new database', as
   const other = new Database(store.path);
   t.after(() => other.close());
   other.exec('BEGIN IMMEDIATE');
-  await recoverAll(spool);
+  await recover({ ...recovering(spool), leftMs: () => 0 });
   assert.deepEqual(asideIn(store.home), ['usage.db.damaged-1600000000000']);
   other.exec('ROLLBACK');
   await recoverAll(spool);
