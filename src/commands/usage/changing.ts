@@ -2,100 +2,77 @@
 import { UserError, usageError } from '../../errors.ts';
 import { type Invocation, respond } from '../../invocation.ts';
 import { type Safe, say } from '../../terminal/visible.ts';
-import { obstacleOf } from '../../usage/inspect/obstacles.ts';
-import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
+import { NO_HOME, obstacleOf } from '../../usage/inspect/obstacles.ts';
+import { findRecord } from '../../usage/inspect/records.ts';
 import { inSoundSpool, openSoundSpool } from '../../usage/recovery/set-aside.ts';
 import { preparePlace } from '../../usage/spool/place.ts';
-import { installationOf, type Spool } from '../../usage/spool/spool.ts';
-import { isBroken, unreadable } from './reading.ts';
+import { inodeOf, type Spool } from '../../usage/spool/spool.ts';
+import { readSpool, unusable } from './reading.ts';
 import { counted } from './words.ts';
 
 /** How long a person waits for a flusher or a command that has the spool just now. */
 const PATIENCE_MS = 10_000;
 
-/** `isNew`: it has taken the place of a damaged one, of which it knows nothing. */
-type Work<T> = (spool: Spool, isNew: boolean) => T;
-
-/** Does `work` with the spool, which it makes when there is none. Throws UserError when it cannot be had. */
-export async function changeSpool<T>(invocation: Invocation, work: Work<T>): Promise<T> {
-  return change(invocation, await refuseUnusable(invocation), work);
-}
-
 /** What is said once a damaged spool has been replaced. */
 export const REPLACED = say`The usage spool was damaged and has been replaced.`;
 
 /**
- * Looks at the store, and throws UserError when it is one that is not to be touched. A damaged one is: it is set
- * aside by the process that opens it. Returns what was found.
+ * Does `work` with the spool, which it makes when there is none. `isNew`: it has taken the place of a damaged one, of
+ * which it knows nothing. Throws UserError when it cannot be had.
  */
-export async function refuseUnusable(invocation: Invocation): Promise<StoreState> {
-  const { store } = await readSnapshot(invocation.settings, installationOf);
-  if (isBroken(store) && store.state !== 'damaged' && store.state !== 'busy') throw unreadable(store);
-  return store;
-}
-
-/** Damage may show only when `work` meets it. */
-function change<T>({ settings, output }: Invocation, store: StoreState, work: Work<T>): T {
-  const { directory, program } = settings;
-  if (directory === undefined) {
-    throw new UserError('SPOOL_UNUSABLE', 'No home directory to store this in.', {
-      hint: 'Set HOME or ARCADE_WORK_DIR.',
-    });
-  }
+export function changeSpool<T>(
+  { settings: { directory, program }, output }: Invocation,
+  work: (spool: Spool, isNew: boolean) => T,
+): T {
+  if (directory === undefined) throw unusable(NO_HOME);
   try {
+    const before = inodeOf(directory);
     preparePlace(directory);
     const spool = openSoundSpool(directory, program.migrations, { leftMs: PATIENCE_MS });
-    let isNew = store.state === 'damaged';
     try {
-      const changed = inSoundSpool(spool, program.migrations, (sound) => {
-        isNew ||= sound !== spool;
-        return work(sound, isNew);
+      // Damage may show only when `work` meets it.
+      return inSoundSpool(spool, program.migrations, (sound) => {
+        const isNew = before !== undefined && before !== sound.inode;
+        const changed = work(sound, isNew);
+        if (isNew) output.note(REPLACED);
+        return changed;
       });
-      if (isNew) output.note(REPLACED);
-      return changed;
     } finally {
       spool.close();
     }
   } catch (cause) {
-    if (cause instanceof UserError) throw cause;
     throw spoolError(cause, directory);
   }
 }
 
-/** What a person is told of an error of the spool; a mistake of our own stays as it is. */
+/** What a person is told of an error of the spool; any other error stays as it is. */
 export function spoolError(cause: unknown, directory: string): unknown {
   const obstacle = obstacleOf(cause, directory);
-  if (obstacle === undefined) return cause;
-  return new UserError('SPOOL_UNUSABLE', obstacle.message, { hint: obstacle.advice, cause });
+  return obstacle === undefined ? cause : unusable(obstacle, cause);
 }
 
 interface RecordChange {
-  readonly work: (
-    spool: Spool,
-    id: string | null,
-  ) => { readonly records: number; readonly state: string | null };
-  /** What was done, and why it cannot be done to a record in another state. */
+  /** Returns how many records it has changed. */
+  readonly work: (spool: Spool, uuid: string | null) => number;
   readonly did: 'requeued' | 'discarded';
+  /** Why it cannot be done to a record in another state. */
   readonly cannot: string;
   readonly none: Safe;
 }
 
-/** Changes the record that was named, or all with `id` null, where anything has been recorded; nothing is made. */
+/** Changes the record that is named by its id or uuid, or all with `id` null; where nothing was recorded nothing is made. */
 export async function changeRecords(
   invocation: Invocation,
   id: string | null,
   { work, did, cannot, none }: RecordChange,
 ): Promise<undefined> {
-  const store = await refuseUnusable(invocation);
-  if (isBroken(store)) throw unreadable(store);
-  const { records, state } =
-    store.state === 'absent'
-      ? { records: 0, state: null }
-      : change(invocation, store, (spool) => work(spool, id));
-  if (id !== null && records === 0) {
-    if (state === null) throw noSuchRecord(id);
-    throw new UserError('WRONG_STATE', `Record ${id} is ${state}: ${cannot}.`);
-  }
+  const { value: found, absence } = await readSpool(invocation, (copy) =>
+    id === null ? undefined : findRecord(copy, id)?.record,
+  );
+  if (id !== null && found === undefined) throw noSuchRecord(id);
+  const records = absence === null ? changeSpool(invocation, (spool) => work(spool, found?.uuid ?? null)) : 0;
+  if (found !== undefined && records === 0)
+    throw new UserError('WRONG_STATE', `Record ${id} is ${found.state}: ${cannot}.`);
   const done = say`${did === 'requeued' ? say`Requeued` : say`Discarded`} ${counted(records, 'record')}.`;
   await respond(invocation, { [did]: records }, () => invocation.output.line(records === 0 ? none : done));
   return undefined;

@@ -4,22 +4,30 @@ import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { say, visible } from '../../terminal/visible.ts';
 import { printText } from '../../terminal/wrap.ts';
 import { sentIds } from '../../usage/inspect/identities.ts';
+import { NO_HOME } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot } from '../../usage/inspect/snapshot.ts';
 import { disable, eraseUnfit, optOut, type Purged } from '../../usage/spool/consent.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
-import { changeSpool } from './changing.ts';
+import { changeSpool, spoolError } from './changing.ts';
+import { unusable } from './reading.ts';
 import { counted } from './words.ts';
 
 /** Stops recording and erases what was recorded. */
 export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
-  const spilled = settings.directory === undefined ? 0 : countSpilled(settings.directory).waiting;
-  // First: the opt-out holds even if the spool cannot be opened or this process is killed.
-  const optedOut = settings.directory !== undefined && optOut(settings.directory);
+  const { directory } = settings;
+  if (directory === undefined) throw unusable(NO_HOME);
+  const spilled = countSpilled(directory).waiting;
+  try {
+    // First: the opt-out holds even if the spool cannot be opened or this process is killed.
+    optOut(directory);
+  } catch (cause) {
+    throw spoolError(cause, directory);
+  }
   // Here they are erased; what was sent under them can be found by nothing else.
   const ids = (await readSnapshot(settings, sentIds)).value ?? [];
   if (!invocation.json && ids.length > 0) await printIds(invocation, ids);
-  const { purged, erased } = await purge(invocation, optedOut);
+  const { purged, erased } = purge(invocation, directory);
   await respond(
     invocation,
     { consent: { enabled: false, decided_by: 'usage disable' }, purged, spilled, erased, sent_as: ids },
@@ -42,13 +50,12 @@ async function printIds({ output }: Invocation, ids: readonly string[]): Promise
   output.line();
 }
 
-async function purge(invocation: Invocation, optedOut: boolean): Promise<Purged> {
-  const { directory } = invocation.settings;
+function purge(invocation: Invocation, directory: string): Purged {
   try {
-    return await changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
+    return changeSpool(invocation, (spool, isNew) => disable(spool, Date.now(), isNew));
   } catch (cause) {
-    if (!optedOut || !(cause instanceof UserError)) throw cause;
-    if (directory !== undefined && eraseUnfit(directory)) return { purged: 0, erased: true };
+    if (!(cause instanceof UserError)) throw cause;
+    if (eraseUnfit(directory)) return { purged: 0, erased: true };
     const message = `Recording is off, but stored events could not be erased. ${cause.message}`;
     const hint = 'Run `arcade usage doctor`, then `arcade usage disable` again to erase them.';
     throw new UserError(cause.code, message, { hint, cause });

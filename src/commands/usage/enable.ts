@@ -1,14 +1,16 @@
 /** `arcade usage enable` */
-import { UserError } from '../../errors.ts';
-import { type Invocation, type Run, respond } from '../../invocation.ts';
+import { type Run, respond } from '../../invocation.ts';
 import { say, visible } from '../../terminal/visible.ts';
-import { enable, withdrawOptOut } from '../../usage/spool/consent.ts';
+import { enable } from '../../usage/spool/consent.ts';
 import { changeSpool } from './changing.ts';
 
-/** Undoes `usage disable`; a variable that switches recording off still does, and is named. */
+/**
+ * Undoes `usage disable`; a variable that switches recording off still does, and is named. A spool that cannot be opened
+ * stays off: what `disable` could not erase in it would come back.
+ */
 export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
-  const changed = await takeBack(invocation);
+  const changed = changeSpool(invocation, (spool, isNew) => enable(spool, Date.now(), isNew));
   const { enabled, decidedBy } = settings.consent;
   await respond(invocation, { changed, consent: { enabled, decided_by: decidedBy } }, () => {
     output.line(changed ? say`Recording is on.` : say`Recording was not disabled.`);
@@ -17,15 +19,3 @@ export const run: Run = async (invocation) => {
   });
   return undefined;
 };
-
-/** What `disable` remembers beside a spool that cannot be opened is taken back there too. */
-async function takeBack(invocation: Invocation): Promise<boolean> {
-  const { directory } = invocation.settings;
-  try {
-    return await changeSpool(invocation, (spool, isNew) => enable(spool, Date.now(), isNew));
-  } catch (cause) {
-    if (!(cause instanceof UserError) || directory === undefined || !withdrawOptOut(directory)) throw cause;
-    const message = `Recording is enabled again, but nothing can be recorded yet. ${cause.message}`;
-    throw new UserError(cause.code, message, { hint: 'Run `arcade usage doctor`.', cause });
-  }
-}

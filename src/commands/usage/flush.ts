@@ -7,9 +7,9 @@ import { type RunOutcome, runFlusher } from '../../usage/drain/flusher.ts';
 import { countQuarantinedSince } from '../../usage/inspect/records.ts';
 import { openSoundSpool, reopenIfDamaged } from '../../usage/recovery/set-aside.ts';
 import { type Ledger, readLedger } from '../../usage/spool/ledger.ts';
-import { isOptedOut } from '../../usage/spool/place.ts';
-import type { Spool } from '../../usage/spool/spool.ts';
-import { REPLACED, refuseUnusable, spoolError } from './changing.ts';
+import { isOptedOut, requirePlace } from '../../usage/spool/place.ts';
+import { inodeOf, type Spool } from '../../usage/spool/spool.ts';
+import { REPLACED, spoolError } from './changing.ts';
 import { digits } from './words.ts';
 
 const DEFAULT_SECONDS = 10;
@@ -17,79 +17,77 @@ const DEFAULT_SECONDS = 10;
 /** Drains in the foreground, ignoring back-off. Fails when something is left that could have been sent. */
 export const run: Run = async (invocation) => {
   const { options, settings } = invocation;
+  const { consent, directory } = settings;
   const deadline = performance.now() + (options.timeout ?? DEFAULT_SECONDS) * 1000;
-  if (!settings.consent.enabled) throw off(settings.consent.decidedBy);
-  const { directory } = settings;
+  if (!consent.enabled) throw off(consent.decidedBy);
   // A file says so, and nothing is opened.
   if (isOptedOut(directory)) throw off('usage disable');
-  const { state } = await refuseUnusable(invocation);
-  if (state === 'absent' || directory === undefined) return print(invocation, NOTHING_YET);
-  if (settings.destination.apiKey === undefined) {
+  if (directory === undefined) return await print(invocation, NOTHING_YET);
+  try {
+    return await flush(invocation, directory, () => deadline - performance.now());
+  } catch (cause) {
+    invocation.output.progress(say``);
+    throw spoolError(cause, directory);
+  }
+};
+
+async function flush(
+  invocation: Invocation,
+  directory: string,
+  leftMs: () => number,
+): Promise<FailureCode | undefined> {
+  const { destination, program } = invocation.settings;
+  requirePlace(directory);
+  const before = inodeOf(directory);
+  if (before === undefined) return await print(invocation, NOTHING_YET);
+  if (destination.apiKey === undefined) {
     throw new UserError('NO_DESTINATION', 'Nowhere to send to: this build has no project key.', {
       hint: 'Set ARCADE_POSTHOG_API_KEY.',
     });
   }
-  const drainOnce = (): Promise<Flushed | undefined> =>
-    drainNow(invocation, directory, () => deadline - performance.now());
-  const result = (await drainOnce()) ?? (await drainOnce());
-  if (result === undefined)
-    throw new UserError('SPOOL_UNUSABLE', 'The usage spool is damaged.', {
-      hint: 'Run `arcade usage doctor`.',
-    });
-  if (result.outcome === 'consent withdrawn') throw off('usage disable');
-  if (state === 'damaged') invocation.output.note(REPLACED);
-  return print(invocation, result);
-};
-
-/** Undefined: the database was damaged and has been set aside; what could be saved of it is in the new one. */
-async function drainNow(
-  invocation: Invocation,
-  directory: string,
-  leftMs: () => number,
-): Promise<Flushed | undefined> {
-  const { output, settings } = invocation;
-  const { migrations } = settings.program;
-  let spool: Spool | undefined;
+  let spool = openSoundSpool(directory, program.migrations);
+  let flushed: Flushed;
   try {
-    spool = openSoundSpool(directory, migrations);
-    const open = spool;
-    const before = readLedger(open);
-    const startedAt = Date.now();
-    let mine = 0;
-    if (before.pending > 0) output.progress(progressLine(before, before, output.unicode));
-    const outcome = await runFlusher({
-      spool: open,
-      destination: settings.destination,
-      connect: async () => (await import('../../telemetry/connect.ts')).connect(settings, leftMs),
-      ignoreBackoff: true,
-      leftMs,
-      now: Date.now,
-      random: Math.random,
-      onDelivered: (records) => {
-        mine += records;
-        output.progress(progressLine(before, readLedger(open), output.unicode));
-      },
-      maxRecords: settings.maxRecords,
-      migrations,
-      lockWaitMs: leftMs(),
-      lingerMs: 0,
+    flushed = await drainNow(invocation, spool, leftMs).catch((error) => {
+      // What was set aside is recovered and sent by a second run; there is no third.
+      spool = reopenIfDamaged(spool, program.migrations, error);
+      return drainNow(invocation, spool, leftMs);
     });
-    output.progress(say``);
-    const after = readLedger(spool);
-    const rejected = countQuarantinedSince(spool, startedAt);
+  } finally {
     spool.close();
-    const { pending, quarantined } = after;
-    return { delivered: after.delivered - before.delivered, rejected, pending, quarantined, outcome, mine };
-  } catch (error) {
-    output.progress(say``);
-    try {
-      if (spool === undefined) throw error;
-      reopenIfDamaged(spool, migrations, error).close();
-      return undefined;
-    } catch (cause) {
-      throw spoolError(cause, directory);
-    }
   }
+  if (flushed.outcome === 'consent withdrawn') throw off('usage disable');
+  if (before !== spool.inode) invocation.output.note(REPLACED);
+  return await print(invocation, flushed);
+}
+
+async function drainNow(
+  { settings, output }: Invocation,
+  spool: Spool,
+  leftMs: () => number,
+): Promise<Flushed> {
+  const before = readLedger(spool);
+  const startedAt = Date.now();
+  const showProgress = (): void => output.progress(progressLine(before, readLedger(spool), output.unicode));
+  if (before.pending > 0) showProgress();
+  const outcome = await runFlusher({
+    spool,
+    destination: settings.destination,
+    connect: async () => (await import('../../telemetry/connect.ts')).connect(settings, leftMs),
+    ignoreBackoff: true,
+    leftMs,
+    now: Date.now,
+    random: Math.random,
+    onDelivered: showProgress,
+    maxRecords: settings.maxRecords,
+    migrations: settings.program.migrations,
+    lockWaitMs: leftMs(),
+    lingerMs: 0,
+  });
+  output.progress(say``);
+  const { delivered, pending, quarantined } = readLedger(spool);
+  const rejected = countQuarantinedSince(spool, startedAt);
+  return { delivered: delivered - before.delivered, rejected, pending, quarantined, outcome };
 }
 
 interface Flushed {
@@ -100,23 +98,13 @@ interface Flushed {
   readonly pending: number;
   readonly quarantined: number;
   readonly outcome: RunOutcome;
-  /** Delivered by this process. */
-  readonly mine: number;
 }
 
-const NOTHING_YET: Flushed = {
-  delivered: 0,
-  rejected: 0,
-  pending: 0,
-  quarantined: 0,
-  outcome: 'drained',
-  mine: 0,
-};
+const NOTHING_YET: Flushed = { delivered: 0, rejected: 0, pending: 0, quarantined: 0, outcome: 'drained' };
 
 async function print(invocation: Invocation, flushed: Flushed): Promise<FailureCode | undefined> {
-  const { mine, ...summary } = flushed;
-  await respond(invocation, summary, () => invocation.output.line(inWords(flushed)));
-  return summary.pending > 0 ? 'EVENTS_PENDING' : undefined;
+  await respond(invocation, flushed, () => invocation.output.line(inWords(flushed)));
+  return flushed.pending > 0 ? 'EVENTS_PENDING' : undefined;
 }
 
 const LEFT: Readonly<Record<RunOutcome, Safe>> = {
@@ -127,15 +115,13 @@ const LEFT: Readonly<Record<RunOutcome, Safe>> = {
   locked: say`another flusher is running`,
 };
 
-function inWords({ delivered, rejected, pending, outcome, mine }: Flushed): Safe {
+function inWords({ delivered, rejected, pending, outcome }: Flushed): Safe {
   if (delivered + rejected + pending === 0) return say`Nothing to send.`;
   const counts = say`Delivered ${digits(delivered)}, quarantined ${digits(rejected)}, pending ${digits(pending)}`;
   const left = pending === 0 ? '' : say`: ${LEFT[outcome]}`;
-  const others =
-    delivered > mine ? say` A background flusher delivered ${digits(delivered - mine)} of them.` : '';
   const more =
     rejected > 0 ? say` Run \`arcade usage list --state quarantined\` to see what PostHog rejected.` : '';
-  return say`${counts}${left}.${others}${more}`;
+  return say`${counts}${left}.${more}`;
 }
 
 const CELLS = 30;

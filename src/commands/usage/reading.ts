@@ -5,6 +5,7 @@ import { postHogEvents } from '../../infra/net/posthog.ts';
 import type { Invocation } from '../../invocation.ts';
 import { type Safe, say } from '../../terminal/visible.ts';
 import { takeIntoCopy } from '../../usage/identity/take-in.ts';
+import type { Finding } from '../../usage/inspect/finding.ts';
 import type { Obstacle } from '../../usage/inspect/obstacles.ts';
 import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/records.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
@@ -24,7 +25,7 @@ export async function readSpool<T>(
     takeIntoCopy(copy);
     return look(copy);
   });
-  if (isBroken(store)) throw unreadable(store);
+  if (isBroken(store)) throw unusable(store);
   return { value: value as T, absence: isAbsent(settings, store) ? absenceOf(settings) : null };
 }
 
@@ -56,9 +57,9 @@ export function isBroken(store: StoreState): store is Obstacle {
   return store.state !== 'ok' && store.state !== 'absent';
 }
 
-/** What a command that needs the spool says of one that cannot be read. */
-export function unreadable({ message, advice }: Obstacle): UserError {
-  return new UserError('SPOOL_UNUSABLE', message, { hint: advice });
+/** What a command that needs the spool says of one that cannot be used. */
+export function unusable({ message, advice }: Finding, cause?: unknown): UserError {
+  return new UserError('SPOOL_UNUSABLE', message, { hint: advice, cause });
 }
 
 /** Whether nothing is kept: neither in a database nor in files of what the database could not take in time. */

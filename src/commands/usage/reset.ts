@@ -9,7 +9,7 @@ import { changeSpool } from './changing.ts';
 /** Starts a new anonymous identity; earlier events stay with the old one. */
 export const run: Run = async (invocation) => {
   await confirm(invocation, say`Start a new anonymous identity? This cannot be undone.`);
-  const anonId = await changeSpool(invocation, (spool) => resetIdentity(spool, Date.now()));
+  const anonId = changeSpool(invocation, (spool) => resetIdentity(spool, Date.now()));
   await respond(invocation, { anon_id: anonId }, () =>
     invocation.output.line(say`Events are now sent as ${visible(anonId)} until you log in.`),
   );

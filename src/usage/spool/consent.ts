@@ -1,4 +1,4 @@
-/** What a person may do to the spool: let go on, drop, forget, stop. Each in one transaction. */
+/** What a person may do to the spool: requeue and discard records, stop recording and resume it. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,95 +12,64 @@ import {
 import { removeDatabase, setAsideFiles } from './aside.ts';
 import { replaceKey } from './key.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
-import { blockingProblem, isOptedOut, isOwnPlace, optOutFile } from './place.ts';
-import { emptySpill } from './spill.ts';
-import { installationOf, type Spool, sharedFile } from './spool.ts';
+import { blockingProblem, isOptedOut, optOutFile, requireOwnPlace } from './place.ts';
+import { emptySpill, MAX_SPILLED, readSpilled, removeSpilled } from './spill.ts';
+import { type Spool, sharedFile } from './spool.ts';
 import { readUsageJson, usageJson } from './usage-json.ts';
 
-/** What was done to how many records. */
-export interface Changed {
-  readonly records: number;
-  /** In which state the one record was that was asked for; null when there is none, or all were. */
-  readonly state: string | null;
-}
-
-/** Lets a quarantined record, or with null all of them, be sent once more. Its bytes stay the same. */
-export function requeue(spool: Spool, id: string | null): Changed {
-  return spool.transaction(() => {
-    const state = stateOf(spool, id);
-    const { changes } = spool
-      .statement(
-        `UPDATE record SET state = 'pending', settled_at = NULL, reason = NULL WHERE state = 'quarantined' AND ${IS_ASKED_FOR}`,
-      )
-      .run({ id });
-    return { records: changes, state };
-  });
-}
-
-/** Drops a record that was not delivered, or with null all of them. */
-export function discard(spool: Spool, id: string | null): Changed {
-  return spool.transaction(() => {
-    const state = stateOf(spool, id);
-    const dropped = spool
-      .statement(`DELETE FROM record WHERE state <> 'delivered' AND ${IS_ASKED_FOR} RETURNING spool_dropped`)
-      .pluck()
-      .all({ id }) as number[];
-    const carried = dropped.reduce((sum, number) => sum + number, 0);
-    if (dropped.length > 0) countDropped(spool, 'discarded', dropped.length, carried);
-    return { records: dropped.length, state };
-  });
-}
-
-/** By its id or its uuid; all of them where none is named. */
-const IS_ASKED_FOR = '(@id IS NULL OR lower(@id) IN (CAST(id AS TEXT), uuid))';
-
-function stateOf(spool: Spool, id: string | null): string | null {
-  const sql = `SELECT state FROM record WHERE @id IS NOT NULL AND ${IS_ASKED_FOR}`;
-  return (spool.statement(sql).pluck().get({ id }) as string | undefined) ?? null;
+/**
+ * Lets a quarantined record, by its uuid, or with null all of them, be sent once more. Its bytes stay the same. Returns how
+ * many there were.
+ */
+export function requeue(spool: Spool, uuid: string | null): number {
+  const sql = `UPDATE record SET state = 'pending', settled_at = NULL, reason = NULL
+    WHERE state = 'quarantined' AND (@uuid IS NULL OR uuid = @uuid)`;
+  return spool.transaction(() => spool.statement(sql).run({ uuid }).changes);
 }
 
 /**
- * Records again from now on. Returns whether that is a change. Where `disable` was killed before it had erased what was
- * recorded, that is done now. `isNew` as in `disable`.
+ * Drops a record that was not delivered, by its uuid, or with null all of them. Returns how many there were. One that is
+ * still spilled, which the ledger does not count yet, is removed with its file.
  */
-export function enable(spool: Spool, now: number, isNew = false): boolean {
-  if (isOptedOut(spool.directory) && installationOf(spool).consent === 1) disable(spool, now, isNew);
+export function discard(spool: Spool, uuid: string | null): number {
+  const spilled = readSpilled(spool.directory, MAX_SPILLED).filter(
+    (capture) => uuid === null || uuid === capture.uuid,
+  );
+  // Before the rows: a process that is taking it in looks for the file, inside its transaction.
+  removeSpilled(spool.directory, spilled);
   return spool.transaction(() => {
-    const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
-    return removeOptOut(spool.directory) || changes > 0;
+    const dropped = spool
+      .statement(
+        `DELETE FROM record WHERE state <> 'delivered' AND (@uuid IS NULL OR uuid = @uuid) RETURNING spool_dropped`,
+      )
+      .pluck()
+      .all({ uuid }) as number[];
+    const carried = dropped.reduce((sum, number) => sum + number, 0);
+    if (dropped.length > 0) countDropped(spool, 'discarded', dropped.length, carried);
+    return spilled.length + dropped.length;
   });
 }
 
 /**
  * Remembers that the person says no, also where the database cannot be opened: while that file is there, nothing
- * is recorded. Returns whether it is; none is made where the folder or the home belongs to another user. Throws nothing.
+ * is recorded. Throws PlaceError where the folder or the home belongs to another user, and the system's error.
  */
-export function optOut(directory: string): boolean {
-  try {
-    if (!isOwnPlace(directory)) return false;
-    makePrivateDirectory(directory);
-    createPrivateFile(optOutFile(directory));
-    emptySpill(directory);
-  } catch {
-    // Told by what it returns.
-  }
-  return isOptedOut(directory);
-}
-
-/** Takes `optOut` back, where the folder is ours. Returns whether that has changed anything. Throws nothing. */
-export function withdrawOptOut(directory: string): boolean {
-  try {
-    return isOwnPlace(directory) && removeOptOut(directory);
-  } catch {
-    return false;
-  }
-}
-
-function removeOptOut(directory: string): boolean {
-  if (!isOptedOut(directory)) return false;
+export function optOut(directory: string): void {
+  requireOwnPlace(directory);
+  makePrivateDirectory(directory);
+  createPrivateFile(optOutFile(directory));
   emptySpill(directory);
-  rmSync(optOutFile(directory));
-  return true;
+}
+
+/**
+ * Records again from now on. Returns whether that is a change. A `disable` that was killed, or could not open the
+ * spool, may have left what was recorded before: it is erased now. `isNew` as in `disable`.
+ */
+export function enable(spool: Spool, now: number, isNew = false): boolean {
+  if (isOptedOut(spool.directory)) disable(spool, now, isNew);
+  const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
+  rmSync(optOutFile(spool.directory), { force: true });
+  return changes > 0;
 }
 
 /** How many records are gone, and whether nothing of them is left in any file. */
@@ -122,8 +91,7 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
   spool.pragma('synchronous = FULL');
   // What that takes on macOS.
   spool.pragma('fullfsync = ON');
-  createPrivateFile(optOutFile(spool.directory));
-  emptySpill(spool.directory);
+  optOut(spool.directory);
   replaceKey(spool.directory, randomBytes(32));
   const purged = spool.transaction(() => purge(spool, now, isNew));
   // With ids in them. From here on no process publishes one: consent is looked at first.

@@ -107,10 +107,11 @@ export function createDatabaseFile(directory: string): void {
   throw new PlaceError({ kind: 'cannot be closed', path: directory });
 }
 
-/** Whether `.arcade` is the user's own, or may be made by them, fit for events or not. */
-export function isOwnPlace(directory: string): boolean {
-  const kind = blockingProblem(directory)?.kind;
-  return kind !== 'home of another user' && kind !== 'folder of another user' && kind !== 'not a folder';
+/** Throws PlaceError unless `.arcade` is the user's own, or may be made by them, fit for events or not. */
+export function requireOwnPlace(directory: string): void {
+  const problem = blockingProblem(directory);
+  const isAnothers = problem?.kind === 'home of another user' || problem?.kind === 'folder of another user';
+  if (isAnothers || problem?.kind === 'not a folder') throw new PlaceError(problem);
 }
 
 /** There while the person has said `usage disable`: a lost or damaged database must not forget it. */

@@ -104,9 +104,19 @@ test('usage doctor counts spilled events, and tells of files that are none and o
 test('usage discard drops spilled events too: by the id that usage list tells, and all of them', async (t) => {
   const home = spilledHome(t, 25);
   assert.match((await usage(home, 'discard', '24')).stdout, /Discarded 1 record/);
-  assert.deepEqual(home.spilled(), []);
-  spillMore(home, 25);
-  assert.match((await usage(home, 'discard', '--all', '--yes')).stdout, /Discarded 50 records/);
+  assert.equal(home.spilled().length, 24);
+  assert.match((await usage(home, 'discard', '--all', '--yes')).stdout, /Discarded 25 records/);
+  assert.deepEqual((await json<Listed>(home, 'list', '--json')).records, []);
+});
+
+test('usage discard drops spilled events before the first one is in the database, and no other', async (t) => {
+  const home = sandbox(t);
+  spillMore(home, 3);
+  const [, second] = (await json<Listed>(home, 'list', '--json')).records;
+  assert.match((await usage(home, 'discard', '2')).stdout, /Discarded 1 record/);
+  const left = (await json<Listed>(home, 'list', '--json')).records.map(({ uuid }) => uuid);
+  assert.deepEqual([left.length, left.includes(second?.uuid ?? '')], [2, false]);
+  assert.match((await usage(home, 'discard', '--all', '--yes')).stdout, /Discarded 2 records/);
   assert.deepEqual((await json<Listed>(home, 'list', '--json')).records, []);
 });
 

@@ -9,8 +9,10 @@ import { ACCEPTED, DAY, INVALID, OFFLINE, openQueue, type Queue, unaccounted } f
 const rows = (queue: Queue, state: string): number =>
   queue.one(`SELECT count(*) FROM record WHERE state = '${state}'`);
 
-const someId = (queue: Queue, random: () => number): string =>
-  String(Math.ceil(random() * (queue.one<number>('SELECT coalesce(max(id), 1) FROM record') + 1)));
+const someUuid = (queue: Queue, random: () => number): string => {
+  const id = Math.ceil(random() * (queue.one<number>('SELECT coalesce(max(id), 1) FROM record') + 1));
+  return queue.one<string | null>(`SELECT max(uuid) FROM record WHERE id = ${id}`) ?? 'of no record';
+};
 
 type Move = (queue: Queue, random: () => number) => unknown;
 
@@ -23,8 +25,8 @@ const MOVES: Readonly<Record<string, Move>> = {
     return queue.flush((batch) => (batch.length <= bad && random() < 0.7 ? ACCEPTED : INVALID));
   },
   'be offline': (queue) => queue.flush(() => OFFLINE),
-  requeue: (queue, random) => requeue(queue.spool, random() < 0.5 ? null : someId(queue, random)),
-  discard: (queue, random) => discard(queue.spool, random() < 0.1 ? null : someId(queue, random)),
+  requeue: (queue, random) => requeue(queue.spool, random() < 0.5 ? null : someUuid(queue, random)),
+  discard: (queue, random) => discard(queue.spool, random() < 0.1 ? null : someUuid(queue, random)),
   wait: (queue, random) => {
     queue.clock.now += Math.round(random() * 40 * DAY);
   },
