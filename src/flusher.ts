@@ -1,8 +1,9 @@
 /** The detached flusher: drains the spool and is gone within ten seconds of its start, whatever happens. */
+
+import { useNetworkVariables } from './infra/net/network.ts';
 import type { Probe } from './infra/net/probe.ts';
-import { proxyFor, useNetworkVariables } from './infra/net/proxy.ts';
 import { mayHang } from './infra/os/file-system.ts';
-import { FLUSHER, LIMITS, type Program, readSettings } from './settings.ts';
+import { FLUSHER, type Program, readSettings } from './settings.ts';
 import { runFlusher } from './usage/drain/flusher.ts';
 import { openSoundSpool, reopenIfDamaged } from './usage/recovery/set-aside.ts';
 import { isOptedOut } from './usage/spool/place.ts';
@@ -22,13 +23,10 @@ export async function probeDestination({
   env,
   program,
 }: Pick<FlusherSurroundings, 'env' | 'program'>): Promise<Probe | null> {
-  const settings = readSettings(env, program);
-  useNetworkVariables(settings.flusherEnvironment);
-  const { host, apiKey = '' } = settings.destination;
-  if (!URL.canParse(host)) return null;
+  const { destination, flusherEnvironment } = readSettings(env, program);
+  if (!URL.canParse(destination.host)) return null;
   const { probe } = await import('./infra/net/probe.ts');
-  const proxy = proxyFor(new URL(host), settings.flusherEnvironment)?.url;
-  return await probe({ host, apiKey, proxy, limitMs: LIMITS.connectMs });
+  return await probe(destination, flusherEnvironment);
 }
 
 /** How long a flusher tries to get the lock: a look at it by a command takes far less. */

@@ -1,8 +1,7 @@
 /** One command: run, its failure reported, its event recorded. The only place that catches. */
 import { type Credentials, readCredentials } from './auth/credentials.ts';
 import { EXIT, type FailureCode, recordedCode, UserError, usageError } from './errors.ts';
-import { watchNetwork } from './infra/net/network.ts';
-import { useNetworkVariables } from './infra/net/proxy.ts';
+import { useNetworkVariables, watchNetwork } from './infra/net/network.ts';
 import { connectionOf, type Invocation, type LineReading, type Options } from './invocation.ts';
 import { eventNameOf } from './program/commands.ts';
 import { complete } from './program/complete.ts';

@@ -2,7 +2,6 @@
 import { type ErrorCode, UserError } from '../errors.ts';
 import { type Fields, parseFields } from '../infra/fields.ts';
 import type { HttpAnswer } from '../infra/net/network.ts';
-import { retryAfterMs } from '../infra/net/retry-after.ts';
 
 export const isGood = ({ status }: HttpAnswer): boolean => status >= 200 && status < 300;
 
@@ -34,11 +33,11 @@ export function notTheApi(what = 'something else'): UserError {
  * The error of an answer that refuses; `sent` names what the person gave, for the hint when it was invalid.
  * It never repeats what the server said.
  */
-export function refusalOf({ status, retryAfter }: HttpAnswer, host: string, sent: string): UserError {
+export function refusalOf({ status, retryAfterMs }: HttpAnswer, host: string, sent: string): UserError {
   const [code, what, hint] =
     status === 400 || status === 422
       ? (['INVALID_REQUEST', `rejected the request as invalid (${status}).`, `Check ${sent}.`] as const)
-      : (REFUSALS[status] ?? otherRefusal(status, retryAfter));
+      : (REFUSALS[status] ?? otherRefusal(status, retryAfterMs));
   return new UserError(code, `${host} ${what}`, { hint });
 }
 
@@ -52,9 +51,9 @@ const REFUSALS: Readonly<Record<number, readonly [ErrorCode, string, string]>> =
   404: ['NOT_FOUND', 'returned 404 Not Found.', 'Check --host, --port and your active project.'],
 };
 
-function otherRefusal(status: number, retryAfter: string | undefined): readonly [ErrorCode, string, string] {
+function otherRefusal(status: number, retryAfterMs = 60_000): readonly [ErrorCode, string, string] {
   if (status === 429) {
-    const seconds = Math.ceil((retryAfterMs(retryAfter, Date.now()) ?? 60_000) / 1000);
+    const seconds = Math.ceil(retryAfterMs / 1000);
     const [count, unit] = seconds < 120 ? [seconds, 'second'] : [Math.ceil(seconds / 60), 'minute'];
     const wait = count < 120 ? `in ${count} ${unit}${count === 1 ? '' : 's'}` : 'later';
     return ['RATE_LIMITED', 'is receiving too many requests (429).', `Try again ${wait}.`];

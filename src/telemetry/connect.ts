@@ -2,7 +2,7 @@
 import { coordinatorUrl } from '../auth/connection.ts';
 import { askPrincipal } from '../auth/coordinator.ts';
 import { accountOf, accountOfKey, type Credentials, readCredentials } from '../auth/credentials.ts';
-import { openDeliverer } from '../infra/net/posthog.ts';
+import { deliverTo } from '../infra/net/posthog.ts';
 import { FLUSHER, type Settings } from '../settings.ts';
 import type { Connections } from '../usage/drain/flusher.ts';
 import type { Resolving, Whose } from '../usage/drain/resolve.ts';
@@ -11,7 +11,7 @@ import type { Resolving, Whose } from '../usage/drain/resolve.ts';
 export async function connect(settings: Settings, leftMs: () => number): Promise<Connections> {
   const { host, apiKey } = settings.destination;
   if (apiKey === undefined) throw new Error('no destination is configured');
-  return { deliverer: openDeliverer(host, apiKey), resolving: resolvingFor(settings, leftMs) };
+  return { deliver: deliverTo(host, apiKey), resolving: resolvingFor(settings, leftMs) };
 }
 
 function resolvingFor(settings: Settings, leftMs: () => number): Resolving {

@@ -63,7 +63,7 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
     const outcome = await drain({
       spool,
       destination: { host: 'http://posthog.test', apiKey: 'phc_model' },
-      deliverer: { deliver, close: () => undefined },
+      deliver,
       resolving: {
         credentials,
         environment: environmentIn(step.shell),

@@ -73,7 +73,7 @@ export function openSink(world: World, seed: number): Sink {
         case 'refusing':
           return { kind: 'unauthorized', status: 401 };
         case 'throttling':
-          return { kind: 'throttled', status: 503, retryAfter: '5' };
+          return { kind: 'throttled', status: 503, retryAfterMs: 5_000 };
         case 'losing answers':
           store(records);
           return { kind: 'offline', status: null };

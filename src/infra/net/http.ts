@@ -1,10 +1,10 @@
 /** One request to Arcade: limits, retries, and every failure in plain words. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, UserError } from '../../errors.ts';
 import { LIMITS } from '../../settings.ts';
 import { failureOf, IN_WORDS, type NetworkFailure, ProxyFailure } from './failure.ts';
-import { type Exchange, type HttpAnswer, openNetwork } from './network.ts';
+import { type Exchange, type HttpAnswer, send } from './network.ts';
 import { UnusableProxy } from './proxy.ts';
-import { notePause, waitOutPause } from './retry-after.ts';
 
 /** What proves who is asking: an API key, or a token that can be exchanged once a server refuses it. */
 export type Bearer =
@@ -46,40 +46,38 @@ async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promi
   // No header can hold it; sent all the same, it would look like a failure of the network.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw unsendable();
   const deadline = wanted.deadline ?? performance.now() + LIMITS.requestMs;
-  let retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
-  const { origin } = new URL(wanted.url);
-  for (let tries = 1; ; tries += 1) {
-    const pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
-    const tooLate = retries > 0 ? await waitOutPause(origin, deadline) : undefined;
-    if (tooLate !== undefined) return tooLate;
-    const last = tries > retries;
+  const retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
+  for (let tries = 1; ; ) {
+    let pauseMs = 50 * 2 ** tries * (0.5 + Math.random() / 2);
+    const leftMs = (): number => deadline - performance.now();
     try {
-      const answer = await network.send(wanted.url, {
+      const answer = await send(wanted.url, {
         method: wanted.method,
         headers: headersOf(wanted, token),
         body: bodyOf(wanted),
-        signal: AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now()))),
+        signal: AbortSignal.timeout(Math.max(1, Math.ceil(leftMs()))),
       });
-      if (retries > 0 && notePause(origin, answer, pauseMs)) {
-        retries += 1;
-        continue;
-      }
-      if (last || ![429, 502, 503, 504].includes(answer.status)) return answer;
+      if (retries === 0 || ![429, 502, 503, 504].includes(answer.status)) return answer;
+      const { retryAfterMs: told } = answer;
+      if (told === undefined ? tries > retries : told > leftMs() - ROOM_MS) return answer;
+      if (told === undefined) tries += 1;
+      else pauseMs = Math.max(told, pauseMs);
     } catch (error) {
       const failure = failureOf(error);
-      if (last || FINAL.includes(failure) || error instanceof UnusableProxy)
+      if (tries > retries || FINAL.includes(failure) || error instanceof UnusableProxy)
         throw unreachable(wanted.url, failure, error);
+      tries += 1;
     }
-    if (performance.now() + pauseMs > deadline) throw unreachable(wanted.url, 'timeout', undefined);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (pauseMs > leftMs()) throw unreachable(wanted.url, 'timeout', undefined);
+    await sleep(pauseMs);
   }
 }
 
+/** Time that a request needs after a pause. */
+const ROOM_MS = 1_000;
+
 /** Failures that another try would meet again; the resolver has asked each name server twice by itself. */
 const FINAL: readonly NetworkFailure[] = ['timeout', 'tls', 'not tls', 'dns'];
-
-/** Shared, so that several secrets travel over the same connections; idle ones do not keep Node running. */
-const network = openNetwork();
 
 function headersOf({ json, form }: HttpRequest, token: string | undefined): Record<string, string> {
   const type = json !== undefined ? 'application/json' : form && 'application/x-www-form-urlencoded';
@@ -114,39 +112,21 @@ function unsendable(): UserError {
   });
 }
 
+/** The variable is named and its value is not: it may hold a password. */
 function unreachable(url: string, failure: NetworkFailure, cause: unknown): UserError {
   const { host } = new URL(url);
-  if (cause instanceof UnusableProxy || cause instanceof ProxyFailure) return proxyError(host, cause);
+  const orElse = 'or add the host to NO_PROXY.';
+  if (cause instanceof UnusableProxy)
+    return new UserError('PROXY_FAILED', `Cannot reach ${host}: ${cause.variable} is not a proxy address.`, {
+      hint: `Set ${cause.variable} to an address such as http://proxy.example.com:3128, ${orElse}`,
+      cause,
+    });
+  if (cause instanceof ProxyFailure)
+    return new UserError(
+      'PROXY_FAILED',
+      `Cannot reach ${host} through the proxy in ${cause.variable}: ${cause.message}.`,
+      { hint: `Check ${cause.variable}, ${orElse}`, cause },
+    );
   const [code, hint] = FAILURES[failure];
   return new UserError(code, `Cannot reach ${host}: ${IN_WORDS[failure]}.`, { hint, cause });
-}
-
-/** The variable is named and its value is not: it may hold a password. */
-function proxyError(host: string, cause: UnusableProxy | ProxyFailure): UserError {
-  const { variable } = cause;
-  const [what, hint] =
-    cause instanceof UnusableProxy
-      ? [
-          `${variable} is not a proxy address.`,
-          `Set ${variable} to an address such as http://proxy.example.com:3128`,
-        ]
-      : [`the proxy in ${variable} ${proxyFault(cause)}.`, `Check ${variable}`];
-  return new UserError('PROXY_FAILED', `Cannot reach ${host}: ${what}`, {
-    hint: `${hint}, or add the host to NO_PROXY.`,
-    cause,
-  });
-}
-
-function proxyFault(cause: ProxyFailure): string {
-  const { status } = cause;
-  if (status === 407) return 'requires a user name and password (407)';
-  if (status !== undefined) return `rejected the connection (${status})`;
-  const faults: Partial<Record<NetworkFailure, string>> = {
-    dns: 'has a host name that could not be resolved',
-    refused: 'refused the connection',
-    lost: 'closed the connection',
-    timeout: 'did not answer in time',
-    tls: 'has a TLS certificate that could not be verified',
-  };
-  return faults[failureOf(cause)] ?? 'failed';
 }

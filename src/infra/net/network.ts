@@ -1,13 +1,14 @@
 /** The one way to the network: Node's own client, or undici where a proxy is set. One limit holds for every wait. */
 import { LIMITS } from '../../settings.ts';
 import { tlsOptions } from './certificates.ts';
-import { networkVariables, proxyFor } from './proxy.ts';
+import { type NetworkVariables, proxyFor } from './proxy.ts';
 
 /** What a server said. Redirects are answers. */
 export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
-  readonly retryAfter: string | undefined;
+  /** What `Retry-After` asks for. */
+  readonly retryAfterMs: number | undefined;
   readonly location: string | undefined;
   readonly date: string | undefined;
   /** Its body, cut off beyond LIMITS.answerBytes. */
@@ -22,22 +23,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
 }
 
-/** Connections to any number of servers, each by the proxy that the environment names for it. */
-export interface Network {
-  /**
-   * Sends one request and reads the whole answer. Rejects with UnusableProxy, ProxyFailure or an error that `failureOf`
-   * knows; with the signal's reason at the moment of the signal, whatever is waited for.
-   */
-  send(url: string, exchange: Exchange): Promise<HttpAnswer>;
-  /** Cuts all connections. */
-  close(): void;
-}
-
-/** One way of sending, and the connections that it keeps for further requests. */
-export interface Way {
-  send(url: URL, exchange: Exchange): Promise<Head>;
-  close(): void;
-}
+/** One way of sending, by the connections that it keeps for further requests. */
+export type Way = (url: URL, exchange: Exchange) => Promise<Head>;
 
 /** An answer of which the body is still to be read. */
 interface Head {
@@ -65,32 +52,41 @@ function noteSent(): void {
   onWaiting = undefined;
 }
 
-/** Opens connections when they are needed. */
-export function openNetwork(): Network {
-  const ways = new Map<string, Promise<Way>>();
-  const wayTo = (url: URL): Promise<Way> => {
-    const proxy = proxyFor(url, networkVariables());
-    const key = proxy === undefined ? url.protocol : `${proxy.variable}=${proxy.url.href}`;
-    const known = ways.get(key);
-    if (known !== undefined) return known;
-    const opened =
-      proxy === undefined
-        ? Promise.resolve(openDirect(url.protocol))
-        : import('./proxied.ts').then(({ openProxied }) => openProxied(proxy, noteSent));
-    ways.set(key, opened);
-    return opened;
-  };
-  const exchange = async (url: URL, wanted: Exchange): Promise<HttpAnswer> => {
-    const way = await wayTo(url);
+let variables: NetworkVariables = {};
+/** The ways that have been opened, by the proxy that they lead through. An idle connection does not keep Node running. */
+const ways = new Map<string, Promise<Way>>();
+
+/** Tells which variables lead this process to the network. To be called before its first request. */
+export function useNetworkVariables(given: NetworkVariables): void {
+  variables = given;
+  ways.clear();
+}
+
+/**
+ * Sends one request, by the proxy that the environment names for it, and reads the whole answer. Rejects with
+ * UnusableProxy, ProxyFailure or an error that `failureOf` knows; with the signal's reason at the moment of the signal,
+ * whatever is waited for.
+ */
+export function send(url: string, wanted: Exchange): Promise<HttpAnswer> {
+  const sending = async (target: URL): Promise<HttpAnswer> => {
+    const way = await wayTo(target);
     wanted.signal.throwIfAborted();
-    return await read(await way.send(url, wanted));
+    return await read(await way(target, wanted));
   };
-  return {
-    send: (url, wanted) => unlessAborted(wanted.signal, exchange(new URL(url), wanted)),
-    close() {
-      for (const way of ways.values()) void way.then(({ close }) => close());
-    },
-  };
+  return unlessAborted(wanted.signal, sending(new URL(url)));
+}
+
+async function wayTo(url: URL): Promise<Way> {
+  const proxy = proxyFor(url, variables);
+  const key = proxy === undefined ? url.protocol : `${proxy.variable}=${proxy.url.href}`;
+  const known = ways.get(key);
+  if (known !== undefined) return known;
+  const opened =
+    proxy === undefined
+      ? Promise.resolve(openDirect(url.protocol))
+      : import('./proxied.ts').then(({ openProxied }) => openProxied(proxy, tlsOptions(variables), noteSent));
+  ways.set(key, opened);
+  return opened;
 }
 
 /** A request by undici costs 18 ms of CPU and 13 MB more than one by `node:http`: its parser is WebAssembly. */
@@ -100,34 +96,31 @@ function openDirect(protocol: string): Way {
   const { Agent, request } = (
     isSecure ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http')
   ) as typeof import('node:https');
-  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS, ...(isSecure ? tlsOptions() : {}) });
-  return {
-    send: (url, { method, headers, body, signal }) =>
-      new Promise((resolve, reject) => {
-        const outgoing = request(url, { agent, method, headers, signal });
-        outgoing.on('error', reject);
-        // What is neither an answer nor an error to Node, such as 101: nothing would ever come of it.
-        outgoing.once('close', () =>
-          reject(Object.assign(new Error('closed without an answer'), { code: 'ECONNRESET' })),
-        );
-        outgoing.once('response', (body) =>
-          resolve({ statusCode: body.statusCode, headers: body.headers, body }),
-        );
-        outgoing.once('socket', (socket) => {
-          if (outgoing.reusedSocket) return noteSent();
-          const giveUp = (): void =>
-            void socket.destroy(Object.assign(new Error('not connected in time'), { code: 'ETIMEDOUT' }));
-          const limit = setTimeout(giveUp, LIMITS.connectMs);
-          socket.once('close', () => clearTimeout(limit));
-          socket.once(isSecure ? 'secureConnect' : 'connect', () => {
-            clearTimeout(limit);
-            noteSent();
-          });
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS, ...(isSecure ? tlsOptions(variables) : {}) });
+  return (url, { method, headers, body, signal }) =>
+    new Promise((resolve, reject) => {
+      const outgoing = request(url, { agent, method, headers, signal });
+      outgoing.on('error', reject);
+      // What is neither an answer nor an error to Node, such as 101: nothing would ever come of it.
+      outgoing.once('close', () =>
+        reject(Object.assign(new Error('closed without an answer'), { code: 'ECONNRESET' })),
+      );
+      outgoing.once('response', (body) =>
+        resolve({ statusCode: body.statusCode, headers: body.headers, body }),
+      );
+      outgoing.once('socket', (socket) => {
+        if (outgoing.reusedSocket) return noteSent();
+        const giveUp = (): void =>
+          void socket.destroy(Object.assign(new Error('not connected in time'), { code: 'ETIMEDOUT' }));
+        const limit = setTimeout(giveUp, LIMITS.connectMs);
+        socket.once('close', () => clearTimeout(limit));
+        socket.once(isSecure ? 'secureConnect' : 'connect', () => {
+          clearTimeout(limit);
+          noteSent();
         });
-        outgoing.end(body);
-      }),
-    close: () => agent.destroy(),
-  };
+      });
+      outgoing.end(body);
+    });
 }
 
 /** So long a connection is kept for another request. */
@@ -146,11 +139,19 @@ async function read({ statusCode = 0, headers, body }: Head): Promise<HttpAnswer
   return {
     status: statusCode,
     contentType: header('content-type') ?? '',
-    retryAfter: header('retry-after'),
+    retryAfterMs: retryAfterMs(header('retry-after'), Date.now()),
     location: header('location'),
     date: header('date'),
     text: Buffer.concat(chunks).toString('utf8'),
   };
+}
+
+/** Milliseconds that a `Retry-After` header (RFC 9110, 10.2.3: seconds or a date) asks for. */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? '';
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
 /** The limit holds by this race, however the client treats the signal in what it waits for. */

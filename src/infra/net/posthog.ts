@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { type EventMessage, PostHog, type PostHogOptions } from 'posthog-node';
 import { parseFields } from '../fields.ts';
-import { type HttpAnswer, type Network, openNetwork } from './network.ts';
+import { type Exchange, type HttpAnswer, send } from './network.ts';
 import { UnusableProxy } from './proxy.ts';
 
 export interface WireRecord {
@@ -27,52 +27,34 @@ export type Answer =
   | { readonly kind: 'proxy'; readonly status: null }
   /** An answer, but not PostHog's: a captive portal, a proxy, another server. */
   | { readonly kind: 'portal'; readonly status: number }
-  | { readonly kind: 'throttled'; readonly status: number; readonly retryAfter: string | undefined }
+  | { readonly kind: 'throttled'; readonly status: number; readonly retryAfterMs: number | undefined }
   | { readonly kind: 'unauthorized'; readonly status: number }
   | { readonly kind: 'too-large'; readonly status: 413 }
   /** At least one record of the batch is one that PostHog refuses, if it is PostHog that refuses. */
   | { readonly kind: 'invalid'; readonly status: number };
 
-export interface Deliverer {
-  /** Sends the records in one request and resolves within `limitMs`. Never rejects. */
-  deliver(records: readonly WireRecord[], limitMs: number): Promise<Answer>;
-  close(): void;
-}
+/** Sends the records in one request and resolves within `limitMs`. Never rejects. */
+export type Deliver = (records: readonly WireRecord[], limitMs: number) => Promise<Answer>;
 
-/**
- * Connects to PostHog at `host` with a project's key. One client for one batch: after an HTTP error posthog-node empties
- * its queue, so a client that outlives its batch would leave us guessing. What it resolves to counts for nothing (it
- * takes every status from 200 to 399 for success): the answer is what our own `fetch` saw.
- */
-export function openDeliverer(host: string, apiKey: string): Deliverer {
-  const network = openNetwork();
-  const endpoint = openEndpoint(network);
-  return {
-    async deliver(records, limitMs) {
-      let answer: Answer = { kind: 'offline', status: null };
-      const client = openClient(apiKey, records.length, {
-        host,
-        requestTimeout: limitMs,
-        fetch: async (url, { headers, body }) => {
-          const signal = AbortSignal.timeout(Math.max(1, Math.ceil(limitMs)));
-          const asked = endpoint.post(url, { headers, body: String(body), signal });
-          answer = await asked.then(
-            (came) => came.answer,
-            (error) => ({ kind: error instanceof UnusableProxy ? 'proxy' : 'offline', status: null }),
-          );
-          if (answer.kind !== 'accepted') throw new Error(answer.kind);
-          return { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
-        },
-      });
-      try {
-        for (const record of records) client.capture(messageOf(record));
-        await client.flush();
-      } catch {
-        // posthog-node repeats what our fetch has already found out.
-      }
-      return answer;
-    },
-    close: network.close,
+/** The way to PostHog at `host` with a project's key. */
+export function deliverTo(host: string, apiKey: string): Deliver {
+  const post = openEndpoint();
+  return async (records, limitMs) => {
+    let answer: Answer = { kind: 'offline', status: null };
+    await capture(records, apiKey, {
+      host,
+      requestTimeout: limitMs,
+      fetch: async (url, { headers, body }) => {
+        const signal = AbortSignal.timeout(Math.max(1, Math.ceil(limitMs)));
+        answer = await post(url, { headers, body: String(body), signal }).then(
+          (came) => came.answer,
+          (error) => ({ kind: error instanceof UnusableProxy ? 'proxy' : 'offline', status: null }),
+        );
+        if (answer.kind !== 'accepted') throw new Error(answer.kind);
+        return TAKEN;
+      },
+    });
+    return answer;
   };
 }
 
@@ -87,74 +69,76 @@ export async function postHogEvent(record: WireRecord): Promise<Record<string, u
  */
 export async function postHogEvents(records: readonly WireRecord[]): Promise<Record<string, unknown>[]> {
   let events: Record<string, unknown>[] = [];
-  const client = openClient('phc_shown_only', records.length, {
-    maxBatchSize: records.length + 1,
-    fetch: async (_url, options) => {
-      events = events.concat(
-        (JSON.parse(String(options.body)) as { batch: Record<string, unknown>[] }).batch,
-      );
-      return { status: 200, text: async () => '', json: async () => ({}) };
+  const bound = records.map((record) => ({ ...record, distinctId: record.distinctId || 'unbound' }));
+  await capture(bound, 'phc_shown_only', {
+    fetch: async (_url, { body }) => {
+      events = (JSON.parse(String(body)) as { batch: Record<string, unknown>[] }).batch;
+      return TAKEN;
     },
   });
-  for (const record of records)
-    client.capture(messageOf({ ...record, distinctId: record.distinctId || 'unbound' }));
-  await client.flush();
   return events.map((event, i) => (records[i]?.distinctId === '' ? { ...event, distinct_id: null } : event));
 }
 
+/** What posthog-node takes for success. */
+const TAKEN = { status: 200, text: async () => '', json: async () => ({}), headers: { get: () => null } };
+
 /**
- * POSTHOG_CAPTURE_MODE=v1 in a user's environment selects a protocol whose `flush()` resolves on failure;
- * there is no option against it, so the field that it sets is set back.
+ * Has posthog-node make one request of the records, for our own `fetch`. One client for one batch: after an HTTP error it
+ * empties its queue, so a client that outlives its batch would leave us guessing. What it resolves to counts for nothing,
+ * for it takes every status from 200 to 399 for success. Never rejects.
  */
-function openClient(apiKey: string, records: number, options: PostHogOptions): PostHog {
-  const whole = {
-    flushAt: records + 1,
-    maxQueueSize: records + 1,
+async function capture(
+  records: readonly WireRecord[],
+  apiKey: string,
+  options: PostHogOptions,
+): Promise<void> {
+  const more = records.length + 1;
+  const client = new PostHog(apiKey, {
+    flushAt: more,
+    maxQueueSize: more,
     flushInterval: 0,
     fetchRetryCount: 0,
     // The endpoint does it.
     disableCompression: true,
-  };
-  const client = new PostHog(apiKey, { ...whole, ...options });
+    ...options,
+  });
+  // POSTHOG_CAPTURE_MODE=v1 in a user's environment selects a protocol whose `flush()` resolves on failure; there is no
+  // option against it.
   (client as unknown as { captureMode: string }).captureMode = 'v0';
-  return client;
+  for (const record of records) client.capture(messageOf(record));
+  // posthog-node repeats what our fetch has already found out.
+  await client.flush().catch(() => undefined);
 }
 
 function messageOf({ distinctId, event, properties, uuid, at }: WireRecord): EventMessage {
   return { distinctId, event, properties: { ...properties }, uuid, timestamp: new Date(at) };
 }
 
-interface Post {
-  readonly headers: Readonly<Record<string, string>>;
+interface Post extends Pick<Exchange, 'headers' | 'signal'> {
   readonly body: string;
-  readonly signal: AbortSignal;
 }
 
-/** What answers at PostHog's address, and what its answers have taught about how it wants to be asked. */
-export interface Endpoint {
-  /** Sends one request, again where the address has only lost its trailing slash, or where gzip is not taken. */
-  post(url: string, request: Post): Promise<{ answer: Answer; date: string | undefined }>;
-}
+/** Sends one request, again where the address has only lost its trailing slash, or where gzip is not taken. */
+type Endpoint = (url: string, post: Post) => Promise<{ answer: Answer; date: string | undefined }>;
 
-export function openEndpoint({ send }: Pick<Network, 'send'>): Endpoint {
+/** What answers at PostHog's address: what it has taught about how it wants to be asked is kept for the next request. */
+export function openEndpoint(): Endpoint {
   let isMoved = false;
   let isPlain = false;
-  return {
-    async post(url, { headers, body, signal }) {
-      for (;;) {
-        const isGzip = !isPlain;
-        const response = await send(isMoved ? otherSlash(url) : url, {
-          method: 'POST',
-          headers: isGzip ? { ...headers, 'Content-Encoding': 'gzip' } : { ...headers },
-          body: isGzip ? await compress(body) : body,
-          signal,
-        });
-        const { status, location, date } = response;
-        if (status === 415 && isGzip) isPlain = true;
-        else if (isRedirect(status) && !isMoved && movesSlash(url, location)) isMoved = true;
-        else return { answer: judge(response), date };
-      }
-    },
+  return async (url, { headers, body, signal }) => {
+    for (;;) {
+      const isGzip = !isPlain;
+      const response = await send(isMoved ? otherSlash(url) : url, {
+        method: 'POST',
+        headers: isGzip ? { ...headers, 'Content-Encoding': 'gzip' } : { ...headers },
+        body: isGzip ? await compress(body) : body,
+        signal,
+      });
+      const { status, location, date } = response;
+      if (status === 415 && isGzip) isPlain = true;
+      else if (isRedirect(status) && !isMoved && movesSlash(url, location)) isMoved = true;
+      else return { answer: judge(response), date };
+    }
   };
 }
 
@@ -180,13 +164,13 @@ function otherSlash(url: string): string {
  * What an answer says, and whether it is PostHog's. Source of the statuses: PostHog's rust/capture,
  * v0_endpoint.rs and api.rs.
  */
-function judge({ status, contentType, text, retryAfter }: HttpAnswer): Answer {
+function judge({ status, contentType, text, retryAfterMs }: HttpAnswer): Answer {
   if (status === 200) return isPostHogs(text) ? { kind: 'accepted', status } : { kind: 'portal', status };
   if (status === 413) return { kind: 'too-large', status };
   // What a network says that wants a login first (RFC 6585).
   if (status === 511) return { kind: 'portal', status };
   if (status === 408 || status === 425 || status === 429 || status >= 500)
-    return { kind: 'throttled', status, retryAfter };
+    return { kind: 'throttled', status, retryAfterMs };
   // PostHog refuses in JSON or in plain text; a page comes from something on the way to it.
   if (/html/i.test(contentType)) return { kind: 'portal', status };
   if (status === 401 || status === 403) return { kind: 'unauthorized', status };

@@ -7,7 +7,7 @@ import Pool from 'undici/lib/dispatcher/pool.js';
 import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
 import Socks5ProxyAgent from 'undici/lib/dispatcher/socks5-proxy-agent.js';
 import { LIMITS } from '../../settings.ts';
-import { tlsOptions } from './certificates.ts';
+import type { TlsOptions } from './certificates.ts';
 import { failureOf, ProxyFailure } from './failure.ts';
 import type { Way } from './network.ts';
 import type { ProxyChoice } from './proxy.ts';
@@ -15,30 +15,30 @@ import type { ProxyChoice } from './proxy.ts';
 // As undici's index does.
 Object.assign(DispatcherBase.prototype, methods);
 
-/** Opens connections to this proxy. What fails at the proxy is a ProxyFailure. `onSent` is told of each request. */
-export function openProxied(proxy: ProxyChoice, onSent: () => void): Way {
+/**
+ * Opens connections to this proxy. What fails at the proxy is a ProxyFailure. `tls` is for all connections; `onSent` is
+ * told of each request.
+ */
+export function openProxied(proxy: ProxyChoice, tls: TlsOptions, onSent: () => void): Way {
   subscribe('undici:client:sendHeaders', onSent); // It is documented.
-  const dispatcher = proxy.url.protocol === 'socks5:' ? openSocks(proxy.url) : openHttp(proxy);
-  return {
-    async send({ origin, pathname, search, protocol }, { method, headers, body, signal }) {
-      const path = pathname + search;
-      const request = { origin, path, method, headers, body, signal, headersTimeout: 0, bodyTimeout: 0 };
-      try {
-        return await dispatcher.request(request);
-      } catch (error) {
-        // Inside a tunnel TLS is the server's. All else is seen of the one machine that we are connected to.
-        const isServers = protocol === 'https:' && /tls/.test(failureOf(error));
-        if (isServers || error instanceof ProxyFailure) throw error;
-        const status = /^Proxy Authentication Required \((407)\)/.exec((error as Error).message)?.[1];
-        throw new ProxyFailure(proxy.variable, status === undefined ? undefined : Number(status), error);
-      }
-    },
-    close: () => void dispatcher.destroy().catch(() => undefined),
+  const dispatcher = proxy.url.protocol === 'socks5:' ? openSocks(proxy.url, tls) : openHttp(proxy, tls);
+  return async ({ origin, pathname, search, protocol }, { method, headers, body, signal }) => {
+    const path = pathname + search;
+    const request = { origin, path, method, headers, body, signal, headersTimeout: 0, bodyTimeout: 0 };
+    try {
+      return await dispatcher.request(request);
+    } catch (error) {
+      // Inside a tunnel TLS is the server's. All else is seen of the one machine that we are connected to.
+      const isServers = protocol === 'https:' && /tls/.test(failureOf(error));
+      if (isServers || error instanceof ProxyFailure) throw error;
+      const isLockedOut = (error as Error).message.startsWith('Proxy Authentication Required (407)');
+      throw new ProxyFailure(proxy.variable, isLockedOut ? 407 : error);
+    }
   };
 }
 
-function openHttp({ url, variable }: ProxyChoice): Dispatcher {
-  const tls = { ...tlsOptions(), timeout: LIMITS.connectMs };
+function openHttp({ url, variable }: ProxyChoice, certificates: TlsOptions): Dispatcher {
+  const tls = { ...certificates, timeout: LIMITS.connectMs };
   return new ProxyAgent({
     uri: url.href,
     // HTTP/2 would load more code than a few requests can save.
@@ -61,7 +61,7 @@ function openTunnels(origin: URL, options: object, variable: string): Dispatcher
   ) => Promise<Dispatcher.ConnectData>;
   const connect = async (wanted: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> => {
     const connected = await ask(wanted).catch((cause: unknown) => {
-      throw new ProxyFailure(variable, undefined, cause);
+      throw new ProxyFailure(variable, cause);
     });
     if (connected.statusCode === 200) return connected;
     connected.socket.on('error', () => undefined).destroy();
@@ -71,11 +71,11 @@ function openTunnels(origin: URL, options: object, variable: string): Dispatcher
 }
 
 /** undici warns of its SOCKS agent as experimental when one is made: on the terminal that is noise. */
-function openSocks(proxy: URL): Dispatcher {
+function openSocks(proxy: URL, requestTls: TlsOptions): Dispatcher {
   const { emitWarning } = process;
   process.emitWarning = () => undefined;
   try {
-    return new Socks5ProxyAgent(proxy, { connectTimeout: LIMITS.connectMs, requestTls: tlsOptions() });
+    return new Socks5ProxyAgent(proxy, { connectTimeout: LIMITS.connectMs, requestTls });
   } finally {
     process.emitWarning = emitWarning;
   }

@@ -3,15 +3,6 @@
 /** The variables that lead to the network, by name, as the environment has them. */
 export type NetworkVariables = Readonly<Record<string, string | undefined>>;
 
-let current: NetworkVariables = {};
-
-/** Tells which variables lead this process to the network. To be called before its first request. */
-export function useNetworkVariables(variables: NetworkVariables): void {
-  current = variables;
-}
-
-export const networkVariables = (): NetworkVariables => current;
-
 export interface ProxyChoice {
   readonly url: URL;
   /** The variable that names it. */

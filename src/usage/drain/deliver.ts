@@ -69,10 +69,7 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
   async function deliver(records: readonly PendingRecord[]): Promise<Attempt> {
     const at = now();
     const started = performance.now();
-    const answer = await draining.deliverer.deliver(
-      records.map(wireRecord),
-      Math.min(FLUSHER.requestMs, leftMs()),
-    );
+    const answer = await draining.deliver(records.map(wireRecord), Math.min(FLUSHER.requestMs, leftMs()));
     return { at, until: now(), durationMs: performance.now() - started, answer, afterFailure: failed };
   }
 

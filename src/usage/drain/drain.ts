@@ -2,7 +2,7 @@
  * One drain: bind the unbound, send the aliases one by one, then the captures in batches, until nothing is due or the
  * time is up.
  */
-import type { Deliverer } from '../../infra/net/posthog.ts';
+import type { Deliver } from '../../infra/net/posthog.ts';
 import { stayLean } from '../../infra/os/detached.ts';
 import { persist } from '../../infra/sqlite/patience.ts';
 import { type Destination, FLUSHER } from '../../settings.ts';
@@ -18,7 +18,7 @@ import { bindUnbound, type Resolving } from './resolve.ts';
 export interface Draining {
   readonly spool: Spool;
   readonly destination: Destination;
-  readonly deliverer: Deliverer;
+  readonly deliver: Deliver;
   readonly resolving: Resolving;
   /** Tries at once, whatever back-off is in force; for a person who asks. */
   readonly ignoreBackoff: boolean;

@@ -16,7 +16,7 @@ import { IS_THIS_RUN } from './settle.ts';
 export type RunOutcome = DrainOutcome | 'locked';
 
 /** What a drain needs of the network. */
-export type Connections = Pick<Draining, 'deliverer' | 'resolving'>;
+export type Connections = Pick<Draining, 'deliver' | 'resolving'>;
 
 interface Run extends Omit<Draining, keyof Connections> {
   /** Called once the lock is held: a process that finds it taken need not load what speaks to the network. */
@@ -61,18 +61,14 @@ async function live(run: Run, lock: Lock): Promise<RunOutcome> {
   removeLeftDrafts(sharedFile(spool.directory));
   await trimAll(run);
   const draining = { ...run, ...(await run.connect()) };
-  try {
-    for (let written = -1; ; ) {
-      const outcome = await drain(draining);
-      if (outcome === 'drained') await linger(draining);
-      if (await persist(run, () => letGo(draining, lock, outcome))) return outcome;
-      // Something is due, and for the second time there was nothing that could be sent: an index and its table differ.
-      const before = written;
-      written = spool.statement('SELECT total_changes()').pluck().get() as number;
-      if (written === before && !isSound(spool)) throw new DamagedError('an index differs from its table');
-    }
-  } finally {
-    draining.deliverer.close();
+  for (let written = -1; ; ) {
+    const outcome = await drain(draining);
+    if (outcome === 'drained') await linger(draining);
+    if (await persist(run, () => letGo(draining, lock, outcome))) return outcome;
+    // Something is due, and for the second time there was nothing that could be sent: an index and its table differ.
+    const before = written;
+    written = spool.statement('SELECT total_changes()').pluck().get() as number;
+    if (written === before && !isSound(spool)) throw new DamagedError('an index differs from its table');
   }
 }
 

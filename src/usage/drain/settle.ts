@@ -1,6 +1,5 @@
 /** What becomes of a batch: delivered, split, quarantined, or put off. Each in one transaction. */
 import type { Answer } from '../../infra/net/posthog.ts';
-import { retryAfterMs } from '../../infra/net/retry-after.ts';
 import { SPOOL } from '../../settings.ts';
 import { backOff, endBackoff, type Target } from '../spool/backoff.ts';
 import { count } from '../spool/ledger.ts';
@@ -106,8 +105,8 @@ export function putOff(
     const { answer, until: at, afterFailure: isRepeated } = first.attempt;
     const { kind, status } = answer;
     const reason = kind === 'accepted' || kind === 'invalid' || kind === 'too-large' ? 'rejected' : kind;
-    const askedMs = kind === 'throttled' ? retryAfterMs(answer.retryAfter, at) : undefined;
-    backOff(spool, target, { reason, status, retryAfterMs: askedMs, isRepeated }, { at, random });
+    const retryAfterMs = kind === 'throttled' ? answer.retryAfterMs : undefined;
+    backOff(spool, target, { reason, status, retryAfterMs, isRepeated }, { at, random });
   });
 }
 

@@ -1,7 +1,7 @@
 /** The way to PostHog as companies, hotels and servers on fire make it: real processes over real sockets. */
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { openDeliverer } from '../../../src/infra/net/posthog.ts';
+import { deliverTo } from '../../../src/infra/net/posthog.ts';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
 import type { Fault, FaultChoice } from '../../support/posthog/faults.ts';
@@ -57,9 +57,8 @@ describe('only PostHog saying yes settles an event', { concurrency: 3 }, () => {
       const { posthog } = await world(t);
       const queue = openQueue(t);
       queue.add(EVENTS);
-      const deliverer = openDeliverer(posthog.url, 'phc_test');
-      t.after(() => deliverer.close());
-      const send = () => queue.flush((batch) => deliverer.deliver(batch, 5_000), { ignoreBackoff: true });
+      const deliver = deliverTo(posthog.url, 'phc_test');
+      const send = () => queue.flush((batch) => deliver(batch, 5_000), { ignoreBackoff: true });
       posthog.fault(fault, Number.POSITIVE_INFINITY);
       assert.equal(await send(), 'backing off');
       assert.equal(posthog.requests.filter(({ method }) => method === 'POST').length, 1, 'one try');

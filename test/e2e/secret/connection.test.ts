@@ -113,7 +113,10 @@ describe('connections', { concurrency: 4 }, () => {
     const env = { ARCADE_URL: undefined, HTTPS_PROXY: arcade.url };
     const { exitCode, stdout, stderr } = await run(['secret', 'list'], { env });
     assert.deepEqual([exitCode, stdout], [1, '']);
-    assert.match(stderr, /^Error: Cannot reach api\.arcade\.dev: .*\nHint: .*\n$/);
+    assert.match(
+      stderr,
+      /^Error: Cannot reach api\.arcade\.dev through the proxy in HTTPS_PROXY: .*\nHint: .*\n$/,
+    );
     assert.deepEqual(new Set(arcade.strangers().map(({ host }) => host)), new Set(['api.arcade.dev:443']));
   });
 

@@ -152,7 +152,7 @@ test('a proxy that refuses is named, and not the engine', async (t) => {
   const ran = await run(LIST, { env });
   assert.deepEqual([ran.exitCode, ran.stdout], [1, '']);
   const told =
-    'Cannot reach engine.invalid: the proxy in HTTPS_PROXY rejected the connection (403).\n' +
+    'Cannot reach engine.invalid through the proxy in HTTPS_PROXY: it rejected the connection (403).\n' +
     'Hint: Check HTTPS_PROXY, or add the host to NO_PROXY.';
   assert.equal(withoutNotice(ran.stderr), `Error: ${told}\n`);
   assert.deepEqual(await recorded(home), [['secret.list', 'PROXY_FAILED']]);

@@ -176,14 +176,25 @@ describe('secret set', { concurrency: 4 }, () => {
     });
   });
 
-  test('once the server cannot be reached, the rest is not tried one by one', async (t) => {
+  test('secret set does not try the rest once the server rejects the credentials, or asks for an hour’s pause', async (t) => {
     const { arcade, inside } = await world(t);
-    const keys = Array.from({ length: 100 }, (_, i) => `K${i}`);
-    arcade.fault({}, { kind: 'status', status: 401 }, Number.POSITIVE_INFINITY);
-    const { exitCode, stdout, stderr } = await inside(['secret', 'set', ...keys.map((key) => `${key}=v`)]);
-    assert.deepEqual([exitCode, stdout], [1, '']);
-    assert.equal(stderr.split('did not accept your credentials (401)').length - 1, 100);
-    assert.ok(arcade.requests.length <= 16, `${arcade.requests.length}`);
+    const pairs = Array.from({ length: 100 }, (_, i) => `K${i}=v`);
+    for (const [status, words] of [
+      [401, 'did not accept your credentials (401)'],
+      [429, 'is receiving too many requests (429). Try again in 60 minutes.'],
+    ] as const) {
+      arcade.clearFaults();
+      arcade.fault(
+        {},
+        { kind: 'status', status, headers: { 'retry-after': '3600' } },
+        Number.POSITIVE_INFINITY,
+      );
+      const before = arcade.requests.length;
+      const { exitCode, stdout, stderr } = await inside(['secret', 'set', ...pairs]);
+      assert.deepEqual([exitCode, stdout], [1, '']);
+      assert.equal(stderr.split(words).length - 1, 100);
+      assert.ok(arcade.requests.length - before <= 16, `${arcade.requests.length}`);
+    }
   });
 
   test('secret set --dry-run says what would be created and replaced, and sends nothing', async (t) => {

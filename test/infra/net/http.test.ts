@@ -6,11 +6,14 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { UserError } from '../../../src/errors.ts';
 import { exchange } from '../../../src/infra/net/http.ts';
-import { type NetworkVariables, useNetworkVariables } from '../../../src/infra/net/proxy.ts';
+import { useNetworkVariables } from '../../../src/infra/net/network.ts';
+import type { NetworkVariables } from '../../../src/infra/net/proxy.ts';
 import { BAD_PROXIES, startBadProxy } from '../../support/bad-proxies.ts';
 import { makeAuthority, startProxy, startTls } from '../../support/tls.ts';
 
 const LIMIT_MS = 700;
+const BY_PROXY = ' through the proxy in HTTPS_PROXY:';
+const REFUSED = `${BY_PROXY} the connection was refused.`;
 
 async function failure(url: string, variables: NetworkVariables, limitMs = LIMIT_MS): Promise<UserError> {
   useNetworkVariables(variables);
@@ -57,7 +60,10 @@ describe('a proxy that fails', () => {
       test(`${scheme} by a proxy that gives ${kind} is blamed on the proxy`, async (t) => {
         const proxy = await startBadProxy(t, BAD_PROXIES[kind] ?? assert.fail());
         const { message } = await failure(`${scheme}://api.test/`, { ALL_PROXY: proxy.url }, 5_000);
-        assert.equal(message, 'Cannot reach api.test: the proxy in ALL_PROXY closed the connection.');
+        assert.equal(
+          message,
+          'Cannot reach api.test through the proxy in ALL_PROXY: the connection was lost.',
+        );
       });
     }
   }
@@ -65,24 +71,19 @@ describe('a proxy that fails', () => {
   test('a silent proxy is given up after the connect limit of 5 s, long before the total limit', async (t) => {
     const proxy = await startBadProxy(t, () => undefined);
     const error = await failure('https://api.test/', { HTTPS_PROXY: proxy.url }, 30_000);
-    assert.equal(error.message, 'Cannot reach api.test: the proxy in HTTPS_PROXY did not answer in time.');
+    assert.equal(
+      error.message,
+      'Cannot reach api.test through the proxy in HTTPS_PROXY: it did not answer in time.',
+    );
   });
 
   for (const [title, value, message] of [
-    ['refuses connections', 'http://127.0.0.1:1', 'the proxy in HTTPS_PROXY refused the connection.'],
-    ['has no scheme and refuses', '127.0.0.1:1', 'the proxy in HTTPS_PROXY refused the connection.'],
-    [
-      'is unknown',
-      'http://proxy.invalid:1',
-      'the proxy in HTTPS_PROXY has a host name that could not be resolved.',
-    ],
-    [
-      'has a password with a percent sign',
-      'http://u:100%s@127.0.0.1:1',
-      'the proxy in HTTPS_PROXY refused the connection.',
-    ],
-    ['is of an older kind', 'socks4://user:hidden@127.0.0.1:1', 'HTTPS_PROXY is not a proxy address.'],
-    ['is nonsense', 'http://user:hid#den@h', 'HTTPS_PROXY is not a proxy address.'],
+    ['refuses connections', 'http://127.0.0.1:1', REFUSED],
+    ['has no scheme and refuses', '127.0.0.1:1', REFUSED],
+    ['is unknown', 'http://proxy.invalid:1', `${BY_PROXY} the host name could not be resolved.`],
+    ['has a password with a percent sign', 'http://u:100%s@127.0.0.1:1', REFUSED],
+    ['is of an older kind', 'socks4://user:hidden@127.0.0.1:1', ': HTTPS_PROXY is not a proxy address.'],
+    ['is nonsense', 'http://user:hid#den@h', ': HTTPS_PROXY is not a proxy address.'],
   ] as const) {
     test(`a proxy that ${title} is blamed by its variable`, async () => {
       const {
@@ -90,15 +91,15 @@ describe('a proxy that fails', () => {
         message: said,
         hint,
       } = await failure('https://api.test/', { HTTPS_PROXY: value }, 10_000);
-      assert.deepEqual([code, said], ['PROXY_FAILED', `Cannot reach api.test: ${message}`]);
+      assert.deepEqual([code, said], ['PROXY_FAILED', `Cannot reach api.test${message}`]);
       assert.match(hint ?? '', /HTTPS_PROXY.*, or add the host to NO_PROXY\.$/);
       assert.doesNotMatch(said + hint, /hid/);
     });
   }
 
   for (const [status, what] of [
-    [407, 'requires a user name and password (407)'],
-    [403, 'rejected the connection (403)'],
+    [407, 'it requires a user name and password (407)'],
+    [403, 'it rejected the connection (403)'],
   ] as const) {
     test(`a proxy that answers ${status} to CONNECT is blamed`, async (t) => {
       const proxy = await startBadProxy(
@@ -107,7 +108,7 @@ describe('a proxy that fails', () => {
           void socket.once('data', () => socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`)),
       );
       const { message } = await failure('https://api.test/', { HTTPS_PROXY: proxy.url });
-      assert.equal(message, `Cannot reach api.test: the proxy in HTTPS_PROXY ${what}.`);
+      assert.equal(message, `Cannot reach api.test${BY_PROXY} ${what}.`);
     });
   }
 });
@@ -116,7 +117,7 @@ test('one proxy in two variables is blamed by the one that named it for this req
   const both = { HTTP_PROXY: 'http://127.0.0.1:1', HTTPS_PROXY: 'http://127.0.0.1:1' };
   for (const scheme of ['http', 'https']) {
     const { message } = await failure(`${scheme}://api.test/`, both, 5_000);
-    assert.ok(message.includes(` ${scheme.toUpperCase()}_PROXY `), message);
+    assert.ok(message.includes(` ${scheme.toUpperCase()}_PROXY:`), message);
   }
 });
 
@@ -188,8 +189,7 @@ describe('certificates', () => {
         [`https://api.test:${port}/`, { HTTPS_PROXY: proxy.url }],
       ] as const) {
         useNetworkVariables({ ...variables, ...more });
-        const { exchange: fresh } = await freshHttp();
-        assert.equal((await fresh({ method: 'GET', url })).status, 200, JSON.stringify(variables));
+        assert.equal((await exchange({ method: 'GET', url })).status, 200, JSON.stringify(variables));
       }
     }
   });
@@ -200,10 +200,3 @@ describe('certificates', () => {
     assert.equal(hint, 'For a plain HTTP server use --no-tls.');
   });
 });
-
-/** Connections are kept with the certificates that they began with: another process would have its own. */
-let copies = 0;
-async function freshHttp(): Promise<{ exchange: typeof exchange }> {
-  copies += 1;
-  return import(`../../../src/infra/net/http.ts?${copies}`) as Promise<{ exchange: typeof exchange }>;
-}

@@ -4,12 +4,17 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { delimiter, dirname } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { failureOf } from '../../../src/infra/net/failure.ts';
-import { type Exchange, type HttpAnswer, openNetwork, watchNetwork } from '../../../src/infra/net/network.ts';
-import { useNetworkVariables } from '../../../src/infra/net/proxy.ts';
+import {
+  type Exchange,
+  type HttpAnswer,
+  send as sendBy,
+  useNetworkVariables,
+  watchNetwork,
+} from '../../../src/infra/net/network.ts';
 import { startBadProxy as startBadServer } from '../../support/bad-proxies.ts';
 import { makeAuthority } from '../../support/tls.ts';
 
@@ -21,11 +26,9 @@ function addressOf(way: (typeof WAYS)[number], port: number): string {
   return way === 'directly' ? `http://127.0.0.1:${port}/` : 'http://api.test/';
 }
 
-async function send(t: TestContext, url: string, more: Partial<Exchange> = {}): Promise<HttpAnswer> {
-  const network = openNetwork();
-  t.after(() => network.close());
+function send(url: string, more: Partial<Exchange> = {}): Promise<HttpAnswer> {
   const signal = AbortSignal.timeout(5_000);
-  return await network.send(url, { method: 'GET', headers: {}, body: null, signal, ...more });
+  return sendBy(url, { method: 'GET', headers: {}, body: null, signal, ...more });
 }
 
 const HEAD = 'HTTP/1.1 200 OK\r\n';
@@ -72,7 +75,7 @@ describe('an answer', { concurrency: true }, () => {
     test(`${title}: ${expected}`, async (t) => {
       const { port } = await startBadServer(t, behave);
       for (const way of WAYS) {
-        const came = await send(t, addressOf(way, port)).then(
+        const came = await send(addressOf(way, port)).then(
           ({ status, text }) => `${status} ${text}`,
           (error: unknown) => failureOf(error),
         );
@@ -97,7 +100,7 @@ test('a body without end is cut off, and its connection with it', async (t) => {
         more();
       });
     });
-    const { text } = await send(t, addressOf(way, port));
+    const { text } = await send(addressOf(way, port));
     assert.ok(text.length > 8 << 20 && text.length < 9 << 20, `${way}: ${text.length}`);
     while (!isClosed) await pause(10);
   }
@@ -113,7 +116,7 @@ describe('the signal', () => {
         const { port, connections } = await startBadServer(t, behave);
         const limit = new AbortController();
         const reason = new Error('enough');
-        const sending = send(t, addressOf(way, port), { signal: limit.signal });
+        const sending = send(addressOf(way, port), { signal: limit.signal });
         let outcome: unknown;
         sending.catch((error: unknown) => {
           outcome = error;
@@ -133,7 +136,7 @@ test('a server that accepts a connection and does not speak TLS is given up afte
   const { port } = await startBadServer(t, () => undefined);
   useNetworkVariables({});
   const signal = AbortSignal.timeout(30_000);
-  const error = await send(t, `https://127.0.0.1:${port}/`, { signal }).catch((reason: unknown) => reason);
+  const error = await send(`https://127.0.0.1:${port}/`, { signal }).catch((reason: unknown) => reason);
   assert.deepEqual([failureOf(error), signal.aborted], ['timeout', false]);
 });
 
@@ -158,17 +161,14 @@ test('requests one after the other take one connection, with their bodies and he
   const { address, port } = server.address() as AddressInfo;
   const host = `${address.includes(':') ? `[${address}]` : address}:${port}`;
   useNetworkVariables({});
-  const network = openNetwork();
-  t.after(() => network.close());
   for (const [method, body] of [
     ['GET', null],
     ['PUT', '{"a":"ä"}'],
     ['POST', Buffer.from([1, 2])],
     ['DELETE', null],
   ] as const) {
-    const signal = AbortSignal.timeout(5_000);
-    const url = `http://${host}/a%20b?c`;
-    assert.equal((await network.send(url, { method, headers: { accept: 'x' }, body, signal })).text, '{}');
+    const { text } = await send(`http://${host}/a%20b?c`, { method, headers: { accept: 'x' }, body });
+    assert.equal(text, '{}');
   }
   assert.deepEqual(got, [
     ['GET', '/a%20b?c', host, 'x', undefined, ''],
@@ -201,7 +201,7 @@ describe('the request is on its way when the process turns to something else', (
       const outcomes: string[] = [];
       const isAnswered = watchNetwork(() => void outcomes.push(Atomics.wait(flag, 0, 0, 5_000)));
       assert.equal(isAnswered(), false);
-      const { status } = await send(t, url);
+      const { status } = await send(url);
       assert.equal(status, 204);
       assert.equal(outcomes.length, 1);
       assert.notEqual(outcomes[0], 'timed-out');
@@ -219,5 +219,5 @@ test('SSL_CERT_DIR may be a list of folders, and hold what is no certificate', a
   // Beside the certificate lie its key and a request for it.
   useNetworkVariables({ SSL_CERT_DIR: ['/nowhere', dirname(ca)].join(delimiter) });
   const { port } = server.address() as AddressInfo;
-  assert.equal((await send(t, `https://127.0.0.1:${port}/`)).status, 204);
+  assert.equal((await send(`https://127.0.0.1:${port}/`)).status, 204);
 });

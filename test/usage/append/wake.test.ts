@@ -76,7 +76,7 @@ test('a command whose own call got through brings the next try forward, after an
 test('a server that asked for time is left alone, whatever a command has seen', async (t) => {
   const queue = openQueue(t);
   queue.command();
-  await queue.flush(() => ({ kind: 'throttled', status: 503, retryAfter: '300' }));
+  await queue.flush(() => ({ kind: 'throttled', status: 503, retryAfterMs: 300_000 }));
   queue.clock.now += 4 * MINUTE;
   assert.equal(queue.command({ online: true }), false);
 });

@@ -13,10 +13,10 @@ import {
   unaccounted,
 } from '../../support/queue.ts';
 
-const throttled = (status: number, retryAfter?: string): Answer => ({
+const throttled = (status: number, retryAfterMs?: number): Answer => ({
   kind: 'throttled',
   status,
-  retryAfter,
+  retryAfterMs,
 });
 
 test('captures go out oldest first, in batches, and each is settled once', async (t) => {
@@ -88,7 +88,7 @@ test('batches that fail together are one failure, and the longest of their waits
   await queue.flush(async (_batch, request) => {
     await slowly(110);
     if (request === 1) return ACCEPTED;
-    return request === 3 ? throttled(429, '600') : OFFLINE;
+    return request === 3 ? throttled(429, 600_000) : OFFLINE;
   });
   assert.equal(queue.sent.length, 6);
   const { streak, until, status } = queue.spool.statement('SELECT * FROM backoff').get() as Record<
@@ -127,7 +127,7 @@ test('a batch that is accepted after another one has failed neither undoes its b
   queue.add(5_000);
   const outcome = await queue.flush(async (_batch, request) => {
     await new Promise((resolve) => setTimeout(resolve, 110 + (request > 2 ? 50 : 0)));
-    return request === 2 ? throttled(429, '600') : ACCEPTED;
+    return request === 2 ? throttled(429, 600_000) : ACCEPTED;
   });
   assert.deepEqual([outcome, queue.sent.length], ['backing off', 6]);
   assert.equal(queue.one('SELECT status FROM backoff'), 429);
@@ -137,10 +137,8 @@ test('an answer that is neither yes nor no keeps the records, with the reason an
   const cases: [Answer, string, number, number][] = [
     [{ kind: 'portal', status: 200 }, 'portal', 0, 22_500],
     [throttled(503), 'throttled', 1, 22_500],
-    [throttled(429, '100'), 'throttled', 1, 110_000],
-    [throttled(429, new Date(Date.parse('2026-03-04T12:10:00Z')).toUTCString()), 'throttled', 1, 660_000],
-    [throttled(503, 'soon'), 'throttled', 1, 22_500],
-    [throttled(503, '999999999999'), 'throttled', 1, 1.1 * DAY],
+    [throttled(429, 100_000), 'throttled', 1, 110_000],
+    [throttled(503, 1e15), 'throttled', 1, 1.1 * DAY],
     [{ kind: 'unauthorized', status: 401 }, 'unauthorized', 1, 2_700_000],
   ];
   for (const [answer, reason, attempts, wait] of cases) {

@@ -107,7 +107,7 @@ for (const when of ['it lingers', 'it has read the credentials'] as const) {
       onDelivered: () => void (when === 'it lingers' && setTimeout(write, 20)),
       lingerMs: 300,
       connect: async () => ({
-        deliverer: { deliver: async () => ACCEPTED, close: () => undefined },
+        deliver: async () => ACCEPTED,
         resolving: {
           credentials: async () => {
             if (when === 'it has read the credentials') write();
@@ -169,18 +169,17 @@ test('a queue far over its bounds is trimmed in steps, and half of the time is l
 });
 
 test('a try under way at midnight, repeated after it and after the clock was set, counts once', async (t) => {
-  const { openDeliverer } = await import('../../../src/infra/net/posthog.ts');
+  const { deliverTo } = await import('../../../src/infra/net/posthog.ts');
   const queue = openQueue(t, Date.parse('2026-03-04T23:59:59.990Z'));
   let serverNow = queue.clock.now + 5;
   const { posthog } = await world(t, { posthog: { now: () => serverNow } });
-  const deliverer = openDeliverer(posthog.url, DESTINATION.apiKey);
-  t.after(() => deliverer.close());
+  const deliver = deliverTo(posthog.url, DESTINATION.apiKey);
   queue.add(1);
   for (const later of [0, 60_000, -7 * 3600_000]) {
     serverNow += 60_000;
     queue.clock.now += later;
     if (later !== -7 * 3600_000) posthog.fault({ kind: 'lost-ack' });
-    await queue.flush((batch) => deliverer.deliver(batch, 2_000), { ignoreBackoff: true });
+    await queue.flush((batch) => deliver(batch, 2_000), { ignoreBackoff: true });
   }
   assert.deepEqual([posthog.requests.length, posthog.stored().length, posthog.duplicates()], [3, 1, 2]);
 });

@@ -1,7 +1,7 @@
 /** When to try again: the arithmetic. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { retryAfterMs } from '../../../src/infra/net/retry-after.ts';
+import { retryAfterMs } from '../../../src/infra/net/network.ts';
 import { backoffMs, isBackingOff } from '../../../src/usage/spool/backoff.ts';
 
 const NOW = Date.parse('2026-03-04T12:00:00Z');
