@@ -108,6 +108,18 @@ export const INSTALLERS: readonly Installer[] = [
   NPM_10,
   byNpm('npm 12', 'npm-12/bin/npm-cli.js', []),
   {
+    name: 'npx',
+    unfit: IS_WINDOWS && 'the script that starts it here is for sh',
+    install: async (workshop, folder) => {
+      const from = ['--cache', join(folder, 'cache'), '--registry', workshop.registry];
+      const words = ['exec', '--yes', '--no-update-notifier', ...QUIET, ...from];
+      await run('npm', [...words, '--', 'arcade', '--version'], workshop, folder);
+      const command = join(folder, 'arcade');
+      writeFileSync(command, `#!/bin/sh\nexec npm ${words.join(' ')} -- arcade "$@"\n`, { mode: 0o755 });
+      return command;
+    },
+  },
+  {
     name: 'pnpm',
     install: async (workshop, folder) => {
       const pnpm = join(workshop.folder, 'node_modules', 'pnpm', 'bin', 'pnpm.cjs');
