@@ -47,7 +47,7 @@ function become(node: string): void {
   }
   child.on('error', (error) => {
     process.stderr.write(
-      `arcade needs Node ${NEEDED} or later; ${node} cannot be started: ${error.message}\n`,
+      `arcade needs Node ${NEEDED} or later; ${node} cannot be started: ${error.message}. \`npm run build\` fetches it.\n`,
     );
     process.exitCode = 1;
   });

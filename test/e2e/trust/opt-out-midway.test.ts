@@ -16,7 +16,9 @@ const HELD_MS = 4_000;
 /** Everything in the folder that could tell of an event: its uuid and whom it was of, as text and as bytes. */
 function tracesOf(home: Sandbox, uuids: readonly string[]): string[] {
   const files = readdirSync(home.directory, { recursive: true }).map(String);
+  // The journal of the lock, which holds no events, goes with the flusher's end: perhaps before it can be read.
   return files.filter((name) => {
+    if (name === 'usage.lock-journal') return false;
     const bytes = readFileSync(join(home.directory, name));
     const text = bytes.toString('latin1');
     return (
