@@ -25,13 +25,13 @@ interface Campaign {
   readonly missedEdges: readonly string[];
 }
 
-const told = ([what, steps]: readonly [string, readonly Step[]]): Story => ({ what, seed: 1, steps });
+const storyOf = ([what, steps]: readonly [string, readonly Step[]]): Story => ({ what, seed: 1, steps });
 
 /** Each state with each thing that may come next. Together they take every edge of the state machine. */
-export const SCENE_STORIES: readonly Story[] = SCENES.map(told);
+export const SCENE_STORIES: readonly Story[] = SCENES.map(storyOf);
 
 /** What needs no chance: what once went wrong, and the scenes. */
-export const KNOWN_STORIES: readonly Story[] = [...Object.entries(CORPUS).map(told), ...SCENE_STORIES];
+export const KNOWN_STORIES: readonly Story[] = [...Object.entries(CORPUS).map(storyOf), ...SCENE_STORIES];
 
 /** So many random histories, from a seed. */
 export function* randomStories(first: number, many: number): Generator<Story> {
@@ -59,7 +59,7 @@ export async function runCampaign(stories: Iterable<Story>): Promise<Campaign> {
   return { histories, failure, counts, missedEdges: [...missed] };
 }
 
-/** A failure made short, as a person can read it, and paste it into the corpus; '' for none. */
+/** A failure made short; '' for none. */
 export async function tell(failure: Failure | null): Promise<string> {
   if (failure === null) return '';
   const { what, seed } = failure;
@@ -68,6 +68,11 @@ export async function tell(failure: Failure | null): Promise<string> {
     (await runHistory(fewer, seed)).violations.some((violation) => kinds.has(kindOf(violation))),
   );
   const { violations } = await runHistory(steps, seed);
+  return told(what, violations, steps);
+}
+
+/** A failure as a person can read it, and paste it into the corpus. */
+export function told(what: string, violations: readonly string[], steps: readonly Step[]): string {
   return [`${what}:`, ...violations, ...steps.map((step) => `  ${JSON.stringify(step)},`)].join('\n');
 }
 

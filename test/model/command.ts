@@ -49,13 +49,11 @@ export function record(run: Run, recording: Recording): void {
     run.spilled.add(label);
     return;
   }
-  let before = momentOf(world);
   let edge = '';
   let isTold = false;
-  const spool = mortal(world.commands, life, {
+  const spool = mortal(run, world.commands, life, {
     between: () => void takeNow(run, others.shift()),
     begins: () => {
-      before = momentOf(world);
       if (isTold) return;
       edge = seenBy(world.commands, {
         account,
@@ -63,22 +61,19 @@ export function record(run: Run, recording: Recording): void {
         known: signedIn && known ? accountId(signedIn.who) : null,
       });
     },
-    committed: () => {
-      if (!isTold && isRecorded(world, label)) {
-        isTold = true;
-        count(run, `edge ${edge}`);
-        oracle.recorded(label, login, {
-          text: before.text,
-          now,
-          change: change === 'login' && !known ? null : change,
-          resolvable,
-          fromEnvironment,
-          anonId: identityIn(world)?.anonId ?? null,
-        });
-      }
-      committed(run, before);
+    committed: ({ text }) => {
+      if (isTold || !isRecorded(world, label)) return;
+      isTold = true;
+      count(run, `edge ${edge}`);
+      oracle.recorded(label, login, {
+        text,
+        now,
+        change: change === 'login' && !known ? null : change,
+        resolvable,
+        fromEnvironment,
+        anonId: identityIn(world)?.anonId ?? null,
+      });
     },
-    hasWritten: () => glimpse(world).inode !== before.inode,
   });
   try {
     append(spool, entry);

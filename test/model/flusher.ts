@@ -3,7 +3,7 @@ import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
 import { drain } from '../../src/usage/drain/drain.ts';
 import type { InForce, Whose } from '../../src/usage/drain/resolve.ts';
 import { Killed, lifeOf, mortal } from './mortal.ts';
-import { committed, count, isRecorded, momentOf, type Run } from './run.ts';
+import { count, isRecorded, type Run } from './run.ts';
 import type { Login, Step } from './steps.ts';
 import { accountId, accountOfLogin, glimpse, loginIn, shellLogin, type World } from './world.ts';
 
@@ -14,7 +14,6 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
   const life = lifeOf(step.kill);
   const ending = oracle.drains(sink.moment(), step.shell !== 0);
   ending.reads(loginIn(world, step.shell), world.now);
-  let before = momentOf(world);
   let asked: Login | null = null;
   const meanwhile = async (): Promise<void> => {
     const next = others.shift();
@@ -22,16 +21,10 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
     count(run, 'others act in the middle of a drain');
     await run.act(next);
   };
-  const spool = mortal(world.flusher, life, {
-    between: () => undefined,
-    begins: () => {
-      before = momentOf(world);
-    },
-    committed: (result) => {
+  const spool = mortal(run, world.flusher, life, {
+    committed: (_, result) => {
       if (Array.isArray(result)) sink.claimed(result);
-      committed(run, before);
     },
-    hasWritten: () => glimpse(world).inode !== before.inode,
   });
   const credentials = async (): Promise<InForce> => {
     await meanwhile();

@@ -5,7 +5,7 @@ import { countSpilled } from '../../src/usage/spool/spill.ts';
 import { record, reset } from './command.ts';
 import { drainOnce } from './flusher.ts';
 import { createOracle } from './oracle.ts';
-import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
+import { actAsOther } from './others.ts';
 import { randomFrom } from './random.ts';
 import { count, type Run } from './run.ts';
 import { openSink, type Sink } from './sink.ts';
@@ -90,40 +90,11 @@ async function take(run: Run, step: Step): Promise<void> {
     case 'drain':
       await drainOnce(run, step);
       break;
-    case 'replace':
-      world.file = step.as;
-      break;
-    case 'remove':
-      world.file = null;
-      break;
-    case 'corrupt':
-      world.file = 'corrupt';
-      break;
-    case 'refresh':
-      break; // Every reading of the file sees another token, see `accountOfLogin`.
     case 'reset':
       reset(run);
       break;
-    case 'python command':
-      pythonCommand(world, sink);
-      break;
-    case 'python login':
-      pythonLogin(world, sink, step.as);
-      break;
-    case 'python logout':
-      pythonLogout(world);
-      break;
-    case 'python starts afresh':
-      pythonStartsAfresh(world, sink, step.as);
-      break;
     case 'usage.json':
       tamper(run, step.becomes);
-      break;
-    case 'posthog':
-      world.posthog = step.is;
-      break;
-    case 'arcade':
-      world.arcade = step.is;
       break;
     case 'clock':
       world.now = Math.max(START / 2, world.now + step.byMs);
@@ -141,6 +112,8 @@ async function take(run: Run, step: Step): Promise<void> {
       // Without an identity nothing remembers where its anon_id was drawn.
       if (identityIn(world) !== null) run.oracle.copied();
       break;
+    default:
+      actAsOther(world, sink, step);
   }
   run.oracle.violations.push(...conserved(run, false));
 }

@@ -1,22 +1,22 @@
 /** Runs histories with real processes, and asks the same oracle what came of them. */
 import { stampOf } from '../../src/usage/spool/usage-json.ts';
+import { told } from './campaign.ts';
+import { realHistoryOf } from './generator.ts';
 import { createOracle, type Oracle } from './oracle.ts';
-import { pythonCommand, pythonLogin, pythonLogout, pythonStartsAfresh } from './python.ts';
 import { drainWith, type Ended, logInAs, run } from './real-processes.ts';
 import type { RecordedAlias } from './real-sink.ts';
-import { type RealStep, realHistoryOf } from './real-steps.ts';
+import { credentialsText, keyOf, letOthersAct, openRealWorld, type RealWorld, WHOSE } from './real-world.ts';
+import { FINALE, type Login, type Step, type StepOf } from './steps.ts';
 import {
-  credentialsText,
-  keyOf,
-  openRealWorld,
-  type RealWorld,
-  setArcade,
-  setPostHog,
-  WHOSE,
-  writeCredentials,
-} from './real-world.ts';
-import { FINALE, type Login, type Step } from './steps.ts';
-import { type Glimpse, glimpse, loginIn, sharedPath, understood, writeShared } from './world.ts';
+  type Glimpse,
+  glimpse,
+  identityIn,
+  loginIn,
+  sharedPath,
+  shellLogin,
+  understood,
+  writeShared,
+} from './world.ts';
 
 interface Stage {
   readonly world: RealWorld;
@@ -37,13 +37,12 @@ interface RealOutcome {
   readonly events: number;
 }
 
-const plain = (step: Step): RealStep => ({ step, killAt: '', many: 1 });
 /** Runs the steps, then lets everything be well, gives one more command and drains. */
-async function runRealHistory(steps: readonly RealStep[], seed: number): Promise<RealOutcome> {
+async function runRealHistory(steps: readonly Step[], seed: number): Promise<RealOutcome> {
   const world = await openRealWorld(seed);
   const stage: Stage = { world, oracle: createOracle(), labels: [], wrong: [], deaths: 0, spilled: false };
   try {
-    for (const step of [...steps, ...FINALE.map(plain)]) await take(stage, step);
+    for (const step of [...steps, ...FINALE]) await take(stage, step);
     const { sink, servers } = world;
     const ids = new Map(servers.posthog.stored().map((event) => [event.uuid, event.distinct_id]));
     const aliases = world.rows<RecordedAlias>(
@@ -58,72 +57,47 @@ async function runRealHistory(steps: readonly RealStep[], seed: number): Promise
   }
 }
 
-async function take(stage: Stage, real: RealStep): Promise<void> {
+async function take(stage: Stage, step: Step): Promise<void> {
   const { world } = stage;
-  const { step } = real;
   switch (step.do) {
     case 'command':
-      await command(stage, step.shell, real);
-      break;
+      return await command(stage, step);
     case 'login':
-      if (world.arcade === 'up') await login(stage, step.as, real);
-      else writeCredentials(world, step.as);
-      break;
+      return world.arcade === 'up'
+        ? await login(stage, step)
+        : await letOthersAct(world, { do: 'replace', as: step.as });
     case 'logout':
-      if (world.file !== 'corrupt') await logout(stage, real);
-      break;
+      return world.file === 'corrupt' ? undefined : await logout(stage, step);
     case 'drain':
-      await drain(stage, step, real);
-      break;
-    case 'replace':
-      writeCredentials(world, step.as);
-      break;
-    case 'remove':
-      writeCredentials(world, null);
-      break;
-    case 'corrupt':
-      writeCredentials(world, 'corrupt');
-      break;
-    case 'posthog':
-      await setPostHog(world, step.is);
-      break;
-    case 'arcade':
-      await setArcade(world, step.is);
-      break;
+      return await drain(stage, step);
     case 'usage.json':
       // What another program has just told us through the file must not be lost.
       if (isOurs(world)) writeShared(world, step.becomes === 'garbage' ? '{' : '');
-      break;
+      return;
+    case 'clock':
+    case 'reset':
+    case 'lose usage.db':
+    case 'copy the machine':
+      throw new Error(`not with real processes: ${step.do}`);
     default:
-      others(world, step);
+      return await letOthersAct(world, step);
   }
-  await world.sink.settled();
 }
 
-/** The other program; what it does with the credentials is done to the file. */
-function others(world: RealWorld, step: Step): void {
-  const { file } = world;
-  if (step.do === 'python command') pythonCommand(world, world.sink);
-  if (step.do === 'python login') pythonLogin(world, world.sink, step.as);
-  if (step.do === 'python logout') pythonLogout(world);
-  if (step.do === 'python starts afresh') pythonStartsAfresh(world, world.sink, step.as);
-  if (world.file !== file) writeCredentials(world, world.file);
-}
-
-async function command(stage: Stage, shell: 0 | 1 | 2, { killAt, many }: RealStep): Promise<void> {
+async function command(stage: Stage, { shell, many = 1, kill }: StepOf<'command'>): Promise<void> {
   const key = keyIn(shell);
   const login = loginIn(stage.world, shell);
   await recording(stage, { login, change: null, fromEnvironment: key !== undefined }, () =>
     Promise.all(
-      Array.from({ length: many }, () => run(stage.world, { args: ['secret', 'list'], key, killAt })),
+      Array.from({ length: many }, () => run(stage.world, { args: ['secret', 'list'], key, kill })),
     ),
   );
 }
 
-async function login(stage: Stage, as: Login, { killAt }: RealStep): Promise<void> {
+async function login(stage: Stage, { as, kill }: StepOf<'login'>): Promise<void> {
   const before = credentialsText(stage.world);
   await recording(stage, { login: as, change: 'login' }, async () => {
-    const ended = await logInAs(stage.world, as, killAt);
+    const ended = await logInAs(stage.world, as, kill);
     if (!ended.killed && ended.exitCode !== 0) stage.wrong.push(`no login: ${ended.stderr}`);
     // Killed before it had stored them, it has changed nothing.
     if (!ended.killed || credentialsText(stage.world) !== before) stage.world.file = as;
@@ -131,10 +105,10 @@ async function login(stage: Stage, as: Login, { killAt }: RealStep): Promise<voi
   });
 }
 
-async function logout(stage: Stage, { killAt }: RealStep): Promise<void> {
+async function logout(stage: Stage, { kill }: StepOf<'logout'>): Promise<void> {
   const before = loginIn(stage.world, 0);
   await recording(stage, { login: before, change: 'logout' }, async () => [
-    await run(stage.world, { args: ['logout'], killAt }),
+    await run(stage.world, { args: ['logout'], kill }),
   ]);
   if (credentialsText(stage.world) === '') stage.world.file = null;
 }
@@ -186,11 +160,7 @@ const captures = (world: RealWorld) =>
     `SELECT uuid, recorded_at FROM record WHERE kind = 'capture' ORDER BY id`,
   );
 
-async function drain(
-  stage: Stage,
-  { shell, impatient }: Extract<Step, { do: 'drain' }>,
-  { killAt }: RealStep,
-): Promise<void> {
+async function drain(stage: Stage, { shell, impatient, kill }: StepOf<'drain'>): Promise<void> {
   const { world, oracle } = stage;
   const { arcade } = world.servers;
   const login = loginIn(world, shell);
@@ -198,7 +168,7 @@ async function drain(
   ending.reads(login, Date.now());
   const before = glimpse(world);
   const requests = arcade.requests.length;
-  const { killed } = await drainWith(world, { key: keyIn(shell), killAt, impatient });
+  const { killed } = await drainWith(world, { key: keyIn(shell), kill, impatient });
   const asked = arcade.requests.slice(requests).some(({ path }) => WHOSE.test(path));
   const now = Date.now();
   if (asked && login) {
@@ -225,10 +195,7 @@ async function drain(
 
 /** Tells the oracle who events are sent as now, and of a usage.json that says so. */
 function noteExport({ world, oracle }: Stage, before: Glimpse, after: Glimpse): void {
-  const [row] = world.rows(
-    'SELECT anon_id, principal_id AS linked_principal_id FROM identity WHERE retired_at IS NULL',
-  );
-  oracle.became(understood(JSON.stringify(row ?? null)));
+  oracle.became(identityIn(world));
   if (after.inode !== before.inode && isOurs(world)) oracle.exported(after.text);
 }
 
@@ -238,17 +205,12 @@ function isOurs(world: RealWorld): boolean {
   return row?.export_stamp != null && row.export_stamp === stampOf(sharedPath(world));
 }
 
-const keyIn = (shell: 0 | 1 | 2): string | undefined =>
-  shell === 0 ? undefined : keyOf(shell === 1 ? { who: 'B', via: 'key 1' } : { who: 'C', via: 'key 2' });
+const keyIn = (shell: 0 | 1 | 2): string | undefined => (shell === 0 ? undefined : keyOf(shellLogin(shell)));
 
 /** The conservation law, and that nothing is left. */
 function left(world: RealWorld): string[] {
-  const ledger = new Map(
-    world
-      .rows<{ name: string; value: number }>('SELECT name, value FROM ledger')
-      .map((row) => [row.name, row.value]),
-  );
-  const [recorded, delivered] = [ledger.get('recorded'), ledger.get('delivered')];
+  const sql = `SELECT value FROM ledger WHERE name IN ('delivered', 'recorded') ORDER BY name`;
+  const [delivered, recorded] = world.rows<{ value: number }>(sql).map(({ value }) => value);
   return recorded === delivered ? [] : [`${recorded} recorded, ${delivered} delivered`];
 }
 
@@ -276,13 +238,9 @@ export async function runRealCampaign(first: number, histories: number): Promise
         outcome = await runRealHistory(steps, seed);
       events += outcome.events;
       deaths += outcome.deaths;
-      if (outcome.violations.length > 0) failures.push(told(seed, outcome.violations, steps));
+      if (outcome.violations.length > 0) failures.push(told(`seed ${seed}`, outcome.violations, steps));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return { failures, events, deaths };
-}
-
-function told(seed: number, violations: readonly string[], steps: readonly RealStep[]): string {
-  return [`seed ${seed}:`, ...violations, ...steps.map((step) => `  ${JSON.stringify(step)},`)].join('\n');
 }

@@ -3,7 +3,7 @@ import { arcade, baseEnvironment } from '../support/cli.ts';
 import { FLUSHER_PROGRAM } from '../support/flusher.ts';
 import { logIn } from '../support/login.ts';
 import { keyOf, type RealWorld } from './real-world.ts';
-import type { Login } from './steps.ts';
+import type { Login, Mortal } from './steps.ts';
 
 export interface Ended {
   readonly killed: boolean;
@@ -16,7 +16,7 @@ interface Process {
   readonly input?: string;
   /** An API key in its environment. */
   readonly key?: string | undefined;
-  readonly killAt: string;
+  readonly kill: Mortal['kill'];
   /** It knows where PostHog is. */
   readonly drains?: boolean;
   readonly program?: string;
@@ -24,10 +24,10 @@ interface Process {
 
 /** Runs a process to its end, whatever that is. */
 export async function run(world: RealWorld, process: Process): Promise<Ended> {
-  const { args, input = '', key, killAt, drains = false, program } = process;
+  const { args, input = '', key, kill = '', drains = false, program } = process;
   const env = {
     ...environment(world),
-    ARCADE_TEST_KILL_AT: killAt,
+    ARCADE_TEST_KILL_AT: String(kill),
     ...(key === undefined ? {} : { ARCADE_API_KEY: key }),
     // Only a drain has somewhere to send to: no flusher comes in between unseen.
     ...(drains ? world.servers.posthog.env : {}),
@@ -38,9 +38,9 @@ export async function run(world: RealWorld, process: Process): Promise<Ended> {
 }
 
 /** A login: with a key it may die, with a browser it does not. */
-export async function logInAs(world: RealWorld, login: Login, killAt: string): Promise<Ended> {
+export async function logInAs(world: RealWorld, login: Login, kill: Mortal['kill']): Promise<Ended> {
   if (login.via !== 'oauth')
-    return await run(world, { args: ['login', '--force', '--api-key'], input: `${keyOf(login)}\n`, killAt });
+    return await run(world, { args: ['login', '--force', '--api-key'], input: `${keyOf(login)}\n`, kill });
   const { arcade } = world.servers;
   const ended = await logIn(world.home, arcade, arcade.user(login.who), ['--force'], {
     env: environment(world),
@@ -51,11 +51,11 @@ export async function logInAs(world: RealWorld, login: Login, killAt: string): P
 /** A drain: by the flusher, or by a person who does not care for back-off. */
 export async function drainWith(
   world: RealWorld,
-  { key, killAt, impatient }: { key: string | undefined; killAt: string; impatient: boolean },
+  { impatient, ...how }: Pick<Process, 'key' | 'kill'> & { readonly impatient: boolean },
 ): Promise<Ended> {
   return impatient
-    ? await run(world, { args: ['usage', 'flush'], key, killAt, drains: true })
-    : await run(world, { args: [], key, killAt, drains: true, program: FLUSHER_PROGRAM });
+    ? await run(world, { args: ['usage', 'flush'], drains: true, ...how })
+    : await run(world, { args: [], drains: true, program: FLUSHER_PROGRAM, ...how });
 }
 
 const environment = ({ home, servers }: RealWorld): Record<string, string> => ({

@@ -1,16 +1,9 @@
 /** What reached the stand-in for PostHog over the network, and what must hold of every request. */
 import { randomUUID } from 'node:crypto';
 import type { PostHog } from '../support/posthog.ts';
-import { accountsWith, openLinks, type Sink, verifyRequests } from './sink.ts';
+import { accountsWith, openLinks, verifyRequests } from './sink.ts';
+import type { Who } from './steps.ts';
 import { accountId } from './world.ts';
-
-export interface RealSink
-  extends Pick<Sink, 'aliasByOther' | 'linkedByOther' | 'linksByOther' | 'moment' | 'accountsWith'> {
-  /** Waits until what another program has sent is there. */
-  settled(): Promise<void>;
-  /** What was wrong with the requests of ours. `aliases` were recorded in that order. */
-  wrong(aliases: readonly RecordedAlias[]): string[];
-}
 
 export interface RecordedAlias {
   readonly uuid: string;
@@ -19,12 +12,12 @@ export interface RecordedAlias {
 }
 
 /** Looks at a stand-in. */
-export function openRealSink(posthog: PostHog): RealSink {
+export function openRealSink(posthog: PostHog) {
   const theirs = new Set<string>();
   const sending: Promise<unknown>[] = [];
   return {
     ...openLinks(),
-    aliasByOther(anonId, who) {
+    aliasByOther(anonId: string, who: Who): void {
       const uuid = randomUUID();
       theirs.add(uuid);
       const properties = { distinct_id: anonId, alias: accountId(who) };
@@ -32,9 +25,11 @@ export function openRealSink(posthog: PostHog): RealSink {
       const body = JSON.stringify({ api_key: 'phc_test', batch: [event] });
       sending.push(fetch(`${posthog.url}/batch/`, { method: 'POST', body }));
     },
-    accountsWith: (distinctId) => accountsWith(posthog.persons(), distinctId),
-    settled: async () => void (await Promise.all(sending)),
-    wrong: (aliases) => wrongWith(posthog, aliases, theirs),
+    accountsWith: (distinctId: string): Who[] => accountsWith(posthog.persons(), distinctId),
+    /** Waits until what another program has sent is there. */
+    settled: async (): Promise<void> => void (await Promise.all(sending)),
+    /** What was wrong with the requests of ours. `aliases` were recorded in that order. */
+    wrong: (aliases: readonly RecordedAlias[]): string[] => wrongWith(posthog, aliases, theirs),
   };
 }
 

@@ -6,26 +6,19 @@ import { openReadOnly } from '../../src/infra/sqlite/database.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { shuffle } from '../support/posthog/order.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
-import { openSandbox, removeHome, type Sandbox } from '../support/sandbox.ts';
-import type { Machine } from './python.ts';
-import { openRealSink, type RealSink } from './real-sink.ts';
-import type { Login, Step } from './steps.ts';
-import { accountId } from './world.ts';
+import { openSandbox, removeHome } from '../support/sandbox.ts';
+import { actAsOther, type OtherStep } from './others.ts';
+import { openRealSink } from './real-sink.ts';
+import type { Login } from './steps.ts';
+import { accountId, type Machine } from './world.ts';
 
-export interface RealWorld extends Machine {
-  readonly home: Sandbox;
-  readonly servers: { readonly arcade: Arcade; readonly posthog: PostHog };
-  readonly sink: RealSink;
-  /** Rows of the spool; none before the first command has made it. */
-  rows<T>(sql: string, ...values: unknown[]): T[];
-  close(): Promise<void>;
-}
+export type RealWorld = Awaited<ReturnType<typeof openRealWorld>>;
 
 /** The text of an API key; of both that an account has. */
 export const keyOf = ({ who, via }: Login): string => `arc_${via.replace(' ', '_')}_of_${who}`;
 
 /** Starts the servers and makes a home. */
-export async function openRealWorld(seed: number): Promise<RealWorld> {
+export async function openRealWorld(seed: number) {
   const users = (['A', 'B', 'C'] as const).map((name) => ({
     name,
     account_id: accountId(name),
@@ -39,6 +32,7 @@ export async function openRealWorld(seed: number): Promise<RealWorld> {
   const home = openSandbox();
   makePrivateDirectory(home.directory);
   const path = join(home.directory, 'usage.db');
+  /** Rows of the spool; none before the first command has made it. */
   const rows = <T>(sql: string, ...values: unknown[]): T[] => {
     if (!existsSync(path)) return [];
     const db = openReadOnly(path, 5_000);
@@ -48,34 +42,62 @@ export async function openRealWorld(seed: number): Promise<RealWorld> {
       db.close();
     }
   };
-  return {
-    home,
+  const statement = (sql: string) => ({
+    get: (...values: unknown[]) => rows(sql, ...values)[0],
+    all: (...values: unknown[]) => rows(sql, ...values),
+  });
+  const machine: Machine = {
     directory: home.directory,
-    servers: { arcade, posthog },
-    sink: openRealSink(posthog),
-    commands: { statement: (sql) => ({ all: (...values) => rows(sql, ...values) }) },
+    commands: { statement },
     file: null,
     posthog: 'up',
     arcade: 'up',
+  };
+  return {
+    ...machine,
+    home,
+    servers: { arcade, posthog },
+    sink: openRealSink(posthog),
     rows,
-    async close() {
+    async close(): Promise<void> {
       await Promise.all([arcade.close(), posthog.close()]);
       await removeHome(home);
     },
   };
 }
 
-/** The credentials file by hand; null removes it. */
-export function writeCredentials(world: RealWorld, login: Login | 'corrupt' | null): void {
-  const { home, servers } = world;
-  world.file = login;
-  if (login === null) rmSync(join(home.directory, 'credentials.yaml'), { force: true });
-  else if (login === 'corrupt') home.write('credentials.yaml', 'cloud: [');
-  else if (login.via === 'oauth') {
+/** Takes a step of others: the file and the servers become what it makes of them. */
+export async function letOthersAct(world: RealWorld, step: OtherStep): Promise<void> {
+  const { sink, servers, file, posthog, arcade } = world;
+  actAsOther(world, sink, step);
+  if (world.file !== file) writeCredentials(world);
+  await become(servers.posthog, posthog, world.posthog);
+  await become(servers.arcade, arcade, world.arcade);
+  const status = { refusing: 401, throttling: 503 }[world.posthog as string];
+  if (status !== undefined) servers.posthog.fault({ kind: 'status', status }, EVER);
+  if (world.posthog === 'losing answers') servers.posthog.fault({ kind: 'lost-ack' }, EVER);
+  // It refuses to say whose credentials these are.
+  if (world.arcade === 'refusing')
+    servers.arcade.fault({ path: WHOSE }, { kind: 'status', status: 401 }, EVER);
+  await sink.settled();
+}
+
+const EVER = Number.POSITIVE_INFINITY;
+
+async function become(server: Arcade | PostHog, was: string, is: string): Promise<void> {
+  server.clearFaults();
+  if (was === 'down' && is !== 'down') await server.up();
+  if (was !== 'down' && is === 'down') await server.down();
+}
+
+function writeCredentials({ home, servers, file }: RealWorld): void {
+  if (file === null) rmSync(join(home.directory, 'credentials.yaml'), { force: true });
+  else if (file === 'corrupt') home.write('credentials.yaml', 'cloud: [');
+  else if (file.via === 'oauth') {
     // As `arcade login` stores it, or it would be another login.
     const coordinatorUrl = servers.arcade.coordinator.url.replace('127.0.0.1', 'localhost');
-    home.signIn(servers.arcade, servers.arcade.user(login.who), { coordinatorUrl });
-  } else home.signInWithKey(keyOf(login), servers.arcade.coordinator.url);
+    home.signIn(servers.arcade, servers.arcade.user(file.who), { coordinatorUrl });
+  } else home.signInWithKey(keyOf(file), servers.arcade.coordinator.url);
 }
 
 /** The credentials file as it stands; '' where there is none. */
@@ -84,31 +106,5 @@ export function credentialsText({ home }: RealWorld): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
-/** Lets PostHog be as it is to be. */
-export async function setPostHog(
-  world: RealWorld,
-  is: Extract<Step, { do: 'posthog' }>['is'],
-): Promise<void> {
-  const { posthog } = world.servers;
-  if (world.posthog === 'down') await posthog.up();
-  posthog.clearFaults();
-  world.posthog = is;
-  if (is === 'down') await posthog.down();
-  if (is === 'refusing') posthog.fault({ kind: 'status', status: 401 }, Number.POSITIVE_INFINITY);
-  if (is === 'throttling') posthog.fault({ kind: 'status', status: 503 }, Number.POSITIVE_INFINITY);
-  if (is === 'losing answers') posthog.fault({ kind: 'lost-ack' }, Number.POSITIVE_INFINITY);
-}
-
 /** Where Arcade is asked whose credentials these are. */
 export const WHOSE = /\/auth\/(?:validate|whoami)$/;
-
-/** Lets Arcade be as it is to be; when it refuses, it refuses to say whose credentials these are. */
-export async function setArcade(world: RealWorld, is: Extract<Step, { do: 'arcade' }>['is']): Promise<void> {
-  const { arcade } = world.servers;
-  if (world.arcade === 'down') await arcade.up();
-  arcade.clearFaults();
-  world.arcade = is;
-  if (is === 'down') await arcade.down();
-  if (is === 'refusing')
-    arcade.fault({ path: WHOSE }, { kind: 'status', status: 401 }, Number.POSITIVE_INFINITY);
-}

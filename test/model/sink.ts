@@ -7,34 +7,12 @@ import { createProject, type StoredEvent } from '../support/posthog/project.ts';
 import type { Who } from './steps.ts';
 import { accountId, type World } from './world.ts';
 
-export interface Link {
-  readonly who: Who;
-  readonly moment: number;
-}
-
-export interface Sink {
-  /** A batch is about to be sent. What the coordinator's answer links from here on does not hold it up. */
-  claimed(batch: readonly PendingRecord[]): void;
-  /** Takes a batch as PostHog's present state has it. */
-  receive(records: readonly WireRecord[]): Answer;
-  aliasByOther(anonId: string, who: Who): void;
-  /** Notes whom another program has linked an anon_id to, or tried to. */
-  linkedByOther(anonId: string, who: Who): void;
-  linksByOther(anonId: string): readonly Link[];
-  /** Numbers what happens, so that it can be told what came first. */
-  moment(): number;
-  /** An alias has been recorded by now. */
-  aliasRecorded(uuid: string): void;
-  /** The accounts in the person that this id belongs to. */
-  accountsWith(distinctId: string): Who[];
-  stored(): StoredEvent[];
-  readonly violations: string[];
-}
+export type Sink = ReturnType<typeof openSink>;
 
 const ACCEPTED: Answer = { kind: 'accepted', status: 200 };
 
 /** An empty project. */
-export function openSink(world: World, seed: number): Sink {
+export function openSink(world: World, seed: number) {
   const project = createProject(shuffle(seed));
   const links = openLinks();
   const recorded = new Map<string, number>();
@@ -55,12 +33,14 @@ export function openSink(world: World, seed: number): Sink {
   }
 
   return {
-    claimed(batch) {
+    /** A batch is about to be sent. What the coordinator's answer links from here on does not hold it up. */
+    claimed(batch: readonly PendingRecord[]): void {
       for (const { kind, distinct_id: id } of batch)
         if (kind === 'capture' && hasPendingAlias(world, id))
           violations.push(`sent before the alias of ${id} was answered`);
     },
-    receive(records) {
+    /** Takes a batch as PostHog's present state has it. */
+    receive(records: readonly WireRecord[]): Answer {
       verify(records);
       for (const { uuid, event, properties } of records) {
         const anonId = String(properties.alias);
@@ -82,35 +62,38 @@ export function openSink(world: World, seed: number): Sink {
           return ACCEPTED;
       }
     },
-    aliasByOther(anonId, who) {
+    aliasByOther(anonId: string, who: Who): void {
       const properties = { distinct_id: anonId, alias: accountId(who) };
       store([{ uuid: randomUUID(), event: '$create_alias', distinctId: anonId, properties, at: world.now }]);
     },
     ...links,
-    aliasRecorded: (uuid) => {
+    /** An alias has been recorded by now. */
+    aliasRecorded(uuid: string): void {
       if (!recorded.has(uuid)) recorded.set(uuid, links.moment());
     },
-    accountsWith: (distinctId) => accountsWith(project.persons(), distinctId),
-    stored: () => project.stored(),
+    accountsWith: (distinctId: string): Who[] => accountsWith(project.persons(), distinctId),
+    stored: (): StoredEvent[] => project.stored(),
     violations,
   };
 }
 
 const ALIAS = '$create_alias';
 
-/** What other programs have linked, in the order of what happens. */
-export function openLinks(): Pick<Sink, 'linkedByOther' | 'linksByOther' | 'moment'> {
-  const links = new Map<string, Link[]>();
+/** Whom other programs have linked which anon_id to, or tried to, in the order of what happens. */
+export function openLinks() {
+  const links = new Map<string, { readonly who: Who; readonly moment: number }[]>();
   let moments = 0;
+  /** Numbers what happens, so that it can be told what came first. */
   const moment = (): number => {
     moments += 1;
     return moments;
   };
+  const linksByOther = (anonId: string) => links.get(anonId) ?? [];
   return {
     moment,
-    linkedByOther: (anonId, who) =>
-      void links.set(anonId, [...(links.get(anonId) ?? []), { who, moment: moment() }]),
-    linksByOther: (anonId) => links.get(anonId) ?? [],
+    linksByOther,
+    linkedByOther: (anonId: string, who: Who): void =>
+      void links.set(anonId, [...linksByOther(anonId), { who, moment: moment() }]),
   };
 }
 

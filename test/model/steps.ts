@@ -10,10 +10,11 @@ export interface Login {
 
 /**
  * The moment at which a process is killed: after so many statements, commits and requests, or when it has written
- * usage.json and not yet committed what that says, or committed something and not yet written usage.json.
+ * usage.json and not yet committed what that says ('after usage.json'), or committed something and not yet written
+ * usage.json ('after its commit'). A real one: as `kill-at.mjs` takes it.
  */
 export interface Mortal {
-  readonly kill?: number | 'after usage.json' | 'after its commit';
+  readonly kill?: number | string;
 }
 
 /** The database cannot be had: the event is spilled. */
@@ -28,7 +29,13 @@ export interface Interrupted {
 
 export type Step =
   /** Shell 0 uses the credentials file; in the others a key stands in the environment. */
-  | ({ readonly do: 'command'; readonly shell: 0 | 1 | 2; readonly resolvable: boolean } & Mortal &
+  | ({
+      readonly do: 'command';
+      readonly shell: 0 | 1 | 2;
+      readonly resolvable: boolean;
+      /** So many at once, of real ones. */
+      readonly many?: number;
+    } & Mortal &
       Interrupted &
       Spilling)
   | ({
@@ -42,7 +49,7 @@ export type Step =
   | ({ readonly do: 'logout'; readonly tracked: boolean } & Mortal & Interrupted & Spilling)
   /** The credentials file by hand. */
   | { readonly do: 'replace'; readonly as: Login }
-  | { readonly do: 'remove' | 'corrupt' | 'refresh' }
+  | { readonly do: 'remove' | 'corrupt' }
   /** `arcade usage reset`. */
   | { readonly do: 'reset' }
   | { readonly do: 'python login'; readonly as: Login }
@@ -59,7 +66,7 @@ export type Step =
   /** The machine is an image that was cloned, or the folder a copy. */
   | { readonly do: 'copy the machine' };
 
-type StepOf<K extends Step['do']> = Extract<Step, { do: K }>;
+export type StepOf<K extends Step['do']> = Extract<Step, { do: K }>;
 
 export const command = (more: Partial<StepOf<'command'>> = {}): Step => ({
   do: 'command',

@@ -20,16 +20,24 @@ const MEMORY = '/dev/shm';
 
 type Mode<K extends Step['do']> = Extract<Step, { do: K; is: string }>['is'];
 
-export interface World {
+/** A machine as others see it. */
+export interface Machine {
   readonly directory: string;
-  /** The database as the commands have it open, and as the flusher has. */
-  commands: Spool;
-  flusher: Spool;
-  now: number;
   /** What credentials.yaml holds. */
   file: Login | 'corrupt' | null;
   posthog: Mode<'posthog'>;
   arcade: Mode<'arcade'>;
+  /** The database. */
+  readonly commands: {
+    statement(sql: string): { get(...values: unknown[]): unknown; all(...values: unknown[]): unknown[] };
+  };
+}
+
+export interface World extends Machine {
+  /** The database as the commands have it open, and as the flusher has. */
+  commands: Spool;
+  flusher: Spool;
+  now: number;
   /** Every text that usage.json has had since the database was made. */
   readonly texts: string[];
   /** Deletes the database, and with it the record of what usage.json was. */
@@ -88,7 +96,7 @@ export const shellLogin = (shell: 1 | 2): Login =>
   shell === 1 ? { who: 'B', via: 'key 1' } : { who: 'C', via: 'key 2' };
 
 /** The credentials in force in a shell; undefined when they cannot be read. */
-export function loginIn(world: Pick<World, 'file'>, shell: 0 | 1 | 2): Login | null | undefined {
+export function loginIn(world: Pick<Machine, 'file'>, shell: 0 | 1 | 2): Login | null | undefined {
   if (shell !== 0) return shellLogin(shell);
   return world.file === 'corrupt' ? undefined : world.file;
 }
@@ -125,7 +133,7 @@ export interface SharedFile {
   readonly linked: Who | null;
 }
 
-export const sharedPath = (world: Pick<World, 'directory'>): string => join(world.directory, 'usage.json');
+export const sharedPath = (world: Pick<Machine, 'directory'>): string => join(world.directory, 'usage.json');
 
 export interface Glimpse {
   readonly text: string;
@@ -133,7 +141,7 @@ export interface Glimpse {
 }
 
 /** The text of usage.json, and which file it is; '' when there is none. */
-export function glimpse(world: Pick<World, 'directory'>): Glimpse {
+export function glimpse(world: Pick<Machine, 'directory'>): Glimpse {
   try {
     return {
       text: readFileSync(sharedPath(world), 'utf8'),
@@ -145,7 +153,7 @@ export function glimpse(world: Pick<World, 'directory'>): Glimpse {
 }
 
 /** Who events are sent as; null before the first event. */
-export function identityIn({ commands }: World): SharedFile | null {
+export function identityIn({ commands }: Pick<Machine, 'commands'>): SharedFile | null {
   const sql = 'SELECT anon_id, principal_id AS linked_principal_id FROM identity WHERE retired_at IS NULL';
   return understood(JSON.stringify(commands.statement(sql).get() ?? null));
 }
@@ -163,7 +171,7 @@ export function understood(text: string): SharedFile | null {
 }
 
 /** Writes usage.json as another program does. */
-export function writeShared(world: Pick<World, 'directory'>, text: string): void {
+export function writeShared(world: Pick<Machine, 'directory'>, text: string): void {
   rmSync(sharedPath(world), { force: true });
   if (text !== '') writeFileSync(sharedPath(world), text);
 }

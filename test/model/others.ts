@@ -1,26 +1,60 @@
-/** The other program: the newest Python CLI, as far as it reads and writes usage.json and links accounts. */
+/**
+ * What is no process of ours: a person at the credentials file, the servers, and the newest Python CLI, as far as it
+ * reads and writes usage.json and links accounts.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Sink } from './sink.ts';
-import type { Login, Who } from './steps.ts';
-import { accountId, glimpse, type SharedFile, understood, type World, writeShared } from './world.ts';
-
-/** What the other program sees of a machine. */
-export interface Machine extends Pick<World, 'directory' | 'file' | 'posthog' | 'arcade'> {
-  /** The spool as we read it, to keep the story possible. */
-  readonly commands: { statement(sql: string): { all(...values: unknown[]): unknown[] } };
-}
+import type { Login, Step, StepOf, Who } from './steps.ts';
+import { accountId, glimpse, type Machine, type SharedFile, understood, writeShared } from './world.ts';
 
 type Aliases = Pick<Sink, 'aliasByOther' | 'linkedByOther' | 'accountsWith'>;
 
+/** Takes a step that is none of our processes', nor the machine's own. */
+export function actAsOther(world: Machine, sink: Aliases, step: OtherStep): void {
+  switch (step.do) {
+    case 'replace':
+      world.file = step.as;
+      break;
+    case 'remove':
+      world.file = null;
+      break;
+    case 'corrupt':
+      world.file = 'corrupt';
+      break;
+    case 'posthog':
+      world.posthog = step.is;
+      break;
+    case 'arcade':
+      world.arcade = step.is;
+      break;
+    case 'python command':
+      pythonCommand(world, sink);
+      break;
+    case 'python login':
+      pythonLogin(world, sink, step.as);
+      break;
+    case 'python logout':
+      pythonLogout(world);
+      break;
+    case 'python starts afresh':
+      pythonStartsAfresh(world, sink, step.as);
+      break;
+  }
+}
+
+export type OtherStep = StepOf<
+  'replace' | 'remove' | 'corrupt' | 'posthog' | 'arcade' | (`python ${string}` & Step['do'])
+>;
+
 /** A command of it: whoever is signed in by file is linked, if the file says that nobody is. */
-export function pythonCommand(world: Machine, sink: Aliases): void {
+function pythonCommand(world: Machine, sink: Aliases): void {
   const shared = load(world);
   if (world.file === null || world.file === 'corrupt' || world.arcade !== 'up') return;
   if (shared.linked === null) link(world, sink, shared, world.file.who);
 }
 
 /** It signs somebody in, after a logout if another account was linked. */
-export function pythonLogin(world: Machine, sink: Aliases, login: Login): void {
+function pythonLogin(world: Machine, sink: Aliases, login: Login): void {
   const { linked } = load(world);
   if (linked !== null && linked !== login.who) pythonLogout(world);
   world.file = login;
@@ -28,13 +62,13 @@ export function pythonLogin(world: Machine, sink: Aliases, login: Login): void {
 }
 
 /** It forgets the credentials, and starts afresh if anybody was linked. */
-export function pythonLogout(world: Machine): void {
+function pythonLogout(world: Machine): void {
   world.file = null;
   if (load(world).linked !== null) write(world, { anonId: randomUUID(), linked: null });
 }
 
 /** It makes a new usage.json, and links it to an account whose credentials were there for a moment. */
-export function pythonStartsAfresh(world: Machine, sink: Aliases, login: Login | null): void {
+function pythonStartsAfresh(world: Machine, sink: Aliases, login: Login | null): void {
   const made = { anonId: randomUUID(), linked: null };
   write(world, made);
   if (login !== null) link(world, sink, made, login.who);
