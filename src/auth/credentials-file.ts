@@ -18,11 +18,11 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { type Fields, fieldsOf } from '../infra/fields.ts';
 import {
+  LEFT_AFTER_MS,
   makePrivateDirectory,
   nearestExisting,
   ownerOfBorrowedHome,
   removeDrafts,
-  removeLeftDrafts,
   replaceAtomically,
   targetOf,
 } from '../infra/os/files.ts';
@@ -84,7 +84,7 @@ export async function writeDocument(path: string, content: Fields): Promise<void
   try {
     makePrivateDirectory(dirname(path));
     const target = ownTarget(path);
-    removeLeftDrafts(target);
+    removeDrafts(target, LEFT_AFTER_MS);
     replaceAtomically(target, dump(content, { lineWidth: -1 }));
   } catch (cause) {
     throw fileError(path, 'written', cause);

@@ -1,5 +1,5 @@
 /** Output that has been written: flushed, failed, or without a reader. */
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync, type Stats, writeSync } from 'node:fs';
 import { UserError } from '../errors.ts';
 
 const nextTurn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
@@ -19,7 +19,7 @@ export async function flushed(...streams: readonly NodeJS.WritableStream[]): Pro
  * Makes a standard stream that goes to a file write on until all is written or the system says why not.
  */
 export function writeWholly(stream: NodeJS.WriteStream, file: number): void {
-  if (!isFile(file)) return;
+  if (kindOf(file)?.isFile() !== true) return;
   stream._write = (chunk: Buffer, _encoding, done) => {
     try {
       for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
@@ -30,11 +30,17 @@ export function writeWholly(stream: NodeJS.WriteStream, file: number): void {
   };
 }
 
-function isFile(file: number): boolean {
+/** Whether a descriptor is a pipe or a socket, whose reader may go away. */
+export function isPipe(file: number): boolean {
+  const found = kindOf(file);
+  return found?.isFIFO() === true || found?.isSocket() === true;
+}
+
+function kindOf(file: number): Stats | undefined {
   try {
-    return fstatSync(file).isFile();
+    return fstatSync(file);
   } catch {
-    return false; // It is closed.
+    return undefined; // It is closed.
   }
 }
 

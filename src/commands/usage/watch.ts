@@ -1,9 +1,9 @@
 /** `arcade usage watch` */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isPipe } from '../../infra/os/pipe.ts';
 import type { Invocation, Run } from '../../invocation.ts';
 import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
+import { isPipe } from '../../terminal/pipes.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { hanging, wrapped } from '../../terminal/wrap.ts';
 import { type LatestAnswer, latestAnswers } from '../../usage/inspect/records.ts';

@@ -10,22 +10,18 @@ const CLOSE_ON_EXEC = 0o2000000;
  * macOS libuv has already done so when it started this process.
  */
 export function closeInheritedDescriptors(): void {
-  for (const descriptor of openDescriptors()) {
+  let open: string[];
+  try {
+    open = readdirSync('/proc/self/fd');
+  } catch {
+    return;
+  }
+  for (const descriptor of open.map(Number).filter((each) => each > 2)) {
     try {
       const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1];
       if (flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0) closeSync(descriptor);
     } catch {
       // It was the one that listed the folder, and is closed already.
     }
-  }
-}
-
-function openDescriptors(): number[] {
-  try {
-    return readdirSync('/proc/self/fd')
-      .map(Number)
-      .filter((descriptor) => descriptor > 2);
-  } catch {
-    return [];
   }
 }

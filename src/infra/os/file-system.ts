@@ -30,7 +30,7 @@ const TYPES = {
 } as const;
 
 const { wslfs, fat, exfat, ntfs3, ...network } = TYPES;
-const NETWORK: ReadonlySet<number> = new Set(Object.values(network));
+const NETWORK: ReadonlySet<number | undefined> = new Set(Object.values(network));
 
 /**
  * Whether other machines may write to it as well. False also where the system does not tell. On macOS SQLite itself
@@ -41,9 +41,10 @@ export function isNetworkFileSystem(
   platform: NodeJS.Platform = process.platform,
   realpath: (path: string) => string = realpathSync.native,
 ): boolean {
+  if (platform !== 'win32') return NETWORK.has(typeOf(directory));
   try {
-    if (platform === 'linux') return NETWORK.has(statfsSync(directory).type);
-    return platform === 'win32' && isShare(realpath(directory));
+    // `\\server\share` and `\\?\UNC\server\share`, not `\\?\C:\` or `\\.\pipe`.
+    return /^\\\\(?:\?\\UNC\\|[^?.\\])/i.test(realpath(directory));
   } catch {
     return false;
   }
@@ -66,14 +67,9 @@ export async function mayHang(directory: string): Promise<boolean> {
   return await Promise.race([told, pause(TELLS_WITHIN_MS, true, { ref: false })]);
 }
 
-/** `\\server\share` and `\\?\UNC\server\share`, not `\\?\C:\` or `\\.\pipe`. */
-function isShare(path: string): boolean {
-  return /^\\\\(?:\?\\UNC\\|[^?.\\])/i.test(path);
-}
-
 /** Those that have no modes, or where a mount may say that they have none. */
-const MODELESS: ReadonlySet<number> = new Set([fat, exfat]);
-const MAYBE_MODELESS: ReadonlySet<number> = new Set([
+const MODELESS: ReadonlySet<number | undefined> = new Set([fat, exfat]);
+const MAYBE_MODELESS: ReadonlySet<number | undefined> = new Set([
   wslfs,
   ntfs3,
   TYPES.p9,
@@ -84,20 +80,17 @@ const MAYBE_MODELESS: ReadonlySet<number> = new Set([
 
 /**
  * Whether what is made in `directory` will be open to other users whatever mode it is given: the file system has no
- * modes, and shows all folders alike. `facts` stands in for what the system says of the folder.
+ * modes, and shows all folders alike. `type` and `mode` stand in for what the system says of the folder.
  */
 export function opensToOthers(
   directory: string,
-  facts: { readonly type: number | undefined; readonly mode: number } = {
-    type: typeOf(directory),
-    mode: lstatSync(directory).mode & 0o777,
-  },
+  type = typeOf(directory),
+  mode = lstatSync(directory).mode & 0o777,
 ): boolean {
-  const { type, mode } = facts;
-  if (type === undefined) return false;
   return (MODELESS.has(type) && (mode & 0o077) !== 0) || (MAYBE_MODELESS.has(type) && mode === 0o777);
 }
 
+/** Undefined where the system does not tell. */
 function typeOf(directory: string): number | undefined {
   if (process.platform !== 'linux') return undefined;
   try {

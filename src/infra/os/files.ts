@@ -26,8 +26,6 @@ import {
 import { dirname, join, parse, resolve } from 'node:path';
 import { pause } from '../sqlite/pause.ts';
 
-const LEFT_AFTER_MS = 3600_000;
-
 /**
  * Replaces `target` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever
  * the umask. A symbolic link is replaced, and what it leads to stays as it is. Not `durable`, a power cut may leave nothing
@@ -92,24 +90,22 @@ export function writeDraft(target: string, text: string, { durable = true } = {}
   return { publish: () => renameSync(temporary, target), discard };
 }
 
-/** Removes what killed processes have left of `writeDraft` for this file, once it is an hour old. Never throws. */
-export function removeLeftDrafts(target: string): void {
-  removeDraftsOf(target, (path) => Math.abs(Date.now() - statSync(path).mtimeMs) > LEFT_AFTER_MS);
-}
+/** No process is at work on a draft for so long. */
+export const LEFT_AFTER_MS = 3600_000;
 
-/** Removes all drafts of this file; a process about to publish one then cannot. Never throws. */
-export function removeDrafts(target: string): void {
-  removeDraftsOf(target, () => true);
-}
-
-function removeDraftsOf(target: string, which: (path: string) => boolean): void {
+/**
+ * Removes the drafts of this file, so that a process about to publish one cannot; of a certain age those that killed
+ * processes have left. Never throws.
+ */
+export function removeDrafts(target: string, leftForMs = 0): void {
   const directory = dirname(target);
   const prefix = draftPrefix(target);
   try {
     for (const name of readdirSync(directory)) {
+      if (!name.startsWith(prefix) || !DRAFT.test(name.slice(prefix.length))) continue;
       const path = join(directory, name);
-      if (name.startsWith(prefix) && DRAFT.test(name.slice(prefix.length)) && which(path))
-        rmSync(path, { force: true });
+      const { mtimeMs = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
+      if (Math.abs(Date.now() - mtimeMs) >= leftForMs) rmSync(path, { force: true });
     }
   } catch {
     return; // They are in no one's way, or another process is removing them.
@@ -171,19 +167,10 @@ export async function syncFileMeanwhile(path: string): Promise<void> {
  * The path itself or the nearest folder above it that exists; undefined where not even its root does, as of a Windows
  * drive that is not there. `system` stands in for another system's paths and files.
  */
-export function nearestExisting(
-  path: string,
-  system: { readonly dirname: (path: string) => string; readonly exists: (path: string) => boolean } = {
-    dirname,
-    exists: existsSync,
-  },
-): string | undefined {
-  for (let at = path; ; ) {
-    if (system.exists(at)) return at;
-    const parent = system.dirname(at);
-    if (parent === at) return undefined;
-    at = parent;
-  }
+export function nearestExisting(path: string, system = { dirname, existsSync }): string | undefined {
+  if (system.existsSync(path)) return path;
+  const parent = system.dirname(path);
+  return parent === path ? undefined : nearestExisting(parent, system);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** One flusher's life: it takes the lock, drains what is there and what arrives, and lets go without losing a wake-up. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { removeLeftDrafts } from '../../infra/os/files.ts';
+import { LEFT_AFTER_MS, removeDrafts } from '../../infra/os/files.ts';
 import { DamagedError } from '../../infra/sqlite/errors.ts';
 import { type Lock, tryLockFor } from '../../infra/sqlite/lock.ts';
 import { persist } from '../../infra/sqlite/patience.ts';
@@ -58,7 +58,7 @@ export async function runFlusher(run: Run): Promise<RunOutcome> {
 async function live(run: Run, lock: Lock): Promise<RunOutcome> {
   const { spool } = run;
   await recover(run);
-  removeLeftDrafts(sharedFile(spool.directory));
+  removeDrafts(sharedFile(spool.directory), LEFT_AFTER_MS);
   await trimAll(run);
   const draining = { ...run, ...(await run.connect()) };
   for (let written = -1; ; ) {

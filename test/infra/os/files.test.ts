@@ -9,7 +9,7 @@ import { sandbox } from '../../support/sandbox.ts';
 
 test('the nearest folder that exists is found upwards, and on a Windows drive that is not there none is', () => {
   const at = (path: string, dirname: (path: string) => string, ...there: string[]) =>
-    nearestExisting(path, { dirname, exists: (found) => there.includes(found) });
+    nearestExisting(path, { dirname, existsSync: (found) => there.includes(String(found)) });
   assert.equal(at('/home/me/.arcade', posix.dirname, '/', '/home'), '/home');
   assert.equal(at('/home/me', posix.dirname, '/', '/home/me'), '/home/me');
   assert.equal(at('C:\\Users\\me\\.arcade', win32.dirname, 'C:\\', 'C:\\Users'), 'C:\\Users');
