@@ -141,7 +141,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'HOME belongs to somebody else': {
     shell: 'chown 12345 "$HOME"',
     skip: notRoot,
-    loses: /(home|folder|file) of another user/,
+    loses: /the home of user|belongs to another user/,
   },
   'the user may not write to the home': {
     prepare: ({ home }) => chmodSync(home, 0o755),
@@ -155,7 +155,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       mkdirSync(directory);
       chmodSync(directory, 0o777);
     },
-    loses: /open folder/,
+    loses: /may write to the .arcade folder/,
   },
   'usage.db is a directory': {
     prepare: (home) => void mkdirSync(db(home), { recursive: true }),
@@ -216,8 +216,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'writing to usage.db fails': { ...failing('write,sync', '/usage.db'), loses: BROKEN },
   'writing to the log fails': { ...failing('write,sync', '/usage.db-wal'), loses: BROKEN },
   'syncing the log fails': { ...failing('sync', '/usage.db-wal'), loses: BROKEN },
-  'the file system keeps no modes': { ...fileSystemOf(undefined, 'ignored'), loses: /cannot be closed/ },
-  'the file system refuses modes': { ...fileSystemOf(undefined, 'refused'), loses: /cannot be closed/ },
+  'the file system keeps no modes': { ...fileSystemOf(undefined, 'ignored'), loses: /keeps no file modes/ },
+  'the file system refuses modes': { ...fileSystemOf(undefined, 'refused'), loses: /keeps no file modes/ },
   'the file system is a network’s': fileSystemOf(0x6969),
   'the file system has no shared memory': failing('mmap', '/usage.db-shm', 'ENODEV'),
   'the file system has none any more': { prepare: used, ...failing('mmap', '/usage.db-shm', 'ENODEV') },

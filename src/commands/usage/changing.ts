@@ -41,13 +41,13 @@ export function changeSpool<T>(
       spool.close();
     }
   } catch (cause) {
-    throw spoolError(cause, directory);
+    throw spoolError(cause);
   }
 }
 
 /** What a person is told of an error of the spool; any other error stays as it is. */
-export function spoolError(cause: unknown, directory: string): unknown {
-  const obstacle = obstacleOf(cause, directory);
+export function spoolError(cause: unknown): unknown {
+  const obstacle = obstacleOf(cause);
   return obstacle === undefined ? cause : unusable(obstacle, cause);
 }
 

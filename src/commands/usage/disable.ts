@@ -22,7 +22,7 @@ export const run: Run = async (invocation) => {
     // First: the opt-out holds even if the spool cannot be opened or this process is killed.
     optOut(directory);
   } catch (cause) {
-    throw spoolError(cause, directory);
+    throw spoolError(cause);
   }
   // Here they are erased; what was sent under them can be found by nothing else.
   const ids = (await readSnapshot(settings, sentIds)).value ?? [];

@@ -2,7 +2,7 @@
 import type { Probe } from '../../infra/net/probe.ts';
 import { UnusableProxy } from '../../infra/net/proxy.ts';
 import { FLUSHER, PROBE, type Settings } from '../../settings.ts';
-import { error, type Finding, passed, warning } from '../../usage/inspect/finding.ts';
+import { error, type Finding, passed, warning } from '../../usage/spool/finding.ts';
 import { parseAddress, proxyOf } from './doctor-settings.ts';
 import { inWords } from './words.ts';
 

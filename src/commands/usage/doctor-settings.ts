@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { proxyFor, UnusableProxy } from '../../infra/net/proxy.ts';
 import type { Settings } from '../../settings.ts';
-import { error, type Finding, info, passed } from '../../usage/inspect/finding.ts';
+import { error, type Finding, info, passed } from '../../usage/spool/finding.ts';
 
 /** Checks the destination, the proxies and the certificates that are set. Opens no connection. */
 export function checkSettings(settings: Settings): Finding[] {

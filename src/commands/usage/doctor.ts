@@ -4,7 +4,7 @@ import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { joined, say, visible } from '../../terminal/visible.ts';
 import { hanging, printText } from '../../terminal/wrap.ts';
 import { checkStore } from '../../usage/inspect/doctor.ts';
-import type { Finding } from '../../usage/inspect/finding.ts';
+import type { Finding } from '../../usage/spool/finding.ts';
 import { checkNetwork } from './doctor-network.ts';
 import { checkSettings } from './doctor-settings.ts';
 import { counted } from './words.ts';

@@ -27,7 +27,7 @@ export const run: Run = async (invocation) => {
     return await flush(invocation, directory, () => deadline - performance.now());
   } catch (cause) {
     invocation.output.progress(say``);
-    throw spoolError(cause, directory);
+    throw spoolError(cause);
   }
 };
 

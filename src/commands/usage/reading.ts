@@ -5,10 +5,10 @@ import { postHogEvents } from '../../infra/net/posthog.ts';
 import type { Invocation } from '../../invocation.ts';
 import { type Safe, say } from '../../terminal/visible.ts';
 import { takeIntoCopy } from '../../usage/identity/take-in.ts';
-import type { Finding } from '../../usage/inspect/finding.ts';
 import type { Obstacle } from '../../usage/inspect/obstacles.ts';
 import { eachRecordInFull, type RecordInFull } from '../../usage/inspect/records.ts';
 import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
+import type { Finding } from '../../usage/spool/finding.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
 

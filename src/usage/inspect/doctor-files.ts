@@ -2,15 +2,22 @@
 import { join } from 'node:path';
 import { FLUSHER } from '../../settings.ts';
 import { setAsideFiles } from '../spool/aside.ts';
+import { error, type Finding, info, passed, warning } from '../spool/finding.ts';
+import { currentUser, placeProblems } from '../spool/place.ts';
 import { countSpilled, MAX_SPILLED } from '../spool/spill.ts';
-import { error, type Finding, info, passed, warning } from './finding.ts';
-import { placeObstacles } from './obstacles.ts';
+import { obstacleOf } from './obstacles.ts';
 import { isFlusherAlive, type Status } from './status.ts';
 
 /** Whether the files belong to this user and are closed to others. `platform`: as `process.platform`. */
 export function checkFiles(directory: string, platform: NodeJS.Platform): Finding[] {
-  const found = placeObstacles(directory);
-  if (found.length > 0) return found;
+  try {
+    const found = placeProblems(directory, currentUser());
+    if (found.length > 0) return found.map(({ finding }) => finding);
+  } catch (thrown) {
+    const obstacle = obstacleOf(thrown);
+    if (obstacle === undefined) throw thrown;
+    return [obstacle];
+  }
   if (platform !== 'win32') return [passed('files', 'Only you have access to the files.')];
   return [
     info(

@@ -2,12 +2,12 @@
 import type { Settings } from '../../settings.ts';
 import { LAST_TIME } from '../event/wire.ts';
 import { type BackoffReason, backoffOf, postHogAt } from '../spool/backoff.ts';
+import { error, type Finding, info, passed, warning } from '../spool/finding.ts';
 import { readCounter, UNCOUNTED } from '../spool/ledger.ts';
 import { isOptedOut } from '../spool/place.ts';
 import { installationOf, isSound, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
 import { checkFiles, checkLock, checkSetAside, checkSpilled } from './doctor-files.ts';
-import { error, type Finding, info, passed, warning } from './finding.ts';
 import { NO_HOME, roomObstacle } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
 import { backoffInWords, flusherFault, readStatus, type Status } from './status.ts';

@@ -9,15 +9,9 @@ import { adviceForAddon, isBusy, isDamage, isSqlite } from '../../infra/sqlite/e
 import { NeverStillError } from '../../infra/sqlite/image.ts';
 import { UnusableLockError } from '../../infra/sqlite/lock.ts';
 import type { Settings } from '../../settings.ts';
-import {
-  blockingProblem,
-  currentUser,
-  PlaceError,
-  type PlaceProblem,
-  placeProblems,
-} from '../spool/place.ts';
+import { error, type Finding } from '../spool/finding.ts';
+import { MOVE_AWAY, PlaceError } from '../spool/place.ts';
 import { spoolFile } from '../spool/spool.ts';
-import { error, type Finding, info } from './finding.ts';
 
 export interface Obstacle extends Finding {
   /**
@@ -27,9 +21,9 @@ export interface Obstacle extends Finding {
   readonly state: 'damaged' | 'newer' | 'foreign' | 'unreadable' | 'busy' | 'no sqlite';
 }
 
-/** What an error says of the store in `directory`, `.arcade`; undefined when it is a mistake of our own. */
-export function obstacleOf(thrown: unknown, directory: string): Obstacle | undefined {
-  if (thrown instanceof PlaceError) return { state: 'foreign', ...placeObstacle(thrown.problem, directory) };
+/** What an error says of the store; undefined when it is a mistake of our own. */
+export function obstacleOf(thrown: unknown): Obstacle | undefined {
+  if (thrown instanceof PlaceError) return { state: 'foreign', ...thrown.problem.finding };
   if (thrown instanceof NewerSchemaError) return NEWER;
   const { code, syscall } = thrown as NodeJS.ErrnoException;
   // EBUSY: on Windows a file that another process has open can be neither renamed nor removed.
@@ -52,7 +46,6 @@ function unusable(state: Obstacle['state'], ...words: Parameters<typeof error>):
   return { state, ...error(...words) };
 }
 
-const MOVE_AWAY = 'Move it away; the next command makes a new one.';
 const CHECK_OWNER =
   'Check the owner and the mode of the .arcade folder and its files: only you should have access.';
 const NEWER = unusable(
@@ -80,91 +73,6 @@ const UNUSABLE_LOCK = unusable(
   MOVE_AWAY,
 );
 
-/** The words of what is wrong with a place. */
-export function placeObstacle(problem: PlaceProblem, directory: string): Finding {
-  switch (problem.kind) {
-    case 'home of another user':
-      return error(
-        'borrowed-home',
-        `You are root, and this is the home of user ${problem.owner}: nothing is recorded or changed in it.`,
-        `Run it without sudo, as user ${problem.owner}.`,
-      );
-    case 'folder of another user':
-      return ofAnother(problem.owner, 'The .arcade folder', directory);
-    case 'file of another user':
-      return ofAnother(problem.owner, problem.name, `${directory}/${problem.name}`);
-    case 'not a folder':
-      return error('folder', '.arcade is not a folder: nothing is recorded.', MOVE_AWAY);
-    case 'open folder':
-      return error(
-        'mode',
-        `Other users may write to the .arcade folder (mode ${octal(problem.mode)}): nothing is recorded in it.`,
-        `Close it with \`chmod 700 ${quoted(directory)}\`.`,
-      );
-    case 'readable folder':
-      return info(
-        'mode',
-        `.arcade is open to other users (mode ${octal(problem.mode)}); its files are not.`,
-        `Close it with \`chmod 700 ${quoted(directory)}\`.`,
-      );
-    case 'open file':
-      return error(
-        'mode',
-        `${problem.name} is open to other users (mode ${octal(problem.mode)}).`,
-        `Close it with \`chmod 600 ${quoted(`${directory}/${problem.name}`)}\`.`,
-      );
-    case 'cannot be closed':
-      return error(
-        'modeless',
-        `The file system of ${problem.path} keeps no file modes, so other users could read your events: nothing is recorded.`,
-        'Set ARCADE_WORK_DIR to a folder of another file system. In WSL that is any folder outside of /mnt; or mount the drives of Windows with `metadata` (/etc/wsl.conf).',
-      );
-    case 'symbolic link':
-      return error('link', `${problem.name} is a symbolic link: nothing is recorded.`, MOVE_AWAY);
-    case 'hard link':
-      return error(
-        'link',
-        `${problem.name} has another name as well (a hard link): nothing is recorded.`,
-        MOVE_AWAY,
-      );
-    case 'not a file':
-      return error('link', `${problem.name} is not a file: nothing is recorded.`, MOVE_AWAY);
-  }
-}
-
-function ofAnother(owner: number, what: string, path: string): Finding {
-  return error(
-    'owner',
-    `${what} belongs to another user (${owner}): nothing is recorded.`,
-    `Give it back with \`sudo chown ${currentUser()} ${quoted(path)}\`; it was probably created under sudo.`,
-  );
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0');
-}
-
-/** A path as a shell reads it back. */
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`)}'`;
-}
-
-/** All that is wrong with the place and its files. Changes nothing. */
-export function placeObstacles(directory: string): Finding[] {
-  return foundBy(directory, () => placeProblems(directory, currentUser()));
-}
-
-/** The words of the problems found; an error of the files is one as well. Throws what is a mistake of our own. */
-function foundBy(directory: string, look: () => readonly PlaceProblem[]): Finding[] {
-  try {
-    return look().map((problem) => placeObstacle(problem, directory));
-  } catch (thrown) {
-    const obstacle = obstacleOf(thrown, directory);
-    if (obstacle === undefined) throw thrown;
-    return [obstacle];
-  }
-}
-
 export const NO_HOME = error(
   'home',
   'There is no home directory, so nothing is recorded.',
@@ -178,9 +86,7 @@ export function recordingObstacle(
 ): Finding | undefined {
   // The next command replaces a damaged one, and waits for a busy one.
   if ('advice' in store && store.state !== 'damaged' && store.state !== 'busy') return store;
-  if (directory === undefined) return NO_HOME;
-  const [obstacle] = foundBy(directory, () => [blockingProblem(directory) ?? []].flat());
-  return obstacle ?? roomObstacle(directory);
+  return directory === undefined ? NO_HOME : roomObstacle(directory);
 }
 
 /** Less than what the first event and its log take. */

@@ -33,7 +33,7 @@ export async function readSnapshot<T>(
     copy = spoolOf(directory, openCopy(image, program.migrations));
     return { store: { state: image === null ? 'absent' : 'ok' }, value: await look(copy) };
   } catch (error) {
-    const store = obstacleOf(error, directory);
+    const store = obstacleOf(error);
     if (store === undefined) throw error;
     return { store, value: undefined };
   } finally {
@@ -43,7 +43,7 @@ export async function readSnapshot<T>(
 
 /** Null when there is no database yet. `directory` is empty where there is no home. */
 function readImage(directory: string): Buffer | null {
-  if (directory === '' || !existsSync(directory)) return null;
+  if (directory === '') return null;
   const problem = blockingProblem(directory);
   if (problem !== undefined) throw new PlaceError(problem);
   const path = spoolFile(directory);

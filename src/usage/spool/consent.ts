@@ -107,8 +107,7 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
  * SQLite opens nothing in it. Returns whether it did; false in any other place. Throws the system's error.
  */
 export function eraseUnfit(directory: string): boolean {
-  const kind = blockingProblem(directory)?.kind;
-  if (kind !== 'open folder' && kind !== 'cannot be closed') return false;
+  if (blockingProblem(directory)?.kind !== 'unfit') return false;
   removeDrafts(sharedFile(directory));
   const databases = [...setAsideFiles(directory), 'usage.db'];
   const removed = databases.map((name) => removeDatabase(join(directory, name)));

@@ -1,7 +1,6 @@
 /**
  * Whether `.arcade` is a place for a person's events: it is the user's own, and the spool's files are plain, known
- * under one name, the user's own, and closed to others. Where they are not nothing is recorded; `inspect/obstacles.ts`
- * has the words for it.
+ * under one name, the user's own, and closed to others. Where they are not nothing is recorded.
  */
 import { chmodSync, existsSync, lstatSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,28 +11,25 @@ import {
   nearestExisting,
   ownerOfBorrowedHome,
 } from '../../infra/os/files.ts';
+import { error, type Finding, info } from './finding.ts';
 
 /** What of a place may not be as it is. */
-export type PlaceProblem =
-  | { readonly kind: 'home of another user'; readonly owner: number }
-  | { readonly kind: 'folder of another user'; readonly owner: number }
-  | { readonly kind: 'not a folder' }
-  /** Others may write to it. */
-  | { readonly kind: 'open folder'; readonly mode: number }
-  /** Others may look into it, which tells them nothing while its files are closed. */
-  | { readonly kind: 'readable folder'; readonly mode: number }
-  | { readonly kind: 'file of another user'; readonly name: string; readonly owner: number }
-  | { readonly kind: 'symbolic link' | 'hard link' | 'not a file'; readonly name: string }
-  /** Closed to others by the next command, if it is of the spool. */
-  | { readonly kind: 'open file'; readonly name: string; readonly mode: number }
-  | { readonly kind: 'cannot be closed'; readonly path: string };
+export interface PlaceProblem {
+  /**
+   * 'not ours': nothing may be changed here. 'unfit': others may look into what is made here. 'blocked': a file that may
+   * not be opened. Nothing is recorded in these cases. 'closable': the next command closes the file to others.
+   */
+  readonly kind: 'not ours' | 'unfit' | 'blocked' | 'closable' | 'harmless';
+  readonly path: string;
+  readonly finding: Finding;
+}
 
 /** Events may not be kept here. */
 export class PlaceError extends Error {
   readonly problem: PlaceProblem;
 
   constructor(problem: PlaceProblem) {
-    super(Object.values(problem).join(', '));
+    super(problem.finding.message);
     this.problem = problem;
   }
 }
@@ -67,8 +63,7 @@ export function requirePlace(directory: string): void {
   const problems = placeProblems(directory, currentUser());
   const blocking = problems.find(isBlocking);
   if (blocking !== undefined) throw new PlaceError(blocking);
-  for (const problem of problems)
-    if (problem.kind === 'open file' && problem.name !== CREDENTIALS) close(join(directory, problem.name));
+  for (const { kind, path } of problems) if (kind === 'closable') close(path);
 }
 
 /** What keeps events from being kept here; undefined for nothing. Changes nothing. */
@@ -76,9 +71,8 @@ export function blockingProblem(directory: string): PlaceProblem | undefined {
   return placeProblems(directory, currentUser()).find(isBlocking);
 }
 
-function isBlocking(problem: PlaceProblem): boolean {
-  if ('name' in problem && problem.name === CREDENTIALS) return false;
-  return problem.kind !== 'open file' && problem.kind !== 'readable folder';
+function isBlocking({ kind }: PlaceProblem): boolean {
+  return kind !== 'closable' && kind !== 'harmless';
 }
 
 /**
@@ -90,8 +84,7 @@ export function preparePlace(directory: string): void {
   requirePlace(directory);
   const isNew = makePrivateDirectory(directory);
   try {
-    if (isNew && isOpen(lstatSync(directory), currentUser()))
-      throw new PlaceError({ kind: 'cannot be closed', path: directory });
+    if (isNew && isOpen(lstatSync(directory), currentUser())) throw new PlaceError(modeless(directory));
     createDatabaseFile(directory);
   } catch (error) {
     if (isNew) rmdirSync(directory);
@@ -104,14 +97,13 @@ export function createDatabaseFile(directory: string): void {
   const database = join(directory, 'usage.db');
   if (!createPrivateFile(database) || !isOpen(lstatSync(database), currentUser())) return;
   rmSync(database);
-  throw new PlaceError({ kind: 'cannot be closed', path: directory });
+  throw new PlaceError(modeless(directory));
 }
 
 /** Throws PlaceError unless `.arcade` is the user's own, or may be made by them, fit for events or not. */
 export function requireOwnPlace(directory: string): void {
   const problem = blockingProblem(directory);
-  const isAnothers = problem?.kind === 'home of another user' || problem?.kind === 'folder of another user';
-  if (isAnothers || problem?.kind === 'not a folder') throw new PlaceError(problem);
+  if (problem?.kind === 'not ours') throw new PlaceError(problem);
 }
 
 /** There while the person has said `usage disable`: a lost or damaged database must not forget it. */
@@ -122,44 +114,88 @@ export function isOptedOut(directory: string | undefined): boolean {
   return directory !== undefined && existsSync(optOutFile(directory));
 }
 
-/** All that is not as it should be, what keeps events from being kept first. Changes nothing. */
+/** All that is not as it should be. Changes nothing. */
 export function placeProblems(directory: string, user: User): PlaceProblem[] {
+  const notOurs = (finding: Finding): PlaceProblem[] => [{ kind: 'not ours', path: directory, finding }];
   const owner = ownerOfBorrowedHome(directory, user);
-  // What is in it is that person's, and for their next command it may be just right.
-  if (owner !== undefined) return [{ kind: 'home of another user', owner }];
+  if (owner !== undefined) {
+    // What is in it is that person's, and for their next command it may be just right.
+    const message = `You are root, and this is the home of user ${owner}: nothing is recorded or changed in it.`;
+    return notOurs(error('borrowed-home', message, `Run it without sudo, as user ${owner}.`));
+  }
   const place = statSync(directory, { throwIfNoEntry: false });
-  if (place?.isDirectory() === false) return [{ kind: 'not a folder' }];
+  if (place?.isDirectory() === false)
+    return notOurs(error('folder', '.arcade is not a folder: nothing is recorded.', MOVE_AWAY));
   // A link of another user may lead to a folder of ours.
   const foreign = [place && lstatSync(directory), place].find(
     (each) => each !== undefined && each.uid !== user,
   );
   if (user !== undefined && foreign !== undefined)
-    return [{ kind: 'folder of another user', owner: foreign.uid }];
+    return notOurs(ofAnother(foreign, 'The .arcade folder', directory));
   // Where modes cannot be set, what is made here will be open to other users.
   const existing = nearestExisting(directory);
-  if (user !== undefined && existing !== undefined && opensToOthers(existing))
-    return [{ kind: 'cannot be closed', path: directory }];
+  if (user !== undefined && existing !== undefined && opensToOthers(existing)) return [modeless(directory)];
   if (place === undefined) return [];
   const files = [...OPENED, SHARED, CREDENTIALS].map((name) => fileProblem(directory, name, user));
-  const all = [folderProblem(place, user), ...files].filter((problem) => problem !== undefined);
-  return [...all.filter(isBlocking), ...all.filter((problem) => !isBlocking(problem))];
+  return [folderProblem(directory, place, user), ...files].filter((problem) => problem !== undefined);
 }
 
-function folderProblem(place: Stats, user: User): PlaceProblem | undefined {
+function folderProblem(path: string, place: Stats, user: User): PlaceProblem | undefined {
   if (!isOpen(place, user)) return undefined;
-  const kind = (place.mode & OTHERS_WRITE) !== 0 ? 'open folder' : 'readable folder';
-  return { kind, mode: place.mode & 0o777 };
+  const [mode, advice] = [octal(place), `Close it with \`chmod 700 ${quoted(path)}\`.`];
+  if ((place.mode & OTHERS_WRITE) !== 0) {
+    const message = `Other users may write to the .arcade folder (mode ${mode}): nothing is recorded in it.`;
+    return { kind: 'unfit', path, finding: error('mode', message, advice) };
+  }
+  // Which tells them nothing while its files are closed.
+  const message = `.arcade is open to other users (mode ${mode}); its files are not.`;
+  return { kind: 'harmless', path, finding: info('mode', message, advice) };
 }
 
 function fileProblem(directory: string, name: string, user: User): PlaceProblem | undefined {
-  const found = lstatOf(join(directory, name));
+  const path = join(directory, name);
+  const found = lstatOf(path);
   if (found === undefined) return undefined;
-  const another = found.isSymbolicLink() ? 'symbolic link' : found.isFile() ? 'hard link' : 'not a file';
-  if (!found.isFile() || found.nlink > 1) return OPENED.includes(name) ? { kind: another, name } : undefined;
+  if (!found.isFile() || found.nlink > 1) {
+    if (!OPENED.includes(name)) return undefined;
+    const hardLink = found.isFile() ? 'has another name as well (a hard link)' : 'is not a file';
+    const what = found.isSymbolicLink() ? 'is a symbolic link' : hardLink;
+    const finding = error('link', `${name} ${what}: nothing is recorded.`, MOVE_AWAY);
+    return { kind: 'blocked', path, finding };
+  }
+  const isOurs = name !== CREDENTIALS;
   if (user !== undefined && found.uid !== user)
-    return { kind: 'file of another user', name, owner: found.uid };
-  return isOpen(found, user) ? { kind: 'open file', name, mode: found.mode & 0o777 } : undefined;
+    return { kind: isOurs ? 'blocked' : 'harmless', path, finding: ofAnother(found, name, path) };
+  if (!isOpen(found, user)) return undefined;
+  const message = `${name} is open to other users (mode ${octal(found)}).`;
+  const finding = error('mode', message, `Close it with \`chmod 600 ${quoted(path)}\`.`);
+  return { kind: isOurs ? 'closable' : 'harmless', path, finding };
 }
+
+/** What to do about a thing that stands in the place of one of ours. */
+export const MOVE_AWAY = 'Move it away; the next command makes a new one.';
+
+function ofAnother({ uid }: Stats, what: string, path: string): Finding {
+  return error(
+    'owner',
+    `${what} belongs to another user (${uid}).`,
+    `Give it back with \`sudo chown ${currentUser()} ${quoted(path)}\`; it was probably created under sudo.`,
+  );
+}
+
+function modeless(path: string): PlaceProblem {
+  const finding = error(
+    'modeless',
+    `The file system of ${path} keeps no file modes, so other users could read your events: nothing is recorded.`,
+    'Set ARCADE_WORK_DIR to a folder of another file system. In WSL that is any folder outside of /mnt; or mount the drives of Windows with `metadata` (/etc/wsl.conf).',
+  );
+  return { kind: 'unfit', path, finding };
+}
+
+const octal = ({ mode }: Stats): string => (mode & 0o777).toString(8).padStart(4, '0');
+
+/** A path as a shell reads it back. */
+const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`;
 
 /** Undefined also in a folder that may not be entered: opening the spool says so. */
 function lstatOf(path: string): Stats | undefined {
@@ -176,7 +212,7 @@ function close(path: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
   }
-  if (isOpen(lstatSync(path), currentUser())) throw new PlaceError({ kind: 'cannot be closed', path });
+  if (isOpen(lstatSync(path), currentUser())) throw new PlaceError(modeless(path));
 }
 
 function isOpen({ mode }: Stats, user: User): boolean {
