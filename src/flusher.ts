@@ -54,7 +54,6 @@ export async function flush({ env, program, uptimeMs, keepTime }: FlusherSurroun
       leftMs,
       now: Date.now,
       random: Math.random,
-      onDelivered: () => undefined,
       maxRecords,
       migrations: program.migrations,
       lockWaitMs: LOCK_WAIT_MS,

@@ -65,7 +65,6 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       leftMs: () => 60_000,
       now: () => world.now,
       random: run.random,
-      onDelivered: () => undefined,
     });
     count(run, `drain: ${outcome}`);
   } catch (error) {

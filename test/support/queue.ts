@@ -102,7 +102,6 @@ export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:0
         leftMs: () => 5_000,
         now: () => clock.now,
         random: () => 0.5,
-        onDelivered: () => undefined,
         maxRecords: 10_000,
         migrations: MIGRATIONS,
         lockWaitMs: 0,

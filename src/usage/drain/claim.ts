@@ -27,7 +27,9 @@ export interface Claims {
    * The newest capture that was not claimed yet and never was in a rejected batch, or else the newest one at all; not
    * one of `except`.
    */
-  newest(except: readonly PendingRecord[]): PendingRecord | undefined;
+  newest(except: readonly PendingRecord[]): PendingRecord[];
+  /** What is still pending of records that were claimed before. */
+  again(records: readonly PendingRecord[]): PendingRecord[];
 }
 
 /** What is bound; of captures those of whose principal no alias is pending. */
@@ -40,20 +42,8 @@ const SENDABLE = `SELECT id, uuid, kind, event, distinct_id, personless, propert
 /** `now` is ms since the epoch. */
 export function claimsOf(spool: Spool, now: () => number): Claims {
   const claimedTo = { alias: 0, capture: 0 };
-  /** What is readable of `found`, sealed; the rest is quarantined. */
-  const seal = (found: readonly PendingRecord[]): PendingRecord[] => {
-    const sealed = spool
-      .statement(`UPDATE record SET sealed = 1 WHERE state = 'pending' AND id IN ${IDS} RETURNING id`)
-      .pluck()
-      .all({ ids: idsOf(found) });
-    const pending = new Set(sealed);
-    return found.filter((record) => {
-      if (!pending.has(record.id)) return false;
-      if (isReadable(record)) return true;
-      quarantine(spool, record, 'unreadable', now());
-      return false;
-    });
-  };
+  const again = (found: readonly PendingRecord[]): PendingRecord[] =>
+    spool.transaction(() => seal(spool, found, now()));
   return {
     next(kind) {
       for (;;) {
@@ -61,7 +51,7 @@ export function claimsOf(spool: Spool, now: () => number): Claims {
         const found = select(spool, kind, claimedTo[kind]);
         const last = found.at(-1);
         if (last === undefined) return [];
-        const batch = spool.transaction(() => reportDropped(spool, seal(found)));
+        const batch = again(found);
         claimedTo[kind] = last.id;
         if (batch.length > 0) return batch;
       }
@@ -69,9 +59,9 @@ export function claimsOf(spool: Spool, now: () => number): Claims {
     newest(except) {
       const sql = `${SENDABLE} AND id NOT IN ${IDS} ORDER BY (id > @claimed AND half_id IS NULL) DESC, id DESC LIMIT 1`;
       const which = { kind: 'capture', ids: idsOf(except), claimed: claimedTo.capture };
-      const found = spool.statement(sql).all(which) as PendingRecord[];
-      return spool.transaction(() => seal(found))[0];
+      return again(spool.statement(sql).all(which) as PendingRecord[]);
     },
+    again,
   };
 }
 
@@ -89,12 +79,31 @@ function select(spool: Spool, kind: PendingRecord['kind'], after: number): Pendi
   return batch;
 }
 
-/** The first capture that was never sent takes along how many events were dropped before it. */
-function reportDropped(spool: Spool, batch: PendingRecord[]): PendingRecord[] {
-  const unreported = readCounter(spool, 'unreported');
+/**
+ * What is pending and readable of `found`, sealed; what is not readable is quarantined. The first capture that was never
+ * sent takes along how many events were dropped before it.
+ */
+function seal(spool: Spool, found: readonly PendingRecord[], now: number): PendingRecord[] {
+  const sealed = spool
+    .statement(`UPDATE record SET sealed = 1 WHERE state = 'pending' AND id IN ${IDS} RETURNING id`)
+    .pluck()
+    .all({ ids: idsOf(found) });
+  const pending = new Set(sealed);
+  const batch = found.filter((record) => {
+    if (!pending.has(record.id)) return false;
+    const isSound = isReadable(record);
+    if (!isSound) quarantine(spool, record, 'unreadable', now);
+    return isSound;
+  });
   const carrier = batch.find(({ kind, sealed }) => kind === 'capture' && sealed === 0);
-  if (carrier === undefined || unreported === 0) return batch;
-  spool.statement('UPDATE record SET spool_dropped = ? WHERE id = ?').run(unreported, carrier.id);
-  count(spool, 'unreported', -unreported);
-  return batch.map((record) => (record === carrier ? { ...record, spool_dropped: unreported } : record));
+  const unreported = carrier === undefined ? 0 : readCounter(spool, 'unreported');
+  if (carrier !== undefined && unreported > 0) {
+    spool.statement('UPDATE record SET spool_dropped = ? WHERE id = ?').run(unreported, carrier.id);
+    count(spool, 'unreported', -unreported);
+  }
+  return batch.map((record) => ({
+    ...record,
+    sealed: 1,
+    spool_dropped: record === carrier ? unreported : record.spool_dropped,
+  }));
 }

@@ -2,25 +2,27 @@
  * One batch: sent, and settled by its answer. PostHog rejects a batch as a whole for one bad record: it is halved
  * until the bad record stands alone. The circuit breaker decides what a record that is rejected alone is worth.
  */
+import { stayLean } from '../../infra/os/detached.ts';
 import { persist } from '../../infra/sqlite/patience.ts';
 import { FLUSHER } from '../../settings.ts';
 import { wireRecord } from '../event/wire.ts';
-import type { Target } from '../spool/backoff.ts';
+import { exportIdentity } from '../identity/export.ts';
+import { endBackoff, type Target } from '../spool/backoff.ts';
 import { isRecordingAllowed } from '../spool/spool.ts';
-import type { Claims, PendingRecord } from './claim.ts';
-import type { Draining } from './drain.ts';
-import { type Attempt, putOff, settleDelivered, settleRejected, settleSplit } from './settle.ts';
+import { claimsOf, type PendingRecord } from './claim.ts';
+import type { Draining, DrainOutcome } from './drain.ts';
+import { type Attempt, noteAttempts, noteHalf, putOff, quarantine, settleDelivered } from './settle.ts';
 
 /** Why no further request is made. */
-export type Stop = 'backing off' | 'out of time' | 'consent withdrawn';
+export type Stop = Exclude<DrainOutcome, 'drained'>;
 
 export interface Delivery {
-  /** Sends a batch and settles it. */
-  send(records: readonly PendingRecord[]): Promise<Stop | undefined>;
+  /** Sends the next batch of a kind and settles it. 'drained' when there is none; undefined where more may be sent. */
+  sendNext(kind: PendingRecord['kind']): Promise<DrainOutcome | undefined>;
   /** At the end of a drain: what was rejected alone is believed, unless it was too much for that. */
   finish(): Promise<void>;
-  /** Whether PostHog has accepted anything: so it is PostHog that rejects the rest. */
-  readonly accepted: boolean;
+  /** How long PostHog took for the last batch that it accepted; undefined: it has accepted none. */
+  readonly acceptedInMs: number | undefined;
 }
 
 /** After so many lone rejections, and nothing accepted, one more record decides who it is that rejects. */
@@ -37,60 +39,80 @@ export function reasonToStop(draining: Pick<Draining, 'spool' | 'leftMs'>): Stop
   return isTimeUp(draining) ? 'out of time' : undefined;
 }
 
-/** The deliveries of one drain to `target`, out of what it claims. */
-export function openDelivery(draining: Draining, target: Target, claims: Claims): Delivery {
+/** The deliveries of one drain to `target`. */
+export function openDelivery(draining: Draining, target: Target): Delivery {
   const { spool, leftMs, now, random } = draining;
+  const claims = claimsOf(spool, now);
   let failed = false;
-  let accepted = false;
-  let probed: PendingRecord | undefined;
+  let acceptedInMs: number | undefined;
   /** Rejected alone, while nothing was accepted. */
-  let held: { readonly records: readonly [PendingRecord]; readonly attempt: Attempt }[] = [];
+  let held: readonly PendingRecord[] = [];
 
-  async function send(records: readonly PendingRecord[]): Promise<Stop | undefined> {
+  async function send(claim: () => readonly PendingRecord[]): Promise<DrainOutcome | undefined> {
+    const records = await persist(draining, claim);
+    const [first] = records;
+    if (first === undefined) return 'drained';
+    if (records.length === FLUSHER.batchRecords) stayLean();
+    // Nor is an alias sent that usage.json does not say yet: with the database lost it would lend the anon_id to
+    // another account. The command that recorded it may have been killed before it exported.
+    if (first.kind === 'alias') await persist(draining, () => exportIdentity(spool, now()));
+    // What a power cut could still undo is not sent to PostHog, which forgets nothing.
+    await spool.syncMeanwhile();
     const stop = await persist(draining, () => reasonToStop(draining));
     if (stop !== undefined) return stop;
     const attempt = await deliver(records);
     switch (attempt.answer.kind) {
       case 'accepted':
-        accepted = true;
-        draining.onDelivered(await persist(draining, () => settleDelivered(spool, records, attempt, target)));
-        await finish();
-        return undefined;
+        return await accept(records, attempt);
       case 'invalid':
       case 'too-large':
-        return await reject(records, attempt);
+        return records.length === 1 ? await rejectAlone(first, attempt) : await split(records, attempt);
       case 'offline':
         // A request that our own time limit cut short says nothing about the network.
         if (isTimeUp(draining)) return 'out of time';
     }
-    return await backOff([{ records, attempt }]);
+    return await backOff(records, attempt);
   }
 
   async function deliver(records: readonly PendingRecord[]): Promise<Attempt> {
     const at = now();
     const started = performance.now();
-    const answer = await draining.deliver(records.map(wireRecord), Math.min(FLUSHER.requestMs, leftMs()));
-    return { at, until: now(), durationMs: performance.now() - started, answer, afterFailure: failed };
+    const limitMs = Math.min(FLUSHER.requestMs, leftMs());
+    const answer = await draining.deliver(records.map(wireRecord), limitMs);
+    return { at, durationMs: performance.now() - started, answer };
   }
 
-  async function backOff(failures: Parameters<typeof putOff>[2]): Promise<Stop> {
-    failed = true;
-    await persist(draining, () => putOff(spool, target, failures, random));
-    return 'backing off';
+  /** Notes an attempt and does what follows from its answer, in one transaction. */
+  function settle<T>(records: readonly PendingRecord[], attempt: Attempt, work: () => T): Promise<T> {
+    return persist(draining, () =>
+      spool.transaction(() => {
+        noteAttempts(spool, records, attempt);
+        return work();
+      }),
+    );
   }
 
-  async function reject(records: readonly PendingRecord[], attempt: Attempt): Promise<Stop | undefined> {
-    const [first, ...others] = records;
-    if (first === undefined) return undefined;
-    if (others.length === 0) return await rejectAlone(first, attempt);
+  async function accept(records: readonly PendingRecord[], attempt: Attempt): Promise<undefined> {
+    acceptedInMs = attempt.durationMs;
+    const delivered = await settle(records, attempt, () => {
+      // A back-off that another batch of this drain has just met stays.
+      if (!failed) endBackoff(spool, target);
+      believe();
+      return settleDelivered(spool, records, now());
+    });
+    held = [];
+    draining.onDelivered?.(delivered);
+  }
+
+  async function split(records: readonly PendingRecord[], attempt: Attempt): Promise<Stop | undefined> {
     const middle = Math.ceil(records.length / 2);
     const halves = [records.slice(0, middle), records.slice(middle)];
-    await persist(draining, () => settleSplit(spool, halves, attempt));
+    await settle(records, attempt, () => {
+      for (const half of halves) noteHalf(spool, half);
+    });
     for (const half of halves) {
-      // Not once more what was sent in between to find out who rejects.
-      const rest = half.filter(({ id }) => id !== probed?.id);
-      const stop = rest.length === 0 ? undefined : await send(rest);
-      if (stop !== undefined) return stop;
+      const stop = await send(() => claims.again(half));
+      if (stop !== undefined && stop !== 'drained') return stop;
     }
     return undefined;
   }
@@ -101,33 +123,38 @@ export function openDelivery(draining: Draining, target: Target, claims: Claims)
    * for too large that has one record: that is believed at once.
    */
   async function rejectAlone(record: PendingRecord, attempt: Attempt): Promise<Stop | undefined> {
-    if (accepted || attempt.answer.kind === 'too-large') {
-      await persist(draining, () => settleRejected(spool, record, attempt));
-      return undefined;
-    }
-    held.push({ records: [record], attempt });
+    const isTooLarge = attempt.answer.kind === 'too-large';
+    const isBelieved = isTooLarge || acceptedInMs !== undefined;
+    await settle([record], attempt, () => {
+      if (isBelieved) quarantine(spool, record, isTooLarge ? 'too large' : REJECTED, now());
+    });
+    if (isBelieved) return undefined;
+    held = [...held, record];
     if (held.length < TRIPS_AT) return undefined;
-    if (held.length > TRIPS_AT) return await backOff(held);
-    probed = await persist(draining, () => claims.newest(held.flatMap(({ records }) => records)));
-    if (probed === undefined) return await backOff(held);
-    // Sealed on the disk before it is sent, as every record.
-    await spool.syncMeanwhile();
-    return await send([probed]);
+    const end = held.length > TRIPS_AT ? 'drained' : await send(() => claims.newest(held));
+    return end === 'drained' ? await backOff([], attempt) : end;
   }
 
-  async function finish(): Promise<void> {
-    if (!accepted && held.length >= TRIPS_AT) return;
-    const believed = held;
-    held = [];
-    for (const { records, attempt } of believed)
-      await persist(draining, () => settleRejected(spool, records[0], attempt));
+  async function backOff(records: readonly PendingRecord[], attempt: Attempt): Promise<Stop> {
+    failed = true;
+    await settle(records, attempt, () => putOff(spool, target, attempt.answer, now(), random));
+    return 'backing off';
+  }
+
+  function believe(): void {
+    for (const record of held) quarantine(spool, record, REJECTED, now());
   }
 
   return {
-    send,
-    finish,
-    get accepted() {
-      return accepted;
+    sendNext: (kind) => send(() => claims.next(kind)),
+    async finish() {
+      if (held.length > 0 && held.length < TRIPS_AT)
+        await persist(draining, () => spool.transaction(believe));
+    },
+    get acceptedInMs() {
+      return acceptedInMs;
     },
   };
 }
+
+const REJECTED = 'refused by PostHog';

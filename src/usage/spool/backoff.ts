@@ -66,22 +66,22 @@ interface Failure {
   readonly status: number | null;
   /** What a `Retry-After` header asks for, in ms. */
   readonly retryAfterMs?: number | undefined;
-  /** Another request of the same drain has failed before: together they are one failure. */
-  readonly isRepeated?: boolean;
 }
 
-/** Remembers a failure at `at`, ms since the epoch. Of the waits of one drain the longest holds. */
+/**
+ * Remembers a failure at `at`, ms since the epoch. While a back-off is in force, as after another failure of the same
+ * drain, it is no further one, and the longest of the waits holds.
+ */
 export function backOff(
   spool: Spool,
   target: Target,
   failure: Failure,
   { at, random }: { at: number; random: () => number },
 ): void {
-  const before = backoffOf(spool, target);
-  const same = failure.isRepeated === true ? before : null;
-  const streak = same?.streak ?? (before?.streak ?? 0) + 1;
+  const inForce = backoffInForce(spool, target, at);
+  const streak = inForce?.streak ?? (backoffOf(spool, target)?.streak ?? 0) + 1;
   const until = at + backoffMs({ ...failure, streak }, random);
-  if (same !== null && same.until >= until) return;
+  if (inForce !== null && inForce.until >= until) return;
   spool
     .statement(
       `INSERT OR REPLACE INTO backoff (target, destination, since, until, reason, status, streak)
