@@ -5,25 +5,23 @@ import { accountOf, accountOfKey, type Credentials, readCredentials } from '../a
 import { deliverTo } from '../infra/net/posthog.ts';
 import { FLUSHER, type Settings } from '../settings.ts';
 import type { Connections } from '../usage/drain/flusher.ts';
-import type { Resolving, Whose } from '../usage/drain/resolve.ts';
+import type { Whose } from '../usage/drain/resolve.ts';
 
-/** Everything that a drain needs of the network, for as long as `leftMs` says. */
-export async function connect(settings: Settings, leftMs: () => number): Promise<Connections> {
-  const { host, apiKey } = settings.destination;
-  if (apiKey === undefined) throw new Error('no destination is configured');
-  return { deliver: deliverTo(host, apiKey), resolving: resolvingFor(settings, leftMs) };
-}
-
-function resolvingFor(settings: Settings, leftMs: () => number): Resolving {
+/** Everything that a drain needs of the network, for as long as `leftMs` says. Only where there is a project key. */
+export function connect(settings: Settings, leftMs: () => number): Connections {
+  const { destination, apiKey } = settings;
   return {
-    credentials: async () => {
-      const credentials = await readCredentials(settings).catch(() => undefined);
-      return {
-        account: credentials === undefined ? undefined : accountOf(credentials),
-        ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
-      };
+    deliver: deliverTo(destination.host, destination.apiKey ?? ''),
+    resolving: {
+      environment: apiKey === undefined ? null : accountOfKey(apiKey),
+      async credentials() {
+        const credentials = await readCredentials(settings).catch(() => undefined);
+        return {
+          account: credentials && accountOf(credentials),
+          ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
+        };
+      },
     },
-    environment: settings.apiKey === undefined ? null : accountOfKey(settings.apiKey),
   };
 }
 
@@ -34,10 +32,8 @@ async function ask(
 ): Promise<Whose> {
   if (credentials === undefined || limitMs <= 0) return { kind: 'no answer' };
   try {
-    return await askPrincipal(credentials, coordinatorUrl(settings, credentials), {
-      limitMs,
-      now: Date.now(),
-    });
+    const coordinator = coordinatorUrl(settings, credentials);
+    return await askPrincipal(credentials, coordinator, { limitMs, now: Date.now() });
   } catch {
     return { kind: 'no answer' }; // An address that cannot be used answers nothing.
   }

@@ -13,7 +13,7 @@ import { keepCopy } from '../../src/auth/credentials-file.ts';
 import { signed } from '../support/arcade/tokens.ts';
 import { sandbox } from '../support/sandbox.ts';
 
-const tokenOf = (sub: string): string => signed({ sub }, 0, 1);
+const tokenOf = (sub: string, jti = ''): string => signed({ sub, jti }, 0, 1);
 
 test('the shapes of the Python CLI', () => {
   const key = parseCredentials({ cloud: { api: { key: 'k' }, user: { email: 'a@b' } } });
@@ -103,7 +103,7 @@ test('a login stays the same when its tokens change, and is another for another 
   });
   const one = login({});
   assert.ok(isSameLogin(one, login({ accessToken: tokenOf('a'), expiresAt: 7, accountId: 'a' })));
-  assert.equal(accountOf(one), accountOf(login({ accessToken: tokenOf('a') })));
+  assert.equal(accountOf(one), accountOf(login({ accessToken: tokenOf('a', 'a later token') })));
   for (const changes of [{ accessToken: tokenOf('b') }, { email: 'b@b' }, { coordinatorUrl: 'https://d' }]) {
     assert.ok(!isSameLogin(one, login(changes)), JSON.stringify(changes));
   }

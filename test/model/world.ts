@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accountOf, type Credentials } from '../../src/auth/credentials.ts';
 import type { Spool } from '../../src/usage/spool/spool.ts';
 import { makeSpool } from '../support/queue.ts';
 import type { Login, Step, Who } from './steps.ts';
@@ -101,32 +100,9 @@ export function loginIn(world: Pick<Machine, 'file'>, shell: 0 | 1 | 2): Login |
   return world.file === 'corrupt' ? undefined : world.file;
 }
 
-let tokens = 0;
-
-/** The same credentials as the program reads them; every call has another access token. */
-export function accountOfLogin(login: Login | null | undefined): string | null | undefined {
-  if (login === null || login === undefined) return login;
-  const known = { email: null, accountId: null, coordinatorUrl: 'https://coordinator.test' };
-  tokens += 1;
-  const claims = Buffer.from(JSON.stringify({ sub: accountId(login.who), jti: tokens })).toString(
-    'base64url',
-  );
-  const oauth: Credentials = {
-    ...known,
-    kind: 'oauth',
-    accessToken: `e30.${claims}.x`,
-    refreshToken: `refresh-${tokens}`,
-    expiresAt: null,
-    context: null,
-  };
-  const key: Credentials = {
-    ...known,
-    kind: 'api_key',
-    source: 'file',
-    apiKey: `${login.via} of ${login.who}`,
-  };
-  return accountOf(login.via === 'oauth' ? oauth : key);
-}
+/** As the program tells one account's credentials from another's, whichever access token they have by now. */
+export const accountOfLogin = (login: Login | null | undefined): string | null | undefined =>
+  login && `${login.via} of ${login.who}`;
 
 export interface SharedFile {
   readonly anonId: string;
