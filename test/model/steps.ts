@@ -108,7 +108,7 @@ const loginsOf = (who: Who): [Login, Login, Login] => [
 ];
 export const [A, A1, A2] = loginsOf('A');
 export const [B, B1, B2] = loginsOf('B');
-export const [C, C1, C2] = loginsOf('C');
+export const [C, C1] = loginsOf('C');
 
 /** Everything is well again, and every shell drains. */
 export const FINALE: readonly Step[] = [

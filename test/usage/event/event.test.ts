@@ -9,7 +9,6 @@ import {
   type EventProperties,
   type Execution,
   isDistinctId,
-  type Machine,
   recordedId,
   UsageEvent,
 } from '../../../src/usage/event/event.ts';
@@ -73,13 +72,6 @@ export const lookalikes: readonly ((event: UsageEvent) => Entry['event'])[] = [
 
 // @ts-expect-error: one with properties of its own
 export const made = (): UsageEvent => new UsageEvent('CLI execution failed', { hostname: text });
-
-export const machines: readonly Machine[] = [
-  // @ts-expect-error: text as a version
-  { ...machine, cli_version: text },
-  // @ts-expect-error: text as the system's release
-  { ...machine, os_release: text },
-];
 
 export const endings: readonly Partial<Execution>[] = [
   // @ts-expect-error: a command is one of a closed list
