@@ -216,6 +216,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'writing to usage.db fails': { ...failing('write,sync', '/usage.db'), loses: BROKEN },
   'writing to the log fails': { ...failing('write,sync', '/usage.db-wal'), loses: BROKEN },
   'syncing the log fails': { ...failing('sync', '/usage.db-wal'), loses: BROKEN },
+  // A command goes on with the log that it finds, and leaves it: it waits for no disk.
+  'nothing can be synced any more': { prepare: used, ...failing('sync', '') },
   'the file system keeps no modes': { ...fileSystemOf(undefined, 'ignored'), loses: /keeps no file modes/ },
   'the file system refuses modes': { ...fileSystemOf(undefined, 'refused'), loses: /keeps no file modes/ },
   'the file system is a network’s': fileSystemOf(0x6969),

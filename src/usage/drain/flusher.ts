@@ -64,6 +64,7 @@ async function live(run: Run, lock: Lock): Promise<RunOutcome> {
   for (let written = -1; ; ) {
     const outcome = await drain(draining);
     if (outcome === 'drained') await linger(draining);
+    moveLog(spool);
     if (await persist(run, () => letGo(draining, lock, outcome))) return outcome;
     // Something is due, and for the second time there was nothing that could be sent: an index and its table differ.
     const before = written;
@@ -94,6 +95,18 @@ async function trimAll(run: Run): Promise<void> {
   const reserveMs = leftMs() / 2;
   const step = (): number => spool.transaction(() => trim(spool, maxRecords, TRIM_STEP, now()));
   while (leftMs() > reserveMs && (await persist(run, step)) === TRIM_STEP) await pause(LET_IN_MS);
+}
+
+/**
+ * Moves the log into the database, which syncs both, so that no command has to; what is written next begins the log
+ * again. Commands leave it as it is (see `Recorder`).
+ */
+function moveLog(spool: Spool): void {
+  try {
+    spool.pragma('wal_checkpoint(PASSIVE)');
+  } catch {
+    // The disk is full, or fails: nothing is lost, and the next flusher tries again.
+  }
 }
 
 /** Waits until something is due again, or until nothing has been for `lingerMs`. */

@@ -184,6 +184,14 @@ test('a try under way at midnight, repeated after it and after the clock was set
   assert.deepEqual([posthog.requests.length, posthog.stored().length, posthog.duplicates()], [3, 1, 2]);
 });
 
+test('a flusher moves the log into the database and begins it again, so that no command has to', async (t) => {
+  const queue = openQueue(t);
+  queue.add(200);
+  await queue.flush(() => ACCEPTED);
+  const [{ log }] = queue.spool.pragma('wal_checkpoint(PASSIVE)') as [{ log: number }];
+  assert.ok(log < 10, `${log} pages`);
+});
+
 test('nothing is sent that a power cut could still undo', async (t) => {
   const queue = openQueue(t);
   const path = spoolFile(queue.spool.directory);
