@@ -83,12 +83,17 @@ test('a damaged, empty or unreadable cache changes nothing', async (t) => {
     bytes[at] = 255 - Number(bytes[at]);
     return bytes;
   };
+  const flippedTwice = (place: number) => (sound: Buffer) => {
+    const half = sound.length / 2;
+    return Buffer.concat([sound.subarray(0, half), sound.subarray(half)].map(flipped(place)));
+  };
   const damages: ((sound: Buffer) => string | Uint8Array)[] = [
     () => '',
     () => 'not what V8 wrote',
     () => Buffer.alloc(300_000, 0xff),
     (sound) => sound.subarray(0, sound.length / 2),
     ...[0, 0.1, 0.3, 0.7, 1].map(flipped),
+    ...[0.1, 0.3, 0.5, 0.7, 0.9].map(flippedTwice),
   ];
   const sound = new Map(files.map((file) => [file, readFileSync(file)]));
   for (const damage of damages) {
