@@ -8,7 +8,7 @@ import { complete } from './program/complete.ts';
 import { helpHint } from './program/misuse.ts';
 import { type Parsed, parseLine } from './program/parse.ts';
 import { type Program, readSettings, type Settings } from './settings.ts';
-import { loadRecorder, record } from './telemetry/record.ts';
+import { loadRecorderAhead, record } from './telemetry/record.ts';
 import { errorDocument, printError } from './terminal/failure.ts';
 import { type Output, openOutput, type Stream } from './terminal/output.ts';
 import { flushed, watchPipes } from './terminal/pipes.ts';
@@ -74,7 +74,7 @@ export async function runLine(parsed: Runnable, around: Process): Promise<number
   };
   // While the process waits for a server there is time to get ready for recording.
   const isAnswered = watchNetwork(() => {
-    learned.recorder ??= event === null ? undefined : loadRecorder(settings);
+    learned.recorder ??= event === null ? undefined : loadRecorderAhead(settings);
   });
   const invocation = invocationOf(parsed, around, settings, output, learned);
   const ran = await runCommand(parsed, invocation, learned, untilSignal);

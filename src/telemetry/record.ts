@@ -58,16 +58,21 @@ export async function credentialsSeen(
   }
 }
 
-/** Opens the recorder, and gets ready to start a flusher. Never rejects: it is begun long before anything waits for it. */
-export async function loadRecorder(settings: Settings): Promise<Recorder> {
+/** Opens the recorder, and gets ready to start a flusher, while the command waits for the network. Never rejects. */
+export async function loadRecorderAhead(settings: Settings): Promise<Recorder> {
+  const recorder = await loadRecorder(settings);
+  // Where it cannot be loaded, starting the flusher says so.
+  if (recorder.wakeIsLikely()) await prepareToStart().catch(() => undefined);
+  return recorder;
+}
+
+async function loadRecorder(settings: Settings): Promise<Recorder> {
   try {
     const { openRecorder } = await import('../usage/append/recorder.ts');
-    const recorder = openRecorder(settings, debugTo(settings));
-    if (recorder.wakeIsLikely) await prepareToStart();
-    return recorder;
+    return openRecorder(settings, debugTo(settings));
   } catch (error) {
     debugTo(settings)('the recorder cannot be loaded', error);
-    return { wakeIsLikely: false, record: () => false };
+    return { wakeIsLikely: () => false, record: () => false };
   }
 }
 

@@ -21,8 +21,8 @@ const NOTICE =
   'you agree to the terms of our Privacy Policy. To opt out, set the ARCADE_USAGE_TRACKING environment variable to 0.\n';
 
 export interface Recorder {
-  /** Whether `record` is likely to ask for a flusher; a command can get ready for it while it waits. */
-  readonly wakeIsLikely: boolean;
+  /** Whether `record` is likely to ask for a flusher; a command can get ready for it while it waits. Never throws. */
+  wakeIsLikely(): boolean;
   /**
    * Appends the command's event, or spills it. True: a flusher is to be started. Never throws. The spool is left open, for
    * the process ends now: closing it would move the log into the database and remove it, with four syncs of the disk,
@@ -32,7 +32,7 @@ export interface Recorder {
 }
 
 /** Records nothing. */
-const SILENT: Recorder = { wakeIsLikely: false, record: () => false };
+const SILENT: Recorder = { wakeIsLikely: () => false, record: () => false };
 
 /** Told what went wrong, under ARCADE_DEBUG. */
 export type Debug = (what: string, error: unknown) => void;
@@ -65,9 +65,8 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
   } catch {
     // Tried once more when there is an event to record.
   }
-  const opened = spool;
   return {
-    wakeIsLikely: opened !== undefined && attempt(() => isWakeLikely(opened, settings, Date.now())),
+    wakeIsLikely: () => attempt(() => spool !== undefined && isWakeLikely(spool, settings, Date.now())),
     record: (execution, who) => {
       const now = Date.now();
       const capture = { ...who, uuid: uuidv7(now), now, event: UsageEvent.of(execution, machineOf()) };
