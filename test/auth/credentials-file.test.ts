@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readDocument, removeDocument, writeDocument } from '../../src/auth/credentials-file.ts';
 import { withCredentialsLock } from '../../src/auth/store.ts';
-import { NOBODY, notRoot } from '../support/everyones.ts';
+import { NOBODY, notRoot } from '../support/cli.ts';
 import { sandbox } from '../support/sandbox.ts';
 
 const SECRET = 'cloud: {api: {key: precious}}';

@@ -17,8 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa, execaSync } from 'execa';
-import { PROGRAM } from '../support/cli.ts';
-import { everyones, NOBODY, notRoot } from '../support/everyones.ts';
+import { everyones, NOBODY, notRoot, PROGRAM } from '../support/cli.ts';
 
 const root = join(PROGRAM, '..', '..');
 const skip = notRoot;

@@ -13,7 +13,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { keyOf } from '../support/arcade/client.ts';
-import { everyones, NOBODY, notRoot } from '../support/everyones.ts';
+import { everyones, NOBODY, notRoot } from '../support/cli.ts';
 import { INSTALLERS, NPM, NPM_10, openRegistry, openWorkshop, type Workshop } from '../support/installed.ts';
 import { until } from '../support/until.ts';
 import { world } from '../support/world.ts';

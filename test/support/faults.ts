@@ -16,9 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { execaSync } from 'execa';
-import { arcade, baseEnvironment, PROGRAM } from './cli.ts';
-import { asUser, everyones, NOBODY, notRoot } from './everyones.ts';
+import { execa, execaSync } from 'execa';
+import { arcade, asUser, baseEnvironment, everyones, NOBODY, notRoot, PROGRAM, type Ran } from './cli.ts';
 import { hold } from './holder.ts';
 import { openSandbox, type Sandbox } from './sandbox.ts';
 
@@ -268,6 +267,20 @@ export function faulty(
   const shell = ['bash', '-c', script, 'bash', node, '--', program, ...arcadeArgs];
   const [file = 'bash', ...args] = fault.mounts === true ? ['unshare', '--mount', ...shell] : shell;
   return { file, args, env: { SWITCH: switched, ...baseEnvironment(home), ...env, ...fault.env?.(home) } };
+}
+
+/** Runs it, and waits for its end. */
+export async function runFaulty(...what: Parameters<typeof faulty>): Promise<Ran> {
+  const { file, args, env } = faulty(...what);
+  const options = {
+    env,
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    timeout: 60_000,
+  } as const;
+  const { exitCode, signal, stdout, stderr } = await execa(file, args, { ...options, stdin: 'ignore' });
+  return { exitCode, signal, stdout, stderr };
 }
 
 function newer(home: Sandbox): void {

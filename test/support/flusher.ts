@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { LEAN } from '../../src/infra/os/detached.ts';
 import { baseEnvironment } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
+import { until } from './until.ts';
 
 export const FLUSHER_PROGRAM = join(import.meta.dirname, '..', '..', 'dist', 'flusher.js');
 
@@ -96,6 +97,11 @@ export function flushersOf(home: Sandbox): number[] {
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => isFlusherOf(home, pid));
+}
+
+/** Waits until the last of them has ended. */
+export async function flushersEnded(home: Sandbox): Promise<void> {
+  await until(() => flushersOf(home).length === 0, { what: 'the flusher to end', timeoutMs: 15_000 });
 }
 
 export interface Watch {

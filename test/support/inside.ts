@@ -7,7 +7,7 @@ import { PassThrough, Writable } from 'node:stream';
 import manifest from '../../package.json' with { type: 'json' };
 import { main } from '../../src/main.ts';
 import type { Input } from '../../src/terminal/prompt.ts';
-import { UNTRACKED } from './cli.ts';
+import { TRACKED, UNTRACKED } from './cli.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Inside {
@@ -62,6 +62,33 @@ export async function inside(
     startedAt: performance.now() / 1000,
   });
   return { exitCode, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** `arcade usage` with these words, as with recording on. */
+export function usage(home: Sandbox, words: readonly string[], on: Inside = {}): Promise<Came> {
+  return inside(home, ['usage', ...words], { ...on, env: { ...TRACKED, ...on.env } });
+}
+
+/** The document of one of its views; which of its fields a test reads, the test says. */
+export async function usageJson<T>(home: Sandbox, ...words: string[]): Promise<T> {
+  return JSON.parse((await usage(home, ['--json', ...words])).stdout) as T;
+}
+
+export interface Status {
+  readonly consent: { readonly enabled: boolean; readonly decided_by: string };
+  readonly identity: { readonly anon_id: string | null; readonly linked_principal_id: string | null };
+  readonly ledger: Readonly<
+    Record<'recorded' | 'delivered' | 'pending' | 'quarantined' | 'purged', number> & {
+      dropped: Readonly<Record<string, number>>;
+    }
+  >;
+  readonly spilled: number;
+  readonly store: { readonly state: string };
+}
+
+/** What `usage status` says. */
+export function statusOf(home: Sandbox): Promise<Status> {
+  return usageJson<Status>(home, 'status');
 }
 
 function terminal(typed: NonNullable<Inside['typed']>): Input {

@@ -1,15 +1,16 @@
 /** Fills a spool with a plausible past, through the program's own code, for tests and measurements of the views. */
+import type { TestContext } from 'node:test';
 import { insertAlias, insertCapture } from '../../src/usage/spool/records.ts';
 import type { Spool } from '../../src/usage/spool/spool.ts';
 import { captureOf, makeSpool, sampleEvent } from './queue.ts';
-import type { Sandbox } from './sandbox.ts';
+import { type Sandbox, sandbox } from './sandbox.ts';
 
-export interface Past {
+interface Past {
   readonly records: number;
-  /** Ms since the epoch: of the last one. */
-  readonly now: number;
-  /** Between one record and the next. */
-  readonly everyMs: number;
+  /** Ms since the epoch: of the last one. Now unless given. */
+  readonly now?: number;
+  /** Between one record and the next; a minute unless given. */
+  readonly everyMs?: number;
   /** The first so many of them are delivered. */
   readonly delivered?: number;
   /** The next so many are quarantined. */
@@ -20,9 +21,16 @@ const COMMANDS: readonly string[] = ['secret.list', 'secret.set', 'whoami', 'sec
 export const ANON_ID = '5d0c8a52-6f3e-4b0c-9a55-0d7c1a2b3c4d';
 export const PRINCIPAL = 'acct_7fK2';
 
+/** A home with such a past. */
+export function seeded(t: TestContext, past: Past): Sandbox {
+  const home = sandbox(t);
+  seedSpool(home, past);
+  return home;
+}
+
 /** Records captures, one alias first; every seventh has failed. */
 export function seedSpool(home: Sandbox, past: Past): void {
-  const { records, now, everyMs, delivered = 0, quarantined = 0 } = past;
+  const { records, now = Date.now(), everyMs = 60_000, delivered = 0, quarantined = 0 } = past;
   const spool = makeSpool(home.directory);
   spool.transaction(() => {
     const identityId = Number(

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { baseEnvironment, PROGRAM } from './cli.ts';
-import type { World } from './world.ts';
+import type { Sandbox } from './sandbox.ts';
 
 export interface OnTerminal {
   readonly columns?: number;
@@ -29,33 +29,21 @@ export interface Shown {
 export const hasTerminals = spawnSync('python3', ['-c', 'import pty, termios']).status === 0;
 
 /** Rejects when a step's text was never shown. */
-export async function onTerminal(desk: World, args: readonly string[], on: OnTerminal = {}): Promise<Shown> {
+export async function onTerminal(
+  { home, env: signedIn }: { readonly home: Sandbox; readonly env?: OnTerminal['env'] },
+  args: readonly string[],
+  on: OnTerminal = {},
+): Promise<Shown> {
   const { columns = 80, rows = 40, steps = [], shell, signal = null } = on;
   const program = [process.execPath, '--', PROGRAM];
   const argv = shell === undefined ? [...program, ...args] : ['/bin/sh', '-c', shell, ...program, ...args];
-  const env = {
-    ...baseEnvironment(desk.home),
-    TERM: 'xterm-256color',
-    LANG: 'C.UTF-8',
-    ...desk.env,
-    ...on.env,
-  };
-  const input = JSON.stringify({
-    argv,
-    env: defined(env),
-    columns,
-    rows,
-    steps,
-    signal,
-    cwd: desk.home.home,
-  });
+  const plain = { ...baseEnvironment(home), TERM: 'xterm-256color', LANG: 'C.UTF-8' };
+  // JSON leaves out what is undefined.
+  const env = { ...plain, ...signedIn, ...on.env };
+  const input = JSON.stringify({ argv, env, columns, rows, steps, signal, cwd: home.home });
   const { stdout } = await execa('python3', [join(import.meta.dirname, 'terminal.py')], { input });
   const { exitCode, shown, echoes, left } = JSON.parse(stdout);
   if (left > 0)
     throw new Error(`the terminal never showed ${JSON.stringify(steps.at(-left)?.[0])}: ${shown}`);
   return { exitCode, shown: shown.replaceAll('\r\n', '\n'), echoes };
-}
-
-function defined(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 }

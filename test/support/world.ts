@@ -6,6 +6,7 @@ import { type Arcade, type ArcadeOptions, startArcade } from './arcade.ts';
 import { type Ran, type Running, arcade as runArcade, UNTRACKED } from './cli.ts';
 import { type Came, type Inside, inside } from './inside.ts';
 import { type PostHog, type PostHogOptions, startPostHog } from './posthog.ts';
+import { fillSpool } from './queue.ts';
 import { type Sandbox, sandbox } from './sandbox.ts';
 
 export interface World {
@@ -26,14 +27,21 @@ export interface World {
   requests(): string[];
 }
 
+interface WorldOptions extends ArcadeOptions {
+  readonly posthog?: PostHogOptions;
+  /** So many captures are pending. */
+  readonly records?: number;
+}
+
 /** Everything of it goes when the test does. */
 export async function world(
   t: TestContext,
-  { posthog: sink, ...options }: ArcadeOptions & { readonly posthog?: PostHogOptions } = {},
+  { posthog: sink, records = 0, ...options }: WorldOptions = {},
 ): Promise<World> {
   const [arcade, posthog] = await Promise.all([startArcade(options), startPostHog(sink)]);
   t.after(() => Promise.all([arcade.close(), posthog.close()]));
   const home = sandbox(t);
+  if (records > 0) fillSpool(home.directory, records);
   const user = arcade.user('A');
   const env = { ...UNTRACKED, ARCADE_URL: arcade.url, ARCADE_API_KEY: keyOf(user) };
   return {

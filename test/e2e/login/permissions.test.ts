@@ -18,8 +18,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as arcadeCli, type Ran, UNTRACKED } from '../../support/cli.ts';
-import { everyones, NOBODY, notRoot } from '../../support/everyones.ts';
+import { arcade as arcadeCli, everyones, NOBODY, notRoot, type Ran, UNTRACKED } from '../../support/cli.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 

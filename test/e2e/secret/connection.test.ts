@@ -1,12 +1,12 @@
 /** Where `arcade secret` connects, and as whom. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
 import { startArcadeCli } from '../../support/cli.ts';
-import { makePipe } from '../../support/pipe.ts';
 import { recorded, withoutNotice } from '../../support/recorded.ts';
 import { outcome, world } from '../../support/world.ts';
 
@@ -167,7 +167,7 @@ describe('connections', { concurrency: 4 }, () => {
 
   for (const [title, make] of [
     ['a directory', (path: string) => mkdirSync(path, { recursive: true })],
-    ['a pipe', makePipe],
+    ['a pipe', (path: string) => execFileSync('mkfifo', [path])],
   ] as const) {
     test(`credentials.yaml that is ${title}`, async (t) => {
       const { home, inside, requests } = await world(t);

@@ -1,5 +1,6 @@
 /** A signal is never lost and never a crash, whatever the program is doing when it comes. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +9,6 @@ import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { keyOf } from '../../support/arcade/client.ts';
 import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
-import { makePipe } from '../../support/pipe.ts';
 import { recorded, withoutNotice } from '../../support/recorded.ts';
 import { until } from '../../support/until.ts';
 import { type World, world } from '../../support/world.ts';
@@ -121,7 +121,7 @@ async function unread(t: TestContext) {
   const description = 'x'.repeat(1000);
   for (let i = 0; i < SECRETS; i += 1) arcade.store(user, { key: `KEY_${i}`, value: 'v', description });
   const path = join(home.home, 'pipe');
-  makePipe(path);
+  execFileSync('mkfifo', [path]);
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   t.after(() => closeSync(reader));
   const command = [process.execPath, '--', PROGRAM, ...LIST];

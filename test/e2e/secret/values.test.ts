@@ -1,7 +1,7 @@
 /** Values from standard input and from environment files. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: files say it
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -17,7 +17,6 @@ import { describe, test } from 'node:test';
 import { execa } from 'execa';
 import { readEnvFile } from '../../../src/secrets/env-file.ts';
 import { baseEnvironment, PROGRAM, type Ran, startArcadeCli } from '../../support/cli.ts';
-import { makePipe } from '../../support/pipe.ts';
 import { until } from '../../support/until.ts';
 import { outcome, type World, world } from '../../support/world.ts';
 
@@ -265,7 +264,7 @@ describe('values', { concurrency: 4 }, () => {
   test('an environment file may be a named pipe whose writer comes late', async (t) => {
     const { home, inside, stored } = await world(t);
     const pipe = join(home.home, 'pipe');
-    makePipe(pipe);
+    execFileSync('mkfifo', [pipe]);
     const running = inside(['secret', 'set', '-f', pipe]);
     await until(() => isReading(process.pid, pipe), { what: 'the pipe to be open' });
     const writer = openSync(pipe, constants.O_WRONLY);
@@ -279,7 +278,7 @@ describe('values', { concurrency: 4 }, () => {
   test('an environment file that is a pipe held open can be interrupted', async (t) => {
     const { env, home, requests } = await world(t);
     const pipe = join(home.home, 'pipe');
-    makePipe(pipe);
+    execFileSync('mkfifo', [pipe]);
     const holder = execa('sh', ['-c', 'exec 3<>"$0"; echo held; read -r x', pipe], {
       stdin: 'pipe',
       reject: false,

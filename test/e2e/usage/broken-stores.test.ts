@@ -17,13 +17,13 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { startArcadeCli } from '../../support/cli.ts';
+import { notRoot, startArcadeCli, TRACKED } from '../../support/cli.ts';
+import { change, leavesOfRecords, overwrite, overwritePages } from '../../support/damage.ts';
 import { directoryState } from '../../support/directory.ts';
-import { notRoot } from '../../support/everyones.ts';
 import { hold } from '../../support/holder.ts';
-import { type Came, inside } from '../../support/inside.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
-import { seedSpool } from '../../support/seed.ts';
+import { type Came, inside, statusOf, usage } from '../../support/inside.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
+import { seeded } from '../../support/seed.ts';
 
 /** Stands for a file outside of `.arcade`. */
 const REPORT = 'report.html';
@@ -53,6 +53,7 @@ const READERS: readonly (readonly string[])[] = [
 const IN_RESULT: ReadonlySet<string> = new Set(['', 'status', 'doctor', 'watch']);
 
 interface Broken {
+  /** A store that is so. */
   readonly name: string;
   /** As `status` tells it. */
   readonly state: string;
@@ -93,10 +94,7 @@ const STORES: readonly Broken[] = [
     writeFileSync(path, 'this is not a database, by any means'.repeat(300)),
   ),
   damaged('cut short', ({ path }) => truncateSync(path, 5000)),
-  damaged('overwritten in the middle', ({ path }) => {
-    const bytes = readFileSync(path);
-    writeFileSync(path, Buffer.concat([bytes.subarray(0, 4096), Buffer.alloc(bytes.length - 4096, 0x7a)]));
-  }),
+  damaged('overwritten in the middle', ({ path }) => overwrite(path, 4096, Number.POSITIVE_INFINITY)),
   {
     name: 'a symbolic link',
     state: 'foreign',
@@ -171,25 +169,15 @@ const STORES: readonly Broken[] = [
   },
 ];
 
-function change(path: string, sql: string): void {
-  const db = new Database(path);
-  db.exec(sql);
-  db.close();
-}
-
 for (const store of STORES) {
-  test(
-    `a store that is ${store.name}: every view says so and leaves it as it is`,
-    {
-      skip: store.skip ?? false,
-    },
-    (t) => check(t, store),
+  const { name, skip = false } = store;
+  test(`\`usage\` of a store that is ${name}: every view says so and leaves it as it is`, { skip }, (t) =>
+    check(t, store),
   );
 }
 
 async function check(t: TestContext, { state, words, make, finds, closed }: Broken): Promise<void> {
-  const home = sandbox(t);
-  seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000, delivered: 2, quarantined: 1 });
+  const home = seeded(t, { records: 5, delivered: 2, quarantined: 1 });
   await make({ t, home, path: join(home.directory, 'usage.db') });
   const before = directoryState(home.directory);
   const closing = existsSync(home.directory) ? statSync(home.directory).mode : 0o700;
@@ -197,7 +185,7 @@ async function check(t: TestContext, { state, words, make, finds, closed }: Brok
   const ran: Came[] = [];
   for (const args of READERS) {
     const words = args.map((word) => (word === REPORT ? join(home.home, REPORT) : word));
-    ran.push(await inside(home, words, { env: { ARCADE_USAGE_TRACKING: undefined } }));
+    ran.push(await inside(home, words, { env: TRACKED }));
   }
   assert.deepEqual(directoryState(home.directory), before);
   // The sandbox could not be removed otherwise.
@@ -247,8 +235,7 @@ async function check(t: TestContext, { state, words, make, finds, closed }: Brok
 
 for (const store of STORES.filter(({ name }) => ['absent', 'cut short', 'newer'].includes(name))) {
   test(`\`usage watch\` tells in its first line of a store that is ${store.name}`, async (t) => {
-    const home = sandbox(t);
-    seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000 });
+    const home = seeded(t, { records: 5 });
     await store.make({ t, home, path: join(home.directory, 'usage.db') });
     const watching = startArcadeCli(home, ['usage', 'watch']);
     const [line] = (await once(watching.stdout, 'data')) as [Buffer];
@@ -260,20 +247,9 @@ for (const store of STORES.filter(({ name }) => ['absent', 'cut short', 'newer']
 }
 
 test('`usage list` and `export` report damage that shows only halfway, with --json as one document', async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 3000, now: Date.now(), everyMs: 1000 });
+  const home = seeded(t, { records: 3000 });
   const path = join(home.directory, 'usage.db');
-  const db = new Database(path);
-  const { page } = db
-    .prepare(
-      `SELECT max(pageno) AS page FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' AND pageno <
-         (SELECT max(pageno) FROM dbstat WHERE name = 'record' AND pagetype = 'leaf') - 20`,
-    )
-    .get() as { page: number };
-  db.close();
-  const bytes = readFileSync(path);
-  bytes.fill(0x7a, (page - 1) * 4096, page * 4096);
-  writeFileSync(path, bytes);
+  overwritePages(path, leavesOfRecords(path).at(-20)?.page);
   for (const view of ['list', 'export']) {
     for (const json of [[], ['--json']]) {
       const { exitCode, stdout, stderr } = await inside(home, ['usage', view, ...json]);
@@ -303,17 +279,15 @@ for (const [name, make, words] of [
     /usage\.db has another name as well/,
   ],
 ] as const) {
-  test(`a store that is ${name}: what would change it says so and does not`, async (t) => {
-    const home = sandbox(t);
-    seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000 });
+  test(`\`usage\` of a store that is ${name}: what would change it says so and does not`, async (t) => {
+    const home = seeded(t, { records: 5 });
     make({ t, home, path: join(home.directory, 'usage.db') });
     // SQLite makes and removes the files beside a database that it only looks at.
     const files = () => ({ ...directoryState(home.directory), '.': '' });
     const before = files();
     for (const args of CONTROLS) {
       for (const json of [[], ['--json']]) {
-        const env = { ...NOWHERE, ARCADE_USAGE_TRACKING: undefined };
-        const { exitCode, stdout, stderr } = await inside(home, ['usage', ...args, ...json], { env });
+        const { exitCode, stdout, stderr } = await usage(home, [...args, ...json], { env: NOWHERE });
         assert.equal(exitCode, 1, `${args}: ${stdout}${stderr}`);
         assert.match(stderr, words, args.join(' '));
         if (json.length === 0) assert.equal(stdout, '');
@@ -324,25 +298,19 @@ for (const [name, make, words] of [
   });
 }
 
-test('a damaged store is replaced by what has to change it, which says so', async (t) => {
+test('`usage`: a damaged store is replaced by what has to change it, which says so', async (t) => {
   for (const args of [['flush'], ['reset', '--yes'], ['enable'], ['disable']]) {
-    const home = sandbox(t);
-    seedSpool(home, { records: 5, now: Date.now(), everyMs: 1000, delivered: 5 });
+    const home = seeded(t, { records: 5, delivered: 5 });
     writeFileSync(join(home.directory, 'usage.db'), 'this is not a database, by any means'.repeat(300));
-    const env = { ...NOWHERE, ARCADE_USAGE_TRACKING: undefined };
-    const { exitCode, stderr } = await inside(home, ['usage', ...args], { env });
+    const { exitCode, stderr } = await usage(home, args, { env: NOWHERE });
     assert.equal(exitCode, 0, stderr);
     assert.match(stderr, /^The usage spool was damaged and has been replaced/);
-    const { store } = JSON.parse((await inside(home, ['usage', '--json'])).stdout) as {
-      store: { state: string };
-    };
-    assert.equal(store.state, 'ok');
+    assert.equal((await statusOf(home)).store.state, 'ok');
   }
 });
 
 test('`usage list` does not show what is not committed', async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const home = seeded(t, { records: 3 });
   const sql = 'BEGIN IMMEDIATE; DELETE FROM attempt; DELETE FROM record';
   t.after(await hold(join(home.directory, 'usage.db'), sql));
   const { exitCode, stdout } = await inside(home, ['usage', 'list', '--json']);

@@ -14,31 +14,14 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
-import { arcade as run } from '../../support/cli.ts';
-import { type Inside, inside } from '../../support/inside.ts';
+import { notRoot, arcade as run, TRACKED } from '../../support/cli.ts';
+import { change } from '../../support/damage.ts';
+import { inside, type Status, statusOf, usage, usageJson } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
-import { ANON_ID, PRINCIPAL, seedSpool } from '../../support/seed.ts';
+import { ANON_ID, PRINCIPAL, seeded } from '../../support/seed.ts';
 
-/** With recording on, as it is by default. */
-const arcade = (home: Sandbox, args: readonly string[], { env }: Inside = {}) =>
-  inside(home, args, { env: { ARCADE_USAGE_TRACKING: undefined, ...env } });
-
-interface Status {
-  readonly consent: { readonly enabled: boolean; readonly decided_by: string };
-  readonly identity: { readonly anon_id: string | null; readonly linked_principal_id: string | null };
-  readonly ledger: {
-    readonly recorded: number;
-    readonly delivered: number;
-    readonly pending: number;
-    readonly quarantined: number;
-    readonly dropped: Readonly<Record<string, number>>;
-    readonly purged: number;
-  };
-}
-
-async function status(home: Sandbox): Promise<Status> {
-  return JSON.parse((await arcade(home, ['usage', '--json'])).stdout) as Status;
-}
+/** A command that is recorded. */
+const list = (home: Sandbox) => inside(home, ['secret', 'list'], { env: TRACKED });
 
 function conserved({ ledger }: Status): void {
   const dropped = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
@@ -46,40 +29,32 @@ function conserved({ ledger }: Status): void {
   assert.equal(recorded, delivered + pending + quarantined + dropped + purged);
 }
 
-function seeded(home: Sandbox): void {
-  seedSpool(home, { records: 12, now: Date.now(), everyMs: 60_000, delivered: 4, quarantined: 3 });
-}
+const PAST = { records: 12, delivered: 4, quarantined: 3 };
 
 test('`usage requeue` lets one, then all of the quarantined records go on', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
-  const one = await arcade(home, ['usage', 'requeue', '5']);
+  const home = seeded(t, PAST);
+  const one = await usage(home, ['requeue', '5']);
   assert.deepEqual(one, { exitCode: 0, stdout: 'Requeued 1 record.\n', stderr: '' });
-  const all = await arcade(home, ['usage', 'requeue', '--all', '--json']);
-  assert.equal(all.exitCode, 0);
-  assert.deepEqual(JSON.parse(all.stdout), { requeued: 2 });
-  const after = await status(home);
+  assert.deepEqual(await usageJson(home, 'requeue', '--all'), { requeued: 2 });
+  const after = await statusOf(home);
   assert.deepEqual([after.ledger.pending, after.ledger.quarantined], [8, 0]);
   conserved(after);
-  const { stdout } = await arcade(home, ['usage', 'requeue', '--all']);
-  assert.equal(stdout, 'No quarantined records.\n');
+  assert.equal((await usage(home, ['requeue', '--all'])).stdout, 'No quarantined records.\n');
 });
 
 test('`usage discard` drops one, then all that was not delivered, and counts them', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
-  assert.equal((await arcade(home, ['usage', 'discard', '12'])).stdout, 'Discarded 1 record.\n');
-  assert.equal((await arcade(home, ['usage', 'discard', '6'])).exitCode, 0);
-  const unasked = await arcade(home, ['usage', 'discard', '--all']);
+  const home = seeded(t, PAST);
+  assert.equal((await usage(home, ['discard', '12'])).stdout, 'Discarded 1 record.\n');
+  assert.equal((await usage(home, ['discard', '6'])).exitCode, 0);
+  const unasked = await usage(home, ['discard', '--all']);
   assert.equal(unasked.exitCode, 2);
   assert.match(unasked.stderr, /no terminal to ask on/);
-  const all = await arcade(home, ['usage', 'discard', '--all', '--yes', '--json']);
-  assert.deepEqual(JSON.parse(all.stdout), { discarded: 6 });
-  const after = await status(home);
+  assert.deepEqual(await usageJson(home, 'discard', '--all', '--yes'), { discarded: 6 });
+  const after = await statusOf(home);
   assert.deepEqual(after.ledger.dropped, { discarded: 8 });
   assert.deepEqual([after.ledger.pending, after.ledger.quarantined, after.ledger.delivered], [0, 0, 4]);
   conserved(after);
-  assert.equal((await arcade(home, ['usage', 'discard', '--all'])).stdout, 'Nothing to discard.\n');
+  assert.equal((await usage(home, ['discard', '--all'])).stdout, 'Nothing to discard.\n');
 });
 
 const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
@@ -97,52 +72,41 @@ const REFUSED: readonly [string, readonly string[], number, RegExp][] = [
 ];
 
 test('`usage requeue` and `discard` refuse in words what cannot be done, and change nothing', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
-  const before = await status(home);
+  const home = seeded(t, PAST);
+  const before = await statusOf(home);
   for (const [name, args, code, words] of REFUSED) {
-    const { exitCode, stdout, stderr } = await arcade(home, ['usage', ...args]);
-    assert.equal(exitCode, code, name);
-    assert.equal(stdout, '', name);
+    const { exitCode, stdout, stderr } = await usage(home, args);
+    assert.deepEqual([exitCode, stdout], [code, ''], name);
     assert.match(stderr, words, name);
   }
-  assert.deepEqual(await status(home), before);
+  assert.deepEqual(await statusOf(home), before);
 });
 
 test('`usage requeue`, `discard` and the like create nothing in an empty home', async (t) => {
   const home = sandbox(t);
-  for (const args of [
-    ['requeue', '--all'],
-    ['discard', '--all'],
-  ]) {
-    assert.equal((await arcade(home, ['usage', ...args])).exitCode, 0);
-  }
-  assert.equal((await arcade(home, ['usage', 'requeue', '1'])).exitCode, 1);
+  for (const word of ['requeue', 'discard']) assert.equal((await usage(home, [word, '--all'])).exitCode, 0);
+  assert.equal((await usage(home, ['requeue', '1'])).exitCode, 1);
   assert.equal(existsSync(home.directory), false);
 });
 
 test('`usage reset` begins a new anonymous identity, and usage.json follows', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
-  const { exitCode, stdout } = await arcade(home, ['usage', 'reset', '--yes', '--json']);
-  assert.equal(exitCode, 0);
-  const { anon_id: anonId } = JSON.parse(stdout) as { anon_id: string };
+  const home = seeded(t, PAST);
+  const { anon_id: anonId } = await usageJson<{ anon_id: string }>(home, 'reset', '--yes');
   assert.notEqual(anonId, ANON_ID);
-  const { identity } = await status(home);
-  assert.deepEqual([identity.anon_id, identity.linked_principal_id], [anonId, null]);
-  assert.deepEqual(home.shared(), { anon_id: anonId, linked_principal_id: null });
+  const { anon_id, linked_principal_id } = (await statusOf(home)).identity;
+  assert.deepEqual({ anon_id, linked_principal_id }, { anon_id: anonId, linked_principal_id: null });
+  assert.deepEqual(home.shared(), { anon_id, linked_principal_id });
 });
 
 test('`usage disable` leaves no event value in any file; enable brings nothing back', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
+  const home = seeded(t, PAST);
   home.write('usage.json', JSON.stringify({ anon_id: ANON_ID, linked_principal_id: PRINCIPAL }));
   home.write('usage.db.damaged-1700000000000', `left by a crash: ${ANON_ID}`);
   const draft = home.write(`.usage-${process.pid}-0123456789abcdef.tmp`, `left by a kill: ${ANON_ID}`);
-  const exported = (await arcade(home, ['usage', 'export'])).stdout.trim().split('\n');
+  const exported = (await usage(home, ['export'])).stdout.trim().split('\n');
   const values = valuesOf(exported);
   assert.ok(values.length > 15 && bytesOf(home).includes(values[0] ?? ''));
-  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable']);
+  const { exitCode, stdout, stderr } = await usage(home, ['disable']);
   assert.equal(exitCode, 0, stderr);
   assert.match(
     stdout,
@@ -150,56 +114,49 @@ test('`usage disable` leaves no event value in any file; enable brings nothing b
   );
   for (const value of values) assert.equal(bytesOf(home).includes(value), false, value);
   assert.equal(existsSync(draft), false);
-  const off = await status(home);
+  const off = await statusOf(home);
   assert.deepEqual(off.consent, { enabled: false, decided_by: 'usage disable' });
   assert.deepEqual([off.ledger.recorded, off.ledger.purged, off.ledger.delivered], [12, 8, 4]);
   conserved(off);
-  assert.equal((await arcade(home, ['secret', 'list'])).exitCode, 1);
-  assert.equal((await status(home)).ledger.recorded, 12);
-  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording is on.\n');
-  const on = await status(home);
+  assert.equal((await list(home)).exitCode, 1);
+  assert.equal((await statusOf(home)).ledger.recorded, 12);
+  assert.equal((await usage(home, ['enable'])).stdout, 'Recording is on.\n');
+  const on = await statusOf(home);
   assert.deepEqual([on.consent.enabled, on.ledger.pending], [true, 0]);
-  await arcade(home, ['secret', 'list']);
-  const again = await status(home);
+  await list(home);
+  const again = await statusOf(home);
   assert.deepEqual([again.ledger.recorded, again.ledger.pending], [13, 1]);
   conserved(again);
 });
 
 test('`usage disable` works on an empty home, and again, and enable says what else is off', async (t) => {
   const home = sandbox(t);
-  for (let i = 0; i < 2; i += 1) assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
-  assert.equal((await status(home)).consent.enabled, false);
-  const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'enable'], {
-    env: { DO_NOT_TRACK: '1' },
-  });
-  assert.equal(exitCode, 0);
-  assert.equal(stdout, 'Recording is on.\n');
+  for (let i = 0; i < 2; i += 1) assert.equal((await usage(home, ['disable'])).exitCode, 0);
+  assert.equal((await statusOf(home)).consent.enabled, false);
+  const { exitCode, stdout, stderr } = await usage(home, ['enable'], { env: { DO_NOT_TRACK: '1' } });
+  assert.deepEqual([exitCode, stdout], [0, 'Recording is on.\n']);
   assert.match(stderr, /DO_NOT_TRACK is still set/);
 });
 
 test('`usage disable` leaves an id alone that another program has put into usage.json since', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
-  const theirs = JSON.stringify({
-    anon_id: '11111111-2222-4333-8444-555555555555',
-    linked_principal_id: null,
-  });
+  const home = seeded(t, PAST);
+  const anon_id = '11111111-2222-4333-8444-555555555555';
+  const theirs = JSON.stringify({ anon_id, linked_principal_id: null });
   home.write('usage.json', theirs);
-  const { stdout } = await arcade(home, ['usage', 'disable', '--json']);
-  assert.deepEqual((JSON.parse(stdout) as { sent_as: string[] }).sent_as, [ANON_ID, 'acct_7fK2']);
+  const { sent_as } = await usageJson<{ sent_as: string[] }>(home, 'disable');
+  assert.deepEqual(sent_as, [ANON_ID, PRINCIPAL]);
   assert.equal(readFileSync(join(home.directory, 'usage.json'), 'utf8'), theirs);
 });
 
 test('`usage disable` says what is left where another program has a file open, as on Windows', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
+  const home = seeded(t, PAST);
   const aside = home.write('usage.db.damaged-1700000000000', 'x');
   const env = { ARCADE_TEST_HELD_OPEN: 'damaged' };
   const held = await run(home, ['usage', 'disable'], { env, hook: 'held-open.mjs' });
   assert.equal(held.exitCode, 1);
   assert.match(held.stderr, /^Another process .* run this again once it exits/);
-  assert.equal((await status(home)).ledger.purged, 8);
-  assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.equal((await statusOf(home)).ledger.purged, 8);
+  assert.equal((await usage(home, ['disable'])).exitCode, 0);
   assert.equal(existsSync(aside), false);
 });
 
@@ -212,8 +169,7 @@ test('`usage disable` beside a damaged database that another program has open is
   assert.match(stderr, /^Error: Recording is off, but stored events could not be erased\. Another process/);
 });
 
-const notRoot = process.getuid?.() !== 0 && 'only root can make files of others';
-const why = async (home: Sandbox): Promise<string> => (await arcade(home, ['usage', 'status'])).stdout;
+const why = async (home: Sandbox): Promise<string> => (await usage(home, ['status'])).stdout;
 
 /** What keeps the spool from being opened; `make` returns what makes it go away. */
 const OBSTACLES: Readonly<
@@ -258,19 +214,18 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
   test(`\`usage disable\` of a store that is ${name} is remembered, and erases what is there once it can`, {
     skip,
   }, async (t) => {
-    const home = sandbox(t);
-    seeded(home);
+    const home = seeded(t, PAST);
     const path = join(home.directory, 'usage.db');
     const mend = make(path);
     for (const json of [[], ['--json']]) {
-      const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'disable', ...json]);
+      const { exitCode, stdout, stderr } = await usage(home, ['disable', ...json]);
       assert.equal(exitCode, 1);
       assert.match(stderr, /^Error: Recording is off, but stored events could not be erased\. /);
       assert.match(stderr, words);
       assert.equal(stdout === '', json.length === 0);
     }
     assert.equal(lstatSync(join(home.directory, 'usage.off')).mode & 0o777, 0o600);
-    const closed = await arcade(home, ['usage', 'doctor']);
+    const closed = await usage(home, ['doctor']);
     assert.match(
       closed.stdout,
       /what was recorded before may still be in the usage spool\.\n.*usage disable` erases it/,
@@ -280,12 +235,12 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
       /What was recorded before may still be here: .* `arcade usage disable` erases it/,
     );
     mend();
-    const before = await status(home);
+    const before = await statusOf(home);
     assert.deepEqual(before.consent, { enabled: false, decided_by: 'usage disable' });
-    await arcade(home, ['secret', 'list']);
-    assert.deepEqual((await status(home)).ledger, before.ledger);
+    await list(home);
+    assert.deepEqual((await statusOf(home)).ledger, before.ledger);
     assert.equal(before.ledger.pending, 5);
-    const { exitCode, stdout } = await arcade(home, ['usage', 'disable']);
+    const { exitCode, stdout } = await usage(home, ['disable']);
     assert.equal(exitCode, 0);
     assert.match(stdout, /8 events will never be sent/);
   });
@@ -293,31 +248,21 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
   test(`\`usage enable\` of a store that is ${name} is refused, and brings nothing back once it can be opened`, {
     skip,
   }, async (t) => {
-    const home = sandbox(t);
-    seeded(home);
+    const home = seeded(t, PAST);
     const path = join(home.directory, 'usage.db');
     const mend = make(path);
-    await arcade(home, ['usage', 'disable']);
-    const { exitCode, stdout, stderr } = await arcade(home, ['usage', 'enable']);
+    await usage(home, ['disable']);
+    const { exitCode, stdout, stderr } = await usage(home, ['enable']);
     assert.deepEqual([exitCode, stdout], [1, '']);
     assert.match(stderr, words);
     assert.ok(existsSync(join(home.directory, 'usage.off')));
     mend();
-    assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording is on.\n');
-    await arcade(home, ['secret', 'list']);
-    const { ledger } = await status(home);
+    assert.equal((await usage(home, ['enable'])).stdout, 'Recording is on.\n');
+    await list(home);
+    const { ledger } = await statusOf(home);
     assert.deepEqual([ledger.pending, ledger.purged, ledger.recorded], [1, 8, 13]);
   });
 }
-
-test('`usage enable` takes back a "no" that only its file remembers', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
-  home.write('usage.off', '');
-  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording is on.\n');
-  assert.equal((await status(home)).consent.enabled, true);
-  assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording was not disabled.\n');
-});
 
 test('`usage disable` in a folder that is not ours is not written there', { skip: notRoot }, async (t) => {
   for (const owned of ['the folder', 'the home', 'the home, without a folder']) {
@@ -328,7 +273,7 @@ test('`usage disable` in a folder that is not ours is not written there', { skip
       chownSync(home.directory, 12345, 12345);
     }
     if (owned !== 'the folder') chownSync(home.home, 12345, 12345);
-    const { exitCode, stderr } = await arcade(home, ['usage', 'disable']);
+    const { exitCode, stderr } = await usage(home, ['disable']);
     assert.equal(exitCode, 1);
     assert.doesNotMatch(stderr, /Recording is off/);
     if (existsSync(home.directory)) assert.deepEqual(readdirSync(home.directory), [], owned);
@@ -337,8 +282,7 @@ test('`usage disable` in a folder that is not ours is not written there', { skip
 });
 
 test('`usage disable` killed halfway: what is still there is told, and the next one erases it', async (t) => {
-  const home = sandbox(t);
-  seeded(home);
+  const home = seeded(t, PAST);
   const env = { ARCADE_TEST_KILL_AT: 'DELETE FROM record' };
   const killed = await run(home, ['usage', 'disable'], { env, hook: 'kill-at.mjs' });
   assert.equal(killed.signal, 'SIGKILL');
@@ -346,33 +290,31 @@ test('`usage disable` killed halfway: what is still there is told, and the next 
     await why(home),
     /\nRecording is off \(`arcade usage disable`\)\. What was recorded before is still here: `arcade usage disable` erases it\.\n$/,
   );
-  assert.match((await arcade(home, ['usage'], { env: { DO_NOT_TRACK: '1' } })).stdout, /is still here/);
-  const wrong = await arcade(home, ['usage', 'doctor']);
+  assert.match((await usage(home, [], { env: { DO_NOT_TRACK: '1' } })).stdout, /is still here/);
+  const wrong = await usage(home, ['doctor']);
   assert.equal(wrong.exitCode, 1);
   assert.match(
     wrong.stdout,
     /what was recorded before is still there\.\n.*`arcade usage disable` erases it\.\n/,
   );
-  assert.equal((await arcade(home, ['usage', 'disable'])).exitCode, 0);
+  assert.equal((await usage(home, ['disable'])).exitCode, 0);
   assert.doesNotMatch(await why(home), /recorded before/);
-  const right = await arcade(home, ['usage', 'doctor']);
+  const right = await usage(home, ['doctor']);
   assert.equal(right.exitCode, 0, right.stdout);
   assert.match(right.stdout, /Recording is switched off here, and no event is kept/);
 });
 
 test('`usage enable` after a `usage disable` that was killed halfway brings nothing back', async (t) => {
   for (const when of ['before it erased anything', 'before it erased what damage had set aside']) {
-    const home = sandbox(t);
-    seeded(home);
-    const db = new Database(join(home.directory, 'usage.db'));
-    db.prepare('UPDATE installation SET notice_shown_at = 1').run();
-    db.close();
+    const home = seeded(t, PAST);
+    change(join(home.directory, 'usage.db'), 'UPDATE installation SET notice_shown_at = 1');
     const bytes = readFileSync(join(home.directory, 'usage.db'));
     if (when === 'before it erased anything') home.write('usage.off', '');
-    else await arcade(home, ['usage', 'disable']);
+    else await usage(home, ['disable']);
     const aside = home.write('usage.db.damaged-1700000000000', bytes);
-    assert.equal((await arcade(home, ['usage', 'enable'])).stdout, 'Recording is on.\n');
-    const { consent, ledger, identity } = await status(home);
+    assert.equal((await usage(home, ['enable'])).stdout, 'Recording is on.\n');
+    assert.equal((await usage(home, ['enable'])).stdout, 'Recording was not disabled.\n');
+    const { consent, ledger, identity } = await statusOf(home);
     assert.equal(consent.enabled, true);
     assert.deepEqual([ledger.pending, ledger.quarantined, ledger.purged], [0, 0, 8], when);
     assert.notEqual(identity.anon_id, ANON_ID);

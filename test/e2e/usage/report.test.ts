@@ -6,18 +6,18 @@ import { existsSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import Database from 'better-sqlite3';
 import { arcade } from '../../support/cli.ts';
+import { change } from '../../support/damage.ts';
 import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
-import { seedSpool } from '../../support/seed.ts';
+import { seeded, seedSpool } from '../../support/seed.ts';
 
 const BROWSER = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
 );
 
 async function report(home: Sandbox): Promise<string> {
-  seedSpool(home, { records: 60, now: Date.now(), everyMs: 3600_000, delivered: 40, quarantined: 2 });
+  seedSpool(home, { records: 60, everyMs: 3600_000, delivered: 40, quarantined: 2 });
   const { exitCode, stderr } = await arcade(home, ['usage', 'report']);
   assert.equal(exitCode, 0, stderr);
   return join(home.home, 'arcade-usage.html');
@@ -52,8 +52,7 @@ test('`usage report` replaces its own report and nothing else', async (t) => {
 });
 
 test('`usage report` neither reads nor replaces what is no file', { timeout: 60_000 }, async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const home = seeded(t, { records: 3 });
   const pipe = join(home.home, 'pipe');
   execFileSync('mkfifo', [pipe]);
   for (const path of [pipe, home.home, '/dev/null', '/dev/stdout']) {
@@ -65,8 +64,7 @@ test('`usage report` neither reads nor replaces what is no file', { timeout: 60_
 });
 
 test('`usage report` writes through no link, whatever the link points at', async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const home = seeded(t, { records: 3 });
   const target = join(home.home, 'shadowed');
   symlinkSync(target, join(home.home, 'arcade-usage.html'));
   const { exitCode, stderr } = await arcade(home, ['usage', 'report']);
@@ -76,8 +74,7 @@ test('`usage report` writes through no link, whatever the link points at', async
 });
 
 test('`usage report --output -` prints the page', async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 3, now: Date.now(), everyMs: 1000 });
+  const home = seeded(t, { records: 3 });
   const { exitCode, stdout } = await inside(home, ['usage', 'report', '-o', '-']);
   assert.equal(exitCode, 0);
   assert.match(stdout, /^<!doctype html>[\s\S]*<\/html>\n$/);
@@ -97,9 +94,11 @@ test('`usage report` shows what anyone wrote into the database as text, never as
   const home = sandbox(t);
   await report(home);
   const evil = `</pre><script>document.title = 'run'</script><img src=x onerror="document.title = 'run'">`;
-  const db = new Database(join(home.directory, 'usage.db'));
-  db.prepare('UPDATE record SET distinct_id = ?, reason = ? WHERE id = 50').run(evil, evil);
-  db.close();
+  const value = `'${evil.replaceAll("'", "''")}'`;
+  change(
+    join(home.directory, 'usage.db'),
+    `UPDATE record SET distinct_id = ${value}, reason = ${value} WHERE id = 50`,
+  );
   assert.equal((await arcade(home, ['usage', 'report'])).exitCode, 0);
   const text = readFileSync(join(home.home, 'arcade-usage.html'), 'utf8');
   assert.doesNotMatch(text, /<script|<img/);
@@ -107,8 +106,7 @@ test('`usage report` shows what anyone wrote into the database as text, never as
 });
 
 test('`usage report` of ten thousand records holds each of them, as it goes on the wire, and stays below 8 MB', async (t) => {
-  const home = sandbox(t);
-  seedSpool(home, { records: 10_000, now: Date.now(), everyMs: 100_000, delivered: 500, quarantined: 20 });
+  const home = seeded(t, { records: 10_000, delivered: 500, quarantined: 20 });
   const { exitCode, stderr } = await arcade(home, ['usage', 'report']);
   assert.equal(exitCode, 0, stderr);
   const text = readFileSync(join(home.home, 'arcade-usage.html'), 'utf8');

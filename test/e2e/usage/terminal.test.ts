@@ -7,38 +7,19 @@ import { type TestContext, test } from 'node:test';
 import stringWidth from 'string-width';
 import { arcade, startArcadeCli } from '../../support/cli.ts';
 import { hold } from '../../support/holder.ts';
-import { inside } from '../../support/inside.ts';
-import { fillSpool } from '../../support/queue.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
-import { seedSpool } from '../../support/seed.ts';
-import {
-  hasTerminals,
-  type OnTerminal,
-  onTerminal as onTerminalOf,
-  type Shown,
-} from '../../support/terminal.ts';
+import { inside, statusOf, usageJson } from '../../support/inside.ts';
+import type { Sandbox } from '../../support/sandbox.ts';
+import { seeded as seededHome } from '../../support/seed.ts';
+import { hasTerminals, type OnTerminal, onTerminal as onTerminalOf } from '../../support/terminal.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
 const skip = hasTerminals ? false : 'there is no Python to open a terminal with';
 
-function seeded(t: TestContext): Sandbox {
-  const home = sandbox(t);
-  seedSpool(home, { records: 12, now: Date.now(), everyMs: 3600_000, delivered: 4, quarantined: 3 });
-  return home;
-}
-
-function onTerminal(home: Sandbox, args: readonly string[], on: OnTerminal = {}): Promise<Shown> {
-  return onTerminalOf({ home, env: {} } as Parameters<typeof onTerminalOf>[0], ['usage', ...args], on);
-}
-
-async function status(home: Sandbox) {
-  const { stdout } = await inside(home, ['usage', '--json']);
-  return JSON.parse(stdout) as {
-    identity: { anon_id: string | null };
-    ledger: { pending: number; quarantined: number; dropped: Record<string, number> };
-  };
-}
+const seeded = (t: TestContext): Sandbox =>
+  seededHome(t, { records: 12, everyMs: 3600_000, delivered: 4, quarantined: 3 });
+const onTerminal = (home: Sandbox, words: readonly string[], on?: OnTerminal) =>
+  onTerminalOf({ home }, ['usage', ...words], on);
 
 const ANSWERS: readonly { typed: string; done: boolean; exitCode: number; says: RegExp }[] = [
   { typed: 'y\n', done: true, exitCode: 0, says: /Discarded 8 records/ },
@@ -58,7 +39,7 @@ for (const { typed, done, exitCode, says } of ANSWERS) {
     assert.match(shown.shown, says);
     assert.equal(shown.exitCode, exitCode);
     assert.equal(shown.echoes, true);
-    const { ledger } = await status(home);
+    const { ledger } = await statusOf(home);
     assert.deepEqual(ledger.dropped, done ? { discarded: 8 } : {});
     assert.equal(ledger.pending + ledger.quarantined, done ? 0 : 8);
   });
@@ -74,7 +55,7 @@ test('`usage discard ID` asks on a terminal too, and with --yes it does not', { 
 
 test('`usage reset` asks too', { skip }, async (t) => {
   const home = seeded(t);
-  const anonId = async (): Promise<string | null> => (await status(home)).identity.anon_id;
+  const anonId = async (): Promise<string | null> => (await statusOf(home)).identity.anon_id;
   const before = await anonId();
   for (const [typed, exitCode] of [
     ['n\n', 1],
@@ -174,9 +155,8 @@ test('`usage`: every view fits a narrow terminal', async (t) => {
 test('`usage flush` shows how far it has come, takes it away, and tells what this flush did', {
   skip,
 }, async (t) => {
-  const { home, posthog } = await world(t, { posthog: { latencyMs: 20 } });
-  fillSpool(home.directory, 500);
-  const env = posthog.env;
+  const { home, posthog } = await world(t, { posthog: { latencyMs: 20 }, records: 500 });
+  const { env } = posthog;
   const { exitCode, shown } = await onTerminal(home, ['flush'], { env });
   assert.equal(exitCode, 0, shown);
   assert.match(shown, /Sending [█▒]{30} [\d,]+ of 500/);
@@ -232,11 +212,6 @@ test('`usage report --open` hands the file to the opener, and says where it is w
 test('`usage doctor` finds a lock that is held for longer than any flusher lives', async (t) => {
   const home = seeded(t);
   t.after(await hold(join(home.directory, 'usage.lock'), 'BEGIN EXCLUSIVE'));
-  const { exitCode, stdout } = await inside(home, ['usage', 'doctor', '--json']);
-  assert.equal(exitCode, 1);
-  const { findings } = JSON.parse(stdout) as {
-    findings: { code: string; message: string; advice: string }[];
-  };
-  const stuck = findings.find(({ code }) => code === 'lock-stuck');
-  assert.ok(stuck !== undefined, stdout);
+  const { ok, findings } = await usageJson<{ ok: boolean; findings: { code: string }[] }>(home, 'doctor');
+  assert.ok(!ok && findings.some(({ code }) => code === 'lock-stuck'), JSON.stringify(findings));
 });
