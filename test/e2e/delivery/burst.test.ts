@@ -4,7 +4,13 @@ import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startDetached } from '../../../src/infra/os/detached.ts';
 import { arcade } from '../../support/cli.ts';
-import { accountOf, FLUSHER_PROGRAM, flushersOf, watchFlushers } from '../../support/flusher.ts';
+import {
+  accountOf,
+  FLUSHER_PROGRAM,
+  flushersEnded,
+  flushersOf,
+  watchFlushers,
+} from '../../support/flusher.ts';
 import { appendFor } from '../../support/queue.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
@@ -46,7 +52,7 @@ describe('many commands', { concurrency: true }, () => {
       // The pace of the commands; what follows is waited for by condition.
       await pause(Math.max(0, begun + command * 20 - performance.now()));
     }
-    await until(() => flushersOf(home).length === 0, { what: 'the last flusher to end', timeoutMs: 11_000 });
+    await flushersEnded(home);
     assert.ok(started >= 1 && started <= 6, `${started} were started`);
     assert.ok(watch.most() <= 1, `${watch.most()} at once, of ${watch.seen()}`);
     // On a machine that is too busy to answer in time, some of them wait out a back-off.
@@ -67,7 +73,7 @@ describe('many commands', { concurrency: true }, () => {
       started += 1;
       await start(env);
       await until(() => accountOf(home).backoff !== null, { what: 'the back-off' });
-      await until(() => flushersOf(home).length === 0, { what: 'its end' });
+      await flushersEnded(home);
     }
     await Promise.all(Array.from({ length: 10 }, () => arcade(home, ['secret', 'list'], { env })));
     const allowed = triesWithin(performance.now() - begun);

@@ -1,17 +1,12 @@
 /** A flusher and `usage flush` asking whose events these are: whom they ask, and a proxy on the way that does not work. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { accountOf as accountOfCredentials } from '../../../src/auth/credentials.ts';
 import { append } from '../../../src/usage/append/append.ts';
 import { BAD_PROXIES, startBadProxy } from '../../support/bad-proxies.ts';
 import { arcade } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
-import type { PostHog } from '../../support/posthog.ts';
-import { credentialsOf, fillSpool, makeSpool, sampleEntry } from '../../support/queue.ts';
-import type { Sandbox } from '../../support/sandbox.ts';
+import { credentialsOf, makeSpool, sampleEntry } from '../../support/queue.ts';
 import { world } from '../../support/world.ts';
 
 const BOUND = 3;
@@ -20,13 +15,9 @@ const COORDINATOR = 'https://coordinator.test';
 const KINDS = ['FIN after the request', 'FIN at once', 'RST after the request', 'silence', 'half an answer'];
 
 /** Three events that are bound, and one of a key whose account only the coordinator knows. */
-async function prepare(
-  t: TestContext,
-  coordinatorUrl = COORDINATOR,
-): Promise<{ home: Sandbox; posthog: PostHog }> {
-  const { home, posthog } = await world(t);
+async function prepare(t: TestContext, coordinatorUrl = COORDINATOR) {
+  const { home, posthog } = await world(t, { records: BOUND });
   home.signInWithKey(KEY, coordinatorUrl);
-  fillSpool(home.directory, BOUND);
   const account = accountOfCredentials({
     kind: 'api_key',
     source: 'file',
@@ -41,26 +32,16 @@ async function prepare(
   return { home, posthog };
 }
 
-test('a stored login is shown to its own coordinator alone, whatever ARCADE_URL says', async (t) => {
-  const [own, other] = [await startCoordinator(t), await startCoordinator(t)];
-  const { home, posthog } = await prepare(t, own.url);
-  const env = { ...posthog.env, ARCADE_URL: other.url };
-  await startFlusher(home, env).ended;
+test('a flusher shows a stored login to its own coordinator alone, whatever ARCADE_URL says', async (t) => {
+  const [{ arcade: own }, { arcade: other }] = [await world(t), await world(t)];
+  const { home, posthog } = await prepare(t, own.coordinator.url);
+  await startFlusher(home, { ...posthog.env, ARCADE_URL: other.url }).ended;
   assert.equal(accountOf(home).pending, 0);
-  assert.deepEqual([own.bearers, other.bearers], [[`Bearer ${KEY}`], []]);
+  assert.deepEqual(
+    [own.requests, other.requests].map((asked) => new Set(asked.map(({ headers }) => headers.authorization))),
+    [new Set([`Bearer ${KEY}`]), new Set()],
+  );
 });
-
-/** A coordinator that knows every key as the same account, and notes what it is shown. */
-async function startCoordinator(t: TestContext): Promise<{ url: string; bearers: string[] }> {
-  const bearers: string[] = [];
-  const server = createServer((request, response) => {
-    bearers.push(String(request.headers.authorization));
-    response.setHeader('content-type', 'application/json').end('{"data":{"account_id":"account-a"}}');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => void server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bearers };
-}
 
 for (const kind of KINDS) {
   describe(`a proxy that gives ${kind}`, { concurrency: true }, () => {

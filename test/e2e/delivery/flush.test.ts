@@ -1,22 +1,16 @@
 /** `arcade usage flush`: it says what is so, ends when it was told to, and waits for whoever is at work. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { arcade, startArcadeCli } from '../../support/cli.ts';
 import { accountOf, startFlusher } from '../../support/flusher.ts';
-import { inside } from '../../support/inside.ts';
-import type { PostHog } from '../../support/posthog.ts';
-import { fillSpool, makeSpool } from '../../support/queue.ts';
-import type { Sandbox } from '../../support/sandbox.ts';
+import { usage } from '../../support/inside.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
-async function prepare(
-  t: TestContext,
-  events: number,
-): Promise<{ home: Sandbox; posthog: PostHog; env: Record<string, string> }> {
-  const { home, posthog } = await world(t);
-  if (events > 0) fillSpool(home.directory, events);
+const DRAINED = { delivered: 3, rejected: 0, pending: 0, quarantined: 0, outcome: 'drained' };
+
+async function prepare(t: TestContext, records: number) {
+  const { home, posthog } = await world(t, { records });
   return { home, posthog, env: posthog.env };
 }
 
@@ -36,13 +30,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     assert.match(stdout, /^Delivered 0, quarantined 0, pending 3: see `arcade usage status`/);
     await posthog.up();
     const json = await arcade(home, ['usage', 'flush', '--json'], { env });
-    assert.deepEqual(JSON.parse(json.stdout), {
-      delivered: 3,
-      rejected: 0,
-      pending: 0,
-      quarantined: 0,
-      outcome: 'drained',
-    });
+    assert.deepEqual(JSON.parse(json.stdout), DRAINED);
     assert.equal(json.exitCode, 0, 'the back-off did not keep it from trying');
   });
 
@@ -61,13 +49,8 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
     const flusher = startFlusher(home, env);
     await until(() => posthog.requests.length > 0, { what: 'the flusher to send' });
     // In this process: on a busy machine another one would start only once the flusher has ended.
-    const { exitCode, stdout } = await inside(home, ['usage', 'flush', '--json'], {
-      env: { ARCADE_USAGE_TRACKING: undefined, ...env },
-    });
-    assert.deepEqual(
-      [exitCode, JSON.parse(stdout)],
-      [0, { delivered: 3, rejected: 0, pending: 0, quarantined: 0, outcome: 'drained' }],
-    );
+    const { exitCode, stdout } = await usage(home, ['flush', '--json'], { env });
+    assert.deepEqual([exitCode, JSON.parse(stdout)], [0, DRAINED]);
     await flusher.ended;
     assert.equal(posthog.requests.length, 1);
   });
@@ -95,10 +78,8 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
 
   test('reports a spool that stays locked in one line', async (t) => {
     const { home, env } = await prepare(t, 3);
-    const other = makeSpool(home.directory);
-    other.statement('BEGIN IMMEDIATE').run();
+    const other = home.hold();
     const { exitCode, stderr } = await arcade(home, ['usage', 'flush', '--timeout', '1'], { env });
-    other.statement('ROLLBACK').run();
     other.close();
     assert.equal(exitCode, 1);
     assert.match(stderr, /^Error: Another process is using the usage spool\.\n/);
@@ -106,10 +87,7 @@ describe('arcade usage flush', { concurrency: 3 }, () => {
 
   test('reports a lock file that is none in one line, and keeps the events', async (t) => {
     const { home, env } = await prepare(t, 3);
-    writeFileSync(
-      `${home.directory}/usage.lock`,
-      'this is no database, and longer than a header of one would be. '.repeat(20),
-    );
+    home.write('usage.lock', 'this is no database, and longer than a header of one would be. '.repeat(20));
     const { exitCode, stderr } = await arcade(home, ['usage', 'flush'], { env });
     assert.equal(exitCode, 1);
     assert.match(stderr, /^Error: usage\.lock is not a lock file: nothing is sent\.\n/);

@@ -1,10 +1,8 @@
 /** A limit of processes that leaves no room for a flusher: commands end as they do with recording off. */
 import assert from 'node:assert/strict';
-import { chownSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync } from 'node:fs';
 import { test } from 'node:test';
-import { execa } from 'execa';
-import { asUser, baseEnvironment, everyones, notRoot } from '../../support/cli.ts';
+import { arcade, notRoot } from '../../support/cli.ts';
 import { accountOf } from '../../support/flusher.ts';
 import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
@@ -15,24 +13,8 @@ const USER = 1_000_000 + process.pid;
 
 /** What four commands in a row end with. */
 async function exitCodes(home: Sandbox, limit: number, env: Record<string, string>): Promise<string> {
-  const script = `ulimit -u ${limit}; for i in 1 2 3 4; do "$@" > /dev/null 2>&1; echo -n "$? "; done`;
-  const { node, program } = everyones();
-  const command = ['bash', '-c', script, 'bash', node, '--', program, 'secret', 'list'];
-  const [file = '', ...words] = [...asUser(USER), ...command];
-  const { stdout } = await execa(file, words, {
-    env: { ...baseEnvironment(home), ...env },
-    extendEnv: false,
-    reject: false,
-    cwd: '/',
-  });
-  return stdout;
-}
-
-function give(path: string): void {
-  chownSync(path, USER, USER);
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) give(join(path, entry.name));
-    else chownSync(join(path, entry.name), USER, USER);
+  const shell = `ulimit -u ${limit}; for i in 1 2 3 4; do "$@" > /dev/null 2>&1; echo -n "$? "; done`;
+  return (await arcade(home, ['secret', 'list'], { env, shell, user: USER })).stdout;
 }
 
 for (const limit of [14, 18, 40]) {
@@ -40,7 +22,7 @@ for (const limit of [14, 18, 40]) {
     skip: notRoot,
   }, async (t) => {
     const { home, posthog } = await world(t);
-    give(home.home);
+    chownSync(home.home, USER, USER);
     const env = posthog.env;
     const off = await exitCodes(home, limit, { ...env, DO_NOT_TRACK: '1' });
     assert.equal(await exitCodes(home, limit, env), off);
