@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { execa } from 'execa';
 import { flusherEnvironment, type Program, readSettings } from '../src/settings.ts';
-import { arcade, baseEnvironment, PROGRAM } from './support/cli.ts';
+import { arcade, TRACKED } from './support/cli.ts';
+import { inside, usage } from './support/inside.ts';
 import { sandbox } from './support/sandbox.ts';
 
 const program: Program = {
@@ -86,6 +86,19 @@ test('of NODE_OPTIONS the flusher is given the words about certificate authoriti
     assert.equal(flusherEnvironment({ NODE_OPTIONS: given }, undefined, 'linux').NODE_OPTIONS, passed, given);
 });
 
+test('DO_NOT_TRACK and ARCADE_USAGE_TRACKING refuse by any word for it; DO_NOT_TRACK beats the other', () => {
+  const isOn = (env: Record<string, string>): boolean => readSettings(env, program).consent.enabled;
+  for (const value of ['0', 'false', 'NO', ' off ', 'n', 'F', 'disabled', 'None'])
+    assert.equal(isOn({ ARCADE_USAGE_TRACKING: value }), false, value);
+  for (const value of ['1', 'true', 'yes', 'anything', ' x '])
+    assert.equal(isOn({ DO_NOT_TRACK: value }), false);
+  assert.equal(isOn({ DO_NOT_TRACK: '1', ARCADE_USAGE_TRACKING: '1' }), false);
+  assert.equal(isOn({ DO_NOT_TRACK: '0', ARCADE_USAGE_TRACKING: '0' }), false);
+  for (const value of ['', 'yes']) assert.equal(isOn({ ARCADE_USAGE_TRACKING: value }), true, value);
+  for (const value of ['', 'false', '0', 'no', 'off'])
+    assert.equal(isOn({ DO_NOT_TRACK: value }), true, value);
+});
+
 test('on Windows the names of variables have no case', () => {
   const given = {
     Path: 'C:\\',
@@ -106,42 +119,27 @@ test('a relative folder in a working directory that is gone is no reason to cras
   const home = sandbox(t);
   const gone = join(home.home, 'gone');
   mkdirSync(gone);
-  const script = 'cd gone && rmdir ../gone && exec "$@"';
-  const env = { ...baseEnvironment(home), ARCADE_WORK_DIR: 'relative', NODE_EXTRA_CA_CERTS: 'relative.pem' };
-  const run = ['-c', script, 'bash', process.execPath, '--', PROGRAM, 'secret', 'list'];
-  const { exitCode, stdout, stderr } = await execa('bash', run, {
-    env,
-    extendEnv: false,
-    reject: false,
-    cwd: home.home,
-  });
-  assert.equal(exitCode, 1);
-  assert.equal(stdout, '');
+  const shell = 'cd gone && rmdir ../gone && exec "$@"';
+  const env = { ARCADE_WORK_DIR: 'relative', NODE_EXTRA_CA_CERTS: 'relative.pem' };
+  const { exitCode, stdout, stderr } = await arcade(home, ['secret', 'list'], { env, shell });
+  assert.deepEqual([exitCode, stdout], [1, '']);
   assert.match(stderr, /Error: Not logged in/);
   rmSync(gone, { recursive: true, force: true });
 });
 
-test('a home in which no folder can be made does not keep a command from ending', async (t) => {
-  const { exitCode, stderr } = await arcade(sandbox(t), ['secret', 'list'], { env: { HOME: '/proc' } });
-  assert.equal(exitCode, 1);
-  assert.match(stderr, /^Error: Not logged in/);
-});
-
 test('a home that is missing is not made', async (t) => {
   const home = sandbox(t);
-  const { exitCode } = await arcade(home, ['secret', 'list'], {
-    env: { HOME: join(home.home, 'unmounted') },
-  });
-  assert.equal(exitCode, 1);
+  const env = { ...TRACKED, HOME: join(home.home, 'unmounted') };
+  assert.equal((await inside(home, ['secret', 'list'], { env })).exitCode, 1);
   assert.deepEqual(readdirSync(home.home), []);
 });
 
 test('a folder that ARCADE_WORK_DIR names is made with the parents that it lacks', async (t) => {
   const home = sandbox(t);
   const deep = join(home.home, 'a', 'b');
-  await arcade(home, ['secret', 'list'], { env: { ARCADE_WORK_DIR: deep } });
-  const { stdout } = await arcade(home, ['usage', 'status', '--json'], { env: { ARCADE_WORK_DIR: deep } });
-  assert.equal((JSON.parse(stdout) as { ledger: { recorded: number } }).ledger.recorded, 1);
+  const env = { ...TRACKED, ARCADE_WORK_DIR: deep };
+  await inside(home, ['secret', 'list'], { env });
+  assert.match((await usage(home, [], { env })).stdout, /^ *pending +1/m);
 });
 
 test('the home is where Python looks for it: on Windows in USERPROFILE, elsewhere in HOME', () => {

@@ -8,13 +8,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
-import { startArcade } from '../../support/arcade.ts';
 import { arcade } from '../../support/cli.ts';
 import { flushersOf } from '../../support/flusher.ts';
 import { inside } from '../../support/inside.ts';
-import { startPostHog } from '../../support/posthog.ts';
-import { sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
+import { world } from '../../support/world.ts';
 
 const ROUNDS = 6;
 /** Of them, those whose commands are processes of their own; the others run in the tests' process. */
@@ -72,11 +70,8 @@ function knownTo(pid: number): Buffer | undefined {
 }
 
 test('nothing that a person typed or a server said is recorded, kept or sent', async (t) => {
-  const home = sandbox(t);
-  const [server, posthog] = await Promise.all([startArcade({ echoSecrets: true }), startPostHog()]);
-  t.after(() => Promise.all([server.close(), posthog.close()]));
+  const { home, arcade: server, posthog, user } = await world(t, { echoSecrets: true });
   const marks = openMarks();
-  const user = server.user('A');
   const context = {
     ...contextOf(user),
     org_name: marks.next(),

@@ -6,10 +6,9 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { execa } from 'execa';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
 import { UNTRACKED } from '../../support/cli.ts';
-import { FAULTS, type Fault, faulty, withoutFault } from '../../support/faults.ts';
+import { FAULTS, type Fault, runFaulty, withoutFault } from '../../support/faults.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const NOTICE = /^Arcade collects CLI usage data .*\n/m;
@@ -82,14 +81,7 @@ for (const [where, { fault, fits }] of Object.entries(ROOM)) {
   test(`the notice is shown if the event is recorded, and only then, ${where}`, {
     skip: withoutFault(fault),
   }, async (t) => {
-    const { file, args, env } = faulty(sandbox(t), fault, ['secret', 'list'], { ARCADE_DEBUG: '1' });
-    const { stderr } = await execa(file, args, {
-      env,
-      extendEnv: false,
-      reject: false,
-      stdin: 'ignore',
-      stripFinalNewline: false,
-    });
+    const { stderr } = await runFaulty(sandbox(t), fault, ['secret', 'list'], { ARCADE_DEBUG: '1' });
     const isRecorded = !/^usage: /m.test(stderr);
     assert.equal(NOTICE.test(stderr), isRecorded, stderr);
     if (fits !== undefined) assert.equal(isRecorded, fits, stderr);
@@ -113,16 +105,7 @@ async function observe(
   const seen: { exitCode: number | undefined; stdout: string; stderr: string }[] = [];
   for (const [n, words] of commands.entries()) {
     const signIn = { ARCADE_API_KEY: server.user('A').api_keys[0] ?? '', ARCADE_URL: server.url };
-    const { file, args, env } = faulty(home, fault, words, { ...signIn, ...extra[n] });
-    const options = {
-      env,
-      extendEnv: false,
-      reject: false,
-      stdin: 'ignore',
-      stripFinalNewline: false,
-      timeout: 60_000,
-    } as const;
-    const ran = await execa(file, args, options);
+    const ran = await runFaulty(home, fault, words, { ...signIn, ...extra[n] });
     seen.push({ exitCode: ran.exitCode, stdout: plain(ran.stdout, home), stderr: told(ran.stderr) });
   }
   await end?.();
@@ -146,9 +129,7 @@ test('every view says in words that the addon is missing, whether there is a spo
     const home = sandbox(t);
     if (spool) home.write('usage.db', 'SQLite format 3\0'.repeat(600));
     for (const words of ['status', 'doctor', 'list', 'identity', 'stats', 'preview -- secret list']) {
-      const { file, args, env } = faulty(home, fault, ['usage', ...words.split(' ')], {});
-      const options = { env, extendEnv: false, reject: false, stdin: 'ignore' } as const;
-      const { stdout, stderr } = await execa(file, args, options);
+      const { stdout, stderr } = await runFaulty(home, fault, ['usage', ...words.split(' ')], {});
       assert.doesNotMatch(stderr, /went wrong|^ +at /m, `${words} ${spool}`);
       if (spool || ['status', 'preview -- secret list'].includes(words))
         assert.match(stdout + stderr, /better-sqlite3 cannot be loaded/, `${words} ${spool}`);

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { execa } from 'execa';
+import Database from 'better-sqlite3';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
-import { arcade, asUser, baseEnvironment, everyones, PROGRAM, type Ran } from '../../support/cli.ts';
+import { arcade, NOBODY, notRoot, type Ran, TRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
-import { seedSpool } from '../../support/seed.ts';
+import { seeded } from '../../support/seed.ts';
 
 /** All C0 controls, DEL, all C1 controls, marks that reorder a line, what has no width, variants, tags, half a pair. */
 const HOSTILE = [
@@ -72,7 +72,7 @@ before(async () => {
 after(() => server.close());
 
 /** A login whose names are hostile, in a folder with a hostile name. */
-function prepared(home: Sandbox): { folder: string } {
+function prepared(home: Sandbox): string {
   home.signIn(server, server.user('A'), {
     email: `${ALL.replace('\ud800', '')}@x`,
     context: { org_id: 'o', org_name: TYPED, project_id: 'p', project_name: TYPED },
@@ -80,7 +80,7 @@ function prepared(home: Sandbox): { folder: string } {
   const folder = join(home.home, TYPED.replaceAll('/', '').slice(0, 60));
   mkdirSync(folder);
   writeFileSync(join(folder, '.env'), `${TYPED}\n${TYPED}=1\nKEY=${TYPED}\n`);
-  return { folder };
+  return folder;
 }
 
 const COMMANDS: readonly (readonly string[])[] = [
@@ -124,13 +124,13 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
   for (const words of COMMANDS) {
     test(JSON.stringify(words).slice(0, 60), async (t) => {
       const home = sandbox(t);
-      const { folder } = prepared(home);
+      const folder = prepared(home);
       for (const debug of ['', '1']) {
         const env = { ARCADE_URL: server.url, ARCADE_DEBUG: debug };
         const needsFolder = words.includes('--from-env') || words.includes('--output');
         const ran = needsFolder
           ? await arcade(home, words, { env, cwd: folder })
-          : await inside(home, words, { env: { ARCADE_USAGE_TRACKING: undefined, ...env } });
+          : await inside(home, words, { env: { ...TRACKED, ...env } });
         safe(ran, words);
         assert.ok((ran.stdout + ran.stderr).length > 0, 'it says something');
         // Escaped as JSON has it: a program reads what was meant.
@@ -141,11 +141,8 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
 
   test('in what `secret list` shows, all of it can be seen', async (t) => {
     const home = sandbox(t);
-    const { folder } = prepared(home);
-    const { stdout } = await arcade(home, ['secret', 'list'], {
-      env: { ARCADE_URL: server.url },
-      cwd: folder,
-    });
+    prepared(home);
+    const { stdout } = await inside(home, ['secret', 'list'], { env: { ARCADE_URL: server.url } });
     for (const shown of [
       '\\u{0}',
       '\\e[2J',
@@ -159,13 +156,9 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
   });
 
   test('usage views of a spool with hostile rows, and of hostile settings', async (t) => {
-    const home = sandbox(t);
-    seedSpool(home, { records: 6, now: Date.now(), everyMs: 1000, delivered: 2, quarantined: 1 });
-    const { default: Database } = await import('better-sqlite3');
+    const home = seeded(t, { records: 6, delivered: 2, quarantined: 1 });
     const db = new Database(join(home.directory, 'usage.db'));
-    db.prepare('UPDATE record SET distinct_id = @text, reason = @text, command_name = @text').run({
-      text: TYPED,
-    });
+    db.prepare('UPDATE record SET distinct_id = ?, reason = ?, command_name = ?').run(TYPED, TYPED, TYPED);
     db.prepare('UPDATE identity SET anon_id = ?').run(TYPED);
     db.close();
     home.write('usage.json', JSON.stringify({ anon_id: TYPED, linked_principal_id: TYPED }));
@@ -185,22 +178,15 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
     mkdirSync(place);
     mkdirSync(join(place, '.arcade'), { mode: 0o755 });
     const env = { ARCADE_WORK_DIR: place, ARCADE_DEBUG: '1' };
-    for (const words of [
-      ['usage', 'doctor'],
-      ['usage', 'status'],
-      ['whoami'],
-      ['logout'],
-      ['secret', 'list'],
-    ])
-      safe(await arcade(home, words, { env }), words);
-    writeFileSync(join(place, '.arcade', 'credentials.yaml'), `x: "${TYPED}"\n- ]`);
-    for (const words of [['usage', 'doctor'], ['whoami'], ['secret', 'list'], ['logout']])
-      safe(await arcade(home, words, { env }), words);
+    for (const content of [undefined, `x: "${TYPED}"\n- ]`]) {
+      if (content !== undefined) writeFileSync(join(place, '.arcade', 'credentials.yaml'), content);
+      for (const line of ['usage doctor', 'usage status', 'whoami', 'secret list', 'logout'])
+        safe(await inside(home, line.split(' '), { env: { ...TRACKED, ...env } }), [line]);
+    }
   });
 
   test('a colour of our own in a path is shown, and not obeyed: the name of a report', async (t) => {
-    const home = sandbox(t);
-    seedSpool(home, { records: 2, now: Date.now(), everyMs: 1000 });
+    const home = seeded(t, { records: 2 });
     const words = ['usage', 'report', '--output', `o${CONCEALED}.html`];
     const written = await arcade(home, words);
     safe(written, words);
@@ -220,27 +206,13 @@ describe('a terminal obeys nothing that comes from outside', { concurrency: 3 },
       const place = join(home.home, `h${CONCEALED}`);
       mkdirSync(place);
       chmodSync(place, 0o500);
-      const env = { ...baseEnvironment(home), [variable]: place };
       // Root may write everywhere.
-      const other = process.getuid?.() === 0 ? 12345 : undefined;
-      if (other !== undefined) for (const path of [home.home, place]) chownSync(path, other, other);
-      const { node, program } =
-        other === undefined ? { node: process.execPath, program: PROGRAM } : everyones();
-      const run = async (words: readonly string[]): Promise<Ran> => {
-        const [file = '', ...args] = [...(other === undefined ? [] : asUser(other)), node, '--', program];
-        const options = { env, extendEnv: false, reject: false, cwd: home.home } as const;
-        const { exitCode, signal, stdout, stderr } = await execa(file, [...args, ...words], options);
-        const ran = { exitCode, signal, stdout, stderr };
-        safe(ran, words);
-        return ran;
-      };
-      for (const words of [
-        ['usage', 'status'],
-        ['usage', 'doctor'],
-        ['login', '--api-key'],
-      ]) {
-        const { stdout, stderr } = await run(words);
-        assert.ok((stdout + stderr).includes('h\\e[8m'), `${words}: ${stdout}${stderr}`);
+      const user = notRoot === false ? { user: NOBODY } : {};
+      if (notRoot === false) for (const path of [home.home, place]) chownSync(path, NOBODY, NOBODY);
+      for (const line of ['usage status', 'usage doctor', 'login --api-key']) {
+        const ran = await arcade(home, line.split(' '), { env: { [variable]: place }, ...user });
+        safe(ran, [line]);
+        assert.ok((ran.stdout + ran.stderr).includes('h\\e[8m'), `${line}: ${ran.stdout}${ran.stderr}`);
       }
     });
   }
