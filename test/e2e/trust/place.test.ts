@@ -17,57 +17,37 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { execa } from 'execa';
+import { type TestContext, test } from 'node:test';
 import { checkFiles } from '../../../src/usage/inspect/doctor-files.ts';
 import { PlaceError, placeProblems } from '../../../src/usage/spool/place.ts';
-import { type Arcade, startArcade } from '../../support/arcade.ts';
-import { arcade, asUser, baseEnvironment, everyones, notRoot } from '../../support/cli.ts';
+import { arcade, notRoot, type Ran, type Running, TRACKED, UNTRACKED } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';
-import { FAULTS, fileSystemOf, withoutFault } from '../../support/faults.ts';
-import { inside } from '../../support/inside.ts';
+import { fileSystemOf, withoutFault } from '../../support/faults.ts';
+import { usage } from '../../support/inside.ts';
 import { command, makeSpool } from '../../support/queue.ts';
 import { openSandbox, type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { world } from '../../support/world.ts';
 
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
 
-let server: Arcade;
-before(async () => {
-  server = await startArcade();
-});
-after(() => server.close());
-
-const signedIn = (): Record<string, string> => ({
-  ARCADE_URL: server.url,
-  ARCADE_API_KEY: server.user('A').api_keys[0] ?? '',
-});
-const list = (home: Sandbox, env: Record<string, string> = {}) =>
-  arcade(home, ['secret', 'list'], { env: { ...signedIn(), ...env } });
 /** A user, whose home is theirs. */
 const OWNER = 12345;
-/** The program as that user; `shell` runs before it. */
-async function asOwner(
-  home: Sandbox,
-  words: readonly string[],
-  env: Record<string, string> = {},
-  shell = ':',
-) {
-  const { node, program } = everyones();
-  const started = ['sh', '-c', `${shell}; exec "$@"`, 'sh', node, '--', program];
-  const [file = '', ...args] = [...asUser(OWNER), ...started, ...words];
-  const options = { extendEnv: false, reject: false, cwd: home.home } as const;
-  return await execa(file, args, { ...options, env: { ...baseEnvironment(home), ...env } });
+const giveAway = (path: string, owner = OWNER): void =>
+  void execFileSync('chown', ['-Rh', `${owner}:${owner}`, path]);
+
+/** A home; commands that are recorded there, by ARCADE_API_KEY; and as the user whose home it is. */
+async function place(t: TestContext) {
+  const { home, env, arcade: server, user } = await world(t);
+  const list = (more: Running['env'] = {}, running: Running = {}): Promise<Ran> =>
+    arcade(home, ['secret', 'list'], { ...running, env: { ...env, ...TRACKED, ...more } });
+  const asOwner = (words: readonly string[], running: Running = {}): Promise<Ran> =>
+    arcade(home, words, { ...running, user: OWNER });
+  return { home, server, user, list, asOwner };
 }
 
-const FILES = [
-  'usage.db',
-  'usage.db-wal',
-  'usage.db-shm',
-  'usage.db-journal',
-  'usage.lock',
-  'usage.repair.lock',
-  'usage.key',
-];
+const FILES = ['db', 'db-wal', 'db-shm', 'db-journal', 'lock', 'repair.lock', 'key'].map(
+  (end) => `usage.${end}`,
+);
 
 /** What can be in the place of a file of ours. `other` is a file outside of `.arcade`. */
 const GUISES: Readonly<Record<string, readonly [RegExp, (path: string, other: string) => void]>> = {
@@ -85,12 +65,8 @@ const GUISES: Readonly<Record<string, readonly [RegExp, (path: string, other: st
   ],
 };
 
-/** The views, in this process. */
-const view = (home: Sandbox, ...words: string[]) =>
-  inside(home, ['usage', ...words], { env: { ARCADE_USAGE_TRACKING: undefined } });
-
 for (const [guise, [words, make]] of Object.entries(GUISES)) {
-  test(`a file of the spool that is ${guise}: nothing is written anywhere, and the doctor says so`, {
+  test(`\`usage doctor\` of a file of the spool that is ${guise}: nothing is written anywhere, and the doctor says so`, {
     skip: guise === "somebody else's" && notRoot,
   }, async (t) => {
     for (const name of FILES) {
@@ -105,7 +81,7 @@ for (const [guise, [words, make]] of Object.entries(GUISES)) {
       make(join(home.directory, name), join(outside, 'other'));
       const before = [directoryState(home.directory), directoryState(outside)];
       assert.throws(() => makeSpool(home.directory), PlaceError, name);
-      const { exitCode, stdout } = await view(home, 'doctor');
+      const { exitCode, stdout } = await usage(home, ['doctor']);
       assert.deepEqual([directoryState(home.directory), directoryState(outside)], before, name);
       assert.equal(exitCode, 1, name);
       assert.match(stdout, words, name);
@@ -115,75 +91,67 @@ for (const [guise, [words, make]] of Object.entries(GUISES)) {
 }
 
 test('a command and a flusher beside a link in the place of usage.db do what they do, and follow it nowhere', async (t) => {
-  const home = sandbox(t);
-  await list(home);
+  const { home, list } = await place(t);
+  await list();
   const other = join(home.home, 'other');
   renameSync(join(home.directory, 'usage.db'), other);
   symlinkSync(other, join(home.directory, 'usage.db'));
   const before = [directoryState(home.directory), readFileSync(other)];
-  const untracked = await list(home, { ARCADE_USAGE_TRACKING: '0' });
-  assert.deepEqual(await list(home), untracked);
-  await arcade(home, ['usage', 'flush'], { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+  assert.deepEqual(await list(), await list(UNTRACKED));
+  await usage(home, ['flush'], { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
   assert.deepEqual([directoryState(home.directory), readFileSync(other)], before);
 });
 
 for (const mode of [0o777, 0o770, 0o720]) {
   test(`a folder that others may write to (${mode.toString(8)}) is not used, and the doctor says so`, async (t) => {
-    const home = sandbox(t);
+    const { home, list } = await place(t);
     mkdirSync(home.directory);
     chmodSync(home.directory, mode);
-    const ran = await list(home);
-    assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
-    assert.deepEqual(readdirSync(home.directory), []);
-    const { exitCode, stdout } = await view(home, 'doctor');
+    const ran = await list();
+    assert.deepEqual([ran.exitCode, ran.stderr, readdirSync(home.directory)], [0, '', []]);
+    const { exitCode, stdout } = await usage(home, ['doctor']);
     assert.equal(exitCode, 1);
     assert.match(stdout, /Other users may write to the \.arcade folder \(mode 07[0-7]0|7\)/);
     assert.match(stdout, /chmod 700/);
-    const status = await view(home, 'status');
+    const status = await usage(home, ['status']);
     assert.match(status.stdout, /^Recording +failing: Other users may write/);
     chmodSync(home.directory, 0o700);
-    await list(home);
+    await list();
     assert.ok(existsSync(join(home.directory, 'usage.db')));
   });
 }
 
-for (const name of ['the file system keeps no modes', 'the file system refuses modes']) {
-  const fault = FAULTS[name];
-  test(`where ${name}, no event is written, not even the first, and nothing is left`, {
-    skip: fault === undefined ? 'there is no such fault' : withoutFault(fault),
+for (const [title, fault, later] of [
+  ['a file system keeps no modes', fileSystemOf(undefined, 'ignored'), false],
+  ['a file system refuses modes', fileSystemOf(undefined, 'refused'), false],
+  ['a folder cannot be closed but its files could be', fileSystemOf(undefined, 'folders'), true],
+] as const) {
+  test(`where ${title}, no event is written, not even the first, and nothing is left`, {
+    skip: withoutFault(fault),
   }, async (t) => {
-    const home = sandbox(t);
-    const ran = await list(home, { ...(fault?.env?.(home) as Record<string, string>), ARCADE_DEBUG: '1' });
+    const { home, list } = await place(t);
+    const ran = await list({ ...fault.env?.(home), ARCADE_DEBUG: '1' });
     assert.equal(ran.exitCode, 0);
     assert.match(ran.stderr, /keeps no file modes/);
     assert.doesNotMatch(ran.stderr, /Arcade collects/);
     assert.equal(existsSync(home.directory), false);
-    // A login has made the folder.
+    // A login has made the folder: then closed files are enough.
     mkdirSync(home.directory, { mode: 0o755 });
-    await list(home, fault?.env?.(home) as Record<string, string>);
-    assert.deepEqual(readdirSync(home.directory), []);
+    await list(fault.env?.(home));
+    assert.equal(readdirSync(home.directory).length > 0, later);
   });
 }
-
-const openFolders = fileSystemOf(undefined, 'folders');
-test('where a folder cannot be closed but its files could be, no event is written either', {
-  skip: withoutFault(openFolders),
-}, async (t) => {
-  const home = sandbox(t);
-  assert.equal((await list(home, openFolders.env?.(home) as Record<string, string>)).exitCode, 0);
-  assert.equal(existsSync(home.directory), false);
-});
 
 const wsl = fileSystemOf(0x01021997, 'ignored');
 test('on a drive of Windows in WSL the advice is another folder, for chmod does nothing there', {
   skip: withoutFault(wsl),
 }, async (t) => {
-  const home = sandbox(t);
-  const env = wsl.env?.(home) as Record<string, string>;
+  const { home, list } = await place(t);
+  const env = wsl.env?.(home) ?? {};
   for (const folder of ['none', 'made by a login']) {
     if (folder !== 'none') mkdirSync(home.directory);
     for (const path of [home.home, home.directory]) if (existsSync(path)) chmodSync(path, 0o777);
-    await list(home, env);
+    await list(env);
     for (const words of ['status', 'doctor']) {
       const { stdout } = await arcade(home, ['usage', words], { env });
       assert.match(stdout, /keeps no file modes/, folder);
@@ -198,21 +166,21 @@ for (const [title, home] of [
   ['in which nothing can be made', '/proc/self'],
 ] as const) {
   test(`a home ${title} keeps no command from ending, and every view tells it in words`, async (t) => {
-    const env = { HOME: home, ARCADE_USAGE_TRACKING: undefined };
-    assert.equal((await list(sandbox(t), { HOME: home })).exitCode, 0);
+    const { home: own, list } = await place(t);
+    assert.equal((await list({ HOME: home })).exitCode, 0);
     for (const words of ['status', 'list', 'doctor', 'flush', 'reset --yes', 'disable', 'enable']) {
-      const { stdout, stderr } = await inside(sandbox(t), ['usage', ...words.split(' ')], { env });
+      const { stdout, stderr } = await usage(own, words.split(' '), { env: { HOME: home } });
       assert.doesNotMatch(stdout + stderr, /bug in arcade/, words);
     }
   });
 }
 
 test('what was recorded before a folder was opened to others can be erased', async (t) => {
-  const home = sandbox(t);
-  await list(home);
+  const { home, list } = await place(t);
+  await list();
   chmodSync(home.directory, 0o777);
-  assert.notEqual((await view(home, 'list')).exitCode, 0, 'nothing is read there');
-  const { exitCode, stdout, stderr } = await view(home, 'disable');
+  assert.notEqual((await usage(home, ['list'])).exitCode, 0, 'nothing is read there');
+  const { exitCode, stdout, stderr } = await usage(home, ['disable']);
   assert.deepEqual([exitCode, stderr], [0, ''], stdout);
   assert.deepEqual(readdirSync(home.directory), ['usage.off']);
 });
@@ -220,26 +188,25 @@ test('what was recorded before a folder was opened to others can be erased', asy
 test('a folder of another user is not used, also where we may write to it', {
   skip: notRoot,
 }, async (t) => {
-  const home = sandbox(t);
+  const { home, list, asOwner } = await place(t);
   chownSync(home.home, OWNER, OWNER);
   mkdirSync(home.directory);
   chownSync(home.directory, 0, OWNER);
   chmodSync(home.directory, 0o770);
-  const ran = await asOwner(home, ['secret', 'list'], signedIn());
-  assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
-  assert.deepEqual(readdirSync(home.directory), []);
-  const { exitCode, stdout } = await asOwner(home, ['usage', 'doctor']);
+  const ran = await list({}, { user: OWNER });
+  assert.deepEqual([ran.exitCode, ran.stderr, readdirSync(home.directory)], [0, '', []]);
+  const { exitCode, stdout } = await asOwner(['usage', 'doctor']);
   assert.equal(exitCode, 1);
   assert.match(stdout, /The \.arcade folder belongs to another user \(0\)/);
 });
 
 test('usage.json that is a link is replaced, and what it leads to stays as it is', async (t) => {
-  const home = sandbox(t);
+  const { home, list } = await place(t);
   const other = join(home.home, 'other');
   writeFileSync(other, 'not to be touched', { mode: 0o644 });
   mkdirSync(home.directory);
   symlinkSync(other, join(home.directory, 'usage.json'));
-  await list(home);
+  await list();
   assert.equal(readFileSync(other, 'utf8'), 'not to be touched');
   assert.equal(statSync(other).mode & 0o777, 0o644);
   const found = lstatSync(join(home.directory, 'usage.json'));
@@ -248,12 +215,12 @@ test('usage.json that is a link is replaced, and what it leads to stays as it is
 });
 
 test('commands that look at usage.json do not wait for a FIFO in its place', async (t) => {
-  const home = sandbox(t);
-  await list(home);
+  const { home, list } = await place(t);
+  await list();
   rmSync(join(home.directory, 'usage.json'));
   execFileSync('mkfifo', ['-m', '600', join(home.directory, 'usage.json')]);
   for (const words of [['doctor'], ['status'], ['identity'], ['reset', '--yes'], ['disable']])
-    assert.equal((await arcade(home, ['usage', ...words])).exitCode, 0, words[0]);
+    assert.equal((await usage(home, words)).exitCode, 0, words[0]);
 });
 
 const UMASKS = ['0', '2', '5', '7'].flatMap((a, _, all) =>
@@ -285,28 +252,23 @@ test('every file is for its owner alone under umasks from 000 to 777', () => {
 });
 
 test('sudo leaves nothing behind that is in the way of the next command', { skip: notRoot }, async (t) => {
-  const home = sandbox(t);
-  home.signIn(server, server.user('A'), { expiresInSeconds: 60 });
-  execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, home.home]);
+  const { home, server, user, asOwner } = await place(t);
+  home.signIn(server, user, { expiresInSeconds: 60 });
+  giveAway(home.home);
   const owners = (): (readonly [string, number])[] =>
     readdirSync(home.home, { recursive: true }).map((name) => [
       String(name),
       lstatSync(join(home.home, String(name))).uid,
     ]);
   for (const first of ['sudo', 'user'] as const) {
-    if (first === 'user') await asOwner(home, ['whoami']);
+    if (first === 'user') await asOwner(['whoami']);
     // The login has expired: root leaves even that to its owner.
-    for (const words of [
-      ['whoami'],
-      ['secret', 'list', '--host', server.engine.url],
-      ['usage', 'flush'],
-      ['usage', 'disable'],
-    ])
-      await arcade(home, words, { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
+    for (const line of ['whoami', `secret list --host ${server.engine.url}`, 'usage flush', 'usage disable'])
+      await arcade(home, line.split(' '), { env: { ARCADE_POSTHOG_API_KEY: 'phc_test' } });
     for (const [name, uid] of owners()) assert.equal(uid, OWNER, name);
-    const ran = await asOwner(home, ['whoami']);
+    const ran = await asOwner(['whoami']);
     assert.equal(ran.exitCode, 0, ran.stderr);
-    const { stdout } = await asOwner(home, ['usage', 'status', '--json']);
+    const { stdout } = await asOwner(['usage', 'status', '--json']);
     const { ledger } = JSON.parse(stdout) as { ledger: { recorded: number } };
     assert.equal(ledger.recorded, first === 'sudo' ? 1 : 3);
   }
@@ -315,64 +277,55 @@ test('sudo leaves nothing behind that is in the way of the next command', { skip
 test('a person whose umask takes everything away has a folder of their own all the same', {
   skip: notRoot,
 }, async (t) => {
-  const home = sandbox(t);
+  const { home, list } = await place(t);
   chownSync(home.home, OWNER, OWNER);
-  await asOwner(home, ['secret', 'list'], signedIn(), 'umask 777');
+  await list({}, { user: OWNER, shell: 'umask 777; exec "$@"' });
   assert.equal(modeOf(home.directory), 0o700);
   const names = readdirSync(home.directory);
   assert.ok(names.includes('usage.db'), names.join());
   for (const name of names) assert.equal(modeOf(join(home.directory, name)), 0o600, name);
 });
 
-test('a login as root in the home of another user is refused, and makes nothing', {
-  skip: notRoot,
-}, async (t) => {
-  const home = sandbox(t);
-  chownSync(home.home, OWNER, OWNER);
-  const input = `${server.user('A').api_keys[0] ?? ''}\n`;
-  const login = await arcade(home, ['login', '--api-key'], { env: { ARCADE_URL: server.url }, input });
-  assert.equal(login.exitCode, 1);
-  assert.match(login.stderr, /without sudo/);
-  assert.deepEqual(readdirSync(home.home), []);
-});
-
 test('usage.json of the Python CLI is closed to others, and one of another user keeps events away', {
   skip: notRoot,
 }, async (t) => {
-  const home = sandbox(t);
+  const { home, list } = await place(t);
   const path = home.write('usage.json', '{"anon_id": "a-1", "linked_principal_id": null}');
   chmodSync(path, 0o644);
-  await list(home);
+  await list();
   assert.equal(modeOf(path), 0o600);
   assert.equal(JSON.parse(readFileSync(path, 'utf8')).anon_id, 'a-1');
-  chownSync(path, 12345, 12345);
-  const { stderr } = await list(home, { ARCADE_DEBUG: '1' });
+  chownSync(path, OWNER, OWNER);
+  const { stderr } = await list({ ARCADE_DEBUG: '1' });
   assert.match(stderr, /usage\.json belongs to another user \(12345\)/);
 });
 
-/** Homes of user 12345, as root meets them under sudo; `roots` is a folder of root's own. */
-const BORROWED: Readonly<Record<string, (home: Sandbox, roots: string) => unknown>> = {
+/** Homes of another user, as root meets them under sudo; `roots` is a folder of root's own. */
+const BORROWED: Readonly<
+  Record<string, (home: Sandbox, roots: string, list: () => Promise<Ran>) => unknown>
+> = {
   'without .arcade': () => undefined,
   'with a folder of its owner': (home) => mkdirSync(home.directory, { mode: 0o700 }),
   'with a link to a folder of root, as the Python CLI leaves it': (home, roots) =>
     symlinkSync(roots, home.directory),
-  'in which its owner has recorded': (home) => list(home),
+  'in which its owner has recorded': (_home, _roots, list) => list(),
 };
 
 for (const [title, make] of Object.entries(BORROWED)) {
   test(`root in a home ${title} changes nothing and follows nothing, and is told to run it without sudo`, {
     skip: notRoot,
   }, async (t) => {
-    const home = sandbox(t);
+    const { home, list } = await place(t);
     const roots = join(sandbox(t).home, 'of-root');
     mkdirSync(roots, { mode: 0o700 });
-    await make(home, roots);
-    execFileSync('chown', ['-Rh', '12345:12345', home.home]);
+    await make(home, roots, list);
+    giveAway(home.home);
     const before = directoryState(home.home);
+    assert.equal((await list()).exitCode, 0);
     const views = [['status'], ['status', '--json'], ['doctor']];
     const changes = [['list'], ['flush'], ['enable'], ['disable'], ['reset', '--yes']];
     for (const words of [...views, ...changes]) {
-      const { stdout, stderr } = await view(home, ...words);
+      const { stdout, stderr } = await usage(home, words);
       assert.match(stdout + stderr, /without sudo, as user 12345/, words.join(' '));
       assert.doesNotMatch(stdout + stderr, /chown|chmod|[Mm]ove it away/, words.join(' '));
     }
@@ -386,8 +339,8 @@ test('what an earlier sudo has left is told to the user whose home it is', { ski
   const home = sandbox(t);
   mkdirSync(home.directory, { mode: 0o700 });
   writeFileSync(join(home.directory, 'usage.db'), '', { mode: 0o600 });
-  chownSync(home.directory, 12345, 12345);
-  const [problem] = placeProblems(home.directory, 12345);
+  chownSync(home.directory, OWNER, OWNER);
+  const [problem] = placeProblems(home.directory, OWNER);
   assert.equal(problem?.finding.message, 'usage.db belongs to another user (0).');
   assert.match(problem?.finding.advice ?? '', /Give it back with `sudo chown/);
 });
@@ -405,11 +358,11 @@ test('on Windows neither owners nor modes are looked at, and the doctor says so'
 test("root's own home: the doctor says to give files of another user back to root", {
   skip: notRoot,
 }, async (t) => {
-  const home = sandbox(t);
-  await list(home);
+  const { home, list } = await place(t);
+  await list();
   for (const path of [join(home.directory, 'usage.db'), home.directory]) {
-    chownSync(path, 12345, 12345);
-    const { stdout } = await view(home, 'doctor', '--json');
+    chownSync(path, OWNER, OWNER);
+    const { stdout } = await usage(home, ['doctor', '--json']);
     assert.ok(stdout.includes(`sudo chown 0 '${path}'`), stdout);
   }
 });
