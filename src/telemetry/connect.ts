@@ -12,15 +12,13 @@ export function connect(settings: Settings, leftMs: () => number): Connections {
   const { destination, apiKey } = settings;
   return {
     deliver: deliverTo(destination.host, destination.apiKey ?? ''),
-    resolving: {
-      environment: apiKey === undefined ? null : accountOfKey(apiKey),
-      async credentials() {
-        const credentials = await readCredentials(settings).catch(() => undefined);
-        return {
-          account: credentials && accountOf(credentials),
-          ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
-        };
-      },
+    environment: apiKey === undefined ? null : accountOfKey(apiKey),
+    async credentials() {
+      const credentials = await readCredentials(settings).catch(() => undefined);
+      return {
+        account: credentials && accountOf(credentials),
+        ask: () => ask(settings, credentials, Math.min(FLUSHER.whoamiMs, leftMs())),
+      };
     },
   };
 }

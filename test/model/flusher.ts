@@ -57,10 +57,8 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       spool,
       destination: { host: 'http://posthog.test', apiKey: 'phc_model' },
       deliver,
-      resolving: {
-        credentials,
-        environment: environmentIn(step.shell),
-      },
+      credentials,
+      environment: environmentIn(step.shell),
       ignoreBackoff: step.impatient,
       leftMs: () => 60_000,
       now: () => world.now,

@@ -93,10 +93,8 @@ export function openQueue(t: TestContext, start = Date.parse('2026-03-04T12:00:0
             sent.push(batch);
             return await server(batch, sent.length);
           },
-          resolving: {
-            credentials: async () => ({ account: null, ask: async () => ({ kind: 'no answer' }) }),
-            environment: null,
-          },
+          credentials: async () => ({ account: null, ask: async () => ({ kind: 'no answer' }) }),
+          environment: null,
         }),
         ignoreBackoff: false,
         leftMs: () => 5_000,

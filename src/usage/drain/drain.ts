@@ -10,14 +10,17 @@ import { takeInStep } from '../identity/take-in.ts';
 import { backoffInForce, postHogAt } from '../spool/backoff.ts';
 import type { Spool } from '../spool/spool.ts';
 import { openDelivery, reasonToStop, type Stop } from './deliver.ts';
-import { bindUnbound, type Resolving } from './resolve.ts';
+import { bindUnbound, type InForce } from './resolve.ts';
 
 /** What a drain works with. */
 export interface Draining {
   readonly spool: Spool;
   readonly destination: Destination;
   readonly deliver: Deliver;
-  readonly resolving: Resolving;
+  /** Reads the credentials; they may be others each time. Never rejects. */
+  readonly credentials: () => Promise<InForce>;
+  /** The account of the key in the environment, told apart as at append; null when there is none. */
+  readonly environment: string | null;
   /** Tries at once, whatever back-off is in force; for a person who asks. */
   readonly ignoreBackoff: boolean;
   /** Milliseconds that are left; at 0 no request is begun and those under way are given up. */

@@ -16,7 +16,7 @@ import { IS_THIS_RUN } from './settle.ts';
 export type RunOutcome = DrainOutcome | 'locked';
 
 /** What a drain needs of the network. */
-export type Connections = Pick<Draining, 'deliver' | 'resolving'>;
+export type Connections = Pick<Draining, 'deliver' | 'credentials' | 'environment'>;
 
 interface Run extends Omit<Draining, keyof Connections> {
   /** Called once the lock is held: a process that finds it taken need not load what speaks to the network. */
@@ -138,9 +138,9 @@ function letGo(run: Draining, lock: Lock, outcome: DrainOutcome): boolean {
   });
 }
 
-function stillDue({ spool, destination, resolving, now }: Draining): boolean {
-  const environment = fingerprintBy(spool.key(), resolving.environment);
-  return isAnythingDue(spool, { destination, online: false, environment, now: now() });
+function stillDue({ spool, destination, environment, now }: Draining): boolean {
+  const key = fingerprintBy(spool.key(), environment);
+  return isAnythingDue(spool, { destination, online: false, environment: key, now: now() });
 }
 
 /**

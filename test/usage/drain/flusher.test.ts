@@ -108,13 +108,11 @@ for (const when of ['it lingers', 'it has read the credentials'] as const) {
       lingerMs: 300,
       connect: async () => ({
         deliver: async () => ACCEPTED,
-        resolving: {
-          credentials: async () => {
-            if (when === 'it has read the credentials') write();
-            return { account: 'a', ask: async () => ({ kind: 'no answer' }) };
-          },
-          environment: null,
+        credentials: async () => {
+          if (when === 'it has read the credentials') write();
+          return { account: 'a', ask: async () => ({ kind: 'no answer' }) };
         },
+        environment: null,
       }),
     });
     assert.equal(outcome, 'drained');

@@ -63,16 +63,13 @@ function machine(t: TestContext): Machine {
         meanwhile();
         return whose;
       };
-      const resolving = {
+      const askAboutTheRest = await bindUnbound({
+        spool,
         credentials: async () => {
           before?.();
           return { account, ask };
         },
         environment: environment ?? null,
-      };
-      const askAboutTheRest = await bindUnbound({
-        spool,
-        resolving,
         ignoreBackoff: !patient,
         leftMs: () => leftMs,
         now: () => made.now,
