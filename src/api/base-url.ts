@@ -109,21 +109,10 @@ function urlHost(name: string): string {
     // and who names this one has a server listening there.
     return new URL(`http://${bracketed}`).hostname === '[::1]' ? '[::1]' : bracketed;
   }
-  const ascii = toAscii(name);
+  // What is ASCII already stays as typed: no IDN rule may touch `my_host` or `127.1`.
+  const ascii = /^[\x00-\x7f]*$/.test(name) ? name : domainToASCII(name);
   // 0.0.0.0 is where a server listens, not an address to connect to.
   return ['localhost', '127.0.0.1', '0.0.0.0'].includes(ascii.toLowerCase()) ? 'localhost' : ascii;
-}
-
-/** Punycode where it is needed. What is ASCII already stays as typed: no IDN rule may touch `my_host` or `127.1`. */
-function toAscii(name: string): string {
-  const isAscii = /^[\x00-\x7f]*$/;
-  if (isAscii.test(name)) return name;
-  const encoded = domainToASCII(name);
-  const labels = encoded.split('.');
-  // The ideographic full stops divide labels too (RFC 3490, section 3.1).
-  const typed = name.split(/[.\u3002\uff0e\uff61]/);
-  if (labels.length !== typed.length) return encoded;
-  return labels.map((label, index) => (isAscii.test(typed[index] ?? '') ? typed[index] : label)).join('.');
 }
 
 function compose({ scheme, host, port }: Address, localPort: number, source: string): string {

@@ -8,11 +8,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../errors.ts';
 import { isFromAnotherUser } from '../infra/os/peer.ts';
-import { type Page, redirect, showPage } from './callback-page.ts';
+import { html, page as pageOf, policyOf } from '../terminal/html.ts';
 
 const PATH = '/callback';
 /** How long a browser may take to fetch the page of a login that is already done. */
 const PAGE_MS = 2_000;
+
+/** What the page says. */
+interface Page {
+  readonly status: number;
+  readonly title: string;
+  readonly text: string;
+}
 
 export interface CallbackServer {
   readonly port: number;
@@ -151,4 +158,36 @@ function timedOut(seconds: number): UserError {
   return new UserError('LOGIN_TIMED_OUT', `Timed out waiting for the login callback after ${seconds}s.`, {
     hint: "If your browser completed login, check firewall/antivirus settings and re-run 'arcade login' (you can increase --timeout if needed).",
   });
+}
+
+const STYLE = `body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto 0;padding:0 1rem}
+h1{font-size:1.5rem}`;
+
+const HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': `${policyOf(STYLE)}; frame-ancestors 'none'`,
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'cross-origin-opener-policy': 'same-origin',
+  // One answer, and the connection is gone: nothing keeps the program from ending.
+  connection: 'close',
+} as const;
+
+/**
+ * Answers with the page; nothing on it is fetched, run or left unescaped. Resolves when it is sent, or the browser is gone.
+ */
+async function showPage(response: ServerResponse, { status, title, text }: Page): Promise<void> {
+  if (response.destroyed) return;
+  const body = html`<main><h1>${title}</h1><p>${text}</p></main>`;
+  const whole = Buffer.from(pageOf({ title: `${title} - Arcade CLI`, style: STYLE, body }));
+  const closed = new Promise((resolve) => response.once('close', resolve));
+  response.writeHead(status, { ...HEADERS, 'content-length': whole.length }).end(whole);
+  await closed;
+}
+
+/** Sends the browser on to `url`, which no one else is to read or keep. */
+function redirect(response: ServerResponse, url: string): void {
+  response.writeHead(302, { ...HEADERS, location: url }).end();
 }

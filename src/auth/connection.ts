@@ -82,26 +82,21 @@ function hostOf(url: string): string {
 }
 
 /**
- * The coordinator that credentials belong to. ARCADE_URL says it of a key from the environment, and never of a stored
- * login: the operator of the server that it names must not get that login's tokens. Throws UserError for an address that
- * cannot be used.
+ * The coordinator for a command with `--host` and the like; without them the one that the credentials belong to.
+ * ARCADE_URL says it of a key from the environment, and never of a stored login: the operator of the server that it names
+ * must not get that login's tokens. Throws UserError for an address that cannot be used.
  */
-export function coordinatorUrl(settings: Settings, credentials: Credentials): string {
-  return chosenCoordinatorUrl(NO_OPTIONS, settings, credentials);
-}
-
-const NO_OPTIONS: ConnectionOptions = { host: undefined, port: undefined, tls: false, noTls: false };
-
-/** The coordinator for a command with `--host` and the like; without them the credentials' own. Throws UserError. */
-export function chosenCoordinatorUrl(
-  options: ConnectionOptions,
+export function coordinatorUrl(
   settings: Settings,
   credentials: Credentials,
+  options: ConnectionOptions = NO_OPTIONS,
 ): string {
   const byDefault = (): NamedHost =>
     ownCoordinator(credentials) ?? namedByVariable(settings) ?? ARCADES_COORDINATOR;
   return urlOf(options, byDefault, ARCADE.coordinatorLocalPort);
 }
+
+const NO_OPTIONS: ConnectionOptions = { host: undefined, port: undefined, tls: false, noTls: false };
 
 /** The coordinator of a login that is to be made: flags, ARCADE_URL, the login at hand, Arcade's own. Throws UserError. */
 export function loginCoordinatorUrl(

@@ -8,8 +8,7 @@ import { type CallbackServer, openCallback } from './callback.ts';
 import { isSelfHosted } from './connection.ts';
 import { askKeyOwner, type Owner } from './coordinator.ts';
 import { isApiKey } from './credentials.ts';
-import { loginFailed, oauthLogin } from './oauth.ts';
-import { findSignInServer, type SignInServer } from './sign-in-server.ts';
+import { findSignInServer, loginFailed, oauthLogin, type SignInServer } from './oauth.ts';
 import type { NewLogin } from './store.ts';
 
 /** A login of either era that waits for the person in their browser. */

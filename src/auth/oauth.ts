@@ -1,15 +1,28 @@
-/** OAuth 2: the authorization code with PKCE, refreshing and revoking, through oauth4webapi and our network. */
+/**
+ * OAuth 2: where one signs in, the authorization code with PKCE, refreshing and revoking, through oauth4webapi and our
+ * network.
+ */
 import * as oauth from 'oauth4webapi';
 import { isGood, notTheApi, objectOf, refusalOf } from '../api/answer.ts';
 import { UserError } from '../errors.ts';
+import { type Fields, textOf } from '../infra/fields.ts';
 import { exchange } from '../infra/net/http.ts';
 import { LIMITS } from '../settings.ts';
 import { mayNameEndpoint } from './connection.ts';
 import { askWhoami, contextIn, defaultOrganization } from './coordinator.ts';
 import type { OAuthCredentials } from './credentials.ts';
 import type { BrowserLogin } from './login.ts';
-import { findRevocationEndpoint, findSignInServer, type SignInServer } from './sign-in-server.ts';
 import type { NewLogin } from './store.ts';
+
+/** Where one signs in: what the coordinator's `cli_config` and its OAuth metadata name. */
+export interface SignInServer {
+  readonly coordinator: string;
+  /** As the server calls itself in answers to logins (RFC 9207); null when the configuration does not say. */
+  readonly issuer: string | null;
+  /** The coordinator stands for an issuer that is not named. */
+  readonly as: oauth.AuthorizationServer & { readonly authorization_endpoint: string };
+  readonly client: oauth.Client;
+}
 
 export interface Tokens {
   readonly accessToken: string;
@@ -19,16 +32,35 @@ export interface Tokens {
   readonly expiresAt: number;
 }
 
-/** What a token endpoint said; `error` is one of OAuth's own words (RFC 6749, section 5.2). */
-export type Granted =
-  | { readonly kind: 'tokens'; readonly tokens: Tokens }
-  | { readonly kind: 'refused'; readonly error: string };
-
 const SCOPE = 'openid offline_access';
 /** RFC 6749 leaves it to the server whether it says how long a token lives; the Python CLI needs to know. */
 const ASSUMED_LIFE_SECONDS = 3600;
 /** A year; a server's number may be one that no date can hold. */
 const MAX_LIFE_SECONDS = 365 * 24 * 3600;
+
+/**
+ * Asks the coordinator how to sign in, by `deadline` (of `performance.now()`); undefined when it is of the time before OAuth. Throws
+ * UserError: no answer, a refusal, or a configuration that cannot be used.
+ */
+export async function findSignInServer(
+  coordinator: string,
+  deadline: number,
+): Promise<SignInServer | undefined> {
+  const url = `${coordinator}/api/v1/auth/cli_config`;
+  const answer = await exchange({ method: 'GET', url, deadline });
+  if (answer.status === 404) return undefined;
+  if (!isGood(answer)) throw refusalOf(answer, new URL(coordinator).host, '--host and --port');
+  const config = objectOf(answer);
+  const clientId = textOf(config.client_id);
+  if (clientId === null) throw notTheApi();
+  const issuer = textOf(config.issuer);
+  const as = {
+    issuer: issuer ?? coordinator,
+    authorization_endpoint: endpointOf(config, 'authorization_endpoint', coordinator),
+    token_endpoint: endpointOf(config, 'token_endpoint', coordinator),
+  };
+  return { coordinator, issuer, as, client: { client_id: clientId } };
+}
 
 /** Prepares a login that returns to `redirectUri` with `state`. */
 export async function oauthLogin(
@@ -52,7 +84,9 @@ export async function oauthLogin(
   const redeem = async (callback: URLSearchParams): Promise<NewLogin> => {
     requireCode(callback);
     const issuer = issuerIn(callback, server);
-    const granted = await grant(async () => {
+    const refused = (error: string) =>
+      loginFailed(`the server did not accept the authorization code (${error}).`);
+    const tokens = await grant(refused, async () => {
       const checked = oauth.validateAuthResponse({ ...as, issuer }, client, callback, state);
       const options = requestOptions(performance.now() + LIMITS.requestMs);
       const response = await oauth.authorizationCodeGrantRequest(
@@ -66,8 +100,7 @@ export async function oauthLogin(
       );
       return oauth.processAuthorizationCodeResponse(as, client, response);
     });
-    if (granted.kind === 'tokens') return loginOf(granted.tokens, coordinator);
-    throw loginFailed(`the server did not accept the authorization code (${granted.error}).`);
+    return loginOf(tokens, coordinator);
   };
   return { url: url.href, redeem };
 }
@@ -116,13 +149,17 @@ async function loginOf(tokens: Tokens, coordinatorUrl: string): Promise<NewLogin
   return { ...tokens, kind: 'oauth', accountId, email, coordinatorUrl, context };
 }
 
-/** Exchanges a refresh token, by `deadline`. A server that rotates them has spent it afterwards. Throws UserError. */
+/**
+ * Exchanges a refresh token, by `deadline`. A server that rotates them has spent it afterwards. Throws UserError; where
+ * the server refuses, the one that `refused` makes.
+ */
 export function redeemRefreshToken(
   { as, client }: SignInServer,
   refreshToken: string,
   deadline: number,
-): Promise<Granted> {
-  return grant(async () => {
+  refused: Refused,
+): Promise<Tokens> {
+  return grant(refused, async () => {
     const response = await oauth.refreshTokenGrantRequest(
       as,
       client,
@@ -163,20 +200,35 @@ export async function revokeLogin(
   }
 }
 
-async function grant(work: () => Promise<oauth.TokenEndpointResponse>): Promise<Granted> {
+/** Where tokens are revoked (RFC 8414 and OpenID Connect Discovery); undefined when the server offers no such place. */
+async function findRevocationEndpoint(coordinator: string, deadline: number): Promise<string | undefined> {
+  for (const document of ['oauth-authorization-server', 'openid-configuration']) {
+    const url = `${coordinator}/.well-known/${document}`;
+    const answer = await exchange({ method: 'GET', url, deadline, retries: 0 });
+    if (!isGood(answer)) continue;
+    const metadata = objectOf(answer);
+    if (metadata.revocation_endpoint !== undefined)
+      return endpointOf(metadata, 'revocation_endpoint', coordinator);
+  }
+  return undefined;
+}
+
+/** The error of a token endpoint that refuses, by one of OAuth's own words (RFC 6749, section 5.2). */
+type Refused = (error: string) => UserError;
+
+async function grant(refused: Refused, ask: () => Promise<oauth.TokenEndpointResponse>): Promise<Tokens> {
   const startedAt = Date.now();
   try {
-    const reply = await work();
+    const reply = await ask();
     const life = Math.min(reply.expires_in ?? ASSUMED_LIFE_SECONDS, MAX_LIFE_SECONDS);
-    const tokens = {
+    return {
       accessToken: reply.access_token,
       refreshToken: reply.refresh_token ?? null,
       expiresAt: startedAt + life * 1000,
     };
-    return { kind: 'tokens', tokens };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    if (error instanceof oauth.ResponseBodyError) return { kind: 'refused', error: knownError(error.error) };
+    if (error instanceof oauth.ResponseBodyError) throw refused(knownError(error.error));
     throw notTheApi('an invalid login response');
   }
 }
@@ -205,4 +257,20 @@ async function post(url: string, body: URLSearchParams, deadline: number): Promi
   const { id_token: _, refresh_token, ...reply } = objectOf(answer);
   const kept = typeof refresh_token === 'string' && refresh_token !== '' ? { refresh_token } : {};
   return Response.json({ ...reply, ...kept }, { status: answer.status });
+}
+
+/** An endpoint gets codes and tokens: it may not be less protected than the coordinator, nor at another party's host. */
+function endpointOf(fields: Fields, name: string, coordinator: string): string {
+  const value = fields[name];
+  if (typeof value !== 'string' || !URL.canParse(value)) throw notTheApi();
+  const { protocol, href, username, password } = new URL(value);
+  const allowed = coordinator.startsWith('https:') ? ['https:'] : ['https:', 'http:'];
+  if (!allowed.includes(protocol) || username !== '' || password !== '') throw notTheApi();
+  if (!mayNameEndpoint(coordinator, href)) {
+    const { host } = new URL(coordinator);
+    throw new UserError('UNEXPECTED_ANSWER', `${host} sends sign-ins to another host.`, {
+      hint: `Have the configuration of ${host} corrected, or log in with --host at the host that you trust.`,
+    });
+  }
+  return href;
 }

@@ -16,11 +16,21 @@ import {
   type SomeCredentials,
 } from './credentials.ts';
 import type { Tokens } from './oauth.ts';
-import { findSignInServer } from './sign-in-server.ts';
 import { authFields, changeCloud, withCredentialsLock } from './store.ts';
 
 /** Told of work that should not be cut short, even by Ctrl-C. */
 type Protect = (work: Promise<unknown>) => void;
+
+interface Patience {
+  /** How long to wait for another command that changes the credentials. */
+  readonly lockMs: number;
+  /** How long the server may take. */
+  readonly limitMs: number;
+}
+
+const PATIENT: Patience = { lockMs: LIMITS.credentialsLockMs, limitMs: LIMITS.refreshMs };
+/** The token still works, so do not wait for a refresh that another command is already doing. */
+const HURRIED: Patience = { lockMs: 0, limitMs: LIMITS.earlyRefreshMs };
 
 /**
  * The bearer of these credentials. A token with less than five minutes left is refreshed first; one that a
@@ -33,7 +43,15 @@ export async function bearerOf(
   protect: Protect,
 ): Promise<Bearer> {
   if (credentials.kind === 'api_key') return credentials.apiKey;
-  let current = await fresh(credentials, settings, protect);
+  const { refreshToken, expiresAt } = credentials;
+  const leftMs = (expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
+  const mayStay = leftMs > 0;
+  let current = credentials;
+  if (leftMs <= LIMITS.freshMs && !(mayStay && refreshToken === null)) {
+    const refreshing = refresh(credentials, settings, protect, mayStay ? HURRIED : PATIENT);
+    // One that still works stays; the next command tries again.
+    current = await (mayStay ? refreshing.catch(() => credentials) : refreshing);
+  }
   let renewing: Promise<void> | undefined;
   return {
     token: () => current.accessToken,
@@ -50,32 +68,6 @@ export async function bearerOf(
       return refused !== current.accessToken;
     },
   };
-}
-
-interface Patience {
-  /** How long to wait for another command that changes the credentials. */
-  readonly lockMs: number;
-  /** How long the server may take. */
-  readonly limitMs: number;
-}
-
-const PATIENT: Patience = { lockMs: LIMITS.credentialsLockMs, limitMs: LIMITS.refreshMs };
-/** The token still works, so do not wait for a refresh that another command is already doing. */
-const HURRIED: Patience = { lockMs: 0, limitMs: LIMITS.earlyRefreshMs };
-
-async function fresh(
-  credentials: OAuthCredentials,
-  settings: Settings,
-  protect: Protect,
-): Promise<OAuthCredentials> {
-  const leftMs = (credentials.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
-  if (leftMs > LIMITS.freshMs || (leftMs > 0 && credentials.refreshToken === null)) return credentials;
-  try {
-    return await refresh(credentials, settings, protect, leftMs > 0 ? HURRIED : PATIENT);
-  } catch (error) {
-    if (leftMs > 0) return credentials; // The next command tries again.
-    throw error;
-  }
 }
 
 /**
@@ -97,11 +89,10 @@ async function refresh(
     if (refreshToken === null) throw loginIsOver();
     // Tokens that could not be stored would be lost, and the login with them: better not to ask for any.
     await changeCloud(directory, (cloud) => cloud);
-    const renewing = (async () => {
-      const tokens = await renew(coordinatorUrl(settings, found), refreshToken, limitMs);
+    const renewing = renew(coordinatorUrl(settings, found), refreshToken, limitMs).then(async (tokens) => {
       await storeTokens(directory, tokens, refreshToken);
       return tokens;
-    })();
+    });
     protect(renewing);
     return { ...found, ...(await renewing) };
   });
@@ -116,13 +107,18 @@ function isNewer(found: OAuthCredentials, stale: OAuthCredentials): boolean {
 
 async function renew(coordinator: string, refreshToken: string, limitMs: number): Promise<Tokens> {
   const deadline = performance.now() + limitMs;
-  const { redeemRefreshToken } = await import('./oauth.ts');
-  const server = await findSignInServer(coordinator, deadline).catch(asRefreshFailure);
-  if (server === undefined) throw failed(`${new URL(coordinator).host} does not support OAuth`);
-  const granted = await redeemRefreshToken(server, refreshToken, deadline).catch(asRefreshFailure);
-  if (granted.kind === 'tokens')
-    return { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? refreshToken };
-  throw granted.error === 'invalid_grant' ? loginIsOver() : failed(`the server says ${granted.error}`);
+  const { findSignInServer, redeemRefreshToken } = await import('./oauth.ts');
+  const refused = (error: string) =>
+    error === 'invalid_grant' ? loginIsOver() : failed(`the server says ${error}`);
+  try {
+    const server = await findSignInServer(coordinator, deadline);
+    if (server === undefined) throw failed(`${new URL(coordinator).host} does not support OAuth`);
+    const tokens = await redeemRefreshToken(server, refreshToken, deadline, refused);
+    return { ...tokens, refreshToken: tokens.refreshToken ?? refreshToken };
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code.startsWith('LOGIN_')) throw error;
+    throw failed(error.message.replace(/\.$/, ''), error);
+  }
 }
 
 function storeTokens(directory: string, tokens: Tokens, spent: string): Promise<void> {
@@ -138,10 +134,6 @@ function loginIsOver(): UserError {
   return new UserError('LOGIN_EXPIRED', 'Your login has expired, or was revoked.', {
     hint: 'Run `arcade login` to log in again.',
   });
-}
-
-function asRefreshFailure(error: unknown): never {
-  throw error instanceof UserError ? failed(error.message.replace(/\.$/, ''), error) : error;
 }
 
 function failed(why: string, cause?: UserError): UserError {

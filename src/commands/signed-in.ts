@@ -1,6 +1,6 @@
 /** What the commands share that need to know who is signed in. */
 
-import { chosenCoordinatorUrl } from '../auth/connection.ts';
+import { coordinatorUrl } from '../auth/connection.ts';
 import type { Context, OAuthCredentials } from '../auth/credentials.ts';
 import { bearerOf } from '../auth/token.ts';
 import { UserError } from '../errors.ts';
@@ -33,7 +33,7 @@ export async function requireLogin(invocation: Invocation): Promise<SignedIn> {
       { hint: `${isVariable ? 'Unset ARCADE_API_KEY and run' : 'Run'} \`arcade login --force\`.` },
     );
   }
-  const coordinator = chosenCoordinatorUrl(connection, settings, credentials);
+  const coordinator = coordinatorUrl(settings, credentials, connection);
   return { credentials, coordinator, bearer: await bearerOf(credentials, settings, protect) };
 }
 

@@ -111,7 +111,7 @@ const ACCEPTED: readonly (readonly [string, Partial<Parameters<typeof baseUrl>[0
   ['0x7f.1', NONE, 'https://0x7f.1'],
   ['localhost.', NONE, 'https://localhost.'],
   ['münchen.example:8443', { port: 1 }, 'https://xn--mnchen-3ya.example:8443'],
-  ['API.münchen.DE', NONE, 'https://API.xn--mnchen-3ya.DE'],
+  ['API.münchen.DE', NONE, 'https://api.xn--mnchen-3ya.de'],
   ['MÜNCHEN.example', NONE, 'https://xn--mnchen-3ya.example'],
   ['my_hôst.example', NONE, 'https://xn--my_hst-lxa.example'],
   ['例え。jp', NONE, 'https://xn--r8jz45g.jp'],
