@@ -25,7 +25,7 @@ export function count({ counts }: Run, what: string): void {
 }
 
 /** A transaction has been committed: tells what it has read and written of usage.json, and who events are sent as now. */
-export function committed({ world, oracle, sink, spilled }: Run, before: Moment): Moment {
+export function committed({ world, oracle, sink, spilled }: Run, before: Moment): void {
   const after = momentOf(world);
   const hasWritten = after.inode !== before.inode && after.stamp === after.sharedStamp;
   if (!hasWritten && after.stamp !== before.stamp) oracle.follows(before.text);
@@ -44,7 +44,6 @@ export function committed({ world, oracle, sink, spilled }: Run, before: Moment)
       oracle.violations.push('usage.json was written and says another than the database');
     world.texts.push(after.text);
   }
-  return after;
 }
 
 /** usage.json, and what the spool says of it. */

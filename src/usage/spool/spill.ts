@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseFields } from '../../infra/fields.ts';
-import { makePrivateDirectory, readText, replaceAtomically } from '../../infra/os/files.ts';
+import { LEFT_AFTER_MS, makePrivateDirectory, readText, replaceAtomically } from '../../infra/os/files.ts';
 import { isDistinctId, UsageEvent } from '../event/event.ts';
 import { isOptedOut } from './place.ts';
 
@@ -13,8 +13,6 @@ import { isOptedOut } from './place.ts';
 const FORMAT = 1;
 /** What is over this is not recorded. */
 export const MAX_SPILLED = 1_000;
-/** No process is at work on a draft for so long. */
-const DRAFT_MS = 3600_000;
 const NAME = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.json$/;
 
 export interface Spilled {
@@ -40,8 +38,7 @@ const fileOf = (directory: string, uuid: string): string => join(spillFolder(dir
  */
 export function spill(directory: string, capture: Spilled): boolean {
   makePrivateDirectory(spillFolder(directory));
-  const names = namesIn(directory);
-  if (names === undefined || names.filter(isCapture).length >= MAX_SPILLED) return false;
+  if (!isOurs(spillFolder(directory)) || countSpilled(directory).waiting >= MAX_SPILLED) return false;
   const path = fileOf(directory, capture.uuid);
   const text = JSON.stringify({ ...capture, format: FORMAT, event: capture.event.toText() });
   replaceAtomically(path, text, { durable: false });
@@ -57,7 +54,8 @@ export function spill(directory: string, capture: Spilled): boolean {
  */
 export function readSpilled(directory: string, limit: number, { tidies = false } = {}): Spilled[] {
   const found: Spilled[] = [];
-  for (const name of namesIn(directory) ?? []) {
+  if (!isOurs(spillFolder(directory))) return found;
+  for (const name of namesIn(directory)) {
     if (tidies && name.endsWith('.tmp')) putAway(directory, name);
     if (!isCapture(name) || found.length >= limit) continue;
     const capture = parse(name, readText(join(spillFolder(directory), name)));
@@ -82,20 +80,19 @@ export function putAway(directory: string, name: string): void {
   const path = join(spillFolder(directory), name);
   try {
     if (!name.endsWith('.tmp')) renameSync(path, `${path}.bad`);
-    else if (Math.abs(Date.now() - lstatSync(path).mtimeMs) > DRAFT_MS)
+    else if (Math.abs(Date.now() - lstatSync(path).mtimeMs) > LEFT_AFTER_MS)
       rmSync(path, { recursive: true, force: true });
   } catch {
     // Another process has done so.
   }
 }
 
-/** Removes everything, drafts too. Throws the system's error. */
+/** Removes everything, drafts too; of a link not what it leads to. Throws the system's error. */
 export function emptySpill(directory: string): void {
   const folder = spillFolder(directory);
-  const names = namesIn(directory);
-  if (names === undefined) return;
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return;
   try {
-    for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
     rmdirSync(folder);
   } catch (error) {
     // Another process has been quicker, or has put a file into it, which it removes by itself.
@@ -106,31 +103,35 @@ export function emptySpill(directory: string): void {
 
 /** How many captures wait, and how many files are not ours to understand. Never throws. */
 export function countSpilled(directory: string): { readonly waiting: number; readonly bad: number } {
-  const names = namesIn(directory) ?? [];
+  const names = namesIn(directory);
   return {
     waiting: names.filter(isCapture).length,
     bad: names.filter((name) => name.endsWith('.bad')).length,
   };
 }
 
-/**
- * What is in the folder, oldest first, for a uuid begins with its time. Undefined where there is none, or it is a link,
- * another user's or one in which we may not delete.
- */
-function namesIn(directory: string): string[] | undefined {
-  const folder = spillFolder(directory);
+/** Oldest first, for a uuid begins with its time. */
+function namesIn(directory: string): string[] {
   try {
-    const found = lstatSync(folder);
-    const user = process.geteuid?.() ?? found.uid;
-    if (!found.isDirectory() || found.uid !== user) return undefined;
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    return readdirSync(folder).sort();
+    return readdirSync(spillFolder(directory)).sort();
   } catch {
-    return undefined;
+    return [];
   }
 }
 
 const isCapture = (name: string): boolean => NAME.test(name);
+
+/** A folder, not a link to one, of our own, in which we may delete. */
+function isOurs(folder: string): boolean {
+  try {
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    if (found?.isDirectory() !== true || found.uid !== (process.geteuid?.() ?? found.uid)) return false;
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** 'newer': another version of this program will understand it. */
 function parse(name: string, text: string | null): Spilled | 'newer' | 'bad' {
