@@ -25,6 +25,7 @@ const MANAGERS = [
   'npm-12@npm:npm@12.2.2',
   'pnpm@10.34.9',
   'yarn@1.22.22',
+  '@yarnpkg/cli-dist@4.18.1',
   'cmd-shim@8.0.0',
 ];
 
@@ -139,6 +140,18 @@ export const INSTALLERS: readonly Installer[] = [
       const from = ['--cache-folder', join(workshop.folder, 'yarn'), `file:${workshop.archive}`];
       await run(process.execPath, [yarn, ...words, ...from], workshop, folder, { YARN_IGNORE_SCRIPTS: '1' });
       return globally(folder);
+    },
+  },
+  {
+    name: 'yarn 4',
+    install: async (workshop, folder) => {
+      const yarn = join(workshop.folder, 'node_modules', '@yarnpkg', 'cli-dist', 'bin', 'yarn.js');
+      emptyProject(folder);
+      writeFileSync(join(folder, '.yarnrc.yml'), 'nodeLinker: node-modules\nenableGlobalCache: false\n');
+      // Without one it takes the folder for a part of the workshop's project.
+      writeFileSync(join(folder, 'yarn.lock'), '');
+      await run(process.execPath, [yarn, 'add', `arcade@file:${workshop.archive}`], workshop, folder);
+      return locally(folder);
     },
   },
 ];
