@@ -12,32 +12,37 @@ const ENV = {
   ARCADE_POSTHOG_HOST: DESTINATION.host,
   ARCADE_POSTHOG_API_KEY: DESTINATION.apiKey,
 };
-const NOW = Date.now();
+
+type Fate = (now: number) => string;
 
 /** A home with one event that is pending for seconds; `sql` says what became of the flusher. */
-function left(t: TestContext, sql: string, more: (spool: Spool) => void = () => undefined): Sandbox {
+function left(t: TestContext, sql: Fate, more: (spool: Spool) => void = () => undefined): Sandbox {
   const home = sandbox(t);
   const spool = makeSpool(home.directory);
-  command(spool, NOW - 7_000, {});
-  for (const statement of sql.split(';').filter((part) => part.trim() !== ''))
+  const now = Date.now();
+  command(spool, now - 7_000, {});
+  for (const statement of sql(now)
+    .split(';')
+    .filter((part) => part.trim() !== ''))
     spool.statement(statement).run();
   more(spool);
   spool.close();
   return home;
 }
 
-const FATES: Readonly<Record<string, { sql: string; words: RegExp }>> = {
+const FATES: Readonly<Record<string, { sql: Fate; words: RegExp }>> = {
   'did not start, as at the end of a container or without a library': {
-    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 6_000}`,
+    sql: (now) => `UPDATE installation SET flusher_asked_at = ${now - 6_000}`,
     words: /The last flusher did not start, or was ended at once: .*limit of processes/,
   },
   'was ended before it was done': {
-    sql: `UPDATE installation SET flusher_asked_at = NULL; INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`,
+    sql: (now) =>
+      `UPDATE installation SET flusher_asked_at = NULL; INSERT INTO flusher_run (started_at) VALUES (${now - 6_000})`,
     words: /The last flusher was ended before it was done/,
   },
   failed: {
-    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 6_000};
-      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${NOW - 6_100}, ${NOW - 6_000}, 'failed')`,
+    sql: (now) => `UPDATE installation SET flusher_asked_at = ${now - 6_000};
+      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${now - 6_100}, ${now - 6_000}, 'failed')`,
     words: /The last flusher failed/,
   },
 };
@@ -55,19 +60,19 @@ for (const [fate, { sql, words }] of Object.entries(FATES)) {
   });
 }
 
-const WELL: Readonly<Record<string, { sql: string; words: RegExp }>> = {
+const WELL: Readonly<Record<string, { sql: Fate; words: RegExp }>> = {
   'was asked for a moment ago': {
-    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 1_000}`,
+    sql: (now) => `UPDATE installation SET flusher_asked_at = ${now - 1_000}`,
     words: /A flusher was asked for just now/,
   },
   'was asked for a moment ago, after one that died': {
-    sql: `UPDATE installation SET flusher_asked_at = ${NOW - 1_000};
-      INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`,
+    sql: (now) => `UPDATE installation SET flusher_asked_at = ${now - 1_000};
+      INSERT INTO flusher_run (started_at) VALUES (${now - 6_000})`,
     words: /A flusher was asked for just now/,
   },
   drained: {
-    sql: `UPDATE installation SET flusher_asked_at = NULL;
-      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${NOW - 6_100}, ${NOW - 6_000}, 'drained')`,
+    sql: (now) => `UPDATE installation SET flusher_asked_at = NULL;
+      INSERT INTO flusher_run (started_at, ended_at, outcome) VALUES (${now - 6_100}, ${now - 6_000}, 'drained')`,
     words: /Pending events will be sent with your next command/,
   },
 };
@@ -82,11 +87,11 @@ for (const [fate, { sql, words }] of Object.entries(WELL)) {
 }
 
 test('usage doctor says nothing of a dead flusher where nothing is pending, or a back-off holds', async (t) => {
-  const died = `INSERT INTO flusher_run (started_at) VALUES (${NOW - 6_000})`;
-  const delivered = left(t, `${died}; UPDATE record SET state = 'delivered'`);
+  const died: Fate = (now) => `INSERT INTO flusher_run (started_at) VALUES (${now - 6_000})`;
+  const delivered = left(t, (now) => `${died(now)}; UPDATE record SET state = 'delivered'`);
   const offline = left(t, died, (spool) => {
     const failure = { reason: 'offline', status: null } as const;
-    backOff(spool, postHogAt(spool, DESTINATION), failure, { at: NOW, random: Math.random });
+    backOff(spool, postHogAt(spool, DESTINATION), failure, { at: Date.now(), random: Math.random });
   });
   for (const home of [delivered, offline]) {
     const doctor = await inside(home, ['usage', 'doctor', '--json'], { env: ENV });
