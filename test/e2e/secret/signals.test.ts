@@ -6,9 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { execa } from 'execa';
 import { keyOf } from '../../support/arcade/client.ts';
-import { baseEnvironment, PROGRAM } from '../../support/cli.ts';
+import { startArcadeCli, TRACKED } from '../../support/cli.ts';
 import { recorded, withoutNotice } from '../../support/recorded.ts';
 import { until } from '../../support/until.ts';
 import { type World, world } from '../../support/world.ts';
@@ -83,7 +82,7 @@ describe('a signal that comes twice within a moment', { concurrency: 4 }, () => 
   }
 });
 
-describe('output that is not read yet', { concurrency: 4 }, () => {
+describe('output that is not read yet', { concurrency: 4, timeout: 120_000 }, () => {
   for (const [signal, exitCode] of SIGNALS) {
     test(`keeps no program that ${signal} asks to end`, async (t) => {
       const { home, running } = await unread(t);
@@ -124,17 +123,8 @@ async function unread(t: TestContext) {
   execFileSync('mkfifo', [path]);
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   t.after(() => closeSync(reader));
-  const command = [process.execPath, '--', PROGRAM, ...LIST];
-  const running = execa('bash', ['-c', 'exec "$@" > pipe', 'bash', ...command], {
-    env: { ...baseEnvironment(home), ...env, ARCADE_USAGE_TRACKING: undefined },
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
-    stdin: 'ignore',
-    cwd: home.home,
-    timeout: 20_000,
-    killSignal: 'SIGKILL',
-  });
+  const running = startArcadeCli(home, LIST, { env: { ...env, ...TRACKED }, shell: 'exec "$@" > pipe' });
+  t.after(() => running.kill('SIGKILL'));
   await until(async () => (await recorded(home)).length === 1, { what: 'the event' });
   return { home, path, running };
 }

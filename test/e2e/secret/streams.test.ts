@@ -1,8 +1,7 @@
 /** `arcade secret` with streams that are closed, full, coloured or not; and with tracking on as with it off. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { execa } from 'execa';
-import { baseEnvironment, PROGRAM, type Ran, type Running } from '../../support/cli.ts';
+import { type Ran, type Running, TRACKED } from '../../support/cli.ts';
 import { withoutNotice } from '../../support/recorded.ts';
 import { outcome, type World, world } from '../../support/world.ts';
 
@@ -60,7 +59,8 @@ describe('streams', { concurrency: 4 }, () => {
       test(`${line}${tracking === undefined ? ' with tracking' : ''}`, async (t) => {
         const at = await world(t);
         at.arcade.store(at.user, { key: 'K', value: 'v' });
-        const ran = await shell(at, `set -o pipefail; ${line}`, { ARCADE_USAGE_TRACKING: tracking });
+        const env = { ARCADE_USAGE_TRACKING: tracking };
+        const ran = await at.run([], { shell: `set -o pipefail; ${line}`, env });
         assert.deepEqual(outcome({ ...ran, stderr: withoutNotice(ran.stderr) }), [exitCode, stdout, stderr]);
       });
     }
@@ -88,14 +88,12 @@ test('tracking changes nothing of exit code, stdout and stderr', async (t) => {
     [['--help']],
     [['--version']],
   ];
-  const on = await world(t);
-  const off = await world(t);
   // Also where nothing can be recorded.
-  const stuck = await world(t);
+  const [on, off, stuck] = [await world(t), await world(t), await world(t)];
   stuck.home.write('usage.db', 'this is no database, and cannot be set aside as one');
   const told: string[] = [];
   for (const [args, running] of lines) {
-    const tracked = { ...running, env: { ARCADE_USAGE_TRACKING: undefined, ...running?.env } };
+    const tracked = { ...running, env: { ...TRACKED, ...running?.env } };
     const [a, b, c] = await Promise.all([
       on.run(args, tracked),
       off.run(args, running),
@@ -121,20 +119,4 @@ test('a command for which nothing ever comes ends as a failure, and not quietly 
 function seen({ arcade }: World, ran: Ran): [number | undefined, string, string] {
   const plain = (text: string): string => withoutNotice(text).replaceAll(String(arcade.engine.port), 'PORT');
   return [ran.exitCode, plain(ran.stdout), plain(ran.stderr)];
-}
-
-async function shell({ env, home }: World, line: string, more: Running['env']): Promise<Ran> {
-  const { exitCode, signal, stdout, stderr } = await execa(
-    'bash',
-    ['-c', line, 'bash', process.execPath, '--', PROGRAM],
-    {
-      env: { ...baseEnvironment(home), ...env, ...more },
-      extendEnv: false,
-      reject: false,
-      stripFinalNewline: false,
-      cwd: home.home,
-      stdin: 'ignore',
-    },
-  );
-  return { exitCode, signal, stdout, stderr };
 }

@@ -16,9 +16,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { execa } from 'execa';
 import { readEnvFile } from '../../../src/secrets/env-file.ts';
-import { baseEnvironment, PROGRAM, type Ran, startArcadeCli } from '../../support/cli.ts';
+import { baseEnvironment, PROGRAM, startArcadeCli } from '../../support/cli.ts';
 import { until } from '../../support/until.ts';
-import { outcome, type World, world } from '../../support/world.ts';
+import { outcome, world } from '../../support/world.ts';
 
 const OK = "Secret 'K' set successfully\n";
 const FORMAT =
@@ -116,14 +116,10 @@ describe('values', { concurrency: 4 }, () => {
   });
 
   test('standard input that is a directory holds no value', async (t) => {
-    const { env, home, requests } = await world(t);
-    const ran = await shell({ env, home }, '"$@" secret set K --stdin < /');
-    assert.deepEqual(outcome(ran), [
-      2,
-      '',
-      'Error: No value on standard input.\nHint: Run `arcade secret set --help` for usage.\n',
-    ]);
-    assert.deepEqual(requests(), []);
+    const { run, requests } = await world(t);
+    const ran = await run(['secret', 'set', 'K', '--stdin'], { shell: '"$@" < /' });
+    assert.deepEqual([ran.exitCode, ran.stdout, requests()], [2, '', []]);
+    assert.match(ran.stderr, /^Error: No value on standard input\.\nHint: /);
   });
 
   const FILE = [
@@ -252,11 +248,11 @@ describe('values', { concurrency: 4 }, () => {
   }
 
   test('an environment file may be a pipe of the shell', async (t) => {
-    const { env, home, stored } = await world(t);
-    const ran = await shell({ env, home }, 'printf "A=1\\nK=2" | "$@" secret set -f /dev/stdin');
+    const { run, stored } = await world(t);
+    const ran = await run(['secret', 'set', '-f', '/dev/stdin'], { shell: 'printf "A=1\\nK=2" | "$@"' });
     assert.deepEqual(outcome(ran), [0, `Secret 'A' set successfully\n${OK}`, '']);
     assert.deepEqual(stored().sort(), ['A=1', 'K=2']);
-    const none = await shell({ env, home }, '"$@" secret set -f <(true)');
+    const none = await run(['secret', 'set'], { shell: '"$@" -f <(true)' });
     assert.equal(none.exitCode, 1);
     assert.match(none.stderr, /^Error: No secrets were found in \/dev\/fd\/\d+\.\n/);
   });
@@ -302,37 +298,20 @@ describe('values', { concurrency: 4 }, () => {
   test('an environment file that may not be read is an error', {
     skip: !canDrop && 'no way to be unprivileged',
   }, async (t) => {
-    const { env, home, requests } = await world(t);
+    const { home, run, requests } = await world(t);
+    const shell = `${unprivileged.join(' ')} "$@"`;
     writeFileSync(join(home.home, 'file'), 'K=v');
     chmodSync(join(home.home, 'file'), 0);
-    const ran = await shell({ env, home }, `${unprivileged.join(' ')} "$@" secret set --from-env -f file`);
+    const ran = await run(['secret', 'set', '--from-env', '-f', 'file'], { shell });
     assert.deepEqual(outcome(ran), [1, '', cannot('file', 'permission denied')]);
     home.write('credentials.yaml', 'cloud: {api: {key: k}}');
     chmodSync(join(home.directory, 'credentials.yaml'), 0);
-    const signedIn = { env: { ...env, ARCADE_API_KEY: undefined }, home };
-    const other = await shell(signedIn, `${unprivileged.join(' ')} "$@" secret list`);
+    const other = await run(['secret', 'list'], { shell, env: { ARCADE_API_KEY: undefined } });
     assert.deepEqual([other.exitCode, other.stdout], [1, '']);
     assert.match(other.stderr, /^Error: The credentials file .* cannot be read.*\nHint: .*\n$/);
     assert.deepEqual(requests(), []);
   });
 });
-
-/** Runs a command line of the shell in which `"$@"` is the program. */
-async function shell({ env, home }: Pick<World, 'env' | 'home'>, line: string): Promise<Ran> {
-  const { exitCode, signal, stdout, stderr } = await execa(
-    'bash',
-    ['-c', line, 'bash', process.execPath, '--', PROGRAM],
-    {
-      env: { ...baseEnvironment(home), ...env },
-      extendEnv: false,
-      reject: false,
-      stripFinalNewline: false,
-      cwd: home.home,
-      stdin: 'ignore',
-    },
-  );
-  return { exitCode, signal, stdout, stderr };
-}
 
 function isReading(pid: number | undefined, path: string): boolean {
   const { stdout } = spawnSync('sh', ['-c', `ls -l /proc/${pid}/fd`], { encoding: 'utf8' });
