@@ -1,16 +1,17 @@
 /**
- * Runs the program with what V8 compiled of it in earlier commands, kept in dist/.cache. Node's own cache lacks each
+ * Runs the program with what V8 compiled of it in earlier commands, kept in a file. Node's own cache lacks each
  * function that is compiled only when it is called: `secret list` takes 8 ms of CPU and 2 MB more with it, and a flusher
  * 20 ms. The first commands add what they compiled, so that it becomes what this person uses.
  *
- * Only for the owner of that folder, who could change the program itself: no one else's code is ever run from there,
- * and root leaves nothing in another user's installation. A cache that cannot be read, written or made sense of is one
- * that the program does without. Old Nodes read this file: no syntax and no import that Node 14 lacks.
+ * Only code that this user has left is ever run from there, and root leaves nothing in another user's folders. A cache
+ * that cannot be read, written or made sense of is one that the program does without. Old Nodes read this file: no syntax
+ * and no import that Node 14 lacks.
  */
 import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -18,11 +19,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire, wrap } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { Script } from 'node:vm';
 
 /** So many commands add to it. */
 const ADDING = 8;
+const OLD_MS = 30 * 24 * 3600_000;
 
 /** What each file that was loaded has to write. One listener for all: Node warns of more than ten. */
 const atExit: (() => void)[] = [];
@@ -51,14 +53,18 @@ export function requireKept(program: string, name: string): void {
   load(name);
 }
 
-/** The folder for what this Node compiles of this build, where the program is ours and no one else can write to it. */
+/**
+ * The folder for what this Node compiles of this build: beside the program where that is ours, else in our own cache
+ * folder, as for a program that root has installed; to neither can another user write.
+ */
 function cacheIn(folder: string): string | undefined {
-  const cache = join(folder, '.cache');
   try {
+    let cache: string | undefined = join(folder, '.cache');
     if (process.geteuid !== undefined) {
       const user = process.geteuid();
-      if (statSync(folder).uid !== user) return undefined;
-      if (!existsSync(cache)) mkdirSync(cache, { mode: 0o700 });
+      if (statSync(folder).uid !== user) cache = cacheOf(user);
+      if (cache === undefined) return undefined;
+      if (!existsSync(cache)) mkdirSync(cache, { recursive: true, mode: 0o700 });
       const { uid, mode } = lstatSync(cache);
       if (uid !== user || (mode & 0o022) !== 0) return undefined;
     }
@@ -66,6 +72,14 @@ function cacheIn(folder: string): string | undefined {
   } catch {
     return undefined; // A folder that cannot be looked at or written has no cache.
   }
+}
+
+/** A user's own cache folder; undefined where HOME is another user's, as under `sudo`, or none. */
+function cacheOf(user: number): string | undefined {
+  const { HOME = '', XDG_CACHE_HOME = '' } = process.env;
+  if (!isAbsolute(HOME) || statSync(HOME).uid !== user) return undefined;
+  if (process.platform === 'darwin') return join(HOME, 'Library', 'Caches', 'arcade');
+  return join(isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(HOME, '.cache'), 'arcade');
 }
 
 function compile(filename: string, kept: string | undefined): Script {
@@ -99,7 +113,7 @@ function write(path: string, added: number, script: Script): void {
   const draft = `${path}.${process.pid}`;
   try {
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      if (mkdirSync(dirname(path), { recursive: true, mode: 0o700 }) !== undefined) removeOld(dirname(path));
       // First, for where nothing can be written the rest, 10 ms, would be in vain in every command.
       writeFileSync(draft, 'draft', { mode: 0o600 });
       const one = Buffer.concat([Buffer.of(added), script.createCachedData()]);
@@ -111,4 +125,11 @@ function write(path: string, added: number, script: Script): void {
   } catch {
     // The disk is full, or the folder is not for us to write: the next command compiles again.
   }
+}
+
+/** Removes what other versions of this program and of Node have left, once it is a month old. */
+function removeOld(folder: string): void {
+  const cache = dirname(folder);
+  for (const path of readdirSync(cache).map((name) => join(cache, name)))
+    if (Date.now() - lstatSync(path).mtimeMs > OLD_MS) rmSync(path, { recursive: true, force: true });
 }

@@ -28,6 +28,7 @@ test('the flusher is given the variables that it reads, and no secret of anybody
     no_proxy: 'localhost',
     LC_ALL: 'C.UTF-8',
     LC_CTYPE: 'C',
+    XDG_CACHE_HOME: '/home/ana/.cache',
   };
   const foreign = {
     ARCADE_WORKER_SECRET: 'x',

@@ -1,4 +1,4 @@
-/** dist/.cache: quicker starts for the owner of the program's folder, and nothing at all for anyone else. */
+/** dist/.cache, or a user's own cache folder: quicker starts from code that no other user can have left there. */
 import assert from 'node:assert/strict';
 import {
   chmodSync,
@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,13 +39,18 @@ function installed(t: TestContext): { folder: string; cache: string } {
   return { folder, cache: join(folder, 'dist', '.cache') };
 }
 
-async function version(folder: string, options: { uid?: number } = {}): Promise<void> {
+interface Running {
+  readonly uid?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+async function version(folder: string, options: Running = {}): Promise<void> {
   const script = join(folder, 'dist', 'arcade.js');
   const node = options.uid === undefined ? process.execPath : everyones().node;
   const ran = await execa(node, ['--', script, '--version'], {
+    env: {},
     ...options,
     extendEnv: false,
-    env: {},
   });
   assert.match(ran.stdout, /^arcade \d/);
   assert.equal(ran.stderr, '');
@@ -129,11 +135,55 @@ test('where nothing can be written, no command spends time on what it would writ
   assert.equal(await written(['unshare', '--mount', '/bin/sh', '-c', full, cache, ...run]), false);
 });
 
-test('a program that belongs to another user gets no cache', { skip }, async (t) => {
+/** A home of this user's. */
+function homeOf(t: TestContext, uid: number): string {
+  const home = mkdtempSync(join(tmpdir(), 'arcade-home-'));
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  chownSync(home, uid, uid);
+  return home;
+}
+
+test('a program that root has installed has its cache in the user’s own cache folder', {
+  skip,
+}, async (t) => {
+  const { folder, cache } = installed(t);
+  const [home, elsewhere] = [homeOf(t, NOBODY), homeOf(t, NOBODY)];
+  await version(folder, { uid: NOBODY, env: { HOME: home } });
+  await version(folder, { uid: NOBODY, env: { HOME: home, XDG_CACHE_HOME: elsewhere } });
+  for (const own of [join(home, '.cache', 'arcade'), join(elsewhere, 'arcade')]) {
+    const [file = ''] = cached(own);
+    assert.equal(readFileSync(file)[0], 1, own);
+    assert.deepEqual([statSync(own).mode & 0o077, statSync(file).mode & 0o077], [0, 0]);
+  }
+  await version(folder, { uid: NOBODY, env: { HOME: home } });
+  assert.equal(readFileSync(cached(join(home, '.cache'))[0] ?? '')[0], 2, 'the next command uses it');
+  assert.equal(existsSync(cache), false);
+});
+
+test('what other versions have left goes after a month', { skip }, async (t) => {
+  const { folder, cache } = installed(t);
+  for (const [name, days] of [
+    ['old', 31],
+    ['young', 29],
+  ] as const) {
+    mkdirSync(join(cache, name), { recursive: true, mode: 0o700 });
+    const then = new Date(Date.now() - days * 24 * 3600_000);
+    utimesSync(join(cache, name), then, then);
+  }
+  await version(folder);
+  assert.equal(cached(cache).length, 1);
+  assert.deepEqual([existsSync(join(cache, 'old')), existsSync(join(cache, 'young'))], [false, true]);
+});
+
+test('a program of another user’s leaves nothing in a home of another user’s, or without a home', {
+  skip,
+}, async (t) => {
   const { folder, cache } = installed(t);
   chownSync(join(folder, 'dist'), NOBODY, NOBODY);
-  await version(folder);
-  assert.equal(existsSync(cache), false, 'root leaves nothing in the folder of another user');
+  const home = homeOf(t, NOBODY);
+  for (const env of [{ HOME: home }, { HOME: 'home' }, { HOME: '/nowhere' }, {}])
+    await version(folder, { env });
+  assert.deepEqual([readdirSync(home), existsSync(cache)], [[], false], 'root as under sudo');
 });
 
 test('a program in a folder that cannot be written gets no cache', { skip }, async (t) => {
