@@ -10,10 +10,10 @@ import { joined, say, visible } from '../../terminal/visible.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
 import { readStatus } from '../../usage/inspect/status.ts';
 import type { Spool } from '../../usage/spool/spool.ts';
+import { overviewOf } from './overview.ts';
 import { readSpool, recordsAsSent, type SentRecord } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
 import { nextSender, type Sender } from './who.ts';
-import { consentOf, deliveryState } from './why.ts';
 import { counted } from './words.ts';
 
 const DEFAULT_FILE = 'arcade-usage.html';
@@ -72,13 +72,13 @@ async function reportData(
   const events: SentRecord[] = [];
   for await (const group of recordsAsSent(spool)) events.push(...group);
   const status = readStatus(spool, settings, now);
-  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
+  const { consent, why } = overviewOf(settings, { state: 'ok' }, status);
   return {
     now,
     host: settings.destination.host,
-    recording: `${enabled ? 'on' : 'off'} (${decidedBy})`,
+    recording: `${consent.enabled ? 'on' : 'off'} (${consent.decided_by})`,
     sender: sender.words,
-    why: deliveryState(settings, { state: 'ok' }, status, now),
+    why,
     status,
     stats: readStats(spool, days, now),
     events,

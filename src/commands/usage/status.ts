@@ -4,59 +4,52 @@ import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { fieldLines, printText } from '../../terminal/wrap.ts';
-import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
-import { readStatus, type Status } from '../../usage/inspect/status.ts';
+import type { Status } from '../../usage/inspect/status.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
+import { type Overview, readOverview } from './overview.ts';
 import { isBroken } from './reading.ts';
 import { nextSender, type Sender } from './who.ts';
-import { consentOf, deliveryState, recordingOf } from './why.ts';
 import { counted, digits, relativeTime, utcTime, withIsoTimes } from './words.ts';
 
 /** Shows consent, destination, identity, counters, back-off and the last flusher, and why nothing is being sent. */
 export const run: Run = async (invocation) => {
   const { output, settings } = invocation;
-  const now = Date.now();
-  const senderIn = await nextSender(invocation);
-  const { store, value } = await readSnapshot(settings, (copy) => ({
-    status: readStatus(copy, settings, now),
-    sender: senderIn(copy),
-  }));
-  const status = store.state === 'ok' ? value?.status : undefined;
-  const sender = recordingOf(settings, store, status).on ? (value?.sender ?? null) : null;
-  const why = deliveryState(settings, store, status, now);
-  const seen = { store, status, sender, spilled: spilledIn(settings), why };
-  if (invocation.json) output.json(documentOf(settings, seen));
+  const { seen, ...overview } = await readOverview(settings, await nextSender(invocation));
+  const sender = overview.recording.on ? (seen ?? null) : null;
+  const { directory } = settings;
+  const shown = {
+    ...overview,
+    sender,
+    spilled: directory === undefined ? 0 : countSpilled(directory).waiting,
+  };
+  if (invocation.json) output.json(documentOf(settings, shown));
   else {
     const paint = await output.paint('stdout');
-    const rows = [
-      ...settingRows(settings, seen, paint),
-      ...(status === undefined ? [] : queueRows(status, now, paint)),
-    ];
+    const rows = settingRows(settings, shown, paint);
+    if (shown.status !== undefined) rows.push(...queueRows(shown.status, Date.now(), paint));
     for (const line of await rowLines(rows, output.width, paint)) output.line(line);
     output.line();
-    await printText(output, visible(why));
+    await printText(output, visible(shown.why));
   }
-  return isBroken(store) ? 'SPOOL_UNUSABLE' : undefined;
+  return isBroken(shown.store) ? 'SPOOL_UNUSABLE' : undefined;
 };
 
-interface Seen {
-  readonly store: StoreState;
-  readonly status: Status | undefined;
+interface Shown extends Overview {
+  /** Null: recording is off. */
   readonly sender: Sender | null;
   readonly spilled: number;
-  readonly why: string;
 }
 
 /** The ledger before anything is recorded. */
 export const NOTHING = { recorded: 0, delivered: 0, pending: 0, quarantined: 0, dropped: {}, purged: 0 };
 
 /** What scripts rely on; the ledger of a store that cannot be read is null. */
-function documentOf(settings: Settings, { store, status, sender, spilled, why }: Seen): unknown {
-  const { destination } = settings;
+function documentOf({ destination }: Settings, shown: Shown): unknown {
+  const { store, status, sender, spilled } = shown;
   const { backoff = null, lastRun = null } = status ?? {};
   return withIsoTimes({
-    consent: consentOf(settings, status),
-    recording: recordingOf(settings, store, status),
+    consent: shown.consent,
+    recording: shown.recording,
     destination: { host: destination.host, configured: destination.apiKey !== undefined },
     identity: {
       anon_id: status?.identity?.anonId ?? null,
@@ -79,17 +72,13 @@ function documentOf(settings: Settings, { store, status, sender, spilled, why }:
         delivered: lastRun.delivered,
       },
     },
-    why,
+    why: shown.why,
   });
 }
 
 function stateOf(identity: Status['identity'] | undefined): 'anonymous' | 'linked' | 'unresolved' {
   if (!identity || (identity.fingerprint === null && identity.principalId === null)) return 'anonymous';
   return identity.principalId !== null && identity.verified ? 'linked' : 'unresolved';
-}
-
-function spilledIn({ directory }: Settings): number {
-  return directory === undefined ? 0 : countSpilled(directory).waiting;
 }
 
 type Row = readonly [name: Safe, value: Safe];
@@ -100,10 +89,10 @@ export async function rowLines(rows: readonly Row[], width: number | null, paint
   return (await Promise.all(lines)).flat();
 }
 
-function settingRows(settings: Settings, { store, status, sender, spilled }: Seen, paint: Paint): Row[] {
-  const { apiKey, host } = settings.destination;
-  const { enabled, decided_by: decidedBy } = consentOf(settings, status);
-  const { obstacle } = recordingOf(settings, store, status);
+function settingRows({ destination: { apiKey, host } }: Settings, shown: Shown, paint: Paint): Row[] {
+  const { sender, spilled } = shown;
+  const { enabled, decided_by: decidedBy } = shown.consent;
+  const { obstacle } = shown.recording;
   const state = enabled ? paint.green(say`on`) : paint.yellow(say`off`);
   const keyless = apiKey === undefined ? say` ${paint.yellow(say`(no project key)`)}` : '';
   return [

@@ -1,16 +1,13 @@
 /** `arcade usage watch` */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Invocation, Run } from '../../invocation.ts';
-import type { Settings } from '../../settings.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { isPipe } from '../../terminal/pipes.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
 import { hanging, wrapped } from '../../terminal/wrap.ts';
 import { type LatestAnswer, latestAnswers } from '../../usage/inspect/records.ts';
-import { readSnapshot, type StoreState } from '../../usage/inspect/snapshot.ts';
-import { readStatus, type Status } from '../../usage/inspect/status.ts';
+import { readOverview } from './overview.ts';
 import { NOTHING, queueRows, rowLines } from './status.ts';
-import { consentOf, deliveryState, recordingOf } from './why.ts';
 import { attemptInWords, counted, withIsoTimes } from './words.ts';
 
 const EVERY_MS = 500;
@@ -26,20 +23,21 @@ export const run: Run = async (invocation) => {
       : openLog(invocation);
   const mayLoseReader = isPipe(STDOUT);
   while (output.isOpen && !interrupted.aborted) {
-    await show(await read(invocation.settings));
+    await show(await readOverview(invocation.settings, (spool) => latestAnswers(spool, RESPONSES)));
     if (mayLoseReader) output.blank();
     await pause(EVERY_MS);
   }
   return undefined;
 };
 
+type Seen = Awaited<ReturnType<typeof readOverview<LatestAnswer[]>>>;
 type Show = (seen: Seen) => void | Promise<void>;
 
 /** One line of JSON for each change. */
-function openLog({ output, settings }: Invocation): Show {
+function openLog({ output }: Invocation): Show {
   let shown = '';
   return (seen) => {
-    const state = documentOf(settings, seen);
+    const state = documentOf(seen);
     const text = compactJson(state);
     if (text !== shown) output.line(compactJson(withIsoTimes({ at: Date.now(), ...state })));
     shown = text;
@@ -47,14 +45,14 @@ function openLog({ output, settings }: Invocation): Show {
 }
 
 /** A picture that is drawn over the last one. */
-async function openScreen({ output, settings }: Invocation): Promise<Show> {
+async function openScreen({ output }: Invocation): Promise<Show> {
   const paint = await output.paint('stdout');
   let shown = '';
   let drawn: number | 'all' = 0;
   let size = '';
   return async (seen) => {
     const present = `${output.width} ${output.height}`;
-    const lines = fitRows(await picture(settings, seen, (output.width ?? 80) - 1, paint), output.height);
+    const lines = fitRows(await picture(seen, (output.width ?? 80) - 1, paint), output.height);
     const text = joined(lines, say`\n`);
     // A terminal of another size has wrapped the lines of the last picture differently.
     if (drawn !== 0 && present !== size) drawn = 'all';
@@ -70,37 +68,28 @@ function fitRows(lines: readonly Safe[], height: number | null): readonly Safe[]
   return lines.length <= room ? lines : lines.filter((line) => line !== '').slice(0, room);
 }
 
-interface Seen {
-  readonly store: StoreState;
-  readonly status: Status | undefined;
-  readonly answers: readonly LatestAnswer[];
-}
-
-async function read(settings: Settings): Promise<Seen> {
-  const { store, value } = await readSnapshot(settings, (spool) => ({
-    status: readStatus(spool, settings, Date.now()),
-    answers: latestAnswers(spool, RESPONSES),
-  }));
-  return { store, status: store.state === 'ok' ? value?.status : undefined, answers: value?.answers ?? [] };
-}
-
-function documentOf(settings: Settings, { store, status, answers }: Seen): Record<string, unknown> {
+function documentOf({
+  store,
+  status,
+  consent,
+  recording,
+  seen: answers = [],
+}: Seen): Record<string, unknown> {
   const { ledger = NOTHING, backoff = null, flusherIsRunning = false } = status ?? {};
   return {
     store: store.state,
     ...ledger,
     backoff: backoff && { until: backoff.until, reason: backoff.reason },
     flusher: { running: flusherIsRunning },
-    consent: consentOf(settings, status).enabled,
-    recording: recordingOf(settings, store, status),
+    consent: consent.enabled,
+    recording,
     responses: answers,
   };
 }
 
 /** No line is longer than the terminal is wide: what is drawn next begins as many lines higher as this has. */
 async function picture(
-  settings: Settings,
-  { store, status, answers }: Seen,
+  { status, why, seen: answers = [] }: Seen,
   width: number,
   paint: Paint,
 ): Promise<Safe[]> {
@@ -109,7 +98,7 @@ async function picture(
   const lines = [...title.map((line) => paint.dim(line)), say``];
   if (status !== undefined)
     lines.push(...(await rowLines(queueRows(status, now, paint), width, paint)), say``);
-  lines.push(...(await wrapped(visible(deliveryState(settings, store, status, now)), width)));
+  lines.push(...(await wrapped(visible(why), width)));
   if (status === undefined) return lines;
   lines.push(say``, paint.bold(say`Latest responses`));
   for (const answer of answers) {

@@ -1,16 +1,17 @@
 /** Checks of the store: each says that all is well, or what is wrong and what to do. */
-import type { Settings } from '../../settings.ts';
+import { join } from 'node:path';
+import { FLUSHER, type Settings } from '../../settings.ts';
 import { LAST_TIME } from '../event/wire.ts';
-import { type BackoffReason, backoffOf, postHogAt } from '../spool/backoff.ts';
+import { setAsideFiles } from '../spool/aside.ts';
 import { error, type Finding, info, passed, warning } from '../spool/finding.ts';
 import { readCounter, UNCOUNTED } from '../spool/ledger.ts';
-import { isOptedOut } from '../spool/place.ts';
+import { currentUser, placeProblems } from '../spool/place.ts';
+import { countSpilled, MAX_SPILLED } from '../spool/spill.ts';
 import { installationOf, isSound, type Spool, sharedFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
-import { checkFiles, checkLock, checkSetAside, checkSpilled } from './doctor-files.ts';
 import { NO_HOME, roomObstacle } from './obstacles.ts';
 import { readSnapshot } from './snapshot.ts';
-import { backoffInWords, flusherFault, readStatus, type Status } from './status.ts';
+import { deliveryOf, isFlusherAlive, leftByDisable, readStatus, type Status } from './status.ts';
 
 /** Checks the store and all that is beside it. Changes nothing. `now` is ms since the epoch. */
 export async function checkStore(settings: Settings, now: number): Promise<Finding[]> {
@@ -18,64 +19,47 @@ export async function checkStore(settings: Settings, now: number): Promise<Findi
   if (directory === undefined) return [NO_HOME];
   const { store, value } = await readSnapshot(settings, (spool) => {
     const status = readStatus(spool, settings, now);
-    return { checked: checkContents(spool, settings, status, now), lastRun: status.lastRun };
+    return { status, contents: CHECKS.map((check) => check({ spool, status, settings, now })) };
   });
-  const files = [
+  const { status, contents = [] } = store.state === 'ok' && value !== undefined ? value : {};
+  const findings = [...contents];
+  if (store.state !== 'no sqlite')
+    findings.push(passed('native-module', `better-sqlite3 loads in Node ${process.versions.node}.`));
+  if (store.state === 'absent')
+    findings.push(passed('spool', 'There is no spool yet; the first command makes it.'));
+  // Of a foreign one the files say why.
+  if ('advice' in store && store.state !== 'foreign') findings.push(store);
+  const left = leftByDisable(settings, store, status);
+  if (left !== undefined) findings.push(left);
+  return [
+    ...findings,
     ...checkFiles(directory, process.platform),
     roomObstacle(directory) ?? passed('room', 'There is room for more events.'),
     ...checkSpilled(directory),
     ...checkSetAside(directory),
-    checkLock(directory, now, value?.lastRun ?? null),
-  ];
-  const loads = passed('native-module', `better-sqlite3 loads in Node ${process.versions.node}.`);
-  if (store.state === 'ok') return [loads, ...(value?.checked ?? []), ...files];
-  if (store.state === 'absent')
-    return [loads, passed('spool', 'There is no spool yet; the first command makes it.'), ...files];
-  const notErased = isOptedOut(directory) ? [NOT_ERASED] : [];
-  if (store.state === 'no sqlite') return [store, ...notErased, ...files];
-  // Of a foreign one the files say why.
-  return [loads, ...(store.state === 'foreign' ? [] : [store]), ...notErased, ...files];
-}
-
-function checkContents(spool: Spool, settings: Settings, status: Status, now: number): Finding[] {
-  return [
-    checkIntegrity(spool),
-    checkConservation(spool, status),
-    checkGauges(spool),
-    checkClock(spool, now),
-    checkIdentity(spool, status),
-    checkQuarantine(status),
-    checkRefusal(spool, settings),
-    checkFlusher(status, settings, now),
-    ...checkErased(spool, status),
+    checkLock(directory, now, status?.lastRun ?? null),
   ];
 }
 
-const NOT_ERASED = warning(
-  'not-erased',
-  'Recording is switched off here, but what was recorded before may still be in the usage spool.',
-  'Once the spool can be opened, `arcade usage disable` erases it.',
-);
-
-/** Whether `usage disable` came to its end. */
-function checkErased({ directory }: Spool, { keepsRecords }: Status): Finding[] {
-  if (!isOptedOut(directory)) return [];
-  if (!keepsRecords) return [passed('not-erased', 'Recording is switched off here, and no event is kept.')];
-  const message = 'Recording is switched off here, but what was recorded before is still there.';
-  return [warning('not-erased', message, '`arcade usage disable` erases it.')];
+interface Seen {
+  readonly spool: Spool;
+  readonly status: Status;
+  readonly settings: Settings;
+  readonly now: number;
 }
 
-function checkFlusher(status: Status, { destination }: Settings, now: number): Finding {
-  const fault = destination.apiKey === undefined ? null : flusherFault(status, now);
-  if (fault === null) return passed('flusher', 'No flusher was ended early.');
-  return warning(
-    'flusher-dies',
-    fault,
-    '`arcade usage flush` sends the events now; make it the last step of a container or a service. `arcade usage doctor --network` starts a flusher and says how that goes.',
-  );
-}
+/** What is checked of the database itself. */
+const CHECKS: readonly ((seen: Seen) => Finding)[] = [
+  checkIntegrity,
+  checkConservation,
+  checkGauges,
+  checkClock,
+  checkIdentity,
+  checkQuarantine,
+  ({ status, settings, now }) => deliveryOf(status, settings, now),
+];
 
-function checkIntegrity(spool: Spool): Finding {
+function checkIntegrity({ spool }: Seen): Finding {
   const orphans = (spool.pragma('foreign_key_check') as unknown[]).length;
   if (orphans === 0 && isSound(spool)) return passed('integrity', 'The database is sound.');
   return error(
@@ -85,8 +69,8 @@ function checkIntegrity(spool: Spool): Finding {
   );
 }
 
-function checkConservation(spool: Spool, { ledger }: Status): Finding {
-  const { recorded, delivered, pending, quarantined, dropped, purged } = ledger;
+function checkConservation({ spool, status }: Seen): Finding {
+  const { recorded, delivered, pending, quarantined, dropped, purged } = status.ledger;
   const lost = Object.values(dropped).reduce((sum, number) => sum + number, 0);
   const sum = delivered + pending + quarantined + lost + purged;
   const terms = `${delivered} delivered + ${pending} pending + ${quarantined} quarantined + ${lost} dropped + ${purged} purged`;
@@ -104,7 +88,7 @@ function checkConservation(spool: Spool, { ledger }: Status): Finding {
 
 const REPORT_IT = 'Please report it with the output of `arcade usage status --json`.';
 
-function checkGauges(spool: Spool): Finding {
+function checkGauges({ spool }: Seen): Finding {
   const gauges = `SELECT name FROM ledger WHERE name IN ('pending', 'quarantined')
     AND value <> (SELECT count(*) FROM record WHERE state = name)`;
   const wrong = spool.statement(gauges).pluck().all();
@@ -116,7 +100,7 @@ function checkGauges(spool: Spool): Finding {
 /** A minute is what a clock that is being corrected may be off. */
 const CLOCK_MS = 60_000;
 
-function checkClock(spool: Spool, now: number): Finding {
+function checkClock({ spool, now }: Seen): Finding {
   const latest = spool.statement('SELECT max(recorded_at) FROM record').pluck().get() as number | null;
   if (latest === null || latest <= now + CLOCK_MS) return passed('clock', 'The clock has not gone back.');
   return warning(
@@ -126,7 +110,7 @@ function checkClock(spool: Spool, now: number): Finding {
   );
 }
 
-function checkIdentity(spool: Spool, { identity }: Status): Finding {
+function checkIdentity({ spool, status: { identity } }: Seen): Finding {
   if (identity === null) return passed('identity', 'There is no identity yet; the first command makes one.');
   if (installationOf(spool).export_failed_at !== null) {
     return warning(
@@ -152,29 +136,77 @@ function checkIdentity(spool: Spool, { identity }: Status): Finding {
   );
 }
 
-/** Being offline passes by itself; a key that PostHog rejects, or another server in its place, does not. */
-function checkRefusal(spool: Spool, { destination }: Settings): Finding {
-  const backoff = backoffOf(spool, postHogAt(spool, destination));
-  const advice = backoff === null ? undefined : ADVICE[backoff.reason];
-  if (backoff === null || advice === undefined)
-    return passed('refused', 'The destination has not rejected anything.');
-  return warning('refused', `${backoffInWords(backoff)} Nothing is delivered.`, advice);
-}
-
-const LOOK_CLOSER =
-  'Sign in to the network you are on; `arcade usage doctor --network` tests the connection.';
-const ADVICE: Readonly<Partial<Record<BackoffReason, string>>> = {
-  unauthorized: 'Check ARCADE_POSTHOG_API_KEY, if you set it.',
-  proxy: 'Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.',
-  portal: LOOK_CLOSER,
-  rejected: LOOK_CLOSER,
-};
-
-function checkQuarantine({ ledger: { quarantined } }: Status): Finding {
+function checkQuarantine({ status }: Seen): Finding {
+  const { quarantined } = status.ledger;
   if (quarantined === 0) return passed('quarantine', 'No record is quarantined.');
   return info(
     'quarantine',
     `PostHog permanently rejected ${quarantined} record${quarantined === 1 ? '' : 's'}.`,
     'See `arcade usage list --state quarantined`; then `usage requeue` or `usage discard`.',
+  );
+}
+
+/** Whether the files belong to this user and are closed to others. `platform`: as `process.platform`. */
+export function checkFiles(directory: string, platform: NodeJS.Platform): Finding[] {
+  try {
+    const found = placeProblems(directory, currentUser());
+    if (found.length > 0) return found.map(({ finding }) => finding);
+  } catch {
+    // The store cannot be read either, and says why.
+    return [];
+  }
+  if (platform !== 'win32') return [passed('files', 'Only you have access to the files.')];
+  return [
+    info(
+      'files',
+      'Who else may open the files is not checked on Windows.',
+      'Keep ARCADE_WORK_DIR inside your user profile, which Windows closes to other users.',
+    ),
+  ];
+}
+
+/** What the database could not take in time. */
+function checkSpilled(directory: string): Finding[] {
+  const { waiting, bad } = countSpilled(directory);
+  const findings = [passed('spill', `Events that wait in files for the database: ${waiting}.`)];
+  if (waiting >= MAX_SPILLED) {
+    const message = `${waiting} events wait in files because the database cannot be used; no more are recorded.`;
+    const advice = 'Fix the other findings first; the next commands then add these events to the database.';
+    findings.push(error('spill-full', message, advice));
+  }
+  if (bad > 0) {
+    const message = `Files in ${join(directory, 'spill')} that are not events of this program, renamed to .bad: ${bad}.`;
+    findings.push(warning('spill-bad', message, 'Inspect them if you like, then delete them.'));
+  }
+  return findings;
+}
+
+/** What earlier damage has left. */
+function checkSetAside(directory: string): Finding[] {
+  let names: string[];
+  try {
+    names = setAsideFiles(directory);
+  } catch {
+    return [];
+  }
+  if (names.length === 0) return [];
+  return [
+    info(
+      'set-aside',
+      `A damaged database was set aside: ${names.join(', ')}.`,
+      'What can be read of one called `damaged` is recovered by the next flusher; what cannot is counted as dropped. Delete them if you do not want to look into them.',
+    ),
+  ];
+}
+
+/** Whether what holds usage.lock can be a flusher: that of the last run, if it has not ended. */
+function checkLock(directory: string, now: number, run: Status['lastRun']): Finding {
+  if (!isFlusherAlive(directory)) return passed('lock', 'No flusher is running.');
+  if (run?.ended_at === null && now - run.started_at <= FLUSHER.budgetMs * 2)
+    return passed('lock', 'A flusher is running.');
+  return warning(
+    'lock-stuck',
+    'Another process has held usage.lock for longer than a flusher can run; nothing is sent meanwhile.',
+    'It is free again when that process ends: a long `arcade usage flush --timeout`, or a stopped one.',
   );
 }

@@ -9,8 +9,11 @@ import {
   COORDINATOR,
   postHogAt,
 } from '../spool/backoff.ts';
+import { type Finding, info, passed, warning } from '../spool/finding.ts';
 import { type Ledger, readLedger } from '../spool/ledger.ts';
+import { isOptedOut } from '../spool/place.ts';
 import { installationOf, lockFile, type Spool } from '../spool/spool.ts';
+import type { StoreState } from './snapshot.ts';
 
 interface FlusherRun {
   readonly started_at: number;
@@ -28,7 +31,8 @@ export interface Status {
   readonly unbound: number;
   readonly oldestPendingAt: number | null;
   readonly backoff: Backoff | null;
-  readonly resolveUntil: number;
+  /** Until when Arcade is not asked again whose the unbound records are; null where it may be asked. */
+  readonly resolveUntil: number | null;
   readonly flusherIsRunning: boolean;
   /** When a command last asked for a flusher that has not begun since; null when none is awaited. */
   readonly flusherAskedAt: number | null;
@@ -49,58 +53,11 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
        FROM record WHERE state = 'pending'`,
     ) as Pick<Status, 'unbound' | 'oldestPendingAt'>),
     backoff: backoffInForce(spool, postHogAt(spool, settings.destination), now),
-    resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? 0,
+    resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? null,
     flusherIsRunning: isFlusherAlive(spool.directory),
     flusherAskedAt: installation.flusher_asked_at,
     lastRun: (row('SELECT * FROM flusher_run ORDER BY id DESC LIMIT 1') as FlusherRun | undefined) ?? null,
   };
-}
-
-/** A flusher has begun by then, on a slow machine too. */
-const BEGINS_WITHIN_MS = 5_000;
-
-/** Whether a flusher that was asked for may be about to begin. A mark far ahead is one of a clock that was set back. */
-export function isFlusherStarting(status: Status, now: number): boolean {
-  return isFlusherAwaited(status) && Math.abs(now - (status.flusherAskedAt ?? 0)) < BEGINS_WITHIN_MS;
-}
-
-/** The mark of one that was asked for goes when it begins; one that fails leaves another in its place. */
-function isFlusherAwaited({ flusherAskedAt, lastRun }: Status): boolean {
-  return flusherAskedAt !== null && flusherAskedAt !== lastRun?.ended_at;
-}
-
-/** Whether all that is pending waits for Arcade to be asked again whose it is. */
-export function waitsForAccount({ ledger, unbound, resolveUntil }: Status, now: number): boolean {
-  return unbound === ledger.pending && resolveUntil > now;
-}
-
-/**
- * What became of the flusher that should be sending what is pending, in a sentence; null where nothing has befallen it,
- * or there is nothing to send at this moment.
- */
-export function flusherFault(status: Status, now: number): string | null {
-  const { ledger, backoff, flusherIsRunning, lastRun } = status;
-  if (ledger.pending === 0 || backoff !== null || waitsForAccount(status, now)) return null;
-  if (flusherIsRunning || isFlusherStarting(status, now)) return null;
-  if (isFlusherAwaited(status))
-    return 'The last flusher did not start, or was ended at once: by the end of its container or service, by a limit of processes, or because a library is missing.';
-  if (lastRun?.outcome === 'failed') return 'The last flusher failed.';
-  if (lastRun === null || lastRun.ended_at !== null) return null;
-  return 'The last flusher was ended before it was done, perhaps by the end of its container or service.';
-}
-
-const LEFT_ALONE: Readonly<Record<BackoffReason, string>> = {
-  offline: 'PostHog cannot be reached',
-  portal: 'Something other than PostHog answers, such as the login page of a network',
-  throttled: 'PostHog asked to wait',
-  unauthorized: 'PostHog does not accept the project key',
-  rejected: "The server at PostHog's address rejects everything",
-  proxy: 'The address of the proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) cannot be used',
-};
-
-/** Why PostHog is left alone, in a sentence. */
-export function backoffInWords({ reason, status }: Pick<Backoff, 'reason' | 'status'>): string {
-  return `${LEFT_ALONE[reason]}${status === null ? '' : ` (status ${status})`}.`;
 }
 
 /** Whether a flusher is at work. A lock that cannot be read is no flusher's. */
@@ -110,4 +67,91 @@ export function isFlusherAlive(directory: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Why nothing is being sent at `now`, or that all is well: the first reason that applies. */
+export function deliveryOf(status: Status, { destination }: Settings, now: number): Finding {
+  const { ledger, backoff, unbound, resolveUntil } = status;
+  const { recorded, delivered, pending, quarantined } = ledger;
+  if (pending === 0) {
+    if (quarantined > 0) return fine(`Nothing pending; PostHog permanently rejected ${quarantined}.`);
+    if (delivered === recorded) return fine('Everything recorded has been sent.');
+    return fine('Nothing pending; what was recorded and not sent was dropped or erased.');
+  }
+  if (destination.apiKey === undefined)
+    return fine('Nothing is sent: this build has no project key, and ARCADE_POSTHOG_API_KEY is not set.');
+  if (status.flusherIsRunning) return fine('A flusher is sending right now.');
+  if (backoff !== null) {
+    const [words, advice] = LEFT_ALONE[backoff.reason];
+    const answer = backoff.status === null ? '' : ` (status ${backoff.status})`;
+    const message = `${words}${answer}. Next attempt ${after(backoff.until)}.`;
+    return advice === null
+      ? info('backing-off', message, 'Events stay pending meanwhile.')
+      : warning('refused', message, advice);
+  }
+  if (unbound === pending && resolveUntil !== null)
+    return fine(
+      `The account of these events is not known yet; Arcade is asked again ${after(resolveUntil)}.`,
+    );
+  return flusherState(status, now);
+}
+
+const fine = (message: string): Finding => passed('delivery', message);
+
+/** A moment ahead that a back-off may reach. */
+const after = (at: number): string =>
+  `after ${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC, with the next command you run`;
+
+const SIGN_IN = 'Sign in to the network you are on; `arcade usage doctor --network` tests the connection.';
+/** Why PostHog is left alone, and what to do where that does not pass by itself. */
+const LEFT_ALONE: Readonly<Record<BackoffReason, readonly [words: string, advice: string | null]>> = {
+  offline: ['PostHog cannot be reached', null],
+  throttled: ['PostHog asked to wait', null],
+  portal: ['Something other than PostHog answers, such as the login page of a network', SIGN_IN],
+  rejected: ["The server at PostHog's address rejects everything", SIGN_IN],
+  unauthorized: ['PostHog does not accept the project key', 'Check ARCADE_POSTHOG_API_KEY, if you set it.'],
+  proxy: ['The address of the proxy cannot be used', 'Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.'],
+};
+
+/** A flusher has begun by then, on a slow machine too. */
+const BEGINS_WITHIN_MS = 5_000;
+
+/** What became of the flusher that should be sending what is pending. */
+function flusherState({ flusherAskedAt: askedAt, lastRun }: Status, now: number): Finding {
+  // The mark of one that was asked for goes when it begins; one that fails leaves another in its place.
+  const isAwaited = askedAt !== null && askedAt !== lastRun?.ended_at;
+  // A mark far ahead is one of a clock that was set back.
+  if (isAwaited && Math.abs(now - askedAt) < BEGINS_WITHIN_MS)
+    return fine('A flusher was asked for just now.');
+  const isKilled = lastRun !== null && lastRun.ended_at === null;
+  if (!isAwaited && !isKilled && lastRun?.outcome !== 'failed')
+    return fine('Pending events will be sent with your next command.');
+  const message = isAwaited
+    ? 'The last flusher did not start, or was ended at once: by the end of its container or service, by a limit of processes, or because a library is missing.'
+    : isKilled
+      ? 'The last flusher was ended before it was done, perhaps by the end of its container or service.'
+      : 'The last flusher failed.';
+  return warning(
+    'flusher-dies',
+    message,
+    'Run `arcade usage flush` to send the pending events, as the last step of a container or a service. `arcade usage doctor --network` starts a flusher and says how that goes.',
+  );
+}
+
+/**
+ * What `usage disable` has left, which it may where it was ended before its time, or could not open the spool. Undefined
+ * where the person has not said it.
+ */
+export function leftByDisable(
+  { directory }: Settings,
+  store: StoreState,
+  status: Status | undefined,
+): Finding | undefined {
+  if (!isOptedOut(directory)) return undefined;
+  const advice = 'Run `arcade usage disable` again to erase it';
+  if (status?.keepsRecords === true)
+    return warning('not-erased', 'What was recorded before is still here.', `${advice}.`);
+  if (status !== undefined || !('advice' in store)) return passed('not-erased', 'No event is kept here.');
+  const message = `What was recorded before may still be here. ${store.message}`;
+  return warning('not-erased', message, `${advice}, once it can be opened.`);
 }

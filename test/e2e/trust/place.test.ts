@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { checkFiles } from '../../../src/usage/inspect/doctor-files.ts';
+import { checkFiles } from '../../../src/usage/inspect/doctor.ts';
 import { PlaceError, placeProblems } from '../../../src/usage/spool/place.ts';
 import { arcade, notRoot, type Ran, type Running, TRACKED, UNTRACKED } from '../../support/cli.ts';
 import { directoryState } from '../../support/directory.ts';

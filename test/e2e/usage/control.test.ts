@@ -228,11 +228,11 @@ for (const [name, { make, words, rootOnly }] of Object.entries(OBSTACLES)) {
     const closed = await usage(home, ['doctor']);
     assert.match(
       closed.stdout,
-      /what was recorded before may still be in the usage spool\.\n.*usage disable` erases it/,
+      /What was recorded before may still be here\..*\n.*usage disable` again to erase it, once/,
     );
     assert.match(
       await why(home),
-      /What was recorded before may still be here: .* `arcade usage disable` erases it/,
+      /What was recorded before may still be here\. .*`arcade usage disable` again to erase it, once/,
     );
     mend();
     const before = await statusOf(home);
@@ -288,20 +288,20 @@ test('`usage disable` killed halfway: what is still there is told, and the next 
   assert.equal(killed.signal, 'SIGKILL');
   assert.match(
     await why(home),
-    /\nRecording is off \(`arcade usage disable`\)\. What was recorded before is still here: `arcade usage disable` erases it\.\n$/,
+    /\nRecording is off \(`arcade usage disable`\)\. What was recorded before is still here\. Run `arcade usage disable` again to erase it\.\n$/,
   );
   assert.match((await usage(home, [], { env: { DO_NOT_TRACK: '1' } })).stdout, /is still here/);
   const wrong = await usage(home, ['doctor']);
   assert.equal(wrong.exitCode, 1);
   assert.match(
     wrong.stdout,
-    /what was recorded before is still there\.\n.*`arcade usage disable` erases it\.\n/,
+    /What was recorded before is still here\.\n.*`arcade usage disable` again to erase it\.\n/,
   );
   assert.equal((await usage(home, ['disable'])).exitCode, 0);
   assert.doesNotMatch(await why(home), /recorded before/);
   const right = await usage(home, ['doctor']);
   assert.equal(right.exitCode, 0, right.stdout);
-  assert.match(right.stdout, /Recording is switched off here, and no event is kept/);
+  assert.match(right.stdout, /No event is kept here/);
 });
 
 test('`usage enable` after a `usage disable` that was killed halfway brings nothing back', async (t) => {
