@@ -1,48 +1,28 @@
 /** Who events are sent as, seen from outside: the built program, its files, and real servers. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { promisify } from 'node:util';
-import type { Arcade } from '../../support/arcade.ts';
-import { baseEnvironment, arcade as cli, PROGRAM, type Ran } from '../../support/cli.ts';
-import { type Came, inside } from '../../support/inside.ts';
-import type { PostHog } from '../../support/posthog.ts';
-import { type Sandbox, sandbox } from '../../support/sandbox.ts';
+import { arcade as cli, type Ran, TRACKED } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
+import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
-const run = promisify(execFile);
 const NOTICE = 'Arcade collects CLI usage data';
 /** Racing for the first identity. */
 const MANY = 64;
 /** Each with a key of its own, so that each begins another identity. */
 const WRITERS = 24;
 
-interface Stage {
-  readonly home: Sandbox;
-  readonly arcade: Arcade;
-  readonly posthog: PostHog;
-  /** In this process. */
-  readonly go: (
-    args: readonly string[],
-    more?: Readonly<Record<string, string>>,
-    input?: string,
-  ) => Promise<Came>;
-  /** `secret list` as a process of its own. */
-  readonly race: (more?: Readonly<Record<string, string>>) => Promise<Ran>;
-  readonly flush: (more?: Readonly<Record<string, string>>) => Promise<Came>;
-}
-
-async function stageFor(t: TestContext): Promise<Stage> {
+async function stageFor(t: TestContext) {
   const { home, arcade, posthog } = await world(t);
-  const go: Stage['go'] = (args, more = {}, input = '') => {
-    const env = { ARCADE_USAGE_TRACKING: undefined, ARCADE_URL: arcade.url, ...more };
-    return inside(home, args, { env, input });
-  };
-  const race: Stage['race'] = (more = {}) =>
+  /** In this process. */
+  const go = (args: readonly string[], more: Record<string, string | undefined> = {}, input = '') =>
+    inside(home, args, { env: { ...TRACKED, ARCADE_URL: arcade.url, ...more }, input });
+  /** `secret list` as a process of its own. */
+  const race = (more = {}): Promise<Ran> =>
     cli(home, ['secret', 'list'], { env: { ARCADE_URL: arcade.url, ...more } });
-  const flush: Stage['flush'] = (more = {}) => go(['usage', 'flush'], { ...posthog.env, ...more });
+  const flush = (more = {}) => go(['usage', 'flush'], { ...posthog.env, ...more });
   return { home, arcade, posthog, go, race, flush };
 }
 
@@ -98,21 +78,6 @@ test(`${WRITERS} writers of identity never tear usage.json, which is neither ahe
   );
   assert.ok(arcade.requests.length > 0);
 });
-
-for (const umask of ['000', '777']) {
-  test(`files of the spool are readable by their owner alone, under umask ${umask}`, {
-    skip: process.platform === 'win32',
-  }, async (t) => {
-    const home = sandbox(t);
-    const command = `umask ${umask}; "${process.execPath}" "${PROGRAM}" secret list; exit 0`;
-    await run('sh', ['-c', command], { env: baseEnvironment(home), cwd: home.home });
-    assert.equal(statSync(home.directory).mode & 0o777, 0o700);
-    for (const name of readdirSync(home.directory)) {
-      assert.equal(statSync(join(home.directory, name)).mode & 0o777, 0o600, name);
-    }
-    assert.equal(home.rows('SELECT * FROM record').length, 1);
-  });
-}
 
 test('a login takes along what was recorded before, and an account switch takes nothing', async (t) => {
   const { home, arcade, posthog, go, flush } = await stageFor(t);
@@ -230,19 +195,10 @@ test('`usage identity` lists the past identities, and `usage status` names the n
   const { identities } = JSON.parse((await go(['usage', 'identity', '--json'])).stdout) as {
     identities: Record<string, unknown>[];
   };
-  assert.deepEqual(
-    identities.map(({ principal_id, state, current, alias, pending }) => ({
-      principal_id,
-      state,
-      current,
-      alias,
-      pending,
-    })),
-    [
-      { principal_id: account, state: 'linked', current: false, alias: 'pending', pending: 3 },
-      { principal_id: null, state: 'anonymous', current: true, alias: null, pending: 0 },
-    ],
-  );
+  assert.partialDeepStrictEqual(identities, [
+    { principal_id: account, state: 'linked', current: false, alias: 'pending', pending: 3 },
+    { principal_id: null, state: 'anonymous', current: true, alias: null, pending: 0 },
+  ]);
   const { stdout } = await go(['usage', 'identity']);
   assert.match(stdout, /current/);
   assert.match(stdout, /not logged in/);

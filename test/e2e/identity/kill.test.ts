@@ -3,74 +3,52 @@ import assert from 'node:assert/strict';
 import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startArcadeCli } from '../../support/cli.ts';
+import { startArcadeCli, TRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { until } from '../../support/until.ts';
 import { type World, world } from '../../support/world.ts';
 
-/** Which of the four commands of the story dies, how, and where. */
-interface Point {
-  readonly dies: 'the first command' | 'the login' | 'the command after it' | 'the drain';
-  /** Credentials written by hand: nobody knows whose they are before the drain has asked. */
-  readonly byHand?: true;
-  readonly at: string;
-}
-
 const EXPORTED = 'UPDATE installation SET export_stamp';
-const points: readonly Point[] = [
-  ...['INSERT INTO identity', 'INSERT INTO record', 'UPDATE installation SET notice_shown_at'].map(
-    (at) => ({ dies: 'the first command', at }) as const,
-  ),
-  ...[
-    'after UPDATE installation SET notice_shown_at',
-    'rename',
-    'after rename',
-    EXPORTED,
-    `after ${EXPORTED}`,
-  ].map((at) => ({ dies: 'the first command', at }) as const),
-  ...[
-    'INTO account',
-    'UPDATE identity SET principal_id',
+const NOTICE = 'UPDATE installation SET notice_shown_at';
+const DELIVERED = `UPDATE record SET state = 'delivered'`;
+/** A moment right before each statement and rename that matters, and right after some. */
+const both = (at: string): string[] => [at, `after ${at}`];
+/** Which of the four commands of the story dies, and where. */
+const POINTS = {
+  'the first command': [
+    'INSERT INTO identity',
     'INSERT INTO record',
-    'after INSERT INTO record',
-  ].map((at) => ({ dies: 'the login', at }) as const),
-  ...['usage.json', 'after rename', EXPORTED, `after ${EXPORTED}`].map(
-    (at) => ({ dies: 'the login', at }) as const,
-  ),
-  { dies: 'the command after it', at: 'INSERT INTO record' },
-  { dies: 'the command after it', at: 'after INSERT INTO record' },
-  ...[
-    'INTO account',
-    'after rename',
-    'UPDATE record SET distinct_id',
-    'after UPDATE record SET distinct_id',
-  ].map((at) => ({ dies: 'the drain', byHand: true, at }) as const),
-  ...[
-    'UPDATE record SET sealed',
-    'after UPDATE record SET sealed',
-    `SET state = 'delivered'`,
-    `after UPDATE record SET state = 'delivered'`,
-  ].map((at) => ({ dies: 'the drain', at }) as const),
-];
+    ...[NOTICE, 'rename', EXPORTED].flatMap(both),
+  ],
+  'the login': [
+    ...['INTO account', 'UPDATE identity SET principal_id', ...both('INSERT INTO record')],
+    ...['usage.json', 'after rename', ...both(EXPORTED)],
+  ],
+  'the command after it': both('INSERT INTO record'),
+  'the drain': ['UPDATE record SET sealed', DELIVERED].flatMap(both),
+  // Nobody knows whose they are before the drain has asked.
+  'the drain with credentials made by hand': [
+    ...['INTO account', 'after rename', ...both('UPDATE record SET distinct_id')],
+  ],
+} as const;
 
 type Stage = Pick<World, 'home' | 'arcade' | 'posthog'>;
 
-for (const point of points) {
-  const where = point.byHand ? `${point.at}, with credentials made by hand` : point.at;
-  test(`${point.dies} killed at ${where}: nothing shows it afterwards`, async (t) => {
-    const stage = await world(t);
-    const kill = (who: Point['dies']): string | undefined => (point.dies === who ? point.at : undefined);
-    await run(stage, ['secret', 'list'], kill('the first command'));
-    if (point.byHand) stage.home.signInWithKey(keyOf(stage), stage.arcade.coordinator.url);
-    else await run(stage, ['login', '--api-key'], kill('the login'));
-    await run(stage, ['secret', 'list'], kill('the command after it'));
-    await run(stage, ['usage', 'flush'], kill('the drain'));
-    await run(stage, ['secret', 'list']);
-    ageDrafts(stage.home.directory);
-    await run(stage, ['usage', 'flush']);
-    await verify(stage);
-  });
-}
+for (const [dies, points] of Object.entries(POINTS))
+  for (const at of points)
+    test(`${dies} killed at ${at}: nothing shows it afterwards`, async (t) => {
+      const stage = await world(t);
+      const kill = (who: string): string | undefined => (dies.startsWith(who) ? at : undefined);
+      await run(stage, ['secret', 'list'], kill('the first command'));
+      if (dies.endsWith('by hand')) stage.home.signInWithKey(keyOf(stage), stage.arcade.coordinator.url);
+      else await run(stage, ['login', '--api-key'], kill('the login'));
+      await run(stage, ['secret', 'list'], kill('the command after it'));
+      await run(stage, ['usage', 'flush'], kill('the drain'));
+      await run(stage, ['secret', 'list']);
+      ageDrafts(stage.home.directory);
+      await run(stage, ['usage', 'flush']);
+      await verify(stage);
+    });
 
 test('a drain killed while PostHog answers sends the same again, and it counts once', async (t) => {
   const stage = await world(t);
@@ -120,7 +98,7 @@ async function run(stage: Stage, args: readonly string[], killAt?: string): Prom
     assert.equal(signal, 'SIGKILL', `${args.join(' ')}: ${stderr}`);
     return '';
   }
-  const env = { ...environmentOf(stage, args), ARCADE_USAGE_TRACKING: undefined };
+  const env = { ...environmentOf(stage, args), ...TRACKED };
   const { stdout } = await inside(stage.home, args, { env, input: inputOf(stage, args) });
   return stdout;
 }

@@ -4,8 +4,9 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { execa } from 'execa';
-import { baseEnvironment, arcade as cli, PROGRAM, type Ran } from '../../support/cli.ts';
+import { arcade as cli, type Ran } from '../../support/cli.ts';
+import { FAULTS } from '../../support/faults.ts';
+import { statusOf } from '../../support/inside.ts';
 import type { PostHog } from '../../support/posthog.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
@@ -52,8 +53,7 @@ for (const [what, hold] of Object.entries(holders)) {
     for (const { exitCode, stdout } of many)
       assert.deepEqual([exitCode, stdout], [usual.exitCode, usual.stdout]);
     assert.equal(home.spilled().length, 5);
-    const { stdout } = await cli(home, ['usage', 'status', '--json']);
-    assert.equal((JSON.parse(stdout) as { spilled: number }).spilled, 5);
+    assert.equal((await statusOf(home)).spilled, 5);
     held.close();
     await command(home);
     assert.deepEqual(home.spilled(), []);
@@ -68,19 +68,9 @@ for (const [what, hold] of Object.entries(holders)) {
 test('a program whose native module does not load spills, and one that does takes in', async (t) => {
   const home = sandbox(t);
   await command(home);
-  const broken = join(home.home, 'installed');
-  cpSync(join(PROGRAM, '..', '..'), broken, {
-    recursive: true,
-    filter: (path) => !/node_modules|\.git|\/test|\/docs/.test(path.slice(join(PROGRAM, '..', '..').length)),
-  });
-  const run = (): Promise<{ exitCode?: number | undefined }> =>
-    execa(process.execPath, ['--', join(broken, 'dist', 'arcade.js'), 'secret', 'list'], {
-      env: { ...baseEnvironment(home), ...NOWHERE },
-      extendEnv: false,
-      reject: false,
-      cwd: home.home,
-    });
-  for (let i = 0; i < 3; i += 1) assert.equal((await run()).exitCode, 1);
+  const program = FAULTS['better-sqlite3 is missing']?.program?.(home);
+  const broken = () => cli(home, ['secret', 'list'], { env: NOWHERE, program });
+  for (let i = 0; i < 3; i += 1) assert.equal((await broken()).exitCode, 1);
   assert.equal(home.spilled().length, 3);
   await command(home);
   assert.deepEqual([home.spilled(), recorded(home)], [[], 5]);

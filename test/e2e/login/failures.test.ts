@@ -1,8 +1,5 @@
 /** Logins that cannot succeed: each says why in one line, exits 1 and stores nothing. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { authorize, signIn } from '../../support/arcade/browser.ts';
 import { UNTRACKED } from '../../support/cli.ts';
@@ -15,6 +12,9 @@ const CONFIG = /cli_config$/;
 const TOKEN = /oauth2\/token$/;
 const WHOAMI = /whoami$/;
 
+const config = (authorization_endpoint: string, token_endpoint: string) =>
+  ({ kind: 'wrong-json', body: { client_id: 'x', authorization_endpoint, token_endpoint } }) as const;
+
 test('`login` fails where the coordinator cannot say how to sign in', async (t) => {
   const { arcade } = await world(t);
   const at = /Could not connect to Arcade at http:\/\/localhost:\d+\. .*/.source;
@@ -26,28 +26,9 @@ test('`login` fails where the coordinator cannot say how to sign in', async (t) 
     [{ kind: 'redirect', location: 'https://portal.example.test/' }, /a redirect \(302\)/],
     [{ kind: 'truncated' }, /invalid JSON/],
     [{ kind: 'wrong-json' }, /something else/],
-    [
-      { kind: 'wrong-json', body: { client_id: 'x', authorization_endpoint: 'y', token_endpoint: 'z' } },
-      /something else/,
-    ],
-    [
-      {
-        kind: 'wrong-json',
-        body: { client_id: 'x', authorization_endpoint: 'javascript:alert(1)', token_endpoint: 'ftp://z' },
-      },
-      /something else/,
-    ],
-    [
-      {
-        kind: 'wrong-json',
-        body: {
-          client_id: 'x',
-          authorization_endpoint: 'https://cloud.arcade.dev/a',
-          token_endpoint: 'https://cloud.arcade.dev/t',
-        },
-      },
-      /sends sign-ins to another host/,
-    ],
+    [config('y', 'z'), /something else/],
+    [config('javascript:alert(1)', 'ftp://z'), /something else/],
+    [config('https://cloud.arcade.dev/a', 'https://cloud.arcade.dev/t'), /sends sign-ins to another host/],
   ] as const;
   for (const [fault, message] of cases) {
     const home = sandbox(t);
@@ -79,23 +60,15 @@ test('`login` opens no browser for a web server that is not a coordinator', asyn
 });
 
 test('`login` sends no API key in addresses where a host of Arcade’s own says it has no OAuth', async (t) => {
-  const asked: string[] = [];
-  const proxy = createServer(({ url = '' }, response) => {
-    asked.push(url);
-    response.writeHead(url.endsWith('/cli_config') ? 404 : 200).end();
-  }).listen(0, '127.0.0.1');
-  t.after(() => proxy.close());
-  await once(proxy, 'listening');
-  const HTTP_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-  const home = sandbox(t);
+  const { home, arcade } = await world(t);
+  arcade.fault({}, { kind: 'status', status: 404 }, Number.POSITIVE_INFINITY);
   for (const host of ['http://cloud.arcade.dev', 'http://login.staging.arcade.dev']) {
-    const ran = await inside(home, ['login', '--no-browser', '--timeout', '0.1', '--host', host], {
-      env: { HTTP_PROXY },
-    });
+    const args = ['login', '--no-browser', '--timeout', '0.1', '--host', host];
+    const ran = await inside(home, args, { env: { HTTP_PROXY: arcade.url } });
     assertFailed(home, { ...ran, signal: undefined }, /There is no Arcade coordinator at http:/);
   }
   assert.deepEqual(
-    asked.map((url) => new URL(url).pathname),
+    arcade.strangers().map(({ path }) => path),
     Array(2).fill('/api/v1/auth/cli_config'),
   );
 });

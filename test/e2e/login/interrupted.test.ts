@@ -3,27 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { execa } from 'execa';
 import { authorize } from '../../support/arcade/browser.ts';
-import { baseEnvironment, PROGRAM, UNTRACKED } from '../../support/cli.ts';
+import { UNTRACKED } from '../../support/cli.ts';
 import { startLogin } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
-import { hasTerminals } from '../../support/terminal.ts';
+import { hasTerminals, onTerminal } from '../../support/terminal.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
-
-/** Runs a program on a terminal that is closed once it has shown a text; prints how the program ended. */
-const CLOSE_TERMINAL = `
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-seen = b''
-while sys.argv[1].encode() not in seen:
-    seen += os.read(terminal, 4096)
-os.close(terminal)
-print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`;
 
 test('`login` that waits ends at Ctrl-C, at a closed terminal and at a termination', async (t) => {
   const { arcade } = await world(t);
@@ -48,12 +34,13 @@ test('`login` whose terminal is gone ends without an error', {
   const { home, arcade } = await world(t);
   for (const tracking of ['0', '1']) {
     const args = ['login', '--no-browser', '--host', arcade.coordinator.url];
-    const command = ['to log in: http', process.execPath, '--', PROGRAM, ...args];
-    const { stdout } = await execa('python3', ['-c', CLOSE_TERMINAL, ...command], {
-      env: { ...baseEnvironment(home), ARCADE_USAGE_TRACKING: tracking },
-      extendEnv: false,
+    const env = { ARCADE_USAGE_TRACKING: tracking };
+    const { exitCode } = await onTerminal({ home }, args, {
+      env,
+      steps: [['to log in: http', '']],
+      signal: 'CLOSE',
     });
-    assert.equal(stdout, '-1', 'by SIGHUP, and not by an abort');
+    assert.equal(exitCode, -1, 'by SIGHUP, and not by an abort');
     assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
   }
 });

@@ -75,7 +75,6 @@ test('`login` with a pasted denial or a changed code stores nothing', async (t) 
 
 test('`login` at a coordinator without OAuth asks first, since an API key then travels in addresses', async (t) => {
   const { arcade } = await world(t, { era: 'seed' });
-  const user = arcade.user('A');
   const args = ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url];
   const declined = sandbox(t);
   const no = await inside(declined, args, { answer: once(/Continue\? \[y\/N\] /, async () => '\n') });
@@ -86,30 +85,22 @@ test('`login` at a coordinator without OAuth asks first, since an API key then t
   );
   assert.match(no.stderr, /Error: Login cancelled\.\nHint: .*--api-key/);
   assert.doesNotMatch(no.stderr, URL_SHOWN);
-
-  const agreed = sandbox(t);
-  const yes = once(/Continue\? \[y\/N\] /, async () => 'y\n');
-  const paste = once(URL_SHOWN, async ([, url = '']) => `${await authorize(url, { user })}\n`);
-  const ran = await inside(agreed, args, {
-    answer: async (shown) => (await yes(shown)) ?? (await paste(shown)),
-  });
-  assert.equal(ran.exitCode, 0, ran.stderr);
 });
 
 for (const [title, more, env] of [
+  ['on a terminal', [], {}],
   ['with --quiet', ['--quiet'], {}],
   ['on a dumb terminal', [], { TERM: 'dumb' }],
 ] as const) {
-  test(`\`login\` ${title} asks, and shows the URL, as ever`, { timeout: 6_000 }, async (t) => {
-    const { arcade } = await world(t, { era: 'seed' });
-    const user = arcade.user('A');
+  test(`\`login\` at a coordinator without OAuth asks ${title}, and shows the URL`, {
+    timeout: 6_000,
+  }, async (t) => {
+    const { arcade, user } = await world(t, { era: 'seed' });
     const yes = once(/Continue\? \[y\/N\] /, async () => 'y\n');
     const paste = once(URL_SHOWN, async ([, url = '']) => `${await authorize(url, { user })}\n`);
     const args = ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url, ...more];
-    const ran = await inside(sandbox(t), args, {
-      answer: async (shown) => (await yes(shown)) ?? (await paste(shown)),
-      env,
-    });
+    const answer = async (shown: string) => (await yes(shown)) ?? (await paste(shown));
+    const ran = await inside(sandbox(t), args, { answer, env });
     assert.equal(ran.exitCode, 0, ran.stderr);
   });
 }

@@ -16,35 +16,25 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { execa } from 'execa';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as arcadeCli, everyones, NOBODY, notRoot, type Ran, UNTRACKED } from '../../support/cli.ts';
+import { arcade, NOBODY, notRoot, type Ran, UNTRACKED } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
 /** Nobody stands in the way of root, so these run as somebody else. */
 const skip = notRoot;
 
-/** Runs the program as nobody. */
-async function asNobody(home: Sandbox, args: readonly string[]): Promise<Ran> {
-  const { node, program } = everyones();
-  const { exitCode, signal, stdout, stderr } = await execa(node, ['--', program, ...args], {
-    uid: NOBODY,
-    gid: NOBODY,
-    cwd: '/',
-    extendEnv: false,
-    env: { HOME: home.home, PATH: '/bin', ARCADE_USAGE_TRACKING: '0' },
-    reject: false,
-    stdin: 'ignore',
-    stripFinalNewline: false,
-  });
-  return { exitCode, signal, stdout, stderr };
-}
+const asNobody = (home: Sandbox, args: readonly string[]): Promise<Ran> =>
+  arcade(home, args, { env: UNTRACKED, user: NOBODY });
+/** As whoever runs the tests. */
+const asRoot = (home: Sandbox, args: readonly string[], input = ''): Promise<Ran> =>
+  arcade(home, args, { env: UNTRACKED, input });
 
 test('`login` in a home that cannot be written', { skip }, async (t) => {
-  const { home, arcade } = await world(t);
-  const list = ['secret', 'list', '--host', arcade.engine.url];
-  const old = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
+  const { home, arcade: server } = await world(t);
+  const list = ['secret', 'list', '--host', server.engine.url];
+  const old = home.signIn(server, server.user('A'), { expiresInSeconds: -60 });
   chmodSync(home.home, 0o755);
   chmodSync(home.directory, 0o755);
   chmodSync(join(home.directory, 'credentials.yaml'), 0o644);
@@ -55,30 +45,30 @@ test('`login` in a home that cannot be written', { skip }, async (t) => {
     expired.stderr,
     /^Error: The credentials file .* cannot be written: permission denied\.\nHint: /,
   );
-  assert.equal(arcade.stateOf(old.refresh_token ?? ''), 'valid', 'the refresh token was not spent in vain');
+  assert.equal(server.stateOf(old.refresh_token ?? ''), 'valid', 'the refresh token was not spent in vain');
 
-  const login = await asNobody(home, ['login', '--force', '--host', arcade.coordinator.url]);
+  const login = await asNobody(home, ['login', '--force', '--host', server.coordinator.url]);
   assert.equal(login.exitCode, 1);
   assert.match(login.stderr, /^Error: .* cannot be written: permission denied\.\nHint: .*ARCADE_API_KEY/);
   const logout = await asNobody(home, ['logout']);
   assert.equal(logout.exitCode, 1);
   assert.match(logout.stderr, /^Error: .* cannot be removed: permission denied\.\nHint: /);
 
-  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 120 });
+  home.signIn(server, server.user('A'), { expiresInSeconds: 120 });
   chmodSync(join(home.directory, 'credentials.yaml'), 0o644);
   assert.equal((await asNobody(home, list)).exitCode, 0, 'a token that still works is used');
 });
 
 test('credentials.yaml of another user', { skip }, async (t) => {
-  const { home, arcade } = await world(t);
-  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
+  const { home, arcade: server } = await world(t);
+  home.signIn(server, server.user('A'), { expiresInSeconds: 3600 });
   chmodSync(home.home, 0o755);
   chownSync(home.directory, NOBODY, NOBODY);
   for (const args of [
     ['whoami'],
     ['secret', 'list'],
     ['org', 'list'],
-    ['login', '--host', arcade.coordinator.url],
+    ['login', '--host', server.coordinator.url],
   ]) {
     const ran = await asNobody(home, args);
     assert.equal(ran.exitCode, 1);
@@ -90,13 +80,12 @@ test('credentials.yaml of another user', { skip }, async (t) => {
 });
 
 test('root in the home of another user reads, follows, writes and deletes nothing', { skip }, async (t) => {
-  const { arcade } = await world(t);
-  const user = arcade.user('A');
+  const { arcade: server, user } = await world(t);
   for (const name of ['credentials.yaml', 'credentials.lock', '.arcade']) {
     const home = sandbox(t);
     const precious = join(home.home, 'precious');
     writeFileSync(precious, "root's own", { mode: 0o600 });
-    home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
+    home.signIn(server, server.user('A'), { expiresInSeconds: -60 });
     const place = name === '.arcade' ? home.directory : join(home.directory, name);
     rmSync(place, { recursive: true, force: true });
     const target = name === '.arcade' ? mkdtempSync(join(tmpdir(), 'arcade-root-')) : precious;
@@ -111,8 +100,8 @@ test('root in the home of another user reads, follows, writes and deletes nothin
     const before = listing(home.home);
     for (const args of [
       ['logout'],
-      ['login', '--force', '--no-browser', '--host', arcade.coordinator.url],
-      ['login', '--api-key', '--host', arcade.coordinator.url],
+      ['login', '--force', '--no-browser', '--host', server.coordinator.url],
+      ['login', '--api-key', '--host', server.coordinator.url],
     ]) {
       const ran = await asRoot(home, args, keyOf(user));
       assert.deepEqual([ran.exitCode, ran.stdout], [1, ''], `${name}: ${args.join(' ')}`);
@@ -126,14 +115,14 @@ test('root in the home of another user reads, follows, writes and deletes nothin
 test('root makes nothing in the home of another user, and uses nothing that root left there', {
   skip,
 }, async (t) => {
-  const { arcade, user } = await world(t);
+  const { arcade: server, user } = await world(t);
   for (const left of [undefined, 'cloud: {api: {key: of-root}}']) {
     const home = sandbox(t);
     if (left !== undefined) home.write('credentials.yaml', left);
     chownSync(home.home, NOBODY, NOBODY);
     const before = listing(home.home);
     for (const args of [
-      ['login', '--api-key', '--force', '--host', arcade.coordinator.url],
+      ['login', '--api-key', '--force', '--host', server.coordinator.url],
       ...(left === undefined ? [] : [['whoami'], ['logout']]),
     ]) {
       const ran = await asRoot(home, args, keyOf(user));
@@ -168,14 +157,14 @@ test('root changes no mode where a link of another user leads', { skip }, async 
 test('root is told to go on without sudo where a login of another user would be refreshed', {
   skip,
 }, async (t) => {
-  const { home, arcade } = await world(t);
-  const tokens = home.signIn(arcade, arcade.user('A'), { expiresInSeconds: -60 });
+  const { home, arcade: server } = await world(t);
+  const tokens = home.signIn(server, server.user('A'), { expiresInSeconds: -60 });
   for (const path of [home.home, home.directory, join(home.directory, 'credentials.yaml')])
     chownSync(path, NOBODY, NOBODY);
   const ran = await asRoot(home, ['org', 'list']);
   assert.equal(ran.exitCode, 1);
   assert.match(ran.stderr, /belongs to another user\.\nHint: Run the command without sudo/);
-  assert.equal(arcade.stateOf(tokens.refresh_token ?? ''), 'valid');
+  assert.equal(server.stateOf(tokens.refresh_token ?? ''), 'valid');
 });
 
 const FORBIDDEN: readonly (readonly [string, (home: Sandbox, file: string) => void])[] = [
@@ -189,18 +178,18 @@ const FORBIDDEN: readonly (readonly [string, (home: Sandbox, file: string) => vo
 
 for (const [what, change] of FORBIDDEN) {
   test(`credentials are not taken from ${what}`, { skip }, async (t) => {
-    const { home, arcade } = await world(t);
-    home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
+    const { home, arcade: server } = await world(t);
+    home.signIn(server, server.user('A'), { expiresInSeconds: 3600 });
     change(home, join(home.directory, 'credentials.yaml'));
-    const ran = await asRoot(home, ['secret', 'set', 'K=hidden', '--host', arcade.engine.url]);
-    assert.deepEqual([ran.exitCode, ran.stdout, arcade.requests.length], [1, '', 0]);
+    const ran = await asRoot(home, ['secret', 'set', 'K=hidden', '--host', server.engine.url]);
+    assert.deepEqual([ran.exitCode, ran.stdout, server.requests.length], [1, '', 0]);
     assert.match(ran.stderr, /^Error: \S+ cannot be used for credentials: .*\.\nHint: .*\n$/);
   });
 }
 
 test('credentials.yaml that others may read is closed to them, and used', { skip }, async (t) => {
-  const { home, arcade } = await world(t);
-  home.signIn(arcade, arcade.user('A'), { expiresInSeconds: 3600 });
+  const { home, arcade: server } = await world(t);
+  home.signIn(server, server.user('A'), { expiresInSeconds: 3600 });
   const file = join(home.directory, 'credentials.yaml');
   chmodSync(file, 0o644);
   assert.equal((await asRoot(home, ['whoami'])).exitCode, 0);
@@ -221,28 +210,24 @@ test('`logout` in a folder of root removes a link alone where what it leads to i
   assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
 });
 
-test('`logout` removes what killed processes left of the login', async (t) => {
-  const home = sandbox(t);
-  home.write('credentials.yaml', 'cloud: {api: {key: hidden}}');
-  home.write('.credentials-1-0123456789abcdef.tmp', 'hidden');
-  home.write('credentials.yaml.bak', 'hidden');
-  assert.equal((await asRoot(home, ['logout'])).exitCode, 0);
-  assert.deepEqual(readdirSync(home.directory), ['credentials.lock']);
-});
-
-test('`logout` removes what is left of a login whose file is gone, as after a logout of the Python CLI', async (t) => {
-  const home = sandbox(t);
-  home.write('.credentials-1-0123456789abcdef.tmp', 'hidden');
-  home.write('credentials.yaml.bak', 'hidden');
-  assert.equal((await asRoot(home, ['logout'])).stdout, "You're not logged in.\n");
-  assert.deepEqual(readdirSync(home.directory), ['credentials.lock']);
-});
+for (const [title, content, said] of [
+  ['of the login', 'cloud: {api: {key: hidden}}', "You're now logged out.\n"],
+  [
+    'of a login whose file is gone, as after a logout of the Python CLI',
+    undefined,
+    "You're not logged in.\n",
+  ],
+] as const) {
+  test(`\`logout\` removes what killed processes left ${title}`, async (t) => {
+    const home = sandbox(t);
+    if (content !== undefined) home.write('credentials.yaml', content);
+    for (const name of ['.credentials-1-0123456789abcdef.tmp', 'credentials.yaml.bak'])
+      home.write(name, 'hidden');
+    const { exitCode, stdout } = await inside(home, ['logout']);
+    assert.deepEqual([exitCode, stdout, readdirSync(home.directory)], [0, said, ['credentials.lock']]);
+  });
+}
 
 function listing(home: string): string[] {
   return readdirSync(home, { recursive: true, encoding: 'utf8' }).sort();
-}
-
-/** Runs the program as whoever runs the tests. */
-async function asRoot(home: Sandbox, args: readonly string[], input = ''): Promise<Ran> {
-  return arcadeCli(home, args, { input, env: UNTRACKED });
 }
