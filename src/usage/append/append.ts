@@ -135,7 +135,7 @@ export function appendIn(
   if (change?.kind === 'logout' && !isBlank(identity))
     forgetPrincipal(spool.directory, startAfresh(spool, identity.id, now));
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
-  const environment = fromEnvironment ? (fingerprint ?? null) : null;
+  const environment = fromEnvironment ? (account ?? null) : null;
   const wake = askForFlusher(spool, installation, { ...entry, environment });
   const isFirst = installation.notice_shown_at === null;
   if (isFirst) spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);

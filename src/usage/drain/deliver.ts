@@ -7,11 +7,11 @@ import { persist } from '../../infra/sqlite/patience.ts';
 import { FLUSHER } from '../../settings.ts';
 import { wireRecord } from '../event/wire.ts';
 import { exportIdentity } from '../identity/export.ts';
-import { endBackoff, type Target } from '../spool/backoff.ts';
+import { type BackoffReason, backOff, endBackoff, type Target } from '../spool/backoff.ts';
 import { isRecordingAllowed } from '../spool/spool.ts';
 import { claimsOf, type PendingRecord } from './claim.ts';
 import type { Draining, DrainOutcome } from './drain.ts';
-import { type Attempt, noteAttempts, noteHalf, putOff, quarantine, settleDelivered } from './settle.ts';
+import { type Attempt, noteAttempts, noteHalf, quarantine, settleDelivered } from './settle.ts';
 
 /** Why no further request is made. */
 export type Stop = Exclude<DrainOutcome, 'drained'>;
@@ -71,7 +71,7 @@ export function openDelivery(draining: Draining, target: Target): Delivery {
         // A request that our own time limit cut short says nothing about the network.
         if (isTimeUp(draining)) return 'out of time';
     }
-    return await backOff(records, attempt);
+    return await fail(records, attempt, attempt.answer.kind);
   }
 
   async function deliver(records: readonly PendingRecord[]): Promise<Attempt> {
@@ -132,12 +132,19 @@ export function openDelivery(draining: Draining, target: Target): Delivery {
     held = [...held, record];
     if (held.length < TRIPS_AT) return undefined;
     const end = held.length > TRIPS_AT ? 'drained' : await send(() => claims.newest(held));
-    return end === 'drained' ? await backOff([], attempt) : end;
+    return end === 'drained' ? await fail([], attempt, 'rejected') : end;
   }
 
-  async function backOff(records: readonly PendingRecord[], attempt: Attempt): Promise<Stop> {
+  async function fail(
+    records: readonly PendingRecord[],
+    attempt: Attempt,
+    reason: BackoffReason,
+  ): Promise<Stop> {
     failed = true;
-    await settle(records, attempt, () => putOff(spool, target, attempt.answer, now(), random));
+    const { answer } = attempt;
+    const retryAfterMs = answer.kind === 'throttled' ? answer.retryAfterMs : undefined;
+    const failure = { reason, status: answer.status, retryAfterMs };
+    await settle(records, attempt, () => backOff(spool, target, failure, { at: now(), random }));
     return 'backing off';
   }
 

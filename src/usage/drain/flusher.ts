@@ -7,7 +7,6 @@ import { persist } from '../../infra/sqlite/patience.ts';
 import { SPOOL } from '../../settings.ts';
 import { recover } from '../recovery/recover.ts';
 import { isAnythingDue } from '../spool/due.ts';
-import { fingerprintBy } from '../spool/key.ts';
 import { trim } from '../spool/records.ts';
 import { isSound, lockFile, type Spool, sharedFile } from '../spool/spool.ts';
 import { type Draining, type DrainOutcome, drain } from './drain.ts';
@@ -138,9 +137,8 @@ function letGo(run: Draining, lock: Lock, outcome: DrainOutcome): boolean {
   });
 }
 
-function stillDue({ spool, destination, environment, now }: Draining): boolean {
-  const key = fingerprintBy(spool.key(), environment);
-  return isAnythingDue(spool, { destination, online: false, environment: key, now: now() });
+function stillDue(run: Draining): boolean {
+  return isAnythingDue(run.spool, { ...run, online: false, now: run.now() });
 }
 
 /**

@@ -1,7 +1,6 @@
-/** What becomes of records after an attempt: delivered, quarantined, in halves, or put off. Each inside a transaction. */
+/** What is written down of records after an attempt. Each inside a transaction. */
 import type { Answer } from '../../infra/net/posthog.ts';
 import { SPOOL } from '../../settings.ts';
-import { backOff, type Target } from '../spool/backoff.ts';
 import { count } from '../spool/ledger.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { PendingRecord } from './claim.ts';
@@ -96,12 +95,4 @@ export function quarantine(
 export function noteHalf(spool: Spool, records: Records): void {
   const sql = `UPDATE record SET half_id = @half WHERE id IN ${IDS}`;
   spool.statement(sql).run({ ids: idsOf(records), half: records[0]?.id ?? null });
-}
-
-/** Puts off what is due after a failure that is not the records' fault. `at` is ms since the epoch. */
-export function putOff(spool: Spool, target: Target, answer: Answer, at: number, random: () => number): void {
-  const { kind, status } = answer;
-  const reason = kind === 'accepted' || kind === 'invalid' || kind === 'too-large' ? 'rejected' : kind;
-  const retryAfterMs = kind === 'throttled' ? answer.retryAfterMs : undefined;
-  backOff(spool, target, { reason, status, retryAfterMs }, { at, random });
 }

@@ -50,10 +50,14 @@ export function backoffOf(spool: Spool, target: Target): Backoff | null {
   return (spool.statement(sql).get(target.name, target.destination) as Backoff | undefined) ?? null;
 }
 
-/** The back-off that forbids an attempt at `now` (ms since the epoch), or null. */
+/**
+ * The back-off that forbids an attempt at `now` (ms since the epoch), or null. A clock that was set back before the
+ * failure, or a time further ahead than any wait can be, is a clock that was set: it holds up no attempt.
+ */
 export function backoffInForce(spool: Spool, target: Target, now: number): Backoff | null {
   const backoff = backoffOf(spool, target);
-  return backoff !== null && isBackingOff(backoff, now) ? backoff : null;
+  if (backoff === null || now < backoff.since || now >= backoff.until) return null;
+  return backoff.until - now <= LONGEST_WAIT_MS * 1.2 ? backoff : null;
 }
 
 /** After a success. */
@@ -61,9 +65,7 @@ export function endBackoff(spool: Spool, { name }: Target): void {
   spool.statement('DELETE FROM backoff WHERE target = ?').run(name);
 }
 
-interface Failure {
-  readonly reason: BackoffReason;
-  readonly status: number | null;
+interface Failure extends Pick<Backoff, 'reason' | 'status'> {
   /** What a `Retry-After` header asks for, in ms. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -107,7 +109,7 @@ export function hasten(spool: Spool, target: Target, backoff: Backoff, now: numb
  * the failure, as the random point of the back-off has it. Else machines whose commands get through all the time would
  * come back in the same second (`test/bench/fleet.ts`).
  */
-export function hasteningFrom(backoff: Pick<Backoff, 'since' | 'until' | 'reason' | 'streak'>): number {
+export function hasteningFrom(backoff: Omit<Backoff, 'status'>): number {
   const step = stepMs(backoff);
   const spread = Math.min(1, Math.max(0, (2 * (backoff.until - backoff.since)) / step - 1));
   return backoff.since + Math.max(EVIDENCE_AFTER_MS, (step / 8) * (1 + spread));
@@ -132,12 +134,4 @@ export function backoffMs(
   if (failure.retryAfterMs === undefined) return wait;
   const asked = Math.min(failure.retryAfterMs, LONGEST_WAIT_MS);
   return Math.max(wait, Math.round(asked * (1 + random() / 5)));
-}
-
-/**
- * Whether a back-off until `until`, begun at `since`, still holds at `now` (all in ms). A clock that was set back
- * before `since`, or a time further ahead than any wait can be, is a clock that was set: it holds up no attempt.
- */
-export function isBackingOff(backoff: { since: number; until: number }, now: number): boolean {
-  return now >= backoff.since && now < backoff.until && backoff.until - now <= LONGEST_WAIT_MS * 1.2;
 }

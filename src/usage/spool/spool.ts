@@ -63,7 +63,7 @@ export function openSpool(
   // Before it is opened: a process that sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
   const db = openDatabase(spoolFile(directory), migrations, patience);
-  return spoolOf(directory, db, { patience, inode });
+  return spoolOf(directory, db, inode, patience);
 }
 
 /** Tells the database that is there now from one that was there before; undefined when there is none. */
@@ -90,17 +90,12 @@ export function isSound(spool: Spool): boolean {
   return spool.statement('PRAGMA integrity_check(1)').pluck().get() === 'ok';
 }
 
-interface Opened {
-  /** What opening it has left. */
-  readonly patience: Patience;
-  readonly inode: bigint | undefined;
-}
-
-/** Wraps an open database; for readers, which open it in their own way. */
+/** Wraps an open database; one without an inode is a copy. */
 export function spoolOf(
   directory: string,
   db: Sqlite.Database,
-  { patience, inode }: Opened = { patience: { leftMs: LIMITS.patienceMs }, inode: undefined },
+  inode?: bigint,
+  patience: Patience = { leftMs: LIMITS.patienceMs },
 ): Spool {
   const statements = new Map<string, Sqlite.Statement>();
   const log = `${spoolFile(directory)}-wal`;
