@@ -3,19 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { flusherEnvironment, type Program, readSettings } from '../src/settings.ts';
+import { flusherEnvironment, readSettings } from '../src/settings.ts';
 import { arcade, TRACKED } from './support/cli.ts';
 import { inside, usage } from './support/inside.ts';
+import { PROGRAM } from './support/program.ts';
 import { sandbox } from './support/sandbox.ts';
-
-const program: Program = {
-  version: '0.0.0',
-  execPath: process.execPath,
-  execArgv: [],
-  flusher: '/nowhere/flusher.js',
-  migrations: '/nowhere/migrations',
-  postHogApiKey: undefined,
-};
 
 test('the flusher is given the variables that it reads, and no secret of anybody', () => {
   const own = {
@@ -41,7 +33,7 @@ test('the flusher is given the variables that it reads, and no secret of anybody
     LC_CANARY: 'x',
     Home: 'x',
   };
-  assert.deepEqual(readSettings({ ...own, ...foreign }, program).flusherEnvironment, own);
+  assert.deepEqual(readSettings({ ...own, ...foreign }, PROGRAM).flusherEnvironment, own);
 });
 
 test('what makes the TLS of a command work makes that of the flusher work', () => {
@@ -88,7 +80,7 @@ test('of NODE_OPTIONS the flusher is given the words about certificate authoriti
 });
 
 test('DO_NOT_TRACK and ARCADE_USAGE_TRACKING refuse by any word for it; DO_NOT_TRACK beats the other', () => {
-  const isOn = (env: Record<string, string>): boolean => readSettings(env, program).consent.enabled;
+  const isOn = (env: Record<string, string>): boolean => readSettings(env, PROGRAM).consent.enabled;
   for (const value of ['0', 'false', 'NO', ' off ', 'n', 'F', 'disabled', 'None'])
     assert.equal(isOn({ ARCADE_USAGE_TRACKING: value }), false, value);
   for (const value of ['1', 'true', 'yes', 'anything', ' x '])
@@ -146,7 +138,7 @@ test('a folder that ARCADE_WORK_DIR names is made with the parents that it lacks
 test('the home is where Python looks for it: on Windows in USERPROFILE, elsewhere in HOME', () => {
   const both = { HOME: '/home/ana', USERPROFILE: '/users/ana' };
   const at = (env: object, platform: NodeJS.Platform) =>
-    readSettings({ ...both, ...env }, program, platform).directory;
+    readSettings({ ...both, ...env }, PROGRAM, platform).directory;
   assert.equal(at({}, 'linux'), resolve('/home/ana/.arcade'));
   assert.equal(at({}, 'win32'), resolve('/users/ana/.arcade'));
   assert.equal(at({ ARCADE_WORK_DIR: '~\\tools' }, 'win32'), resolve('/users/ana/tools/.arcade'));
@@ -156,7 +148,7 @@ test('the home is where Python looks for it: on Windows in USERPROFILE, elsewher
 
 test('ARCADE_POSTHOG_HOST is taken without a user name and password, which would be shown and sent', () => {
   const hostOf = (host: string): string =>
-    readSettings({ ARCADE_POSTHOG_HOST: host }, program).destination.host;
+    readSettings({ ARCADE_POSTHOG_HOST: host }, PROGRAM).destination.host;
   for (const [given, taken] of [
     ['https://ana:pass@posthog.test:8443/ingest/', 'https://posthog.test:8443/ingest'],
     ['http:/ana:pass@posthog.test', 'http://posthog.test'],

@@ -147,8 +147,8 @@ export function requireOwnPlace(directory: string): void {
     } catch {
       continue; // Not there, or not for us to see: opening a file in it will say so.
     }
-    requireOwn(directory, found, 'Set ARCADE_WORK_DIR to a folder of your own.');
-    if (found.isDirectory()) requireUnshared(directory, found, `Run \`chmod go-w ${directory}\`.`);
+    const hint = `Run \`chmod go-w ${directory}\`.`;
+    requireTrusted(directory, found, 'Set ARCADE_WORK_DIR to a folder of your own.', hint);
   }
 }
 
@@ -165,7 +165,8 @@ export function isAnythingLeft(directory: string): boolean {
 function readBytes(path: string): Buffer | undefined {
   let file: number | undefined;
   try {
-    requireOwn(path, lstatSync(path), CHANGE_OWNER);
+    const hint = `Check its content, then run \`chmod 600 ${path}\`.`;
+    requireTrusted(path, lstatSync(path), CHANGE_OWNER, hint);
     // Not to wait for the other end of a pipe.
     file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const found = fstatSync(file);
@@ -173,8 +174,7 @@ function readBytes(path: string): Buffer | undefined {
     if (!found.isFile())
       throw fileError(path, 'read', found.isDirectory() ? 'it is a directory' : 'it is not a regular file');
     if (found.size > MAX_BYTES) throw fileError(path, 'read', 'it is too large');
-    requireOwn(path, found, CHANGE_OWNER);
-    requireUnshared(path, found, `Check its content, then run \`chmod 600 ${path}\`.`);
+    requireTrusted(path, found, CHANGE_OWNER, hint);
     closeToOthers(file, found);
     return readFileSync(file);
   } catch (cause) {
@@ -216,13 +216,12 @@ function isOurs({ uid }: Stats): boolean {
   return process.geteuid === undefined || uid === process.geteuid();
 }
 
-function requireOwn(path: string, found: Stats, hint: string): void {
-  if (!isOurs(found) && found.uid !== 0) throw foreign(path, hint);
-}
-
-function requireUnshared(path: string, { mode }: Stats, hint: string): void {
-  if (process.geteuid !== undefined && (mode & OTHERS_WRITE) !== 0)
-    throw forbidden(path, 'other users may write to it', hint);
+/** Throws UserError for what another user, root excepted, owns or may write to. */
+function requireTrusted(path: string, found: Stats, ownerHint: string, modeHint: string): void {
+  if (!isOurs(found) && found.uid !== 0) throw foreign(path, ownerHint);
+  // A symbolic link has the modes of what it leads to.
+  if (process.geteuid === undefined || found.isSymbolicLink() || (found.mode & OTHERS_WRITE) === 0) return;
+  throw untrusted(path, 'other users may write to it', modeHint);
 }
 
 const CHANGE_OWNER = 'Change its owner, or remove it and run `arcade login`.';
@@ -230,10 +229,10 @@ const CHANGE_OWNER = 'Change its owner, or remove it and run `arcade login`.';
 function foreign(path: string, hint: string): UserError {
   const isRoot = process.geteuid?.() === 0;
   const withoutSudo = 'Run the command without sudo, as the user who logged in.';
-  return forbidden(path, 'it belongs to another user', isRoot ? withoutSudo : hint);
+  return untrusted(path, 'it belongs to another user', isRoot ? withoutSudo : hint);
 }
 
-function forbidden(path: string, why: string, hint: string): UserError {
+function untrusted(path: string, why: string, hint: string): UserError {
   return new UserError('CREDENTIALS_UNREADABLE', `${path} cannot be used for credentials: ${why}.`, { hint });
 }
 

@@ -12,15 +12,8 @@ import {
 } from '../../src/auth/connection.ts';
 import type { Credentials } from '../../src/auth/credentials.ts';
 import { readSettings } from '../../src/settings.ts';
+import { PROGRAM } from '../support/program.ts';
 
-const PROGRAM = {
-  version: '0',
-  execPath: '',
-  execArgv: [],
-  flusher: '',
-  migrations: '',
-  postHogApiKey: undefined,
-};
 const settings = (url?: string) => readSettings(url === undefined ? {} : { ARCADE_URL: url }, PROGRAM);
 const NO_FLAGS: ConnectionOptions = { host: undefined, port: undefined, tls: false, noTls: false };
 const NOBODY: Credentials = { kind: 'none' };

@@ -7,6 +7,7 @@ import { type OAuthCredentials, readStored } from '../../src/auth/credentials.ts
 import { bearerOf } from '../../src/auth/token.ts';
 import { readSettings } from '../../src/settings.ts';
 import type { ArcadeOptions } from '../support/arcade.ts';
+import { PROGRAM } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { world } from '../support/world.ts';
 
@@ -14,15 +15,7 @@ async function stale(t: TestContext, options: ArcadeOptions) {
   const { home, arcade } = await world(t, options);
   const user = arcade.user('A');
   home.signIn(arcade, user, { expiresInSeconds: -1, context: null });
-  const program = {
-    version: '0',
-    execPath: '',
-    execArgv: [],
-    flusher: '',
-    migrations: '',
-    postHogApiKey: undefined,
-  };
-  const settings = readSettings({ HOME: home.home }, program);
+  const settings = readSettings({ HOME: home.home }, PROGRAM);
   const credentials = (await readStored(home.directory)) as OAuthCredentials;
   const again = async (): Promise<string> => {
     const bearer = await bearerOf(credentials, settings, () => undefined);

@@ -2,12 +2,11 @@
  * Runs the program in this process, with streams and an environment of the test's own: for help, wrong lines, tables
  * and views, without the 0.2 s that a process takes to start. Nothing is recorded unless the test asks for it.
  */
-import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import manifest from '../../package.json' with { type: 'json' };
 import { main } from '../../src/main.ts';
 import type { Input } from '../../src/terminal/prompt.ts';
 import { TRACKED, UNTRACKED } from './cli.ts';
+import { PROGRAM } from './program.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Inside {
@@ -27,8 +26,6 @@ export interface Came {
   readonly stderr: string;
 }
 
-const ROOT = join(import.meta.dirname, '..', '..');
-
 /** Runs `arcade` with these arguments, at this home. */
 export async function inside(
   home: Sandbox,
@@ -46,14 +43,7 @@ export async function inside(
   const exitCode = await main({
     argv: args,
     env: { HOME: home.home, ...UNTRACKED, LANG: 'C.UTF-8', NO_COLOR: '1', ...env },
-    program: {
-      version: manifest.version,
-      execPath: process.execPath,
-      execArgv: [],
-      flusher: join(ROOT, 'dist', 'flusher.js'),
-      migrations: join(ROOT, 'migrations'),
-      postHogApiKey: undefined,
-    },
+    program: PROGRAM,
     stdin,
     stdout,
     stderr,

@@ -9,19 +9,12 @@ import { startDetached } from '../../src/infra/os/detached.ts';
 import { isBusy } from '../../src/infra/sqlite/errors.ts';
 import { append } from '../../src/usage/append/append.ts';
 import { openSpool } from '../../src/usage/spool/spool.ts';
+import { PROGRAM } from './program.ts';
 import { sampleEntry, sampleEvent } from './queue.ts';
 
 const [directory = '', writer = '', events = '', host = '', flusher = '', migrations = ''] =
   process.argv.slice(2);
 const destination = { host, apiKey: 'phc_storm' };
-const program = {
-  version: '0',
-  execPath: process.execPath,
-  execArgv: [],
-  flusher,
-  migrations,
-  postHogApiKey: undefined,
-};
 const environment = {
   HOME: directory.replace(/\/\.arcade$/, ''),
   ARCADE_POSTHOG_HOST: host,
@@ -39,7 +32,7 @@ for (;;) {
   if (done >= Number(events)) break;
   // Commands come one after another, and give the killer something to aim at.
   await pause(Math.random() * PACE_MS);
-  if (recordQuietly()) await startDetached({ program, script: flusher, environment });
+  if (recordQuietly()) await startDetached({ program: PROGRAM, script: flusher, environment });
 }
 spool.close();
 

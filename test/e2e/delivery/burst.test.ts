@@ -11,21 +11,14 @@ import {
   flushersOf,
   watchFlushers,
 } from '../../support/flusher.ts';
+import { PROGRAM } from '../../support/program.ts';
 import { appendFor } from '../../support/queue.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
 
 /** Starts a flusher as `main.ts` does. */
 function start(environment: Record<string, string>): Promise<void> {
-  const program = {
-    version: '0',
-    execPath: process.execPath,
-    execArgv: [],
-    flusher: FLUSHER_PROGRAM,
-    migrations: '',
-    postHogApiKey: undefined,
-  };
-  return startDetached({ program, script: FLUSHER_PROGRAM, environment });
+  return startDetached({ program: PROGRAM, script: FLUSHER_PROGRAM, environment });
 }
 
 /** How many tries the back-off allows in that time at most: the first, and one in each shortest wait. */

@@ -40,30 +40,19 @@ describe('a proxy that fails', () => {
       test(`${scheme} by a proxy that gives ${kind} ends within its limit, and nothing goes on`, async (t) => {
         const proxy = await startBadProxy(t, behave);
         const started = performance.now();
-        const { code } = await failure(`${scheme}://api.test/`, { ALL_PROXY: proxy.url });
+        const isClosed = /^(RST|FIN)/.test(kind);
+        const limitMs = isClosed ? 5_000 : LIMIT_MS;
+        const { code, message } = await failure(`${scheme}://api.test/`, { ALL_PROXY: proxy.url }, limitMs);
         const ranMs = performance.now() - started;
-        assert.ok(ranMs < LIMIT_MS + 10_000, `${ranMs} ms`);
+        assert.ok(ranMs < limitMs + 10_000, `${ranMs} ms`);
         assert.match(code, /^(PROXY_FAILED|CONNECTION_LOST|TIMED_OUT|TLS_FAILED|NETWORK_FAILED)$/);
+        if (isClosed)
+          assert.equal(
+            message,
+            'Cannot reach api.test through the proxy in ALL_PROXY: the connection was lost.',
+          );
         await new Promise((done) => setTimeout(done, 200));
         assert.ok(proxy.connections() <= 3, `${proxy.connections()} connections`);
-      });
-    }
-  }
-
-  for (const kind of [
-    'RST after the request',
-    'RST at once',
-    'FIN after the request',
-    'FIN at once',
-  ] as const) {
-    for (const scheme of ['https', 'http']) {
-      test(`${scheme} by a proxy that gives ${kind} is blamed on the proxy`, async (t) => {
-        const proxy = await startBadProxy(t, BAD_PROXIES[kind] ?? assert.fail());
-        const { message } = await failure(`${scheme}://api.test/`, { ALL_PROXY: proxy.url }, 5_000);
-        assert.equal(
-          message,
-          'Cannot reach api.test through the proxy in ALL_PROXY: the connection was lost.',
-        );
       });
     }
   }
