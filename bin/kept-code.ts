@@ -130,6 +130,8 @@ function write(path: string, added: number, script: Script): void {
 /** Removes what other versions of this program and of Node have left, once it is a month old. */
 function removeOld(folder: string): void {
   const cache = dirname(folder);
-  for (const path of readdirSync(cache).map((name) => join(cache, name)))
+  // Another program may have its own there.
+  const ours = readdirSync(cache).filter((name) => /^[0-9a-f]{16}-v\d/.test(name));
+  for (const path of ours.map((name) => join(cache, name)))
     if (Date.now() - lstatSync(path).mtimeMs > OLD_MS) rmSync(path, { recursive: true, force: true });
 }

@@ -162,9 +162,11 @@ test('a program that root has installed has its cache in the user’s own cache 
 
 test('what other versions have left goes after a month', { skip }, async (t) => {
   const { folder, cache } = installed(t);
+  const [old, young, another] = ['0123456789abcdef-v22.1.0-x64', 'fedcba9876543210-v22.1.0-x64', 'theirs'];
   for (const [name, days] of [
-    ['old', 31],
-    ['young', 29],
+    [old, 31],
+    [young, 29],
+    [another, 31],
   ] as const) {
     mkdirSync(join(cache, name), { recursive: true, mode: 0o700 });
     const then = new Date(Date.now() - days * 24 * 3600_000);
@@ -172,7 +174,10 @@ test('what other versions have left goes after a month', { skip }, async (t) => 
   }
   await version(folder);
   assert.equal(cached(cache).length, 1);
-  assert.deepEqual([existsSync(join(cache, 'old')), existsSync(join(cache, 'young'))], [false, true]);
+  assert.deepEqual(
+    [old, young, another].map((name) => existsSync(join(cache, name))),
+    [false, true, true],
+  );
 });
 
 test('a program of another user’s leaves nothing in a home of another user’s, or without a home', {

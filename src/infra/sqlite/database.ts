@@ -17,11 +17,11 @@ const LOG_BYTES = 8 * 1024 * 1024;
 export class NewerSchemaError extends Error {}
 
 /**
- * Opens the file `path`, which may be empty; `patience` is for all of it, `migrations` the folder of those. WAL, so that readers never wait for the writer; commits are not
- * synced one by one (`synchronous=NORMAL`), which a power cut may undo but never tear. On a file system that
- * other machines use too a rollback journal takes the log's place, for they share no memory with this one
- * (https://sqlite.org/wal.html, section 1); so it does where there is no shared memory at all.
- * Throws SqliteError, the file system's error, or NewerSchemaError.
+ * Opens the file `path`, which may be empty; `patience` is for all of it, `migrations` the folder of those. WAL, so
+ * that readers never wait for the writer; commits are not synced one by one (`synchronous=NORMAL`), which a power cut
+ * may undo but never tear. On a file system that other machines use too a rollback journal takes the log's place, for
+ * they share no memory with this one (https://sqlite.org/wal.html, section 1); so it does where there is no shared
+ * memory at all. Throws SqliteError, the file system's error, or NewerSchemaError.
  */
 export function openDatabase(path: string, migrations: string, patience: Patience): Sqlite.Database {
   if (isNetworkFileSystem(dirname(path))) return openIn('TRUNCATE', path, migrations, patience);
@@ -46,7 +46,6 @@ function openIn(journal: Journal, path: string, migrations: string, patience: Pa
       return versionOf(db);
     });
     if (version !== files.length) migrate(db, files, journal, patience);
-    db.pragma('foreign_keys = ON');
     // A log that a long reader has made grow is cut when it starts over.
     db.pragma(`journal_size_limit = ${LOG_BYTES}`);
     // macOS: its plain sync neither empties the drive's cache nor orders what is written (https://sqlite.org/pragma.html).
