@@ -23,8 +23,6 @@ export interface Figure {
   readonly bars: readonly Bar[];
   /** What the two parts of a bar are, and whether the second is a failure or only rare. */
   readonly legend: { readonly names: readonly [string, string]; readonly second: 'failed' | 'rare' } | null;
-  readonly headings: readonly string[];
-  readonly rows: readonly (readonly (string | number)[])[];
 }
 
 export interface FigureStyle {

@@ -17,8 +17,6 @@ const bars = (count: number): Figure => ({
     says: `${1_000_000 * i}, 123,456 failed`,
   })),
   legend: { names: ['succeeded', 'failed'], second: 'failed' },
-  headings: [],
-  rows: [],
 });
 
 for (const width of [20, 30, 49, 50, 80, 120]) {

@@ -1,8 +1,9 @@
 /** `arcade usage export` */
 import type { Run } from '../../invocation.ts';
 import { compactJson, joined, type Safe, say, visible } from '../../terminal/visible.ts';
-import { readSpool, recordsAsSent, type SentRecord } from './reading.ts';
-import { isoTime } from './words.ts';
+import { SUMMARY } from '../../usage/inspect/records.ts';
+import { readSpool, recordsAsSent } from './reading.ts';
+import { withIsoTimes } from './words.ts';
 
 /**
  * Writes every record: with what the spool knows of it, and the event as it goes on the wire. Lines are written as they
@@ -14,7 +15,8 @@ export const run: Run = async (invocation) => {
   let waiting: Safe[] = isCsv ? [COLUMNS.join(',') as Safe] : [];
   const { absence } = await readSpool(invocation, async (spool) => {
     for await (const group of recordsAsSent(spool)) {
-      waiting.push(...group.map(rowOf).map(isCsv ? csvRow : compactJson));
+      const rows = group.map(({ record, payload }) => withIsoTimes({ ...record, payload }));
+      waiting.push(...rows.map(isCsv ? csvRow : compactJson));
       if (json) continue;
       output.line(joined(waiting, say`\n`));
       waiting = [];
@@ -28,34 +30,10 @@ export const run: Run = async (invocation) => {
   return undefined;
 };
 
-const COLUMNS = [
-  'id',
-  'uuid',
-  'kind',
-  'event',
-  'command_name',
-  'state',
-  'distinct_id',
-  'recorded_at',
-  'settled_at',
-  'attempts',
-  'reason',
-  'payload',
-] as const;
+const COLUMNS = [...SUMMARY, 'payload'] as const;
 
-type Row = Readonly<Record<(typeof COLUMNS)[number], unknown>>;
-
-function rowOf({ record, settledAt, payload }: SentRecord): Row {
-  return {
-    ...record,
-    recorded_at: isoTime(record.recorded_at),
-    settled_at: settledAt === null ? null : isoTime(settledAt),
-    payload,
-  };
-}
-
-function csvRow(row: Row): Safe {
-  return COLUMNS.map((column) => csvCell(row[column])).join(',') as Safe;
+function csvRow(row: unknown): Safe {
+  return COLUMNS.map((column) => csvCell((row as Record<string, unknown>)[column])).join(',') as Safe;
 }
 
 /**

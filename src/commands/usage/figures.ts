@@ -1,7 +1,7 @@
 /** The figures of `usage stats` and `usage report`: what they show, in one place. */
 import type { Figure } from '../../terminal/figure.ts';
-import type { DayOfEvents, Stats } from '../../usage/inspect/stats.ts';
-import { counted, digits, inWords, shortly, utcTime } from './words.ts';
+import type { Stats } from '../../usage/inspect/stats.ts';
+import { counted, digits, inWords, shortly } from './words.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 
@@ -10,64 +10,46 @@ export function figuresOf(stats: Stats): Figure[] {
   return [eventsPerDay(stats), slowestCommands(stats), pendingRecords(stats), deliveryDelay(stats)];
 }
 
-function eventsPerDay({ perDay }: Stats): Figure {
-  const total = sum(perDay.map(eventsOf));
-  const failed = sum(perDay.map((day) => day.failed));
-  const bars = perDay.map((day) => ({
-    label: shortDate(localDate(day.day)),
-    parts: [day.succeeded, day.failed] as const,
-    says: day.failed === 0 ? digits(eventsOf(day)) : `${digits(eventsOf(day))}, ${digits(day.failed)} failed`,
-  }));
+function eventsPerDay({ events_per_day: days }: Stats): Figure {
+  const failed = sum(days.map((day) => day.failed));
+  const total = failed + sum(days.map((day) => day.succeeded));
   return {
     id: 'days',
     title: 'Events per day',
     summary:
       total === 0
         ? 'No events in this period.'
-        : `${counted(total, 'event')} in ${counted(perDay.length, 'day')}, ${digits(failed)} from failed commands.`,
+        : `${counted(total, 'event')} in ${counted(days.length, 'day')}, ${digits(failed)} from failed commands.`,
     shape: 'columns',
-    bars: total === 0 ? [] : bars,
+    bars: (total === 0 ? [] : days).map((day) => ({
+      // At noon: there is one on every day of every calendar.
+      label: shortDate(new Date(`${day.day}T12:00:00`)),
+      parts: [day.succeeded, day.failed],
+      says: `${digits(day.succeeded + day.failed)}${day.failed === 0 ? '' : `, ${digits(day.failed)} failed`}`,
+    })),
     legend: { names: ['succeeded', 'failed'], second: 'failed' },
-    headings: ['Day', 'Succeeded', 'Failed'],
-    rows: perDay.map((day) => [day.day, day.succeeded, day.failed]),
   };
 }
 
 function slowestCommands({ commands }: Stats): Figure {
-  const timed = commands.filter(({ p95_ms }) => p95_ms !== null);
-  const bars = timed.map(({ command_name: label, p50_ms, p95_ms, measured }) => ({
-    label,
-    parts: [p50_ms ?? 0, (p95_ms ?? 0) - (p50_ms ?? 0)] as const,
-    says: `${shortly(p50_ms ?? 0)} / ${shortly(p95_ms ?? 0)} (${counted(measured, 'run')})`,
-  }));
+  const bars = commands.flatMap(({ command_name: label, p50_ms, p95_ms, measured }) => {
+    if (p50_ms === null || p95_ms === null) return [];
+    const says = `${shortly(p50_ms)} / ${shortly(p95_ms)} (${counted(measured, 'run')})`;
+    return [{ label, parts: [p50_ms, p95_ms - p50_ms] as const, says }];
+  });
   return {
     id: 'commands',
     title: 'Slowest commands',
-    summary: timed.length === 0 ? 'No timings yet.' : 'Median and 95th percentile of the runs still kept.',
+    summary: bars.length === 0 ? 'No timings yet.' : 'Median and 95th percentile of the runs still kept.',
     shape: 'rows',
     bars,
     legend: { names: ['median', '95th percentile'], second: 'rare' },
-    headings: ['Command', 'Events', 'Failed', 'Timed', 'Median in ms', '95th percentile in ms'],
-    rows: commands.map((command) => [
-      command.command_name,
-      command.events,
-      command.failed,
-      command.measured,
-      command.p50_ms ?? '',
-      command.p95_ms ?? '',
-    ]),
   };
 }
 
 /** The length of the queue, hour by hour. */
 function pendingRecords({ queue: hours, waiting }: Stats): Figure {
   const peak = Math.max(0, ...hours.map(({ most }) => most));
-  const bars = hours.map(({ at, most }) => ({
-    label: shortDate(new Date(at)),
-    parts: [most, 0] as const,
-    says: digits(most),
-  }));
-  const changes = hours.filter(({ most }, i) => i === 0 || most !== hours[i - 1]?.most);
   return {
     id: 'queue',
     title: 'Pending records',
@@ -76,10 +58,12 @@ function pendingRecords({ queue: hours, waiting }: Stats): Figure {
         ? 'Nothing was pending in this period.'
         : `Peak ${digits(peak)} pending; ${digits(waiting)} now.`,
     shape: 'curve',
-    bars: peak === 0 ? [] : bars,
+    bars: (peak === 0 ? [] : hours).map(({ at, most }) => ({
+      label: `${shortDate(new Date(at))} ${new Date(at).getHours()}:00`,
+      parts: [most, 0],
+      says: digits(most),
+    })),
     legend: null,
-    headings: ['From (UTC)', 'Peak'],
-    rows: changes.map(({ at, most }) => [utcTime(at).slice(0, 16), most]),
   };
 }
 
@@ -87,12 +71,6 @@ function pendingRecords({ queue: hours, waiting }: Stats): Figure {
 function deliveryDelay({ delivery }: Stats): Figure {
   const { measured, within, p50_ms, p95_ms, longest_ms, attempts } = delivery;
   const outcomes = Object.entries(attempts).map(([outcome, number]) => `${digits(number)} ${outcome}`);
-  const limits = within.map(({ limit_ms }) => (limit_ms === null ? 'longer' : `within ${inWords(limit_ms)}`));
-  const bars = within.map(({ records }, i) => ({
-    label: limits[i] ?? '',
-    parts: [records, 0] as const,
-    says: digits(records),
-  }));
   return {
     id: 'delay',
     title: 'Delivery delay',
@@ -101,15 +79,13 @@ function deliveryDelay({ delivery }: Stats): Figure {
         ? 'Nothing delivered in this period.'
         : `Median ${shortly(p50_ms ?? 0)}, 95th percentile ${shortly(p95_ms ?? 0)}, longest ${shortly(longest_ms ?? 0)}, of the latest ${counted(measured, 'delivered record')}. Attempts: ${outcomes.join(', ') || 'none'}.`,
     shape: 'rows',
-    bars: measured === 0 ? [] : bars,
+    bars: (measured === 0 ? [] : within).map(({ limit_ms, records }) => ({
+      label: limit_ms === null ? 'longer' : `within ${inWords(limit_ms)}`,
+      parts: [records, 0],
+      says: digits(records),
+    })),
     legend: null,
-    headings: ['Delay', 'Records'],
-    rows: within.map(({ records }, i) => [limits[i] ?? '', records]),
   };
-}
-
-function eventsOf({ succeeded, failed }: DayOfEvents): number {
-  return succeeded + failed;
 }
 
 function sum(numbers: readonly number[]): number {
@@ -118,9 +94,4 @@ function sum(numbers: readonly number[]): number {
 
 function shortDate(date: Date): string {
   return Number.isNaN(date.getTime()) ? '' : `${date.getDate()} ${MONTHS[date.getMonth()]}`;
-}
-
-/** At noon: there is one on every day of every calendar. */
-function localDate(day: string): Date {
-  return new Date(`${day}T12:00:00`);
 }

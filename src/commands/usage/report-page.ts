@@ -6,63 +6,52 @@ import { drawSvg } from '../../terminal/svg.ts';
 import type { Stats } from '../../usage/inspect/stats.ts';
 import type { Status } from '../../usage/inspect/status.ts';
 import { figuresOf } from './figures.ts';
+import type { Overview } from './overview.ts';
 import type { SentRecord } from './reading.ts';
 import { STYLE } from './report-style.ts';
-import { counted, isoTime, outcomeOf, utcTime, whatOf } from './words.ts';
+import { counted, digits, isoTime, outcomeOf, utcTime, whatOf } from './words.ts';
 
 export interface ReportData {
   readonly now: number;
   readonly host: string;
-  readonly recording: string;
+  readonly overview: Overview;
+  /** Who the next event is sent as. */
   readonly sender: string;
-  readonly why: string;
-  readonly status: Status;
   readonly stats: Stats;
   /** Oldest first, with the event as it goes on the wire. */
   readonly events: readonly SentRecord[];
 }
 
 /** The whole page. */
-export function reportPage(data: ReportData): string {
-  const { now, host, recording, sender, why, stats } = data;
+export function reportPage({ now, host, overview, sender, stats, events }: ReportData): string {
+  const { consent, status, why } = overview;
+  const recording = `${consent.enabled ? 'on' : 'off'} (${consent.decided_by})`;
   const body = html`<header>
 <h1>arcade usage report</h1>
 <p class="lead">As of <time datetime="${isoTime(now)}">${utcTime(now).slice(0, 16)} UTC</time>. Recording is ${recording}. Events are sent to ${host}, the next one as ${sender}.</p>
 </header>
 <main>
 <p class="why">${why}</p>
-${ledgerFigures(data)}
+${status === undefined ? null : ledgerFigures(status)}
 ${figuresOf(stats).map(figureSection)}
-${eventList(data)}
+${eventList(events)}
 </main>
 <footer><p>This file is self-contained: it loads and runs nothing and has not been sent anywhere.</p></footer>`;
   return page({ title: 'arcade usage report', style: STYLE, body });
 }
 
-function ledgerFigures({ status: { ledger } }: ReportData): Markup {
+function ledgerFigures({ ledger }: Status): Markup {
   const dropped = Object.values(ledger.dropped).reduce((sum, number) => sum + number, 0);
-  const figures: [string, number][] = [
-    ['Recorded', ledger.recorded],
-    ['Delivered', ledger.delivered],
-    ['Pending', ledger.pending],
-    ['Quarantined', ledger.quarantined],
-    ['Dropped', dropped],
-    ['Purged', ledger.purged],
-  ];
-  const items = figures.map(
-    ([name, number]) => html`<div><dt>${name}</dt><dd>${number.toLocaleString('en')}</dd></div>`,
+  const items = Object.entries({ ...ledger, dropped }).map(
+    ([name, number]) => html`<div><dt>${name}</dt><dd>${digits(number)}</dd></div>`,
   );
   return html`<dl class="figures">${items}</dl>`;
 }
 
 function figureSection(figure: Figure): Markup {
-  const { title, summary, legend, headings, rows } = figure;
-  if (figure.bars.length === 0) return section(title, summary, []);
-  return section(title, summary, [
-    drawSvg(figure),
-    ...(legend === null ? [] : [key(legend)]),
-    table(headings, rows),
-  ]);
+  const { title, summary, legend, bars } = figure;
+  if (bars.length === 0) return section(title, summary, []);
+  return section(title, summary, [drawSvg(figure), legend && key(legend), table(bars)]);
 }
 
 function section(title: string, description: string, content: readonly (Markup | null)[]): Markup {
@@ -75,21 +64,15 @@ function key({ names: [first, second], second: kind }: NonNullable<Figure['legen
   return html`<ul class="key"><li><span class="good"></span>${first}</li><li><span class="${kind}"></span>${second}</li></ul>`;
 }
 
-function table(headings: readonly string[], lines: readonly (readonly (string | number)[])[]): Markup {
-  const head = headings.map((heading, i) => html`<th scope="col"${numberClass(i)}>${heading}</th>`);
-  const body = lines.map(
-    (line) =>
-      html`<tr>${line.map((cell, i) => html`<td${numberClass(i)}>${typeof cell === 'number' ? cell.toLocaleString('en') : cell}</td>`)}</tr>`,
-  );
-  return html`<details><summary>Numbers</summary><div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div></details>`;
-}
-
-function numberClass(column: number): Markup | null {
-  return column === 0 ? null : { markup: ' class="number"' };
+/** The numbers of a figure, where they change. */
+function table(bars: Figure['bars']): Markup {
+  const changes = bars.filter(({ says }, i) => i === 0 || says !== bars[i - 1]?.says);
+  const body = changes.map(({ label, says }) => html`<tr><th scope="row">${label}</th><td>${says}</td></tr>`);
+  return html`<details><summary>Numbers</summary><div class="scroll"><table>${body}</table></div></details>`;
 }
 
 /** By day, the latest first and open. */
-function eventList({ events }: ReportData): Markup {
+function eventList(events: readonly SentRecord[]): Markup {
   const days = new Map<string, Markup[]>();
   for (const event of events.toReversed()) {
     const day = utcTime(event.record.recorded_at).slice(0, 10);

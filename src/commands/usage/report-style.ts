@@ -14,7 +14,7 @@ p { margin: 0 0 .8rem; }
 .why { border-left: 4px solid var(--good); padding: .5rem 1rem; background: var(--card); margin: 1.4rem 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1.4rem 0; padding: 0; }
 .figures div { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .7rem .9rem; }
-.figures dt { color: var(--soft); font-size: .85rem; }
+.figures dt { color: var(--soft); font-size: .85rem; text-transform: capitalize; }
 .figures dd { margin: 0; font-size: 1.5rem; font-weight: 650; font-variant-numeric: tabular-nums; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .8rem; padding: 1.2rem 1.3rem; margin: 1.2rem 0; }
 .chart { overflow-x: auto; margin: .8rem 0 .4rem; }
@@ -42,7 +42,6 @@ svg .hit { fill: transparent; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .38rem .8rem .38rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); white-space: nowrap; }
-td.number, th.number { text-align: right; }
 .delivered { color: var(--good); } .quarantined { color: var(--bad); } .pending { color: var(--mark); }
 code, pre { font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; padding: .7rem .9rem; background: var(--paper);

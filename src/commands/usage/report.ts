@@ -9,11 +9,10 @@ import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { joined, say, visible } from '../../terminal/visible.ts';
 import { readStats } from '../../usage/inspect/stats.ts';
 import { readStatus } from '../../usage/inspect/status.ts';
-import type { Spool } from '../../usage/spool/spool.ts';
 import { overviewOf } from './overview.ts';
 import { readSpool, recordsAsSent, type SentRecord } from './reading.ts';
 import { type ReportData, reportPage } from './report-page.ts';
-import { nextSender, type Sender } from './who.ts';
+import { nextSender } from './who.ts';
 import { counted } from './words.ts';
 
 const DEFAULT_FILE = 'arcade-usage.html';
@@ -21,7 +20,7 @@ const DEFAULT_DAYS = 30;
 
 /** Writes the report, and opens it when asked to. */
 export const run: Run = async (invocation) => {
-  const { output, options } = invocation;
+  const { output, options, settings } = invocation;
   const days = options.days ?? DEFAULT_DAYS;
   const target = options.output ?? DEFAULT_FILE;
   if (target === '-' && (options.open === true || invocation.json))
@@ -30,9 +29,19 @@ export const run: Run = async (invocation) => {
       'Leave out --open and --json, or choose a file.',
     );
   const senderIn = await nextSender(invocation);
-  const { value: data, absence } = await readSpool(invocation, (spool) =>
-    reportData(invocation, spool, days, senderIn(spool)),
-  );
+  const { value: data, absence } = await readSpool(invocation, async (spool): Promise<ReportData> => {
+    const now = Date.now();
+    const events: SentRecord[] = [];
+    for await (const group of recordsAsSent(spool)) events.push(...group);
+    return {
+      now,
+      host: settings.destination.host,
+      overview: overviewOf(settings, { state: 'ok' }, readStatus(spool, settings, now)),
+      sender: senderIn(spool).words,
+      stats: readStats(spool, days, now),
+      events,
+    };
+  });
   if (absence !== null) throw new UserError('NOTHING_RECORDED', `${absence} There is nothing to report.`);
   const text = reportPage(data);
   if (target === '-') {
@@ -46,7 +55,7 @@ export const run: Run = async (invocation) => {
   await respond(invocation, { path, url, records }, () =>
     output.line(say`Wrote ${counted(records, 'record')} to ${visible(path)}`),
   );
-  if (options.open === true && !(await opened(url, invocation.settings)))
+  if (options.open === true && !(await opened(url, settings)))
     output.warn(say`Could not open a browser; open ${visible(url)} yourself.`);
   return undefined;
 };
@@ -60,29 +69,6 @@ async function opened(url: string, { browser }: Invocation['settings']): Promise
   } finally {
     clearInterval(alive);
   }
-}
-
-async function reportData(
-  { settings }: Invocation,
-  spool: Spool,
-  days: number,
-  sender: Sender,
-): Promise<ReportData> {
-  const now = Date.now();
-  const events: SentRecord[] = [];
-  for await (const group of recordsAsSent(spool)) events.push(...group);
-  const status = readStatus(spool, settings, now);
-  const { consent, why } = overviewOf(settings, { state: 'ok' }, status);
-  return {
-    now,
-    host: settings.destination.host,
-    recording: `${consent.enabled ? 'on' : 'off'} (${consent.decided_by})`,
-    sender: sender.words,
-    why,
-    status,
-    stats: readStats(spool, days, now),
-    events,
-  };
 }
 
 /** Whether an earlier report stands there. Of a pipe or a terminal nothing is read: that could wait for ever. */

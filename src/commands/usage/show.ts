@@ -8,6 +8,7 @@ import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspec
 import { noSuchRecord } from './changing.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
+import { senderOf } from './who.ts';
 import { attemptInWords, relativeTime, utcTime, withIsoTimes } from './words.ts';
 
 /** Shows one record: its payload as it goes on the wire, and each try. */
@@ -46,14 +47,10 @@ function head(found: RecordDetails, now: number, paint: Paint): Safe[] {
   ];
 }
 
-function identityInWords({ record, wire, personless }: RecordDetails): Safe {
-  if (record.kind === 'alias') {
-    const anonymous = visible(String(wire.properties.alias));
-    return say`the account ${visible(record.distinct_id ?? '')}, linking the anonymous id ${anonymous} to it`;
-  }
-  if (record.distinct_id === null) return say`an account not known yet`;
-  const sentAs = visible(record.distinct_id);
-  return personless ? say`the anonymous id ${sentAs}` : say`the account ${sentAs}`;
+function identityInWords({ record, wire }: RecordDetails): Safe {
+  if (record.kind === 'capture') return senderOf(wire).words;
+  const anonymous = visible(String(wire.properties.alias));
+  return say`the account ${visible(wire.distinctId)}, linking the anonymous id ${anonymous} to it`;
 }
 
 function describeAttempts({ attempts, record }: RecordDetails, now: number, paint: Paint): Safe[] {

@@ -2,7 +2,7 @@
 
 import { type Run, respond } from '../../invocation.ts';
 import { figureLines } from '../../terminal/figure.ts';
-import { readStats, type Stats } from '../../usage/inspect/stats.ts';
+import { readStats } from '../../usage/inspect/stats.ts';
 import { figuresOf } from './figures.ts';
 import { readSpool } from './reading.ts';
 import { withIsoTimes } from './words.ts';
@@ -19,7 +19,7 @@ export const run: Run = async (invocation) => {
     readStats(spool, days, Date.now()),
   );
   if (absence !== null) output.note(absence);
-  await respond(invocation, statsDocument(stats), async () => {
+  await respond(invocation, withIsoTimes(stats), async () => {
     if (absence !== null) return;
     const width = Math.min(output.width ?? 80, MAX_WIDTH);
     const style = { width, unicode: output.unicode, paint: await output.paint('stdout') };
@@ -30,17 +30,3 @@ export const run: Run = async (invocation) => {
   });
   return undefined;
 };
-
-/** The numbers for `--json`. */
-function statsDocument(stats: Stats): unknown {
-  return withIsoTimes({
-    days: stats.days,
-    since: stats.since,
-    until: stats.until,
-    events_per_day: stats.perDay,
-    commands: stats.commands,
-    queue: stats.queue,
-    waiting: stats.waiting,
-    delivery: stats.delivery,
-  });
-}

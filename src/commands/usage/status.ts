@@ -65,12 +65,7 @@ function documentOf({ destination }: Settings, shown: Shown): unknown {
     backoff: backoff && { since: backoff.since, until: backoff.until, reason: backoff.reason },
     flusher: {
       running: status?.flusherIsRunning ?? false,
-      last: lastRun && {
-        started_at: lastRun.started_at,
-        ended_at: lastRun.ended_at,
-        outcome: lastRun.outcome,
-        delivered: lastRun.delivered,
-      },
+      last: lastRun,
     },
     why: shown.why,
   });

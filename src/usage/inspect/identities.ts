@@ -20,24 +20,21 @@ export interface IdentitySummary {
   readonly pending: number;
 }
 
+const IDENTITIES = `SELECT anon_id, coalesce(i.principal_id, f.principal_id) AS principal_id, created_at, linked_at, retired_at,
+    CASE WHEN f.principal_id IS NOT NULL OR (i.principal_id IS NOT NULL AND verified = 1) THEN 'linked'
+      WHEN i.principal_id IS NULL AND i.fingerprint IS NULL THEN 'anonymous' ELSE 'unresolved' END AS state,
+    retired_at IS NULL AS current, i.principal_id IS NULL AND linked_at IS NOT NULL AS in_doubt,
+    (SELECT a.state FROM record AS a WHERE a.identity_id = i.id AND a.kind = 'alias' ORDER BY a.id DESC LIMIT 1)
+      AS alias,
+    (SELECT count(*) FROM record AS c WHERE c.identity_id = i.id AND c.kind = 'capture' AND c.state = 'pending')
+      AS pending
+  FROM identity AS i LEFT JOIN account AS f
+    ON i.principal_id IS NULL AND linked_at IS NULL AND retired_at IS NOT NULL AND f.fingerprint = i.fingerprint`;
+
 /** All of them, oldest first. */
 export function listIdentities(spool: Spool): IdentitySummary[] {
-  const rows = spool
-    .statement(
-      `SELECT anon_id, coalesce(i.principal_id, f.principal_id) AS principal_id, created_at, linked_at, retired_at,
-         CASE WHEN f.principal_id IS NOT NULL OR (i.principal_id IS NOT NULL AND verified = 1) THEN 'linked'
-           WHEN i.principal_id IS NULL AND i.fingerprint IS NULL THEN 'anonymous' ELSE 'unresolved' END AS state,
-         retired_at IS NULL AS current, i.principal_id IS NULL AND linked_at IS NOT NULL AS in_doubt,
-         (SELECT a.state FROM record AS a WHERE a.identity_id = i.id AND a.kind = 'alias' ORDER BY a.id DESC LIMIT 1)
-           AS alias,
-         (SELECT count(*) FROM record AS c WHERE c.identity_id = i.id AND c.kind = 'capture' AND c.state = 'pending')
-           AS pending
-       FROM identity AS i LEFT JOIN account AS f
-         ON i.principal_id IS NULL AND linked_at IS NULL AND retired_at IS NOT NULL AND f.fingerprint = i.fingerprint
-       ORDER BY i.id`,
-    )
-    .all() as (Omit<IdentitySummary, 'current' | 'in_doubt'> & { current: number; in_doubt: number })[];
-  return rows.map((row) => ({ ...row, current: row.current === 1, in_doubt: row.in_doubt === 1 }));
+  const rows = spool.statement(`${IDENTITIES} ORDER BY i.id`).all() as IdentitySummary[];
+  return rows.map((row) => ({ ...row, current: Boolean(row.current), in_doubt: Boolean(row.in_doubt) }));
 }
 
 /** The ids that events may have been sent under, those of accounts too; none where nothing was ever sent. */

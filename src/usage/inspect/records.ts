@@ -15,9 +15,26 @@ export interface RecordSummary {
   /** Null while it is not known whose the event is. */
   readonly distinct_id: string | null;
   readonly recorded_at: number;
+  /** When it was delivered or quarantined. */
+  readonly settled_at: number | null;
   readonly attempts: number;
   readonly reason: string | null;
 }
+
+/** The columns of a summary, in the order in which they are shown. */
+export const SUMMARY = [
+  'id',
+  'uuid',
+  'kind',
+  'event',
+  'command_name',
+  'state',
+  'distinct_id',
+  'recorded_at',
+  'settled_at',
+  'attempts',
+  'reason',
+] as const satisfies (keyof RecordSummary)[];
 
 export interface Attempt {
   readonly at: number;
@@ -43,7 +60,7 @@ export function eachRecord(spool: Spool, filter: Filter): IterableIterator<Recor
   const first = `SELECT min(id) FROM (SELECT id FROM record WHERE ${MATCHES} ORDER BY id DESC LIMIT @limit)`;
   return spool
     .statement(
-      `SELECT id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason FROM record
+      `SELECT ${SUMMARY} FROM record
        WHERE ${filter.limit === null ? '' : `id >= (${first}) AND`} ${MATCHES} ORDER BY id`,
     )
     .iterate(filter) as IterableIterator<RecordSummary>;
@@ -60,44 +77,38 @@ export function countQuarantinedSince(spool: Spool, at: number): number {
   return spool.statement(sql).pluck().get(at) as number;
 }
 
+/** A record, and what goes on the wire. */
 export interface RecordInFull {
   readonly record: RecordSummary;
   readonly wire: WireRecord;
-  readonly personless: boolean;
-  readonly settledAt: number | null;
 }
 
 export interface RecordDetails extends RecordInFull {
   readonly attempts: readonly Attempt[];
 }
 
-type Row = RecordSummary & StoredRecord & { readonly settled_at: number | null };
+const IN_FULL = `SELECT ${SUMMARY}, personless, properties, spool_dropped FROM record`;
 
 /** One record by its id or uuid; undefined when the spool does not have it. */
 export function findRecord(spool: Spool, id: string): RecordDetails | undefined {
-  const column = /^\d+$/.test(id) ? 'id' : 'uuid';
-  const row = spool.statement(`SELECT * FROM record WHERE ${column} = ?`).get(id.toLowerCase()) as
-    | Row
-    | undefined;
+  const sql = `${IN_FULL} WHERE ${/^\d+$/.test(id) ? 'id' : 'uuid'} = ?`;
+  const row = spool.statement(sql).get(id.toLowerCase()) as Row | undefined;
   if (row === undefined) return undefined;
-  const sql = 'SELECT at, outcome, status, duration_ms FROM attempt WHERE record_id = ? ORDER BY id';
-  return { ...inFull(row), attempts: spool.statement(sql).all(row.id) as Attempt[] };
+  const attempts = 'SELECT at, outcome, status, duration_ms FROM attempt WHERE record_id = ? ORDER BY id';
+  return { ...inFull(row), attempts: spool.statement(attempts).all(row.id) as Attempt[] };
 }
 
-/** Every record with its wire form, oldest first, one at a time. */
+/** Every record, oldest first, one at a time. */
 export function* eachRecordInFull(spool: Spool): Generator<RecordInFull> {
-  const rows = spool.statement('SELECT * FROM record ORDER BY id').iterate() as IterableIterator<Row>;
+  const rows = spool.statement(`${IN_FULL} ORDER BY id`).iterate() as IterableIterator<Row>;
   for (const row of rows) yield inFull(row);
 }
 
-function inFull(row: Row): RecordInFull {
-  const { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason } = row;
-  return {
-    record: { id, uuid, kind, event, command_name, state, distinct_id, recorded_at, attempts, reason },
-    wire: wireRecord({ ...row, distinct_id: distinct_id ?? '' }),
-    personless: row.personless === 1,
-    settledAt: row.settled_at,
-  };
+type Row = RecordSummary & StoredRecord;
+
+function inFull({ personless, properties, spool_dropped, ...record }: Row): RecordInFull {
+  const distinct_id = record.distinct_id ?? '';
+  return { record, wire: wireRecord({ ...record, distinct_id, personless, properties, spool_dropped }) };
 }
 
 export interface LatestAnswer extends Attempt {

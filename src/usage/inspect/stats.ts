@@ -8,7 +8,7 @@ export interface Stats {
   readonly since: number;
   readonly until: number;
   /** Every day of the time, oldest first, by the local calendar. */
-  readonly perDay: readonly DayOfEvents[];
+  readonly events_per_day: readonly DayOfEvents[];
   /** Slowest first. */
   readonly commands: readonly CommandTimes[];
   /** Every hour of the time, oldest first. */
@@ -18,7 +18,7 @@ export interface Stats {
   readonly delivery: Delivery;
 }
 
-export interface DayOfEvents {
+interface DayOfEvents {
   readonly day: string;
   readonly succeeded: number;
   readonly failed: number;
@@ -66,7 +66,7 @@ export function readStats(spool: Spool, days: number, now: number): Stats {
     days,
     since,
     until: now,
-    perDay: eventsPerDay(spool, first, days),
+    events_per_day: eventsPerDay(spool, first, days),
     commands: commandTimes(spool, since),
     queue: queueHours(spool, since, now),
     waiting: readCounter(spool, 'pending'),

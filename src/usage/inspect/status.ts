@@ -56,7 +56,10 @@ export function readStatus(spool: Spool, settings: Settings, now: number): Statu
     resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? null,
     flusherIsRunning: isFlusherAlive(spool.directory),
     flusherAskedAt: installation.flusher_asked_at,
-    lastRun: (row('SELECT * FROM flusher_run ORDER BY id DESC LIMIT 1') as FlusherRun | undefined) ?? null,
+    lastRun:
+      (row('SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1') as
+        | FlusherRun
+        | undefined) ?? null,
   };
 }
 

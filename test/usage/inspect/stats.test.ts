@@ -23,7 +23,7 @@ for (const [zone, offset] of [
       queue.clock.now = Date.parse(`${day}T${time}${offset}`);
       queue.command();
     }
-    const { perDay } = readStats(queue.spool, 3, queue.clock.now + DAY);
+    const { events_per_day: perDay } = readStats(queue.spool, 3, queue.clock.now + DAY);
     assert.deepEqual(
       perDay.filter(({ succeeded }) => succeeded > 0).map((found) => [found.day, found.succeeded]),
       [[day, 3]],
