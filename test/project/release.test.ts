@@ -105,7 +105,7 @@ test('npm run release makes a package with the key; the tree that it is made fro
     return t.skip(`no registry: ${stderr.split('\n').at(-1)}`);
   assert.equal(exitCode, 0, stderr);
   const archive = join(folder, 'out', 'example-arcade-0.1.0.tgz');
-  assert.ok(stderr.endsWith(`npm publish ${archive}`), stderr);
+  assert.ok(stderr.endsWith(`npm publish --access public ${archive}`), stderr);
   const { stdout } = await execa('tar', [
     '-xzOf',
     archive,

@@ -55,6 +55,7 @@ test('an event that PostHog shows otherwise than it was sent is a failure', asyn
   const { exitCode, stdout } = await smoke(env);
   assert.equal(exitCode, 1);
   assert.match(stdout, /^FAILED: .*every property is as shown, but duration_ms$/m);
+  assert.match(stdout, /^Left in the project: .* and 3 events\.$/m);
 });
 
 /** A PostHog project with the query API, as https://posthog.com/docs/api/queries shows its answers. */

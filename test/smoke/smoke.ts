@@ -117,16 +117,16 @@ async function events(env: Environment): Promise<void> {
       const { pending, quarantined } = JSON.parse(flushed.stdout) as { pending: number; quarantined: number };
       check(pending === 0 && quarantined === 0, `PostHog has accepted everything: ${flushed.stdout.trim()}`);
       const payloads = await sentEvents(home, signedIn);
+      const ids = [...new Set(payloads.map(({ distinct_id }) => distinct_id))];
+      say(
+        `Left in the project: one person with the ids ${ids.join(' and ')}, and ${payloads.length} events.`,
+      );
       const captures = payloads.filter(({ event }) => event !== '$create_alias');
       check(
         captures.length === 2 && payloads.length === 3,
         'one anonymous event, one linked event and their alias',
       );
       await readBack(payloads, env);
-      const ids = [...new Set(payloads.map(({ distinct_id }) => distinct_id))];
-      say(
-        `Left in the project: one person with the ids ${ids.join(' and ')}, and ${payloads.length} events.`,
-      );
     });
   } finally {
     await account.close();
