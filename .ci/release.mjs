@@ -59,7 +59,9 @@ function release(folder) {
   } finally {
     rmSync(clone, { recursive: true, force: true });
   }
-  say(`Made ${archive}. To publish it:\n  git tag v${version} && git push --tags\n  npm publish --access public ${archive}`);
+  say(
+    `Made ${archive}. To publish it:\n  git tag v${version} && git push --tags\n  npm publish --access public ${archive}`,
+  );
 }
 
 function refuseUnless(holds, why) {

@@ -65,9 +65,9 @@ async function main(): Promise<void> {
 
 async function firstRun(stage: Stage): Promise<void> {
   const { narration } = stage;
-  narration.chapter('A new machine: the first command, before anybody has logged in');
+  narration.chapter('A new machine: the first command, before a login');
   const first = await run(stage, ['secret', 'list']);
-  narration.check(first.exitCode === 1, 'it fails, for nobody is logged in');
+  narration.check(first.exitCode === 1, 'it fails: no one is logged in');
   narration.check(
     first.stderr.includes('ARCADE_USAGE_TRACKING'),
     'the notice is shown before the first event is recorded',
@@ -154,10 +154,7 @@ async function verdict(stage: Stage): Promise<void> {
     `PostHog has ${stored.length} of ${ledger.recorded} records`,
   );
   narration.check(posthog.duplicates() === 0, 'none arrived twice');
-  narration.check(
-    new Set(stored.map((event) => event.person_id)).size === 1,
-    'all of them are one person: nobody is mixed up',
-  );
+  narration.check(new Set(stored.map((event) => event.person_id)).size === 1, 'all of them are one person');
   const text = posthog.requests.map((request) => request.rawBody).join('\n');
   narration.check(!text.includes('not-a-real-secret'), 'no secret went to PostHog');
   narration.check(stage.arcade.strangers().length === 0, 'no request went to any other host');

@@ -40,7 +40,7 @@ async function onStage(play: (stage: Stage) => Promise<boolean>): Promise<void> 
   }
 }
 
-/** The same command, so many times at once, of whoever is signed in. Returns how long the slowest took, in ms. */
+/** The same command, so many times at once, as the one who is signed in. Returns how long the slowest took, in ms. */
 async function together(stage: Stage, commands: number): Promise<number> {
   const took = await Promise.all(
     Array.from({ length: commands }, async () => {
@@ -65,7 +65,7 @@ async function flush({ home, arcade, posthog }: Stage): Promise<void> {
   if (exitCode !== 0) throw new Error(stderr);
 }
 
-/** Events that PostHog has of an account, or with null of nobody's, and whether any counts twice. */
+/** Events that PostHog has of an account, or with null of no account, and whether any counts twice. */
 function arrived({ posthog, arcade }: Stage, who: string | null): number {
   const ids = ['A', 'B'].map((name) => arcade.user(name).account_id);
   const events = posthog.stored().filter(({ event }) => event !== '$create_alias');
