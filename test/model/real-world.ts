@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePrivateDirectory } from '../../src/infra/os/files.ts';
-import { openReadOnly } from '../../src/infra/sqlite/database.ts';
+import { openAsIs } from '../../src/infra/sqlite/database.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
 import { shuffle } from '../support/posthog/order.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
@@ -35,7 +35,7 @@ export async function openRealWorld(seed: number) {
   /** Rows of the spool; none before the first command has made it. */
   const rows = <T>(sql: string, ...values: unknown[]): T[] => {
     if (!existsSync(path)) return [];
-    const db = openReadOnly(path, 5_000);
+    const db = openAsIs(path, 5_000);
     try {
       return db.prepare(sql).all(...values) as T[];
     } finally {

@@ -13,7 +13,10 @@ const HOLDER = `
   setTimeout(end, Number(ms));
 `;
 
-/** Runs `sql`, such as the beginning of a transaction, and holds what that has locked for `ms`, or until the returned function is called. */
+/**
+ * Runs `sql`, such as the beginning of a transaction, and holds what that has locked for `ms`, or until the returned
+ * function kills it.
+ */
 export async function hold(path: string, sql: string, ms = 600_000): Promise<() => Promise<void>> {
   const holder = spawn(process.execPath, ['-e', HOLDER, path, sql, String(ms)], {
     cwd: import.meta.dirname,
@@ -22,7 +25,7 @@ export async function hold(path: string, sql: string, ms = 600_000): Promise<() 
   const ended = once(holder, 'exit');
   await once(holder.stdout, 'data');
   return async () => {
-    holder.stdin.end();
+    holder.kill('SIGKILL');
     await ended;
   };
 }

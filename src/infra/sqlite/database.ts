@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import Database from 'better-sqlite3';
 import { isNetworkFileSystem } from '../os/file-system.ts';
-import { createPrivateFile } from '../os/files.ts';
 import { DamagedError } from './errors.ts';
 import { type Patience, patiently, transact } from './patience.ts';
 
@@ -69,9 +68,9 @@ function isWithoutSharedMemory(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code === 'SQLITE_IOERR_SHMMAP';
 }
 
-/** Opens `path` for reading alone. Creates nothing and does not migrate. Throws SqliteError. */
-export function openReadOnly(path: string, lockWaitMs: number): Sqlite.Database {
-  return new Database(path, { timeout: lockWaitMs, readonly: true, fileMustExist: true });
+/** Opens the file `path` as it is: makes none and does not migrate. Throws SqliteError. */
+export function openAsIs(path: string, lockWaitMs: number): Sqlite.Database {
+  return new Database(path, { timeout: lockWaitMs, fileMustExist: true });
 }
 
 /**
@@ -91,36 +90,21 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
   }
 }
 
-/** Throws NewerSchemaError if a newer program has brought the schema up to date since we opened it. */
-export function assertNotNewerFile(path: string, migrations: string): void {
-  let db: Sqlite.Database | undefined;
-  try {
-    db = openReadOnly(path, 0);
-    assertNotNewer(db, migrationsIn(migrations));
-  } catch (error) {
-    if (error instanceof NewerSchemaError) throw error;
-  } finally {
-    db?.close();
-  }
-}
-
-/** Opens a file that serves as nothing but a lock: no journal, no schema. Throws SqliteError. */
-export function openLockFile(path: string): Sqlite.Database {
-  createPrivateFile(path);
-  return new Database(path, { timeout: 0 });
-}
-
 /**
- * Does `work` while holding an exclusive lock on a file, for which it waits `waitMs` at most. Throws
- * SqliteError when the time is up, and what `work` throws.
+ * Whether the database at `path` has another schema than the migrations make of its version. Throws NewerSchemaError
+ * where a newer program has changed it, and SqliteError.
  */
-export function withFileLock<T>(path: string, waitMs: number, work: () => T): T {
-  const db = openLockFile(path);
+export function hasOtherSchema(path: string, migrations: string): boolean {
+  const files = migrationsIn(migrations);
+  const [db, sound] = [openAsIs(path, 0), new Database(':memory:')];
   try {
-    db.pragma(`busy_timeout = ${waitMs}`);
-    return db.transaction(work).exclusive();
+    assertNotNewer(db, files);
+    applyMigrations(sound, files.slice(0, versionOf(db)));
+    const sql = 'SELECT type, name, sql FROM sqlite_schema ORDER BY type, name';
+    return JSON.stringify(db.prepare(sql).all()) !== JSON.stringify(sound.prepare(sql).all());
   } finally {
     db.close();
+    sound.close();
   }
 }
 

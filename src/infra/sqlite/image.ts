@@ -3,6 +3,7 @@
  * writes the `-shm` file beside it, and undoes what a crash has left half done. The log is played into the bytes here.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import Database from 'better-sqlite3';
 import { LOG_HEADER, playLog } from './log.ts';
 import { pause } from './pause.ts';
 
@@ -10,12 +11,10 @@ import { pause } from './pause.ts';
 const TRIES = 40;
 const RETRY_MS = 5;
 
-/** The database was written to faster than it could be read, or a transaction is under way beside a rollback journal. */
-export class NeverStillError extends Error {}
-
 /**
  * The database at `path` as of one moment, as one in-memory database that is not in WAL mode. Throws the file
- * system's error, or NeverStillError. Takes no lock, and needs none:
+ * system's error, or SQLITE_BUSY where it is written to faster than it can be read, or a transaction is under way beside
+ * a rollback journal. Takes no lock, and needs none:
  *
  * - The log has a beginning: as long as it keeps that beginning, frames are only added to it, and whatever a
  *   checkpoint moves into the database meanwhile is in it too. The database is read before the log, so all that
@@ -31,7 +30,7 @@ export function readDatabaseImage(path: string): Buffer {
     if (image !== undefined) return leaveWal(image);
     pause(RETRY_MS);
   }
-  throw new NeverStillError('the database was written to faster than it could be read');
+  throw new Database.SqliteError('the database is never still', 'SQLITE_BUSY');
 }
 
 /** Undefined when something has been written meanwhile that is not in what was read. */

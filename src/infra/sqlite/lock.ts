@@ -3,7 +3,8 @@
  * transaction held open on an empty SQLite file. No clock, no process id.
  */
 import { lstatSync } from 'node:fs';
-import { openLockFile, openReadOnly, type Sqlite } from './database.ts';
+import { createPrivateFile } from '../os/files.ts';
+import { openAsIs, type Sqlite } from './database.ts';
 import { isBusy } from './errors.ts';
 
 export interface Lock {
@@ -14,16 +15,16 @@ export interface Lock {
 /** The lock can be neither taken nor looked at: its file is a directory, say. */
 export class UnusableLockError extends Error {}
 
-/** Takes the lock at once, or returns undefined when another process has it. Throws UnusableLockError. */
-function tryLock(path: string): Lock | undefined {
+/** Takes the lock at once. Throws SQLITE_BUSY while another process has it, and UnusableLockError. */
+export function takeLock(path: string): Lock {
   let db: Sqlite.Database | undefined;
   try {
-    db = openLockFile(path);
+    createPrivateFile(path);
+    db = openAsIs(path, 0);
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db?.close();
-    if (isBusy(error)) return undefined;
-    throw unusable(error);
+    throw isBusy(error) ? error : unusable(error);
   }
   return { release: () => void db.close() };
 }
@@ -38,7 +39,7 @@ export function isLocked(path: string): boolean {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return false;
     if (!found.isFile()) throw new Error('it is not a file');
-    const db = openReadOnly(path, 0);
+    const db = openAsIs(path, 0);
     try {
       db.prepare('SELECT count(*) FROM sqlite_schema').get();
       return false;
@@ -55,8 +56,12 @@ export function isLocked(path: string): boolean {
 export async function tryLockFor(path: string, waitMs: number): Promise<Lock | undefined> {
   const deadline = performance.now() + waitMs;
   for (;;) {
-    const lock = tryLock(path);
-    if (lock !== undefined || performance.now() >= deadline) return lock;
+    try {
+      return takeLock(path);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (performance.now() >= deadline) return undefined;
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -16,12 +16,12 @@ export interface Patience {
 }
 
 /** Does `work`, again and again while another process has the lock. Throws what `work` throws once patience is at its end. */
-export function patiently<T>(patience: Patience, work: () => T, mayRepeat: () => boolean = () => true): T {
+export function patiently<T>(patience: Patience, work: () => T): T {
   for (;;) {
     try {
       return work();
     } catch (error) {
-      if (!isBusy(error) || !mayRepeat() || patience.leftMs < RETRY_MS) throw error;
+      if (!isBusy(error) || patience.leftMs < RETRY_MS) throw error;
     }
     const began = performance.now();
     pause(RETRY_MS);
@@ -51,21 +51,11 @@ export async function persist<T>({ leftMs }: { readonly leftMs: () => number }, 
  * Whatever `work` throws undoes all of it. Throws SqliteError when the lock cannot be had.
  */
 export function transact<T>(db: Sqlite.Database, patience: Patience, work: () => T): T {
-  let begun = false;
-  const transaction = db.transaction(() => {
-    begun = true;
-    return work();
-  });
-  // Within another one it is a savepoint, for which nothing waits.
-  if (db.inTransaction) return transaction();
+  const transaction = db.transaction(work);
   db.pragma('busy_timeout = 0');
   try {
     // With a rollback journal a commit fails where another process reads; with a log this is no different from `immediate`.
-    return patiently(
-      patience,
-      () => transaction.exclusive(),
-      () => !begun,
-    );
+    return patiently(patience, () => transaction.exclusive());
   } finally {
     db.pragma(`busy_timeout = ${Math.max(0, Math.round(patience.leftMs))}`);
   }

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SPOOL } from '../../settings.ts';
-import { insertCapture, type Owner } from '../spool/records.ts';
+import { identityOf, insertCapture, type Owner } from '../spool/records.ts';
 import {
   isStillSpilled,
   MAX_SPILLED,
@@ -71,16 +71,4 @@ function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): O
   const ours = current !== null && isBlank(current) ? current.anonId : randomUUID();
   const distinctId = isAnonymous ? anonId : ours;
   return { identityId: identityOf(spool, distinctId, now), distinctId, personless: true };
-}
-
-/** That of an anon_id; else one that never holds and counts as linked: what is given up under it gets an id of its own. */
-function identityOf(spool: Spool, anonId: string | null, now: number): number {
-  const sql = `SELECT id FROM identity WHERE anon_id = @anonId
-    OR (retired_at = created_at AND linked_at = created_at AND principal_id IS NULL) ORDER BY anon_id = @anonId DESC, id DESC LIMIT 1`;
-  const known = spool.statement(sql).pluck().get({ anonId }) as number | undefined;
-  if (known !== undefined) return known;
-  const { lastInsertRowid } = spool
-    .statement('INSERT INTO identity (anon_id, created_at, linked_at, retired_at) VALUES (?, ?, ?, ?)')
-    .run(randomUUID(), now, now, now);
-  return Number(lastInsertRowid);
 }

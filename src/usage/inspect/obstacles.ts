@@ -6,7 +6,6 @@ import { accessSync, constants, existsSync, readdirSync, statfsSync } from 'node
 import { nearestExisting } from '../../infra/os/files.ts';
 import { NewerSchemaError } from '../../infra/sqlite/database.ts';
 import { adviceForAddon, isBusy, isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
-import { NeverStillError } from '../../infra/sqlite/image.ts';
 import { UnusableLockError } from '../../infra/sqlite/lock.ts';
 import type { Settings } from '../../settings.ts';
 import { error, type Finding } from '../spool/finding.ts';
@@ -27,7 +26,7 @@ export function obstacleOf(thrown: unknown): Obstacle | undefined {
   if (thrown instanceof NewerSchemaError) return NEWER;
   const { code, syscall } = thrown as NodeJS.ErrnoException;
   // EBUSY: on Windows a file that another process has open can be neither renamed nor removed.
-  if (thrown instanceof NeverStillError || isBusy(thrown) || code === 'EBUSY') return BUSY;
+  if (isBusy(thrown) || code === 'EBUSY') return BUSY;
   if (thrown instanceof UnusableLockError) return UNUSABLE_LOCK;
   if (isDamage(thrown)) return DAMAGED;
   if (code === undefined) return undefined;

@@ -49,14 +49,5 @@ function readImage(directory: string): Buffer | null {
   const path = spoolFile(directory);
   if (!existsSync(path)) return null;
   const image = readDatabaseImage(path);
-  return image.length === 0 || isJustMade(image) ? null : image;
+  return image.length === 0 ? null : image;
 }
-
-/** By a process that has not come further yet: one page of version 0, which stands in the header's bytes 60 to 63. */
-function isJustMade(image: Buffer): boolean {
-  const isSqlite = image.toString('latin1', 0, 15) === 'SQLite format 3';
-  return isSqlite && image.length === PAGE_BYTES && image.readUInt32BE(60) === 0;
-}
-
-/** Of every database that SQLite makes. */
-const PAGE_BYTES = 4096;

@@ -1,19 +1,19 @@
 /** What can still be read of a database that was set aside goes on in the new one; what is gone is counted. */
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
 import { persist } from '../../infra/sqlite/patience.ts';
-import { removeDatabase, unrecoveredFiles } from '../spool/aside.ts';
+import { moveDatabase, removeDatabase, unrecoveredFiles } from '../spool/aside.ts';
 import { count, UNCOUNTED } from '../spool/ledger.ts';
-import { assertNotReplaced, birthOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
-import { attachDamaged, copyTable, detachDamaged, isUnreadable, sharedColumns } from './open-corrupt.ts';
-import { markRecovered } from './set-aside.ts';
+import { identityOf } from '../spool/records.ts';
+import { assertNotReplaced, isRecordingAllowed, type Spool } from '../spool/spool.ts';
+import { type Damaged, lastId, openDamaged, type Row, read } from './damaged.ts';
+import { inserterInto, takeOver } from './take-over.ts';
 
 /** Rows of one transaction; between two of them commands get in. */
-const STEP_ROWS = 500;
+const STEP_ROWS = 250;
 const LET_IN_MS = 2;
-/** Attempts at what turns out to be unreadable, in one run; each takes some 20 us. */
+/** Ids that cannot be read, in one run; each takes some 20 us. */
 const MAX_FAILURES = 20_000;
 /** Where nothing says how far the ids go, far enough for the largest spool by default. */
 const FAR_ENOUGH = 2 ** 20;
@@ -27,41 +27,31 @@ interface Recovering {
 
 /**
  * Recovers what was set aside, in steps that a killed process has not to repeat, until half of `leftMs` is used up; the
- * next run goes on. Only for the holder of usage.lock: two at once would count twice. Throws DamagedError or SQLite's
- * error when the spool itself is damaged, or has been set aside meanwhile.
+ * next run goes on. Only for the holder of usage.lock: two at once would count twice. Rejects with DamagedError or
+ * SQLite's error when the spool itself is damaged, or has been set aside meanwhile.
  */
 export async function recover({ spool, migrations, leftMs }: Recovering): Promise<void> {
-  assertNotReplaced(spool);
   const reserveMs = leftMs() / 2;
-  // What `usage disable` has purged meanwhile must not come back.
-  const write: Write = (work) =>
-    persist({ leftMs }, () => spool.transaction(() => (isRecordingAllowed(spool) ? work() : undefined)));
+  const inTime = { spool, migrations, leftMs, hasTime: () => leftMs() > reserveMs };
   for (const file of unrecoveredFiles(spool.directory)) {
     try {
-      const isReadable = attachDamaged(spool, join(spool.directory, file), migrations);
-      if (!isReadable) await write(() => end(spool, file, undefined));
-      else if (!(await recoverFile(spool, file, write, () => leftMs() > reserveMs))) return;
+      if (!(await recoverFile(inTime, file))) return;
     } catch (error) {
       // Reading the damaged one throws nothing of damage, so that is about the spool. All else passes: locked, or full.
       if (isDamage(error) || !isSqlite(error)) throw error;
       return;
-    } finally {
-      detachDamaged(spool);
     }
-    assertNotReplaced(spool);
-    markRecovered(spool.directory, file);
+    const recovered = file.replace('damaged', 'recovered');
+    moveDatabase(spool.directory, file, recovered);
     // `usage disable` says so first and then removes what was set aside: if not under its old name, it is done here.
-    if (!isRecordingAllowed(spool))
-      removeDatabase(join(spool.directory, file.replace('damaged', 'recovered')));
+    if (!isRecordingAllowed(spool)) removeDatabase(join(spool.directory, recovered));
   }
 }
-
-/** Does `work` in a transaction, unless recording is off: undefined then. */
-type Write = <T>(work: () => T) => Promise<T | undefined>;
 
 interface Progress {
   /** The greatest id that has not been tried yet; null before the first step. */
   readonly upto: number | null;
+  /** How many of its records are here now, and how many of these are delivered there. */
   readonly found: number;
   readonly found_delivered: number;
   readonly done: number;
@@ -69,209 +59,122 @@ interface Progress {
 
 /** False when the time was up before its end. */
 async function recoverFile(
-  spool: Spool,
+  { spool, migrations, leftMs, hasTime }: Recovering & { readonly hasTime: () => boolean },
   file: string,
-  write: Write,
-  hasTime: () => boolean,
 ): Promise<boolean> {
-  spool.pragma('temp_store = MEMORY');
-  copyTable(spool, 'record', 0);
-  // Ids of identities and of batches mean nothing here.
-  const columns = sharedColumns(spool, 'record', ['id', 'identity_id', 'half_id', 'split_group']);
-  const identity = copyTable(spool, 'identity') ? sharedColumns(spool, 'identity', ['id', 'retired_at']) : '';
-  const ledger = readableLedger(spool);
-  const last = lastId(spool);
-  const before = await write(() => begin(spool, file, identity));
+  const write = <T>(work: () => T): Promise<T | undefined> =>
+    persist({ leftMs }, () =>
+      spool.transaction(() => {
+        assertNotReplaced(spool);
+        // What `usage disable` has purged meanwhile must not come back.
+        return isRecordingAllowed(spool) ? work() : undefined;
+      }),
+    );
+  const before = await write(() => progressOf(spool, file));
   if (before === undefined || before.done === 1) return true;
-  for (const upto of readDownwards(spool, 1, before.upto ?? last, { failures: MAX_FAILURES })) {
-    await write(() => writeStep(spool, file, columns, before, upto));
-    if (!hasTime()) return false;
-    await pause(LET_IN_MS);
-  }
-  await write(() => {
-    spool.statement(UNUSED_IDENTITY).run();
-    end(spool, file, ledger);
-  });
-  return true;
-}
-
-/** Stands in `identity_map` for every identity that cannot be read. */
-const NO_IDENTITY = -1;
-const UNUSED_IDENTITY = `DELETE FROM identity AS i WHERE NOT EXISTS (SELECT 1 FROM record WHERE identity_id = i.id)
-  AND id = (SELECT bound FROM temp.identity_map WHERE old_id = ${NO_IDENTITY})`;
-
-/**
- * Notes that it has begun, and which identity of ours each of its own is: the one with the same anon_id, else the old
- * one, retired. `columns` are those of its identities; empty: they cannot be read.
- */
-function begin(spool: Spool, file: string, columns: string): Progress {
-  const run = (sql: string, ...values: unknown[]): void => void spool.statement(sql).run(...values);
-  run('INSERT INTO recovery (file) VALUES (?) ON CONFLICT DO NOTHING', file);
-  for (const table of ['identity_map', 'found']) run(`DROP TABLE IF EXISTS temp.${table}`);
-  run('CREATE TEMP TABLE identity_map (old_id INTEGER PRIMARY KEY, bound INTEGER, unbound INTEGER)');
-  run('CREATE TEMP TABLE found (uuid TEXT PRIMARY KEY, delivered INTEGER) WITHOUT ROWID');
-  const now = Date.now();
-  run('INSERT INTO identity (anon_id, created_at, retired_at) VALUES (?, ?, ?)', randomUUID(), now, now);
-  run(`INSERT INTO identity_map VALUES (${NO_IDENTITY}, last_insert_rowid(), last_insert_rowid())`);
-  if (columns !== '') {
-    spool.savepoint(() =>
-      run(
-        `INSERT INTO identity (${columns}, retired_at) SELECT ${columns}, coalesce(retired_at, ?)
-         FROM temp.damaged_identity WHERE anon_id NOT IN (SELECT anon_id FROM main.identity)`,
-        now,
-      ),
-    );
-    // An event that still waits for its account could be given up under the anon_id. So where ours has begun again
-    // without the credentials that the old one had seen, and may be linked to anyone, it gets an id that never is.
-    run(
-      `INSERT INTO identity_map SELECT old.id, ours.id,
-         iif(ours.retired_at IS NULL AND ours.fingerprint IS NOT old.fingerprint, stray.unbound, ours.id)
-       FROM temp.damaged_identity AS old JOIN temp.identity_map AS stray
-         JOIN identity AS ours ON ours.id = (SELECT min(id) FROM identity WHERE anon_id = old.anon_id)`,
-    );
-  }
-  // One that has begun again from usage.json is still the copy that it was.
-  if (columns.includes('birth'))
-    run(
-      `UPDATE identity SET birth = t.birth FROM temp.damaged_identity AS t
-       WHERE t.anon_id = identity.anon_id AND t.birth <> ? AND identity.birth = ?`,
-      birthOf(join(spool.directory, file)) ?? '',
-      spool.birth,
-    );
-  return spool.statement('SELECT * FROM recovery WHERE file = ?').get(file) as Progress;
-}
-
-function lastId(spool: Spool): number {
-  const last =
-    readValue(spool, `SELECT max(seq) FROM damaged.sqlite_sequence WHERE name = 'record'`) ??
-    readValue(spool, 'SELECT max(id) FROM damaged.record');
-  return Number.isSafeInteger(last) && Number(last) >= 0 ? Number(last) : FAR_ENOUGH;
-}
-
-/** Undefined, too, when it cannot be read. */
-function readValue(spool: Spool, sql: string): unknown {
+  const path = join(spool.directory, file);
+  const damaged = openDamaged(path, migrations);
+  // A page may stand in it twice.
+  const [found, delivered] = [new Set<unknown>(), new Set<unknown>()];
+  const note = (upto: number, done: 0 | 1): Progress => {
+    const total = before.found + found.size;
+    const progress = { upto, found: total, found_delivered: before.found_delivered + delivered.size, done };
+    const sql = `INSERT OR REPLACE INTO recovery (file, upto, found, found_delivered, done)
+      VALUES (@file, @upto, @found, @found_delivered, @done)`;
+    spool.statement(sql).run({ file, ...progress });
+    return progress;
+  };
   try {
-    return spool.statement(sql).pluck().get();
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    return undefined;
+    const owners = damaged && (await write(() => takeOver(spool, damaged, path)));
+    if (damaged !== undefined && owners !== undefined) {
+      for (const { rows, upto } of readDownwards(damaged, before.upto)) {
+        await write(() => {
+          for (const { uuid, state } of putIn(spool, rows, owners)) {
+            found.add(uuid);
+            if (state === 'delivered') delivered.add(uuid);
+          }
+          note(upto, 0);
+        });
+        if (!hasTime()) return false;
+        await pause(LET_IN_MS);
+      }
+    }
+    await write(() => takeOverCounts(spool, damaged && countsOf(damaged), note(0, 1)));
+    return true;
+  } finally {
+    damaged?.close();
   }
 }
 
+function progressOf(spool: Spool, file: string): Progress {
+  const noted = spool.statement('SELECT * FROM recovery WHERE file = ?').get(file) as Progress | undefined;
+  return noted ?? { upto: null, found: 0, found_delivered: 0, done: 0 };
+}
+
 /**
- * Reads the rows of a range of ids into `temp.damaged_record`, some at a time; after each time yields the greatest id
- * that is still to be read. What cannot be read is halved, down to single ids. Downwards, for below the first id there
- * may be a wide gap, of which nothing can be read either when the first page is damaged: by then all else is here.
+ * Reads its records some at a time, the greatest ids first; with them comes the greatest id that is still to be read.
+ * After an id that cannot be read the next one is tried: a damaged page costs no record of another page. Downwards, for
+ * below the first id there may be a wide gap, of which nothing can be read either when the first page is damaged.
  */
 function* readDownwards(
-  spool: Spool,
-  from: number,
-  to: number,
-  budget: { failures: number },
-): Generator<number> {
-  for (let upto = to; upto >= from; ) {
-    const rows = readRows(spool, from, upto);
-    if (rows !== undefined) {
-      upto = rows.number < STEP_ROWS ? from - 1 : rows.least - 1;
-      if (rows.number > 0) yield upto;
-      continue;
-    }
-    budget.failures -= 1;
-    if (from === upto || budget.failures <= 0) return;
-    const middle = from + Math.floor((upto - from) / 2);
-    yield* readDownwards(spool, middle + 1, upto, budget);
-    upto = middle;
+  damaged: Damaged,
+  from: number | null,
+): Generator<{ readonly rows: readonly Row[]; readonly upto: number }> {
+  const sql = `SELECT * FROM record NOT INDEXED WHERE id <= ? ORDER BY id DESC LIMIT ${STEP_ROWS}`;
+  let failures = 0;
+  for (let upto = from ?? lastId(damaged) ?? FAR_ENOUGH; upto > 0 && failures < MAX_FAILURES; ) {
+    const { rows, isWhole } = read(damaged, sql, upto);
+    if (rows.length === 0 && isWhole) return;
+    // A page that stands in another's place may have greater ids.
+    upto = Math.min(upto, ...rows.map(({ id }) => Number(id))) - 1;
+    if (rows.length > 0) yield { rows, upto };
+    else failures += 1;
   }
 }
 
-/** The rows with the greatest ids of a range; undefined where they cannot be read. */
-function readRows(spool: Spool, from: number, to: number): { number: number; least: number } | undefined {
-  // A comparison with one id alone does not look at the row beside it, which may lie on a damaged page.
-  const where = from === to ? 'id = @to' : 'id BETWEEN @from AND @to';
-  spool.statement('DELETE FROM temp.damaged_record').run();
-  try {
-    spool
-      .statement(
-        `INSERT INTO temp.damaged_record SELECT * FROM damaged.record NOT INDEXED WHERE ${where}
-         ORDER BY id DESC LIMIT ${STEP_ROWS}`,
-      )
-      .run({ from, to });
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    return undefined;
-  }
-  const sql = 'SELECT count(*) AS number, min(id) AS least FROM temp.damaged_record';
-  return spool.statement(sql).get() as { number: number; least: number };
+const DELIVERED_WINS = `(uuid) DO UPDATE SET state = 'delivered', settled_at = excluded.settled_at, reason = NULL
+  WHERE excluded.state = 'delivered' AND record.state <> 'delivered'`;
+
+/** Puts records in, each under its own id where that is free. Returns those that are here now. */
+function putIn(spool: Spool, rows: readonly Row[], owners: ReturnType<typeof takeOver>): readonly Row[] {
+  const insert = inserterInto(spool, 'record', DELIVERED_WINS);
+  const taken = spool.statement('SELECT 1 FROM record WHERE id = @id');
+  return rows.filter((row) => {
+    const owner = owners.get(row.identity_id);
+    // An event that still waits for its account could be given up under the anon_id. Where that may yet be linked to
+    // anyone, for ours has begun again without the credentials that the old one had seen, it gets an id that never is.
+    const isOwned = owner !== undefined && (owner.isSafe || row.distinct_id !== null);
+    const identity_id = identityOf(spool, isOwned ? owner.anonId : null, Date.now());
+    // Batches are divided anew.
+    return insert({ ...row, id: taken.get(row) === undefined ? row.id : null, identity_id, half_id: null });
+  });
 }
 
-/** Puts what was read where it belongs, each under its own id where that is free, and notes how far it has come. */
-function writeStep(spool: Spool, file: string, columns: string, before: Progress, upto: number): void {
-  const insert = spool.statement(
-    `INSERT INTO record (id, ${columns}, identity_id)
-     SELECT CASE WHEN id IN (SELECT id FROM main.record) THEN NULL ELSE id END, ${columns},
-       (SELECT iif(r.distinct_id IS NULL, unbound, bound) FROM temp.identity_map
-        WHERE old_id IN (r.identity_id, ${NO_IDENTITY}) ORDER BY old_id DESC LIMIT 1)
-     FROM temp.damaged_record AS r WHERE @row IS NULL OR rowid = @row ORDER BY id
-     ON CONFLICT (uuid) DO UPDATE SET state = 'delivered', settled_at = excluded.settled_at, reason = NULL
-       WHERE excluded.state = 'delivered' AND record.state <> 'delivered'`,
-  );
-  if (spool.savepoint(() => insert.run({ row: null })) === undefined) {
-    // Damage that reads like a row has values that no record may have.
-    const rows = spool.statement('SELECT rowid FROM temp.damaged_record').pluck().all() as number[];
-    for (const row of rows) spool.savepoint(() => insert.run({ row }));
-  }
-  spool
-    .statement(
-      `INSERT OR IGNORE INTO temp.found SELECT uuid, state = 'delivered' FROM temp.damaged_record
-       WHERE uuid IN (SELECT uuid FROM main.record)`,
-    )
-    .run();
-  spool
-    .statement(
-      `UPDATE recovery SET upto = @upto, found = @found + (SELECT count(*) FROM temp.found),
-         found_delivered = @found_delivered + (SELECT total(delivered) FROM temp.found) WHERE file = @file`,
-    )
-    .run({ ...before, upto, file });
-}
-
-/** Undefined when it cannot be read: how much there was is no longer known. */
-function readableLedger(spool: Spool): ReadonlyMap<string, number> | undefined {
-  if (!copyTable(spool, 'ledger')) return undefined;
+/** The counters, by name; undefined where they cannot be read: how much there was is then no longer known. */
+function countsOf(damaged: Damaged): ReadonlyMap<unknown, number> | undefined {
+  const counts = new Map<unknown, number>();
   // Damage that reads like a count is none.
-  const sql = `SELECT name, value FROM temp.damaged_ledger WHERE typeof(name) = 'text' AND value BETWEEN 0 AND ?`;
-  const ledger = new Map(
-    spool.statement(sql).raw().all(Number.MAX_SAFE_INTEGER) as (readonly [string, number])[],
-  );
-  return ['recorded', 'pending', 'quarantined'].every((name) => ledger.has(name)) ? ledger : undefined;
+  for (const { name, value } of read(damaged, 'SELECT name, value FROM ledger').rows)
+    if (Number.isSafeInteger(value) && Number(value) >= 0) counts.set(name, Number(value));
+  return ['recorded', 'pending', 'quarantined'].every((name) => counts.has(name)) ? counts : undefined;
 }
 
 /**
  * The triggers have counted what was found; the rest of the old counts is added, so that the law still holds. Without
  * them it is not known how many records are lost.
  */
-function end(spool: Spool, file: string, ledger: ReadonlyMap<string, number> | undefined): void {
-  const old = (name: string): number => ledger?.get(name) ?? 0;
-  const { changes } = spool
-    .statement(
-      'INSERT INTO recovery (file, done) VALUES (?, 1) ON CONFLICT DO UPDATE SET done = 1 WHERE done = 0',
-    )
-    .run(file);
-  if (changes === 0) return;
-  if (ledger === undefined) {
-    count(spool, UNCOUNTED, 1);
-    return;
-  }
-  const { found, found_delivered } = spool
-    .statement('SELECT * FROM recovery WHERE file = ?')
-    .get(file) as Progress;
+function takeOverCounts(
+  spool: Spool,
+  counts: ReadonlyMap<unknown, number> | undefined,
+  { found, found_delivered }: Progress,
+): void {
+  const old = (name: string): number => counts?.get(name) ?? 0;
   const lost = Math.max(0, old('pending') + old('quarantined') - (found - found_delivered));
-  const added = new Map([...ledger].filter(([name]) => name === 'purged' || name.startsWith('dropped.')));
-  added.set('dropped.damaged', old('dropped.damaged') + lost);
-  added.set('delivered', Math.max(0, old('delivered') - found_delivered));
-  const recorded = [...added.values()].reduce((sum, number) => sum + number, 0);
-  added
-    .set('recorded', recorded)
-    .set('unreported', old('unreported') + lost)
-    .set(UNCOUNTED, old(UNCOUNTED));
-  for (const [name, number] of added) if (number > 0) count(spool, name, number);
+  const gone = new Map([...(counts ?? [])].filter(([name]) => /^(purged$|dropped\.)/.test(String(name))));
+  gone.set('dropped.damaged', old('dropped.damaged') + lost);
+  gone.set('delivered', Math.max(0, old('delivered') - found_delivered));
+  const recorded = [...gone.values()].reduce((sum, number) => sum + number, 0);
+  gone.set('recorded', recorded).set('unreported', old('unreported') + lost);
+  gone.set(UNCOUNTED, counts === undefined ? 1 : old(UNCOUNTED));
+  for (const [name, number] of gone) if (number > 0) count(spool, String(name), number);
 }

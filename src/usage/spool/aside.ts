@@ -1,5 +1,5 @@
 /** The damaged databases that were set aside, as files. */
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { whileHeldOpen } from '../../infra/os/files.ts';
 
@@ -20,11 +20,40 @@ function isPlain(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** Those still to be recovered. Not a log without its database: the process that moved the one may yet move the other. */
+/** Those still to be recovered. */
 export function unrecoveredFiles(directory: string): string[] {
   return setAsideFiles(directory).filter(
     (name) => name.includes('damaged') && isPlain(join(directory, name)),
   );
+}
+
+const LOGS = ['-wal', '-journal'];
+
+/**
+ * Moves the damaged database aside, where a process that was killed while it did so has left its log already. Returns the
+ * database's new path.
+ */
+export function setAside(directory: string): string {
+  const database = join(directory, 'usage.db');
+  const begun = setAsideFiles(directory).findLast(
+    (name) => name.includes('damaged') && !isPlain(join(directory, name)),
+  );
+  // What has been written since does not go with that log.
+  const isContinued =
+    LOGS.every((log) => !isPlain(database + log)) &&
+    statSync(database).mtimeMs <= Number(begun?.split('-')[1]);
+  const aside = begun !== undefined && isContinued ? begun : `usage.db.damaged-${Date.now()}`;
+  moveDatabase(directory, 'usage.db', aside);
+  return join(directory, aside);
+}
+
+/** Renames a database with its log. The log moves first: left beside a new database, SQLite would remove it. */
+export function moveDatabase(directory: string, from: string, to: string): void {
+  rmSync(join(directory, `${from}-shm`), { force: true });
+  for (const end of [...LOGS, '']) {
+    const path = join(directory, from + end);
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) renameSync(path, join(directory, to + end));
+  }
 }
 
 /** Deletes a database with its log. Returns whether it could: on Windows another program may have it open. */

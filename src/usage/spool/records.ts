@@ -1,4 +1,5 @@
 /** Rows of the spool: put in, bound, trimmed. */
+import { randomUUID } from 'node:crypto';
 import { SPOOL } from '../../settings.ts';
 import type { UsageEvent } from '../event/event.ts';
 import { uuidv7 } from '../event/uuid.ts';
@@ -72,6 +73,21 @@ function insert(spool: Spool, row: Row, at: number): void {
     bytes: ROW_BYTES + Buffer.byteLength(row.properties),
     at,
   });
+}
+
+/**
+ * The identity of an anon_id, or null for none; where there is no such, one that never holds and counts as linked: what is
+ * given up under it gets an id of its own. Inside a transaction.
+ */
+export function identityOf(spool: Spool, anonId: string | null, now: number): number {
+  const sql = `SELECT id FROM identity WHERE anon_id = @anonId
+    OR (retired_at = created_at AND linked_at = created_at AND principal_id IS NULL) ORDER BY anon_id = @anonId DESC, id DESC LIMIT 1`;
+  const known = spool.statement(sql).pluck().get({ anonId }) as number | undefined;
+  if (known !== undefined) return known;
+  const { lastInsertRowid } = spool
+    .statement('INSERT INTO identity (anon_id, created_at, linked_at, retired_at) VALUES (?, ?, ?, ?)')
+    .run(randomUUID(), now, now, now);
+  return Number(lastInsertRowid);
 }
 
 /**

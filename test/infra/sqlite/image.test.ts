@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { execa } from 'execa';
-import { NeverStillError, readDatabaseImage } from '../../../src/infra/sqlite/image.ts';
+import { isBusy } from '../../../src/infra/sqlite/errors.ts';
+import { readDatabaseImage } from '../../../src/infra/sqlite/image.ts';
 import { sandbox } from '../../support/sandbox.ts';
 
 /** The bytes of a database and of its log, as a crash leaves them; with `checkpoint` the database has all of the log. */
@@ -127,7 +128,7 @@ test('a transaction under way beside a rollback journal, or one that a crash has
   assert.equal((await program(KILLED, path)).signal, 'SIGKILL');
   const [database, journal] = [readFileSync(path), readFileSync(`${path}-journal`)];
   assert.ok(journal.length > 20_000);
-  assert.throws(() => readDatabaseImage(path), NeverStillError);
+  assert.throws(() => readDatabaseImage(path), { code: 'SQLITE_BUSY' });
   assert.ok(readFileSync(path).equals(database) && readFileSync(`${path}-journal`).equals(journal));
   // A first reading by SQLite plays the journal back.
   const next = new Database(path);
@@ -170,7 +171,7 @@ async function readBesideWriters(t: TestContext, mode: string): Promise<void> {
       seen.add(moves);
       readings += 1;
     } catch (error) {
-      if (!(error instanceof NeverStillError)) throw error;
+      if (!isBusy(error)) throw error;
       restless += 1;
     }
     await new Promise((resolve) => setImmediate(resolve));

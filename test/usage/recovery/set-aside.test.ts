@@ -8,6 +8,7 @@ import Database from 'better-sqlite3';
 import { NewerSchemaError } from '../../../src/infra/sqlite/database.ts';
 import { DamagedError, isDamage } from '../../../src/infra/sqlite/errors.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
+import { recover } from '../../../src/usage/recovery/recover.ts';
 import { inSoundSpool, openSoundSpool, reopenIfDamaged } from '../../../src/usage/recovery/set-aside.ts';
 import { assertNotReplaced, installationOf, type Spool } from '../../../src/usage/spool/spool.ts';
 import { arcade } from '../../support/cli.ts';
@@ -148,12 +149,10 @@ const OURS: Readonly<Record<string, string>> = {
 for (const [mistake, sql] of Object.entries(OURS)) {
   test(`a statement of ours with ${mistake} gives up its event and leaves the database where it is`, (t) => {
     const { home } = storeOf(t, 3);
-    const spool = openSound(t, home);
-    assert.throws(() => inSoundSpool(spool, MIGRATIONS, (sound) => sound.statement(sql).run()), {
-      name: 'SqliteError',
-    });
+    const use = (spool: Spool): unknown => spool.statement(sql).run();
+    assert.throws(() => inSoundSpool(openSound(t, home), MIGRATIONS, use), { name: 'SqliteError' });
     assert.deepEqual(asideIn(home), []);
-    assert.equal(ledgerOf(spool).pending, 4);
+    assert.equal(ledgerOf(openSound(t, home)).pending, 4);
   });
 }
 
@@ -195,15 +194,31 @@ test('an event of a command whose database was set aside meanwhile goes into the
   assert.equal(ledgerOf(openSound(t, home)).recorded, 1);
 });
 
-test('a new database takes over from the damaged one also where it could not be made at once', (t) => {
+test('a new database that its maker left empty takes over from the damaged one, and is not used while that is locked', (t) => {
   const { home, path } = storeOf(t, 3);
-  const old = makeSpool(home.directory);
-  old.statement('UPDATE installation SET notice_shown_at = 5').run();
-  const key = old.key();
-  old.close();
+  change(path, `UPDATE identity SET fingerprint = 'ana'`);
+  const held = new Database(path);
+  held.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   renameSync(path, join(home.directory, 'usage.db.damaged-1600000000000'));
+  assert.throws(() => makeSpool(home.directory), { code: 'SQLITE_BUSY' });
+  held.close();
   const heir = openSound(t, home);
-  assert.deepEqual([heir.key(), installationOf(heir).notice_shown_at], [key, 5]);
+  assert.equal(currentIdentity(heir)?.fingerprint, 'ana');
+  assert.notEqual(installationOf(heir).notice_shown_at, null);
+});
+
+test('a database follows its log aside where the process was killed between the two', async (t) => {
+  const { home, path, roots } = storeOf(t, 0);
+  const open = makeSpool(home.directory);
+  command(open, Date.now(), {});
+  const torn = sandbox(t);
+  torn.write('usage.db', readFileSync(path));
+  torn.write(`usage.db.damaged-${Date.now() + 1000}-wal`, readFileSync(`${path}-wal`));
+  open.close();
+  overwritePages(join(torn.directory, 'usage.db'), roots.get('installation'));
+  const spool = openSound(t, torn);
+  await recover({ spool, migrations: MIGRATIONS, leftMs: () => 60_000 });
+  assert.deepEqual([ledgerOf(spool).pending, asideIn(torn).length], [2, 1]);
 });
 
 for (const part of ['nothing else', 'installation'] as const) {

@@ -1,0 +1,91 @@
+/** A damaged database, as far as SQLite can still read it. */
+import { closeSync, existsSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { openAsIs, openCopy, type Sqlite } from '../../infra/sqlite/database.ts';
+import { isBusy, isSqlite } from '../../infra/sqlite/errors.ts';
+
+export type Damaged = Sqlite.Database;
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Another process that met the same damage closes it in far less. */
+const LOCK_WAIT_MS = 100;
+
+/**
+ * Opens the database at `path`; where its header is broken, or says more pages than the file has, with the header of a
+ * sound one. Undefined when its records cannot be found in it even so. Throws SQLITE_BUSY while another process has it.
+ */
+export function openDamaged(path: string, migrations: string): Damaged | undefined {
+  const opened = openWithRecords(path);
+  if (opened !== undefined) return opened;
+  graftHeader(path, migrations);
+  return openWithRecords(path);
+}
+
+function openWithRecords(path: string): Damaged | undefined {
+  let db: Damaged | undefined;
+  try {
+    db = openAsIs(path, LOCK_WAIT_MS);
+    db.pragma('synchronous = OFF');
+    // Without these nothing can be said of a record.
+    db.prepare(
+      'SELECT id, uuid, kind, state, event, distinct_id, properties, bytes, recorded_at FROM record LIMIT 0',
+    ).all();
+    return db;
+  } catch (error) {
+    db?.close();
+    if (!isUnreadable(error)) throw error;
+    return undefined;
+  }
+}
+
+/** What a query finds in it, up to the first row that cannot be read. */
+export function read(
+  damaged: Damaged,
+  sql: string,
+  ...values: readonly unknown[]
+): { readonly rows: readonly Row[]; readonly isWhole: boolean } {
+  const rows: Row[] = [];
+  try {
+    for (const row of damaged.prepare(sql).iterate(...values)) rows.push(row as Row);
+    return { rows, isWhole: true };
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return { rows, isWhole: false };
+  }
+}
+
+/** The greatest id that a record of it has had; undefined where that cannot be read. */
+export function lastId(damaged: Damaged): number | undefined {
+  const places = [`seq FROM sqlite_sequence WHERE name = 'record'`, 'max(id) AS seq FROM record'];
+  const found = places.flatMap((place) =>
+    read(damaged, `SELECT ${place}`).rows.map(({ seq }) => Number(seq)),
+  );
+  return found.find((id) => Number.isSafeInteger(id) && id > 0);
+}
+
+/** Whatever keeps SQLite from reading it, but for a lock: damage, a table that is not there, a disk that fails. */
+function isUnreadable(error: unknown): boolean {
+  return isSqlite(error) && !isBusy(error);
+}
+
+/** Every database that the migrations have made has the same header, but for a few numbers. */
+function graftHeader(path: string, migrations: string): void {
+  const sound = openCopy(null, migrations);
+  const header = Buffer.from(sound.serialize().subarray(0, 100));
+  sound.close();
+  const file = openSync(path, 'r+');
+  try {
+    const { size } = fstatSync(file);
+    // Places in it, by https://sqlite.org/fileformat2.html, section 1.3.
+    const pageSize = header.readUInt16BE(16);
+    if (size < pageSize) return;
+    // How many pages there are, and at which change that was counted; none of them is free.
+    header.writeUInt32BE(Math.floor(size / pageSize), 28);
+    header.copy(header, 92, 24, 28);
+    header.fill(0, 32, 40);
+    // 2 where a log is to be read.
+    header.fill(existsSync(`${path}-wal`) ? 2 : 1, 18, 20);
+    writeSync(file, header, 0, header.length, 0);
+  } finally {
+    closeSync(file);
+  }
+}
