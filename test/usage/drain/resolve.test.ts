@@ -17,6 +17,15 @@ import { sandbox } from '../../support/sandbox.ts';
 const START = 1_800_000_000_000;
 const DAY = 24 * 3600_000;
 
+interface More {
+  /** While the coordinator is asked, and right after the credentials have been read. */
+  readonly meanwhile?: () => void;
+  readonly before?: () => void;
+  readonly patient?: boolean;
+  readonly environment?: string;
+  readonly leftMs?: number;
+}
+
 interface Machine {
   readonly spool: Spool;
   readonly path: string;
@@ -25,18 +34,11 @@ interface Machine {
   /** Records an event under these credentials. */
   record(account: string | null | undefined, resolvable?: boolean, fromEnvironment?: boolean): void;
   /** Lets a flusher bind, with these credentials in force and this answer. */
-  bind(
-    account: string | null | undefined,
-    whose: Whose,
-    more?: {
-      meanwhile?: () => void;
-      before?: () => void;
-      patient?: boolean;
-      environment?: string;
-      leftMs?: number;
-    },
-  ): Promise<void>;
+  bind(account: string | null | undefined, whose: Whose, more?: More): Promise<void>;
+  /** Who each event is sent as: an account, 'anon' under the first identity's anon_id, or 'nobody'; null while unbound. */
   ids(): (string | null)[];
+  /** What another program writes into usage.json. */
+  write(anonId: string, principalId: string | null): void;
   anonId(): string;
 }
 
@@ -44,6 +46,7 @@ function machine(t: TestContext): Machine {
   const { directory } = sandbox(t);
   const spool = makeSpool(directory);
   t.after(() => spool.close());
+  let first: string | undefined;
   const made: Machine = {
     spool,
     path: join(directory, 'usage.json'),
@@ -51,6 +54,7 @@ function machine(t: TestContext): Machine {
     asked: 0,
     record(account, resolvable = true, fromEnvironment = false) {
       append(spool, sampleEntry(made.now, { credentials: { account, resolvable, fromEnvironment } }));
+      first ??= made.anonId();
     },
     async bind(
       account,
@@ -77,18 +81,24 @@ function machine(t: TestContext): Machine {
       await askAboutTheRest();
       exportIdentity(spool, made.now);
     },
-    ids: () =>
-      (
-        spool.statement(`SELECT distinct_id FROM record WHERE kind = 'capture' ORDER BY id`).all() as {
-          distinct_id: string | null;
-        }[]
-      ).map((row) => row.distinct_id),
+    ids() {
+      const sql = `SELECT distinct_id FROM record WHERE kind = 'capture' ORDER BY id`;
+      const ids = spool.statement(sql).pluck().all() as (string | null)[];
+      return ids.map((id) =>
+        id === null || id.startsWith('account-') ? id : id === first ? 'anon' : 'nobody',
+      );
+    },
+    write(anon_id, linked_principal_id) {
+      writeFileSync(made.path, JSON.stringify({ anon_id, linked_principal_id }));
+    },
     anonId: () => currentIdentity(spool)?.anonId ?? '',
   };
   return made;
 }
 
 const principal = (principalId: string): Whose => ({ kind: 'principal', principalId });
+const REFUSED: Whose = { kind: 'refused' };
+const NO_ANSWER: Whose = { kind: 'no answer' };
 const backoffs = ({ spool }: Machine): number => spool.statement('SELECT * FROM backoff').all().length;
 const aliases = ({ spool }: Machine): number =>
   spool.statement(`SELECT 1 FROM record WHERE kind = 'alias'`).all().length;
@@ -98,18 +108,15 @@ test('an answer binds the events, links the identity and aliases it once', async
   m.record(null);
   m.record('a');
   m.record('a');
-  const anonId = m.anonId();
   await m.bind('a', principal('account-a'));
   await m.bind('a', principal('account-a'));
-  assert.deepEqual(m.ids(), [anonId, 'account-a', 'account-a']);
-  assert.equal(aliases(m), 1);
-  assert.equal(m.asked, 1);
+  assert.deepEqual([m.ids(), aliases(m), m.asked], [['anon', 'account-a', 'account-a'], 1, 1]);
 });
 
-/** What may be asked about each event of `a`, the credentials in force and what is said of them, and who each event is sent as. */
-const ENDS: Readonly<
-  Record<string, [boolean[], string | null | undefined, Whose, (string | null)[], number]>
-> = {
+type Ids = (string | null)[];
+
+/** What may be asked about each event of `a`, the credentials in force and what is said of them; who each is sent as. */
+const ENDS: Readonly<Record<string, [boolean[], string | null | undefined, Whose, Ids, asked: number]>> = {
   'credentials that are gone: with the anon_id, and nobody is asked': [
     [true],
     null,
@@ -117,14 +124,8 @@ const ENDS: Readonly<
     ['anon'],
     0,
   ],
-  'credentials that are refused: with the anon_id': [[true], 'a', { kind: 'refused' }, ['anon'], 1],
-  'credentials that cannot be read: nothing counts as gone': [
-    [true],
-    undefined,
-    { kind: 'no answer' },
-    [null],
-    1,
-  ],
+  'credentials that are refused: with the anon_id': [[true], 'a', REFUSED, ['anon'], 1],
+  'credentials that cannot be read: nothing counts as gone': [[true], undefined, NO_ANSWER, [null], 1],
   'a principal that PostHog would never merge: no answer': [[true], 'a', principal('undefined'), [null], 1],
   'events that may not be asked about: nobody is': [[false], 'a', principal('account-a'), ['anon'], 0],
   'such events beside others: bound by the answer to these': [
@@ -137,7 +138,7 @@ const ENDS: Readonly<
   'such events beside others, without an answer: given up alone': [
     [true, false],
     'a',
-    { kind: 'no answer' },
+    NO_ANSWER,
     [null, 'anon'],
     1,
   ],
@@ -147,26 +148,22 @@ for (const [what, [resolvable, inForce, whose, ids, asked]] of Object.entries(EN
   test(`events of ${what}`, async (t) => {
     const m = machine(t);
     for (const each of resolvable) m.record('a', each);
-    const anonId = m.anonId();
     await m.bind(inForce, whose);
-    assert.deepEqual(
-      m.ids().map((id) => (id === anonId ? 'anon' : id)),
-      ids,
-    );
-    assert.deepEqual([m.asked, aliases(m)], [asked, ids.includes('account-a') ? 1 : 0]);
+    assert.deepEqual([m.ids(), m.asked, aliases(m)], [ids, asked, ids.includes('account-a') ? 1 : 0]);
   });
 
 test('an answer that is an e-mail address is recorded as a hash, in the event and in its alias', async (t) => {
   const m = machine(t);
   m.record('a');
   await m.bind('a', principal('alice@example.com'));
-  assert.match(m.ids()[0] ?? '', /^[\w-]{43}$/);
-  assert.equal(aliases(m), 1);
-  assert.ok(!JSON.stringify(m.spool.statement('SELECT * FROM record').all()).includes('@'));
+  const records = m.spool.statement('SELECT * FROM record').all() as { distinct_id: string }[];
+  for (const { distinct_id } of records) assert.match(distinct_id, /^[\w-]{43}$/);
+  assert.equal(records.length, 2);
+  assert.ok(!JSON.stringify(records).includes('@'));
 });
 
 test('`usage disable` while the coordinator is asked: its answer leaves nothing behind', async (t) => {
-  for (const whose of [principal('account-a'), { kind: 'refused' }, { kind: 'no answer' }] as const) {
+  for (const whose of [principal('account-a'), REFUSED, NO_ANSWER]) {
     const m = machine(t);
     m.record('a');
     await m.bind('a', whose, { meanwhile: () => void disable(m.spool, m.now) });
@@ -176,91 +173,69 @@ test('`usage disable` while the coordinator is asked: its answer leaves nothing 
   }
 });
 
-test('an answer that our own time limit cut short is no failure of the coordinator', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('a', { kind: 'no answer' }, { leftMs: 0.5 });
-  assert.equal(backoffs(m), 0);
-  await m.bind('a', { kind: 'no answer' });
-  assert.equal(backoffs(m), 1);
-});
+/** What is said of `a`, of which there is an event, what happens at that moment, and who the events are sent as. */
+const MEANWHILE: Readonly<Record<string, [Whose, (m: Machine) => More, Ids, aliases?: number]>> = {
+  'our own time is up: that is no failure of the coordinator': [NO_ANSWER, () => ({ leftMs: 0.5 }), [null]],
+  'a login replaces the credentials that have just been read: its events are not gone': [
+    principal('account-a'),
+    (m) => ({ before: () => m.record('b') }),
+    ['account-a', null],
+  ],
+  'the identity is retired: it is not linked, but its events are bound': [
+    principal('account-a'),
+    (m) => ({ meanwhile: () => m.record('b') }),
+    ['account-a', null],
+  ],
+  'the other program begins an identity: that one is not linked': [
+    principal('account-a'),
+    (m) => ({ meanwhile: () => m.write('z-another', null) }),
+    ['account-a'],
+  ],
+  'an event is recorded: it is not given up with those before': [
+    REFUSED,
+    (m) => ({ meanwhile: () => m.record('a') }),
+    ['anon', null],
+  ],
+};
 
-test('events recorded under new credentials while the old ones are read are not gone', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  // Right after the flusher has read the file, a login writes another one, and records its event.
-  await m.bind('a', principal('account-a'), { before: () => m.record('b') });
-  assert.deepEqual(m.ids(), ['account-a', null]);
-});
-
-test("events that are given up are nobody's once the other program has linked their anon_id", async (t) => {
-  const m = machine(t);
-  m.record('a');
-  const anonId = m.anonId();
-  writeFileSync(m.path, JSON.stringify({ anon_id: anonId, linked_principal_id: 'account-q' }));
-  await m.bind('a', { kind: 'refused' });
-  const [id] = m.ids();
-  assert.ok(id !== null && id !== anonId && id !== 'account-q');
-});
-
-test("events that are given up are nobody's once the other program has rotated, for it may have linked", async (t) => {
-  const m = machine(t);
-  m.record('a');
-  const anonId = m.anonId();
-  writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null }));
-  await m.bind(null, { kind: 'refused' });
-  assert.notEqual(m.ids()[0], anonId);
-  assert.equal(m.anonId(), 'z-another');
-});
-
-test('an identity that the other program has begun meanwhile is not linked by an answer', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('a', principal('account-a'), {
-    meanwhile: () =>
-      writeFileSync(m.path, JSON.stringify({ anon_id: 'z-another', linked_principal_id: null })),
+for (const [what, [whose, more, ids]] of Object.entries(MEANWHILE))
+  test(`while Arcade is asked ${what}`, async (t) => {
+    const m = machine(t);
+    m.record('a');
+    await m.bind('a', whose, more(m));
+    assert.deepEqual([m.ids(), aliases(m), backoffs(m)], [ids, 0, 0]);
+    assert.equal(currentIdentity(m.spool)?.principalId, null);
   });
-  assert.deepEqual(m.ids(), ['account-a']);
-  assert.equal(currentIdentity(m.spool)?.principalId, null);
-  assert.equal(aliases(m), 0);
-});
 
-test('without an answer events wait for a day, and not longer', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('a', { kind: 'no answer' });
-  assert.deepEqual(m.ids(), [null]);
-  m.now += DAY + 1;
-  await m.bind('a', { kind: 'no answer' });
-  assert.deepEqual(m.ids(), [m.anonId()]);
-});
+/** What the other program writes while events of `a` wait, by the first anon_id; whether that has been retired. */
+const FOREIGN: Readonly<Record<string, [isRetired: boolean, (m: Machine, anonId: string) => void]>> = {
+  'linked their anon_id': [false, (m, anonId) => m.write(anonId, 'account-q')],
+  'linked their retired anon_id': [true, (m, anonId) => m.write(anonId, 'account-q')],
+  'rotated, for it may have linked': [false, (m) => m.write('z-another', null)],
+};
 
-test('an identity that was retired while Arcade was asked is not linked, but its events are bound', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('a', principal('account-a'), { meanwhile: () => m.record('b') });
-  assert.deepEqual(m.ids(), ['account-a', null]);
-  assert.equal(aliases(m), 0);
-});
-
-test('events recorded while Arcade was asked are not given up with those before', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('a', { kind: 'refused' }, { meanwhile: () => m.record('a') });
-  assert.equal(m.ids()[1], null);
-});
+for (const [what, [isRetired, write]] of Object.entries(FOREIGN))
+  test(`events that are given up are nobody's once the other program has ${what}`, async (t) => {
+    const m = machine(t);
+    m.record('a');
+    const anonId = m.anonId();
+    if (isRetired) m.record('b');
+    write(m, anonId);
+    await m.bind(isRetired ? 'b' : 'a', REFUSED);
+    assert.equal(m.ids()[0], 'nobody');
+  });
 
 test('while Arcade does not answer it is left alone for longer and longer, unless a person asks', async (t) => {
   const m = machine(t);
   m.record('a');
-  await m.bind('a', { kind: 'no answer' }, { patient: true });
-  await m.bind('a', { kind: 'no answer' }, { patient: true });
-  assert.equal(m.asked, 1);
+  await m.bind('a', NO_ANSWER, { patient: true });
+  await m.bind('a', NO_ANSWER, { patient: true });
+  assert.deepEqual([m.asked, backoffs(m)], [1, 1]);
   m.now += 60_000;
-  await m.bind('a', { kind: 'no answer' }, { patient: true });
+  await m.bind('a', NO_ANSWER, { patient: true });
   assert.equal(m.asked, 2);
   await m.bind('a', principal('account-a'));
-  assert.deepEqual([m.asked, ...m.ids()], [3, 'account-a']);
+  assert.deepEqual([m.asked, ...m.ids(), backoffs(m)], [3, 'account-a', 0]);
 });
 
 test('an unverified link to another account is left, and one to the same is verified without an alias', async (t) => {
@@ -269,70 +244,71 @@ test('an unverified link to another account is left, and one to the same is veri
     ['account-p', false],
   ] as const) {
     const m = machine(t);
-    writeFileSync(m.path, JSON.stringify({ anon_id: 'x-imported', linked_principal_id: 'account-q' }));
+    m.write('x-imported', 'account-q');
     m.record('a');
     await m.bind('a', principal(answer));
-    assert.deepEqual(m.ids(), [answer]);
+    assert.deepEqual([m.ids(), aliases(m)], [[answer], kept ? 0 : 1]);
     assert.equal(m.anonId() === 'x-imported', kept);
-    assert.equal(aliases(m), kept ? 0 : 1);
     const shared = JSON.parse(readFileSync(m.path, 'utf8')) as Record<string, unknown>;
     assert.deepEqual(shared, { anon_id: m.anonId(), linked_principal_id: answer });
   }
-});
-
-test("events that are given up are nobody's once the other program has linked their retired anon_id", async (t) => {
-  const m = machine(t);
-  m.record('a');
-  const retired = m.anonId();
-  m.record('b');
-  writeFileSync(m.path, JSON.stringify({ anon_id: retired, linked_principal_id: 'account-q' }));
-  m.record('b');
-  await m.bind('b', { kind: 'no answer' });
-  const [id] = m.ids();
-  assert.ok(id !== null && id !== retired && id !== 'account-q');
 });
 
 test("an anon_id that is an account's is not taken up, also when that account was never in force again", async (t) => {
   const m = machine(t);
   m.record('a');
   await m.bind('a', principal('account-a'), { meanwhile: () => m.record('b') });
-  writeFileSync(m.path, JSON.stringify({ anon_id: 'account-a', linked_principal_id: null }));
+  m.write('account-a', null);
   m.record('b');
   assert.notEqual(m.anonId(), 'account-a');
 });
 
-test('what another shell has in its environment is waited for, and asked about where it stands', async (t) => {
-  const m = machine(t);
-  m.record('a', true, true);
-  await m.bind(null, { kind: 'refused' });
-  await m.bind('b', { kind: 'refused' }, { environment: 'b' });
-  assert.deepEqual(m.ids(), [null]);
-  assert.equal(m.asked, 0);
-  assert.equal(backoffs(m), 0, 'and there is no back-off for it');
-  await m.bind('a', principal('account-a'), { environment: 'a' });
-  assert.deepEqual(m.ids(), ['account-a']);
-});
+/** Of which credentials an event is, whether those are the environment's, and what a flusher sees that must wait for them. */
+const ELSEWHERE: Readonly<Record<string, [isTheirs: boolean, inForce: string | null, environment?: string]>> =
+  {
+    'what another shell has in its environment': [true, null],
+    'what another shell has, behind a key of its own': [true, 'b', 'b'],
+    'the credentials of the file, behind a key of its own': [false, 'b', 'b'],
+  };
 
-test('behind a key of its own environment nobody says that the credentials of the file are gone', async (t) => {
-  const m = machine(t);
-  m.record('a');
-  await m.bind('b', { kind: 'refused' }, { environment: 'b' });
-  assert.deepEqual(m.ids(), [null]);
-  await m.bind('a', principal('account-a'));
-  assert.deepEqual(m.ids(), ['account-a']);
-});
+for (const [what, [isTheirs, inForce, environment]] of Object.entries(ELSEWHERE))
+  test(`a flusher waits a day for ${what}, and asks nobody`, async (t) => {
+    const m = machine(t);
+    m.record('a', true, isTheirs);
+    const more = environment === undefined ? {} : { environment };
+    for (const [later, id] of [
+      [0, null],
+      [DAY - 1, null],
+      [1, 'anon'],
+    ] as const) {
+      m.now += later;
+      await m.bind(inForce, REFUSED, more);
+      assert.deepEqual([m.ids(), m.asked, backoffs(m)], [[id], 0, 0]);
+    }
+    m.record('a', true, isTheirs);
+    await m.bind('a', principal('account-a'), isTheirs ? { environment: 'a' } : {});
+    assert.deepEqual(m.ids(), ['anon', 'account-a']);
+  });
 
-test("another shell's environment is waited for a day, then its events are anonymous", async (t) => {
-  const m = machine(t);
-  m.record('a', true, true);
-  const anonId = m.anonId();
-  m.now += DAY - 1;
-  await m.bind(null, { kind: 'refused' });
-  assert.deepEqual(m.ids(), [null]);
-  m.now += 1;
-  await m.bind(null, { kind: 'refused' });
-  assert.deepEqual(m.ids(), [anonId]);
-});
+for (const [what, recordedAt] of [
+  ['its time', START],
+  ['the first look, where its clock was not set', Date.parse('1970-01-01T00:05:00Z')],
+] as const)
+  test(`without an answer an event waits a day from ${what}, and not longer`, async (t) => {
+    const m = machine(t);
+    m.now = recordedAt;
+    m.record('a');
+    m.now = START;
+    for (const [later, id] of [
+      [0, null],
+      [DAY - 1, null],
+      [1, 'anon'],
+    ] as const) {
+      m.now += later;
+      await m.bind('a', NO_ANSWER);
+      assert.deepEqual(m.ids(), [id]);
+    }
+  });
 
 test('a flusher is at work for those events alone whose credentials it can see', (t) => {
   const m = machine(t);
@@ -340,9 +316,9 @@ test('a flusher is at work for those events alone whose credentials it can see',
   const destination = { host: 'http://127.0.0.1:9', apiKey: 'phc_test' };
   const isDue = (environment: string | null): boolean =>
     isAnythingDue(m.spool, { destination, environment, online: false, now: m.now });
-  assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [false, false, true]);
+  assert.deepEqual([null, 'b', 'a'].map(isDue), [false, false, true]);
   m.now += DAY;
-  assert.deepEqual([isDue(null), isDue('b'), isDue('a')], [true, true, true]);
+  assert.deepEqual([null, 'b', 'a'].map(isDue), [true, true, true]);
 });
 
 test('an identity that was left before its account was known is shown with it once it is', async (t) => {
@@ -351,28 +327,8 @@ test('an identity that was left before its account was known is shown with it on
   m.record('b');
   const shown = (): unknown[] =>
     listIdentities(m.spool).map(({ principal_id, state, linked_at }) => [principal_id, state, linked_at]);
-  assert.deepEqual(shown(), [
-    [null, 'unresolved', null],
-    [null, 'unresolved', null],
-  ]);
+  const unresolved = [null, 'unresolved', null];
+  assert.deepEqual(shown(), [unresolved, unresolved]);
   await m.bind('a', principal('account-a'));
-  assert.deepEqual(shown(), [
-    ['account-a', 'linked', null],
-    [null, 'unresolved', null],
-  ]);
-});
-
-test('an event of a clock that was not set has its day from the first look by one that is', async (t) => {
-  const m = machine(t);
-  m.now = Date.parse('1970-01-01T00:05:00Z');
-  m.record('a');
-  m.now = START;
-  await m.bind('a', { kind: 'no answer' });
-  assert.deepEqual(m.ids(), [null], 'it is not 56 years old');
-  m.now += DAY - 1;
-  await m.bind('a', { kind: 'no answer' });
-  assert.deepEqual(m.ids(), [null]);
-  m.now += 1;
-  await m.bind('a', { kind: 'no answer' });
-  assert.deepEqual(m.ids(), [m.anonId()]);
+  assert.deepEqual(shown(), [['account-a', 'linked', null], unresolved]);
 });
