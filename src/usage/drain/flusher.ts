@@ -111,14 +111,8 @@ function moveLog(spool: Spool): void {
 /** Waits until something is due again, or until nothing has been for `lingerMs`. */
 async function linger(run: Draining & Run): Promise<void> {
   const deadline = performance.now() + Math.min(run.lingerMs, run.leftMs());
-  // It changes when another connection has committed.
-  let seen: unknown;
-  while (performance.now() < deadline) {
-    const version = await persist(run, () => run.spool.statement('PRAGMA data_version').pluck().get());
-    if (version !== seen && (await persist(run, () => stillDue(run)))) return;
-    seen = version;
+  while (performance.now() < deadline && !(await persist(run, () => stillDue(run))))
     await pause(LOOK_EVERY_MS);
-  }
 }
 
 /**

@@ -1,7 +1,8 @@
 /** What becomes of a batch under every answer, on a real database with a clock and a server of the test's own. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { Answer } from '../../../src/infra/net/posthog.ts';
+import type { RunOutcome } from '../../../src/usage/drain/flusher.ts';
 import {
   ACCEPTED,
   DAY,
@@ -10,6 +11,8 @@ import {
   makeSpool,
   OFFLINE,
   openQueue,
+  type Queue,
+  type Server,
   unaccounted,
 } from '../../support/queue.ts';
 
@@ -69,41 +72,51 @@ test('an alias that is recorded while captures are being sent holds back those o
   );
 });
 
-test('the network is probed with one batch, and its absence burns no attempts', async (t) => {
+const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A queue of 5,000, five batches of which are under way at once after the first, and what the drain came to. */
+async function together(t: TestContext, server: Server): Promise<[Queue, RunOutcome]> {
   const queue = openQueue(t);
-  queue.add(3_000);
-  assert.equal(await queue.flush(() => OFFLINE), 'backing off');
-  assert.equal(queue.sent.length, 1);
-  assert.equal(queue.one('SELECT max(attempts) FROM record'), 0);
-  assert.deepEqual(queue.spool.statement('SELECT reason, streak FROM backoff').get(), {
-    reason: 'offline',
-    streak: 1,
-  });
-});
+  queue.add(5_000);
+  return [queue, await queue.flush(server)];
+}
 
 test('batches that fail together are one failure, and the longest of their waits holds', async (t) => {
-  const queue = openQueue(t);
-  queue.add(3_000);
-  const slowly = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  await queue.flush(async (_batch, request) => {
-    await slowly(110);
+  const [queue] = await together(t, async (_batch, request) => {
+    await after(110);
     if (request === 1) return ACCEPTED;
     return request === 3 ? throttled(429, 600_000) : OFFLINE;
   });
   assert.equal(queue.sent.length, 6);
-  const { streak, until, status } = queue.spool.statement('SELECT * FROM backoff').get() as Record<
-    string,
-    number
-  >;
-  assert.deepEqual([streak, status], [1, 429]);
-  assert.equal(until, queue.clock.now + 660_000);
+  assert.deepEqual(queue.spool.statement('SELECT streak, status, until FROM backoff').raw().get(), [
+    1,
+    429,
+    queue.clock.now + 660_000,
+  ]);
+});
+
+test('a drain that has to stop seals no further batch', async (t) => {
+  const [queue] = await together(t, async (_batch, request) => {
+    await after(request === 2 ? 110 : 160);
+    return request === 1 ? ACCEPTED : OFFLINE;
+  });
+  assert.equal(queue.one('SELECT count(*) FROM record WHERE sealed = 1'), queue.sent.flat().length);
+});
+
+test('a batch that is accepted after another one has failed neither undoes its back-off nor makes the drain go on', async (t) => {
+  const [queue, outcome] = await together(t, async (_batch, request) => {
+    await after(110 + (request > 2 ? 50 : 0));
+    return request === 2 ? throttled(429, 600_000) : ACCEPTED;
+  });
+  assert.deepEqual([outcome, queue.sent.length], ['backing off', 6]);
+  assert.equal(queue.one('SELECT status FROM backoff'), 429);
 });
 
 test('4,000 captures and a server that answers after 150 ms: each is on the wire once', async (t) => {
   const queue = openQueue(t);
   queue.add(4_000);
   const outcome = await queue.flush(async () => {
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await after(150);
     return ACCEPTED;
   });
   assert.equal(outcome, 'drained');
@@ -111,30 +124,9 @@ test('4,000 captures and a server that answers after 150 ms: each is on the wire
   assert.deepEqual([queue.sent.length, uuids.length, new Set(uuids).size], [8, 4_000, 4_000]);
 });
 
-test('a drain that has to stop seals no further batch', async (t) => {
-  const queue = openQueue(t);
-  queue.add(5_000);
-  await queue.flush(async (_batch, request) => {
-    await new Promise((resolve) => setTimeout(resolve, request === 2 ? 110 : 160));
-    return request === 1 ? ACCEPTED : OFFLINE;
-  });
-  const sent = queue.sent.flat().length;
-  assert.equal(queue.one('SELECT count(*) FROM record WHERE sealed = 1'), sent);
-});
-
-test('a batch that is accepted after another one has failed neither undoes its back-off nor makes the drain go on', async (t) => {
-  const queue = openQueue(t);
-  queue.add(5_000);
-  const outcome = await queue.flush(async (_batch, request) => {
-    await new Promise((resolve) => setTimeout(resolve, 110 + (request > 2 ? 50 : 0)));
-    return request === 2 ? throttled(429, 600_000) : ACCEPTED;
-  });
-  assert.deepEqual([outcome, queue.sent.length], ['backing off', 6]);
-  assert.equal(queue.one('SELECT status FROM backoff'), 429);
-});
-
-test('an answer that is neither yes nor no keeps the records, with the reason and the wait', async (t) => {
+test('an answer that is neither yes nor no keeps the records, with the reason and the wait, unless a person asks', async (t) => {
   const cases: [Answer, string, number, number][] = [
+    [OFFLINE, 'offline', 0, 22_500],
     [{ kind: 'portal', status: 200 }, 'portal', 0, 22_500],
     [throttled(503), 'throttled', 1, 22_500],
     [throttled(429, 100_000), 'throttled', 1, 110_000],
@@ -143,22 +135,17 @@ test('an answer that is neither yes nor no keeps the records, with the reason an
   ];
   for (const [answer, reason, attempts, wait] of cases) {
     const queue = openQueue(t);
-    queue.add(2);
+    // One batch finds out.
+    queue.add(1_000);
     assert.equal(await queue.flush(() => answer), 'backing off', reason);
-    const backoff = queue.spool.statement('SELECT reason, until - since AS wait FROM backoff').get();
-    assert.deepEqual(backoff, { reason, wait: Math.round(wait) });
-    assert.equal(queue.one(`SELECT min(attempts) FROM record WHERE state = 'pending'`), attempts);
     assert.equal(await queue.flush(() => ACCEPTED), 'backing off');
     assert.equal(queue.sent.length, 1, 'and nothing is sent meanwhile');
+    const backoff = queue.spool.statement('SELECT reason, streak, until - since AS wait FROM backoff').get();
+    assert.deepEqual(backoff, { reason, streak: 1, wait: Math.round(wait) });
+    assert.equal(queue.one(`SELECT max(attempts) FROM record WHERE state = 'pending'`), attempts);
+    assert.equal(await queue.flush(() => ACCEPTED, { ignoreBackoff: true }), 'drained');
+    assert.equal(queue.one('SELECT count(*) FROM backoff'), 0);
   }
-});
-
-test('a person who asks is not held up by a back-off', async (t) => {
-  const queue = openQueue(t);
-  queue.add(1);
-  await queue.flush(() => OFFLINE);
-  assert.equal(await queue.flush(() => ACCEPTED, { ignoreBackoff: true }), 'drained');
-  assert.equal(queue.one('SELECT count(*) FROM backoff'), 0);
 });
 
 test('consent that is withdrawn while captures are sent stops before the next request', async (t) => {
@@ -172,34 +159,29 @@ test('consent that is withdrawn while captures are sent stops before the next re
   assert.equal(queue.sent.length, 1);
 });
 
-test('what was dropped is reported once, by the next event that is delivered', async (t) => {
+test('what was dropped is reported once, by the next event that is delivered and not by one that is rejected', async (t) => {
   const queue = openQueue(t);
+  const reported = async (answer: Answer) => {
+    queue.clock.now += 5 * MINUTE;
+    await queue.flush(() => answer);
+    return queue.sent.at(-1)?.map(({ properties }) => properties.spool_dropped);
+  };
   queue.add(5);
   queue.clock.now += 91 * DAY;
   queue.add(3);
-  const counts = () => queue.sent.map((batch) => batch.map(({ properties }) => properties.spool_dropped));
-  await queue.flush(() => OFFLINE);
-  queue.clock.now += 5 * MINUTE;
-  await queue.flush(() => ACCEPTED);
-  assert.deepEqual(counts(), [
-    [5, undefined, undefined],
-    [5, undefined, undefined],
-  ]);
-  queue.add(1);
-  await queue.flush(() => ACCEPTED);
-  assert.deepEqual(counts().at(-1), [undefined]);
-  assert.equal(unaccounted(queue.spool), 0);
-});
-
-test('the count that a refused event would have reported is reported by another one', async (t) => {
-  const queue = openQueue(t);
+  assert.deepEqual(await reported(OFFLINE), [5, undefined, undefined]);
+  assert.deepEqual(await reported(ACCEPTED), [5, undefined, undefined]);
   queue.add(5);
   queue.clock.now += 91 * DAY;
-  queue.add(1);
-  await queue.flush(() => INVALID);
-  queue.add(1);
-  await queue.flush(() => ACCEPTED);
-  assert.equal(queue.sent.at(-1)?.[0]?.properties.spool_dropped, 5);
+  for (const [answer, dropped] of [
+    [INVALID, 5],
+    [ACCEPTED, 5],
+    [ACCEPTED, undefined],
+  ] as const) {
+    queue.add(1);
+    assert.deepEqual(await reported(answer), [dropped]);
+  }
+  assert.equal(unaccounted(queue.spool), 0);
 });
 
 test('an accepted batch is settled although another process has the write lock for a while', async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { disable, discard, enable, requeue } from '../../../src/usage/spool/consent.ts';
-import { count, countDropped, readCounter, readLedger } from '../../../src/usage/spool/ledger.ts';
+import { readCounter, readLedger } from '../../../src/usage/spool/ledger.ts';
 import { randomFrom } from '../../model/random.ts';
 import { ACCEPTED, DAY, INVALID, OFFLINE, openQueue, type Queue, unaccounted } from '../../support/queue.ts';
 
@@ -57,20 +57,4 @@ test('every record is accounted for after any order of what can happen to it', a
     }
     assert.ok(readLedger(queue.spool).recorded > 0);
   }
-});
-
-test('a counter that was never touched is 0, and counting adds', (t) => {
-  const { spool } = openQueue(t);
-  assert.equal(readCounter(spool, 'dropped.overflow'), 0);
-  count(spool, 'dropped.overflow', 2);
-  count(spool, 'dropped.overflow', 3);
-  assert.equal(readCounter(spool, 'dropped.overflow'), 5);
-  assert.deepEqual(readLedger(spool).dropped, { overflow: 5 });
-});
-
-test('what was dropped is to be reported, and what that would have reported too', (t) => {
-  const { spool } = openQueue(t);
-  countDropped(spool, 'expired', 4, 3);
-  assert.equal(readCounter(spool, 'unreported'), 7);
-  assert.deepEqual(readLedger(spool).dropped, { expired: 4 });
 });
