@@ -133,7 +133,7 @@ export function appendIn(
     now,
   );
   if (change?.kind === 'logout' && !isBlank(identity))
-    forgetPrincipal(spool.directory, startAfresh(spool, identity.id, now));
+    forgetPrincipal(spool.directory, startAfresh(spool, now));
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
   const environment = fromEnvironment ? (account ?? null) : null;
   const wake = askForFlusher(spool, installation, { ...entry, environment });

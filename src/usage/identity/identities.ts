@@ -86,20 +86,18 @@ export function follow(
   const observed = observe(spool, credentials, takeNews(spool, now));
   const { steps, identity, binding } = reconcile(current, observed, newAnonId);
   let id = current?.id ?? 0;
-  for (const step of steps) id = apply(spool, id, step, now);
+  for (const step of steps) id = apply(spool, step, now);
   return { identity: { ...identity, id }, binding };
 }
 
 /**
- * Retires an identity for good, after a logout or because the person says so, and begins a blank one. Returns its
- * anon_id. Inside a transaction, after `follow`: a link that the Python CLI has made must be known of what is retired.
+ * Retires the current identity for good, after a logout or because the person says so, and begins a blank one. Returns
+ * its anon_id. Inside a transaction, after `follow`: a link that the Python CLI has made must be known of what is retired.
  */
-export function startAfresh(spool: Spool, id: number, now: number): string {
-  const next = blank(randomUUID());
-  retire(spool, id, 'logged out', now);
-  insertIdentity(spool, next, now);
-  requestExport(spool);
-  return next.anonId;
+export function startAfresh(spool: Spool, now: number): string {
+  const identity = blank(randomUUID());
+  apply(spool, { kind: 'log out', identity, alias: false }, now);
+  return identity.anonId;
 }
 
 /** Notes that usage.json is to be written, whatever has kept it from being written before. */
@@ -145,16 +143,27 @@ function earlierOf(spool: Spool, principalId: string): string | null {
 }
 
 /** Writes one step down, with its alias. Returns the row that is then the current one. */
-function apply(spool: Spool, currentId: number, { kind, identity, alias }: Step, now: number): number {
-  if (kind !== 'change') retire(spool, currentId, kind === 'adopt' ? 'rotated' : 'left', now);
-  const id =
-    kind === 'begin' || kind === 'adopt'
-      ? insertIdentity(spool, identity, now)
-      : updateIdentity(spool, identity, now);
+function apply(spool: Spool, { kind, identity, alias }: Step, now: number): number {
+  if (kind !== 'change') retire(spool, kind, now);
+  const isKnown = kind === 'change' || kind === 'resume';
+  const id = isKnown ? updateIdentity(spool, identity, now) : insertIdentity(spool, identity, now);
   const { anonId, principalId } = identity;
   if (alias && principalId !== null) insertAlias(spool, { identityId: id, anonId, principalId }, now);
   requestExport(spool);
   return id;
+}
+
+/**
+ * Ends the current identity. Left for other credentials or none, it keeps its own: when they come back, so may it. The
+ * Python CLI begins another when it had linked this one, to an account that we do not know.
+ */
+function retire(spool: Spool, kind: Step['kind'], now: number): void {
+  spool
+    .statement(
+      `UPDATE identity SET retired_at = @now, fingerprint = iif(@kind IN ('begin', 'resume'), fingerprint, NULL),
+         linked_at = iif(@kind = 'adopt', coalesce(linked_at, @now), linked_at) WHERE retired_at IS NULL`,
+    )
+    .run({ kind, now });
 }
 
 /** A new current identity; the one before it must be retired. Returns its id. */
@@ -183,23 +192,4 @@ function updateIdentity(spool: Spool, identity: Identity, now: number): number {
     .statement(sql)
     .pluck()
     .get({ ...identity, verified: Number(identity.verified), now }) as number;
-}
-
-type Ending =
-  /** Other credentials, or none any more: when they come back, so may the identity. */
-  | 'left'
-  /** It forgets its credentials, and with them that it could be resumed. */
-  | 'logged out'
-  /** The Python CLI has begun another. It does so when it had linked this one, to an account that we do not know. */
-  | 'rotated';
-
-/** Ends an identity. */
-function retire(spool: Spool, id: number, ending: Ending, now: number): void {
-  spool
-    .statement(
-      `UPDATE identity SET retired_at = @now,
-         fingerprint = CASE WHEN @ending = 'left' THEN fingerprint END,
-         linked_at = CASE WHEN @ending = 'rotated' THEN coalesce(linked_at, @now) ELSE linked_at END WHERE id = @id`,
-    )
-    .run({ id, ending, now });
 }

@@ -5,9 +5,10 @@ import { ANY_CREDENTIALS, follow, startAfresh } from './identities.ts';
 
 /** Retires the current identity for good and begins a blank one. Returns its anon_id. Throws what the database throws. */
 export function resetIdentity(spool: Spool, now: number): string {
-  const anonId = spool.transaction(() =>
-    startAfresh(spool, follow(spool, ANY_CREDENTIALS, now).identity.id, now),
-  );
+  const anonId = spool.transaction(() => {
+    follow(spool, ANY_CREDENTIALS, now);
+    return startAfresh(spool, now);
+  });
   exportIdentity(spool, now);
   return anonId;
 }

@@ -38,10 +38,10 @@ export interface Observation {
 
 /**
  * What happens to the rows: the current one changes; or it is retired for one that begins, for an earlier one
- * that is resumed, or for one that the other program began after a logout of its own.
+ * that is resumed, for one that the other program began after a logout of its own, or after our own logout.
  */
 export interface Step {
-  readonly kind: 'change' | 'begin' | 'resume' | 'adopt';
+  readonly kind: 'change' | 'begin' | 'resume' | 'adopt' | 'log out';
   readonly identity: Identity;
   /** `identity.anonId` is now to be aliased to `identity.principalId`. */
   readonly alias: boolean;
