@@ -205,4 +205,9 @@ export const CORPUS: Readonly<Record<string, readonly Step[]>> = {
     command(),
     login(A),
   ],
+  'a key in the environment that must not be asked about, and a spilled login with the same key': [
+    command({ shell: 1, resolvable: false }),
+    command(),
+    login(B1, { known: false, spills: true }),
+  ],
 };

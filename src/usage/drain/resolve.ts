@@ -38,7 +38,7 @@ export interface InForce {
 interface Group {
   readonly fingerprint: string | null;
   readonly from_environment: number;
-  /** 0: the coordinator must not be asked about any of them. */
+  /** 0: the coordinator must not be asked about any of these credentials. An answer also binds where it must not. */
   readonly resolvable: number;
   readonly lastId: number;
 }
@@ -89,8 +89,9 @@ export async function bindUnbound(
 function unboundGroups(spool: Spool): Group[] {
   return spool
     .statement(
-      `SELECT fingerprint, from_environment, max(resolvable) AS resolvable, max(id) AS lastId FROM record
-       WHERE state = 'pending' AND distinct_id IS NULL GROUP BY fingerprint, from_environment`,
+      `SELECT fingerprint, from_environment, max(max(resolvable)) OVER (PARTITION BY fingerprint) AS resolvable,
+         max(id) AS lastId
+       FROM record WHERE state = 'pending' AND distinct_id IS NULL GROUP BY fingerprint, from_environment`,
     )
     .all() as Group[];
 }
