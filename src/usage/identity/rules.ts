@@ -8,7 +8,7 @@
 export interface Identity {
   readonly anonId: string;
   readonly principalId: string | null;
-  /** False: another program's usage.json said so, and it has not been checked yet. */
+  /** False: the Python CLI said so in usage.json, and it has not been checked yet. */
   readonly verified: boolean;
   /** The credentials that were last in force, as a keyed hash; null when there have been none. */
   readonly fingerprint: string | null;
@@ -38,7 +38,7 @@ export interface Observation {
 
 /**
  * What happens to the rows: the current one changes; or it is retired for one that begins, for an earlier one
- * that is resumed, for one that the other program began after a logout of its own, or after our own logout.
+ * that is resumed, for one that the Python CLI began after a logout of its own, or after our own logout.
  */
 export interface Step {
   readonly kind: 'change' | 'begin' | 'resume' | 'adopt' | 'log out';
@@ -86,14 +86,14 @@ function followShared(current: Identity | null, shared: SharedIdentity | null): 
   const { anonId, principalId, spent } = shared;
   if (anonId === current?.anonId) {
     if (current.principalId !== null || principalId === null) return null;
-    // The other program has linked and aliased; ours would be a second alias.
+    // The Python CLI has linked and aliased; ours would be a second alias.
     return { kind: 'change', identity: { ...current, principalId, verified: false }, alias: false };
   }
   if (spent) return null;
   return { kind: 'adopt', identity: { ...blank(anonId), principalId, unused: false }, alias: false };
 }
 
-/** `isJustLinked`: the other program has linked the identity since our last look. */
+/** `isJustLinked`: the Python CLI has linked the identity since our last look. */
 function followCredentials(
   identity: Identity,
   seen: Observation,
