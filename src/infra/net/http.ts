@@ -44,7 +44,10 @@ export async function exchange(wanted: HttpRequest): Promise<HttpAnswer> {
 
 async function exchangeAs(wanted: HttpRequest, token: string | undefined): Promise<HttpAnswer> {
   // No header can hold it; sent all the same, it would look like a failure of the network.
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw unsendable();
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw new UserError('CREDENTIALS_MALFORMED', 'The API key or token contains invalid characters.', {
+      hint: 'Check ARCADE_API_KEY, or run `arcade login` again.',
+    });
   const deadline = wanted.deadline ?? performance.now() + LIMITS.requestMs;
   const retries = wanted.retries ?? (wanted.method === 'POST' ? 0 : 2);
   for (let tries = 1; ; ) {
@@ -105,12 +108,6 @@ const FAILURES: Readonly<Record<NetworkFailure, readonly [ErrorCode, string]>> =
   timeout: ['TIMED_OUT', 'Check your network connection and try again.'],
   other: ['NETWORK_FAILED', 'Check your network connection and proxy settings.'],
 };
-
-function unsendable(): UserError {
-  return new UserError('CREDENTIALS_MALFORMED', 'The API key or token contains invalid characters.', {
-    hint: 'Check ARCADE_API_KEY, or run `arcade login` again.',
-  });
-}
 
 /** The variable is named and its value is not: it may hold a password. */
 function unreachable(url: string, failure: NetworkFailure, cause: unknown): UserError {

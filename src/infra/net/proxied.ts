@@ -19,28 +19,31 @@ Object.assign(DispatcherBase.prototype, methods);
  * Opens connections to this proxy. What fails at the proxy is a ProxyFailure. `tls` is for all connections; `onSent` is
  * told of each request.
  */
-export function openProxied(proxy: ProxyChoice, tls: TlsOptions, onSent: () => void): Way {
+export function openProxied({ url, variable }: ProxyChoice, tls: TlsOptions, onSent: () => void): Way {
   subscribe('undici:client:sendHeaders', onSent); // It is documented.
-  const dispatcher = proxy.url.protocol === 'socks5:' ? openSocks(proxy.url, tls) : openHttp(proxy, tls);
+  /** What has failed in connecting to the proxy itself. */
+  const own = new WeakSet<Error>();
+  const dispatcher = url.protocol === 'socks5:' ? openSocks(url, tls) : openHttp(url, tls, own);
   return async ({ origin, pathname, search, protocol }, { method, headers, body, signal }) => {
     const path = pathname + search;
     const request = { origin, path, method, headers, body, signal, headersTimeout: 0, bodyTimeout: 0 };
     try {
       return await dispatcher.request(request);
-    } catch (error) {
+    } catch (thrown) {
+      const error = thrown as NodeJS.ErrnoException;
       // Inside a tunnel TLS is the server's. All else is seen of the one machine that we are connected to.
-      const isServers = protocol === 'https:' && /tls/.test(failureOf(error));
-      if (isServers || error instanceof ProxyFailure) throw error;
-      const isLockedOut = (error as Error).message.startsWith('Proxy Authentication Required (407)');
-      throw new ProxyFailure(proxy.variable, isLockedOut ? 407 : error);
+      const isOwn = own.has(error) || error.code === 'UND_ERR_PRX_TLS';
+      if (protocol === 'https:' && /tls/.test(failureOf(error)) && !isOwn) throw error;
+      const status = /^Proxy .*\((\d+)\)/.exec(error.message)?.[1];
+      throw new ProxyFailure(variable, status === undefined ? error : Number(status));
     }
   };
 }
 
-function openHttp({ url, variable }: ProxyChoice, certificates: TlsOptions): Dispatcher {
+function openHttp({ href }: URL, certificates: TlsOptions, own: WeakSet<Error>): Dispatcher {
   const tls = { ...certificates, timeout: LIMITS.connectMs };
   return new ProxyAgent({
-    uri: url.href,
+    uri: href,
     // HTTP/2 would load more code than a few requests can save.
     allowH2: false,
     connectTimeout: LIMITS.connectMs,
@@ -48,26 +51,13 @@ function openHttp({ url, variable }: ProxyChoice, certificates: TlsOptions): Dis
     proxyTls: tls,
     // Plain HTTP is not tunnelled: many proxies allow CONNECT to port 443 alone.
     proxyTunnel: false,
-    clientFactory: (origin, options) => openTunnels(origin, options, variable),
+    // How long a proxy may take to answer CONNECT; undici's own limit is 300 s.
+    clientFactory: (origin, options) =>
+      new Pool(origin, { ...options, headersTimeout: LIMITS.connectMs }).on(
+        'connectionError',
+        (_origin, _targets, error) => void own.add(error),
+      ),
   });
-}
-
-/** The connections to the proxy itself, on which it is asked for tunnels. */
-function openTunnels(origin: URL, options: object, variable: string): Dispatcher {
-  // How long a proxy may take to answer CONNECT; undici's own limit is 300 s.
-  const pool = new Pool(origin, { ...options, headersTimeout: LIMITS.connectMs });
-  const ask = pool.connect.bind(pool) as (
-    wanted: Dispatcher.ConnectOptions,
-  ) => Promise<Dispatcher.ConnectData>;
-  const connect = async (wanted: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> => {
-    const connected = await ask(wanted).catch((cause: unknown) => {
-      throw new ProxyFailure(variable, cause);
-    });
-    if (connected.statusCode === 200) return connected;
-    connected.socket.on('error', () => undefined).destroy();
-    throw new ProxyFailure(variable, connected.statusCode);
-  };
-  return Object.assign(pool, { connect });
 }
 
 /** undici warns of its SOCKS agent as experimental when one is made: on the terminal that is noise. */

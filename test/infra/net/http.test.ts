@@ -102,6 +102,18 @@ describe('a proxy that fails', () => {
   }
 });
 
+test('a proxy whose certificate cannot be verified is blamed, and not the server behind it', async (t) => {
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const authority = makeAuthority(t, 'api.test');
+    const port = await startTls(t, 1, authority);
+    // The authority is not known, or has said nothing of that name.
+    const trusted = host === 'localhost' ? { SSL_CERT_FILE: authority.ca } : {};
+    const proxy = `https://${host}:${port}`;
+    const { message } = await failure('https://api.test/', { HTTPS_PROXY: proxy, ...trusted }, 5_000);
+    assert.equal(message, `Cannot reach api.test${BY_PROXY} its TLS certificate could not be verified.`);
+  }
+});
+
 test('one proxy in two variables is blamed by the one that named it for this request', async () => {
   const both = { HTTP_PROXY: 'http://127.0.0.1:1', HTTPS_PROXY: 'http://127.0.0.1:1' };
   for (const scheme of ['http', 'https']) {
