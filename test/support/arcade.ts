@@ -12,7 +12,7 @@ import { createEngine } from './arcade/engine.ts';
 import { createFaultPlan } from './arcade/faults.ts';
 import { createOAuth } from './arcade/oauth.ts';
 import { echoing, failure, type Reply } from './arcade/replies.ts';
-import { begin, type ListenerName, type RecordedRequest, readBody } from './arcade/requests.ts';
+import { begin, type RecordedRequest, readBody } from './arcade/requests.ts';
 import { type ArcadeSettings, DEFAULT_SETTINGS } from './arcade/settings.ts';
 import { createIdentify, createTokens, type TokenRequest } from './arcade/tokens.ts';
 import { createVault, type Owner, type SecretSpec } from './arcade/vault.ts';
@@ -40,18 +40,14 @@ export async function startArcade(options: ArcadeOptions = {}) {
   const identify = createIdentify(accounts, tokens);
   const consent = createConsent(accounts);
   const routes = [
-    createEngine(settings, accounts, identify, vault),
+    createEngine(settings, identify, vault),
     createCoordinator(settings, accounts, identify, consent),
     createOAuth(settings, tokens, consent, base),
     consent.route,
   ];
 
-  async function serve(
-    name: ListenerName,
-    incoming: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const record = begin(name, incoming);
+  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const record = begin(incoming);
     requests.push(record);
     try {
       await readBody(incoming, record);
@@ -82,16 +78,15 @@ export async function startArcade(options: ArcadeOptions = {}) {
     return !ours.includes(host.toLowerCase());
   }
 
-  const listen = async (name: ListenerName) => {
-    const listener = await startListener((incoming, response) => void serve(name, incoming, response));
+  const listen = async () => {
+    const listener = await startListener((incoming, response) => void serve(incoming, response));
     listener.server.on('connect', (incoming, socket) => {
-      requests.push({ ...begin(name, incoming), status: 403 });
+      requests.push({ ...begin(incoming), status: 403 });
       socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
     });
     return listener;
   };
-  const engine = await listen('engine');
-  const coordinator = await listen('coordinator');
+  const [engine, coordinator] = [await listen(), await listen()];
   const both = [engine, coordinator];
   const down = async (): Promise<void> => void (await Promise.all(both.map((each) => each.down())));
   return {
@@ -118,8 +113,6 @@ export async function startArcade(options: ArcadeOptions = {}) {
       tokens.revokeUser(user);
       accounts.revokeKeys(user);
     },
-    /** 403 for whatever the user writes from now on. */
-    forbidWriting: accounts.forbidWriting,
     /** Cuts every connection: the next one is refused. All state is kept. */
     down,
     /** Listens again, on the same ports. */

@@ -46,7 +46,6 @@ export type Accounts = ReturnType<typeof createAccounts>;
 export function createAccounts(specs: readonly UserSpec[] = threeUsers()) {
   const users = specs.map(fill);
   const revoked = new Set<string>();
-  const readers = new Set<User>();
   return {
     users,
     user(name: string): User {
@@ -65,8 +64,6 @@ export function createAccounts(specs: readonly UserSpec[] = threeUsers()) {
       return fresh;
     },
     revokeKeys: (user: User) => user.api_keys.forEach((key) => void revoked.add(key)),
-    mayWrite: (user: User) => !readers.has(user),
-    forbidWriting: (user: User) => void readers.add(user),
   };
 }
 

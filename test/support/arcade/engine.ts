@@ -1,5 +1,5 @@
 /** The engine: the secrets of a project, by the path for API keys and by the one for OAuth tokens. */
-import { type Accounts, preferred, type User } from './accounts.ts';
+import { preferred, type User } from './accounts.ts';
 import { failure, json, notAllowed, type Reply, type Route } from './replies.ts';
 import { type RecordedRequest, segmentsOf } from './requests.ts';
 import type { ArcadeSettings } from './settings.ts';
@@ -12,12 +12,7 @@ type Place = { readonly kind: 'api_key' | 'oauth'; readonly org: string; readonl
 };
 
 /** The route of everything below `/v1/`. */
-export function createEngine(
-  settings: ArcadeSettings,
-  accounts: Accounts,
-  identify: Identify,
-  vault: Vault,
-): Route {
+export function createEngine(settings: ArcadeSettings, identify: Identify, vault: Vault): Route {
   return (request) => {
     if (request.path === '/v1/health') {
       return request.method === 'GET' ? json(200, { healthy: true }) : notAllowed('GET');
@@ -32,9 +27,7 @@ export function createEngine(
     const owner = ownerOf(place, caller.user);
     if ('status' in owner) return owner;
     const [name] = place.rest;
-    return name === undefined
-      ? collection(request, caller.user, owner)
-      : member(request, caller.user, owner, name);
+    return name === undefined ? collection(request, owner) : member(request, owner, name);
   };
 
   function ownerOf(place: Place, user: User): Owner | Reply {
@@ -48,24 +41,23 @@ export function createEngine(
     return project ?? failure(404, 'There is no such project');
   }
 
-  function collection(request: RecordedRequest, user: User, owner: Owner): Reply {
+  function collection(request: RecordedRequest, owner: Owner): Reply {
     switch (request.method) {
       case 'GET':
         return list(request, owner);
       case 'POST':
-        return write(request, user, owner, undefined);
+        return write(request, owner, undefined);
       default:
         return notAllowed('GET', 'POST');
     }
   }
 
-  function member(request: RecordedRequest, user: User, owner: Owner, name: string): Reply {
+  function member(request: RecordedRequest, owner: Owner, name: string): Reply {
     switch (request.method) {
       case 'PUT':
       case 'POST':
-        return write(request, user, owner, name);
+        return write(request, owner, name);
       case 'DELETE':
-        if (!accounts.mayWrite(user)) return failure(403);
         return vault.remove(owner, name) ? { status: 204, headers: {}, body: '' } : failure(404);
       default:
         return notAllowed('PUT', 'POST', 'DELETE');
@@ -82,13 +74,12 @@ export function createEngine(
     return json(200, { items, limit, offset, page_count: items.length, total_count: secrets.length });
   }
 
-  function write(request: RecordedRequest, user: User, owner: Owner, name: string | undefined): Reply {
+  function write(request: RecordedRequest, owner: Owner, name: string | undefined): Reply {
     const body = (request.json ?? {}) as Record<string, unknown>;
     const { value, description = '', key = name } = body;
     if (typeof value !== 'string' || value === '') return failure(422, 'value: a text that is not empty');
     if (typeof description !== 'string') return failure(422, 'description: a text');
     if (typeof key !== 'string' || key === '') return failure(422, 'key: a text that is not empty');
-    if (!accounts.mayWrite(user)) return failure(403);
     const { secret, created } = vault.store(owner, { key: name ?? key, value, description });
     return json(created && name === undefined ? 201 : 200, shown(secret));
   }

@@ -2,14 +2,10 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Fault } from './faults.ts';
 
-/** Which of the two listeners a request came in by; both serve every route. */
-export type ListenerName = 'engine' | 'coordinator';
-
 /** One request and what became of it; the fields from `body` on are filled in as it goes. */
 export interface RecordedRequest {
   /** When it arrived, in milliseconds. */
   readonly at: number;
-  readonly listener: ListenerName;
   readonly method: string;
   /** As it stood in the request line. */
   readonly target: string;
@@ -31,7 +27,7 @@ export interface RecordedRequest {
 }
 
 /** The record of a request whose body has not been read yet. */
-export function begin(listener: ListenerName, request: IncomingMessage): RecordedRequest {
+export function begin(request: IncomingMessage): RecordedRequest {
   const { method = '', url: target = '', headers } = request;
   const proxied = /^[a-z]+:\/\/([^/?#]*)(.*)$/i.exec(target);
   const host = method === 'CONNECT' ? target : (proxied?.[1] ?? headers.host ?? '');
@@ -39,7 +35,6 @@ export function begin(listener: ListenerName, request: IncomingMessage): Recorde
   const [path = '', ...query] = local.split('?');
   return {
     at: Date.now(),
-    listener,
     method,
     target,
     host,

@@ -1,4 +1,4 @@
-/** Who is who: distinct_ids grouped into persons, by PostHog's rules for `$create_alias` and `$identify`. */
+/** Who is who: distinct_ids grouped into persons, by PostHog's rules for `$create_alias`. */
 import { createHash } from 'node:crypto';
 import type { AcceptedEvent } from './ingestion.ts';
 
@@ -16,9 +16,6 @@ const NEVER_MERGED_IN_ANY_CASE = quotedToo([
 ]);
 const NEVER_MERGED = quotedToo(['[object Object]', 'NaN', 'None', 'none', 'null', '0', 'undefined']);
 
-/** Without a person these would do nothing at all. */
-const NEEDS_PERSON = ['$create_alias', '$identify', '$set', '$groupidentify', '$merge_dangerously'];
-
 /** An empty project; `warn` takes what PostHog would list under its ingestion warnings. */
 export function createPersons(warn: (warning: string) => void) {
   const byDistinctId = new Map<string, Person>();
@@ -26,12 +23,12 @@ export function createPersons(warn: (warning: string) => void) {
   /** Takes an event's effect on persons; false when PostHog drops that event. */
   function process(event: AcceptedEvent): boolean {
     if (event.properties.$process_person_profile === false) {
-      if (!NEEDS_PERSON.includes(event.event)) return true; // personless: an event, but nobody
+      if (event.event !== '$create_alias') return true; // personless: an event, but nobody
       warn(`invalid_event_when_process_person_profile_is_false: ${event.event} of ${event.distinct_id}`);
       return false;
     }
-    const other = otherIdOf(event);
-    if (other !== undefined) merge(event.distinct_id, other);
+    const { alias } = event.properties;
+    if (event.event === '$create_alias' && alias) merge(event.distinct_id, String(alias));
     if (!byDistinctId.has(event.distinct_id)) create(event.distinct_id);
     return true;
   }
@@ -76,13 +73,6 @@ export function createPersons(warn: (warning: string) => void) {
     idFor: (distinctId: string) => byDistinctId.get(distinctId)?.id ?? derivedId(distinctId),
     all: () => [...new Set(byDistinctId.values())],
   };
-}
-
-function otherIdOf(event: AcceptedEvent): string | undefined {
-  const { alias, $anon_distinct_id: anon } = event.properties;
-  if (event.event === '$create_alias' && alias) return String(alias);
-  if (event.event === '$identify' && '$anon_distinct_id' in event.properties) return String(anon);
-  return undefined;
 }
 
 function isNeverMerged(id: string): boolean {
