@@ -3,6 +3,7 @@ import type { Output } from '../terminal/output.ts';
 import { type Safe, say, visible } from '../terminal/visible.ts';
 import { hanging, wrapped } from '../terminal/wrap.ts';
 import { COMMANDS, GLOBAL_OPTIONS, GROUPS, optionsOf, subcommandsOf } from './commands.ts';
+import { FEW_CHOICES } from './misuse.ts';
 import type { Command, Group, Option } from './spec.ts';
 
 /** Columns in a pipe, and at most on a terminal: longer lines are hard to read. */
@@ -105,6 +106,11 @@ async function usage({ lines, width, bold }: Page, line: string): Promise<void> 
 
 async function options(page: Page, own: readonly Option[], words: string): Promise<void> {
   await section(page, 'Options', own.map(optionRow));
+  for (const { name, choices = [] } of own)
+    if (choices.length > FEW_CHOICES) {
+      page.lines.push(say``, page.bold(say`Values of ${visible(`--${name}`)}`));
+      page.lines.push(...(await hanging(say``, visible(choices.join(', ')), 2, page.width)));
+    }
   const global = optionsOf(words).filter((option) => GLOBAL_OPTIONS.includes(option));
   await section(page, own.length === 0 ? 'Options' : 'Options of every command', [
     ...global.map(optionRow),

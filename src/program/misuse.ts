@@ -119,14 +119,18 @@ export function wrongValue(
   return usageError(`${shown} must be a ${isWhole ? 'whole number' : 'number of seconds'} ${bounds}.`);
 }
 
-/** Few choices are named, of many the one that was probably meant. */
+/** Few choices are named; of many the one that was probably meant, or where they are listed. */
 function noChoice(shown: string, choices: readonly string[], given: string): UserError | undefined {
   if (choices.includes(given)) return undefined;
-  const all = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+  if (choices.length <= FEW_CHOICES)
+    return usageError(`${shown} must be ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}.`);
   const guess = closest(given, choices);
-  if (choices.length <= 5 || guess === undefined) return usageError(`${shown} must be ${all}.`);
-  return usageError(`Invalid value for ${shown}.`, `Did you mean ${guess}?`);
+  const hint = guess === undefined ? 'Add --help for the list of values.' : `Did you mean ${guess}?`;
+  return usageError(`Invalid value for ${shown}.`, hint);
 }
+
+/** More have a list of their own in the command's help. */
+export const FEW_CHOICES = 5;
 
 /** A short word of letters, as commands and options are. A key that was pasted into the wrong place is not. */
 function repeatable(word: string): boolean {

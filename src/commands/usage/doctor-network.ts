@@ -3,7 +3,7 @@ import type { Probe } from '../../infra/net/probe.ts';
 import { UnusableProxy } from '../../infra/net/proxy.ts';
 import { FLUSHER, PROBE, type Settings } from '../../settings.ts';
 import { error, type Finding, passed, warning } from '../../usage/spool/finding.ts';
-import { parseAddress, proxyOf } from './doctor-settings.ts';
+import { proxyOf } from './doctor-settings.ts';
 import { inWords } from './words.ts';
 
 /** Tries the destination as a flusher would, by starting one for nothing else. Sends no event. */
@@ -11,7 +11,7 @@ export async function checkNetwork(settings: Settings): Promise<Finding[]> {
   const { program, destination } = settings;
   // No request of it is for an account.
   const { ARCADE_API_KEY: _, ...environment } = settings.flusherEnvironment;
-  if (parseAddress(destination.host) === null || proxyOf(settings) instanceof UnusableProxy) return [];
+  if (!URL.canParse(destination.host) || proxyOf(settings) instanceof UnusableProxy) return [];
   const { runAttached } = await import('../../infra/os/detached.ts');
   const started = await runAttached(
     { program, script: program.flusher, environment },
@@ -32,7 +32,7 @@ export async function checkNetwork(settings: Settings): Promise<Finding[]> {
   return [
     passed('flusher-start', 'A flusher can be started.'),
     ...probed.steps.map(stepFinding),
-    ...judged(probed, destination.apiKey !== undefined),
+    ...(probed.answer === null ? [] : [judged(probed.answer, destination.apiKey !== undefined)]),
     ...skew(probed),
   ];
 }
@@ -50,41 +50,24 @@ function stepFinding({ name, ok, what, result, durationMs }: Probe['steps'][numb
   return error(code, `${name} ${what}: ${result}.`, STEP_ADVICE[name]);
 }
 
-function judged({ answer }: Probe, keyed: boolean): Finding[] {
+function judged({ kind, status }: NonNullable<Probe['answer']>, keyed: boolean): Finding {
   const code = 'network-answer';
-  switch (answer?.kind) {
-    case undefined:
-      return [];
-    case 'accepted':
-    case 'invalid':
-    case 'too-large':
-      return [passed(code, 'PostHog is reachable and accepts events.')];
-    case 'unauthorized':
-      if (!keyed) return [passed(code, 'PostHog is reachable; this build has no project key.')];
-      return [
-        error(
-          code,
-          `PostHog does not accept the project key (status ${answer.status}).`,
-          'Check ARCADE_POSTHOG_API_KEY: a project key begins with phc_.',
-        ),
-      ];
-    case 'throttled':
-      return [
-        warning(
-          code,
-          `PostHog cannot accept events right now (status ${answer.status}).`,
-          'Nothing to do: events wait and are sent later.',
-        ),
-      ];
-    default:
-      return [
-        error(
-          code,
-          `Something else answers in PostHog's place (status ${answer?.status}).`,
-          'On a guest network, open a web page and sign in first; else check ARCADE_POSTHOG_HOST and the proxy.',
-        ),
-      ];
+  if (kind === 'accepted' || kind === 'invalid' || kind === 'too-large')
+    return passed(code, 'PostHog is reachable and accepts events.');
+  if (kind === 'unauthorized') {
+    if (!keyed) return passed(code, 'PostHog is reachable; this build has no project key.');
+    const message = `PostHog does not accept the project key (status ${status}).`;
+    return error(code, message, 'Check ARCADE_POSTHOG_API_KEY: a project key begins with phc_.');
   }
+  if (kind === 'throttled') {
+    const message = `PostHog cannot accept events right now (status ${status}).`;
+    return warning(code, message, 'Nothing to do: events stay pending and are sent later.');
+  }
+  return error(
+    code,
+    `Something else answers in PostHog's place (status ${status}).`,
+    'On a guest network, open a web page and sign in first; else check ARCADE_POSTHOG_HOST and the proxy.',
+  );
 }
 
 const SKEW_MS = 5 * 60_000;

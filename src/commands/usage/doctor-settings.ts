@@ -25,7 +25,7 @@ function checkConsent({ consent }: Settings): Finding {
 }
 
 function checkDestination({ destination: { host, apiKey } }: Settings): Finding {
-  const url = parseAddress(host);
+  const url = URL.parse(host);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     return error(
       'destination',
@@ -43,18 +43,9 @@ function checkDestination({ destination: { host, apiKey } }: Settings): Finding 
   return passed('destination', `Events go to ${url.origin}.`);
 }
 
-/** An address; null for what is none. */
-export function parseAddress(text: string): URL | null {
-  try {
-    return new URL(text);
-  } catch {
-    return null;
-  }
-}
-
 /** The proxy that requests to the destination go through; undefined for none. */
 export function proxyOf({ flusherEnvironment, destination }: Settings): URL | undefined | UnusableProxy {
-  const url = parseAddress(destination.host);
+  const url = URL.parse(destination.host);
   if (url === null) return undefined;
   try {
     return proxyFor(url, flusherEnvironment)?.url;

@@ -1,7 +1,7 @@
 /** `arcade usage preview -- COMMAND…` */
 
 import { recordedCode } from '../../errors.ts';
-import { postHogEvent } from '../../infra/net/posthog.ts';
+import { postHogEvent, type WireRecord } from '../../infra/net/posthog.ts';
 import { type Invocation, type LineReading, type Run, respond } from '../../invocation.ts';
 import { credentialsSeen } from '../../telemetry/record.ts';
 import { type Safe, say, visible } from '../../terminal/visible.ts';
@@ -24,25 +24,25 @@ const RUN_SPECIFIC: ReadonlyMap<string, Safe> = new Map([
 ]);
 
 interface Preview {
-  readonly command: CommandName;
   /** Null: these arguments cannot succeed. */
   readonly succeeded: Event | null;
   readonly failed: Event;
   /** Recorded beside a success, for an account that has not logged in here yet. */
   readonly alias: Event | null;
   readonly sentAs: Safe;
-  readonly remarks: ReadonlyMap<string, Safe>;
 }
 
 /** Shows what a command would record, without running it. */
 export const run: Run = async (invocation) => {
   const line = invocation.readLine(invocation.positionals);
   if (line.error !== undefined && line.words === null) throw line.error;
-  const name = say`\`arcade${line.words ? say` ${visible(line.words)}` : ''}\``;
-  const preview = line.event === null ? null : await previewOf(invocation, line.event, line);
-  const { command = null, succeeded = null, failed = null, alias = null } = preview ?? {};
-  const stand_ins = preview === null ? [] : standIns(preview);
+  const { event: command } = line;
+  const preview = command === null ? null : await previewOf(invocation, command, line);
+  const { succeeded = null, failed = null, alias = null } = preview ?? {};
+  const stand_ins = failed === null ? [] : standIns(failed);
   await respond(invocation, { command_name: command, succeeded, failed, alias, stand_ins }, async () => {
+    // The command by its words alone: its arguments may hold a secret.
+    const name = say`\`arcade${line.words ? say` ${visible(line.words)}` : ''}\``;
     if (preview === null) invocation.output.line(say`${name} records nothing.`);
     else await print(invocation, preview, name);
   });
@@ -58,72 +58,56 @@ async function previewOf(invocation: Invocation, command: CommandName, line: Lin
   const logsIn = command === 'login' && wrong === undefined && settings.apiKey === undefined && !isSignedIn;
   const around = { command, credentials: seen, context, logsIn };
   const { value } = await readSpool(invocation, (copy) => ({
-    succeeded: previewCapture(copy, settings, { ...around, failure: null }),
+    succeeded: wrong === undefined ? previewCapture(copy, settings, { ...around, failure: null }) : undefined,
     failed: previewCapture(copy, settings, { ...around, failure: options.error ?? wrong ?? 'UNEXPECTED' }),
   }));
+  const eventOf = async (wire: WireRecord | undefined) =>
+    wire === undefined ? null : await postHogEvent(wire);
   const { succeeded, failed } = value;
   return {
-    command,
-    succeeded: wrong === undefined ? await postHogEvent(succeeded.capture) : null,
+    succeeded: await eventOf(succeeded?.capture),
     failed: await postHogEvent(failed.capture),
-    alias: wrong === undefined && succeeded.alias !== undefined ? await postHogEvent(succeeded.alias) : null,
+    alias: await eventOf(succeeded?.alias),
     sentAs: logsIn
       ? say`the account that logs in (a failure: as before login)`
       : senderOf(failed.capture).words,
-    remarks:
-      failed.capture.distinctId === NEW_ID
-        ? new Map([...RUN_SPECIFIC, ['distinct_id', say`generated at random`]])
-        : RUN_SPECIFIC,
   };
 }
 
-function standIns({ remarks, succeeded, failed }: Preview): string[] {
-  const properties = new Set(
-    Object.keys({ ...(succeeded?.properties as object), ...(failed.properties as object) }),
-  );
-  return [...remarks.keys()].map((name) => (properties.has(name) ? `properties.${name}` : name));
+/** What is said of an event's fields that differ from one run to the next, by the name of the field. */
+function remarksOf({ event, distinct_id: id, properties }: Event): ReadonlyMap<string, Safe> {
+  const { alias, command_name, error_code } = properties as Event;
+  const remarks = new Map(RUN_SPECIFIC);
+  if (event === '$create_alias') {
+    const drawn = alias === NEW_ID ? say`, generated at random` : say` of this machine`;
+    remarks.set('distinct_id', say`the account`).set('alias', say`the anonymous id${drawn}`);
+  } else if (id === NEW_ID) {
+    remarks.set('distinct_id', say`generated at random`);
+  } else if (id === null && command_name === 'login' && error_code === undefined) {
+    remarks.set('distinct_id', say`the account, with its org_id and project_id`);
+  }
+  return remarks;
 }
 
-/** `name` is the command by its words alone: its arguments may hold a secret. */
+function standIns(failed: Event): string[] {
+  const properties = failed.properties as Event;
+  return [...remarksOf(failed).keys()].map((name) => (name in properties ? `properties.${name}` : name));
+}
+
 async function print({ output, options }: Invocation, preview: Preview, name: Safe): Promise<void> {
   const paint = await output.paint('stdout');
-  const { succeeded, failed, alias, sentAs, remarks, command } = preview;
+  const { succeeded, failed, alias, sentAs } = preview;
+  const show = (title: Safe, event: Event | null): void => {
+    output.line();
+    output.line(paint.bold(title));
+    if (event !== null) printEvent(output, event, paint, remarksOf(event));
+  };
   await printText(output, say`${name} would record one event, as ${sentAs}.`);
   const note = say`Nothing was run, sent or written. Fields marked with an arrow differ between runs.`;
   await printText(output, paint.dim(note));
-  output.line();
-  if (succeeded === null) {
-    output.line(paint.bold(say`It cannot succeed with these arguments.`));
-  } else {
-    output.line(paint.bold(paint.green(say`If it succeeds`)));
-    printEvent(
-      output,
-      succeeded,
-      paint,
-      command === 'login' && succeeded.distinct_id === null ? loginRemarks(remarks) : remarks,
-    );
-  }
-  if (alias !== null) {
-    output.line();
-    output.line(paint.bold(say`Also recorded if this account is new on this machine`));
-    printEvent(output, alias, paint, aliasRemarks(alias));
-  }
-  output.line();
+  if (succeeded === null) show(say`It cannot succeed with these arguments.`, null);
+  else show(paint.green(say`If it succeeds`), succeeded);
+  if (alias !== null) show(say`Also recorded if this account is new on this machine`, alias);
   const chosen = options.error === undefined ? say` (--error CODE chooses how)` : '';
-  output.line(paint.bold(paint.red(say`If it fails${chosen}`)));
-  printEvent(output, failed, paint, remarks);
-}
-
-function loginRemarks(remarks: ReadonlyMap<string, Safe>): ReadonlyMap<string, Safe> {
-  return new Map([...remarks, ['distinct_id', say`the account, with its org_id and project_id`]]);
-}
-
-function aliasRemarks(alias: Event): ReadonlyMap<string, Safe> {
-  const drawn = (alias.properties as Event).alias === NEW_ID;
-  return new Map([
-    ['uuid', say`generated when recorded`],
-    ['timestamp', say`when it is recorded`],
-    ['distinct_id', say`the account`],
-    ['alias', drawn ? say`the anonymous id, generated at random` : say`the anonymous id of this machine`],
-  ]);
+  show(paint.red(say`If it fails${chosen}`), failed);
 }

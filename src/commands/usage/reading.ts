@@ -21,12 +21,19 @@ export async function readSpool<T>(
   look: (spool: Spool) => T | Promise<T>,
 ): Promise<{ value: T; absence: Safe | null }> {
   const { settings } = invocation;
+  const { directory } = settings;
   const { store, value } = await readSnapshot(settings, (copy) => {
     takeIntoCopy(copy);
     return look(copy);
   });
   if (isBroken(store)) throw unusable(store);
-  return { value: value as T, absence: isAbsent(settings, store) ? absenceOf(settings) : null };
+  const absence =
+    directory === undefined
+      ? say`Nothing is recorded: there is no home directory.`
+      : store.state === 'absent' && countSpilled(directory).waiting === 0
+        ? say`Nothing has been recorded yet.`
+        : null;
+  return { value: value as T, absence };
 }
 
 /** A record with the event as it goes, or would go, on the wire. */
@@ -60,16 +67,4 @@ export function isBroken(store: StoreState): store is Obstacle {
 /** What a command that needs the spool says of one that cannot be used. */
 export function unusable({ message, advice }: Finding, cause?: unknown): UserError {
   return new UserError('SPOOL_UNUSABLE', message, { hint: advice, cause });
-}
-
-/** Whether nothing is kept: neither in a database nor in files of what the database could not take in time. */
-function isAbsent({ directory }: Invocation['settings'], store: StoreState): boolean {
-  return store.state === 'absent' && (directory === undefined || countSpilled(directory).waiting === 0);
-}
-
-/** Why there is no store. */
-function absenceOf({ directory }: Invocation['settings']): Safe {
-  return directory === undefined
-    ? say`Nothing is recorded: there is no home directory.`
-    : say`Nothing has been recorded yet.`;
 }

@@ -36,18 +36,11 @@ function reasonOf(account: string | null | undefined): Safe {
   return account === undefined ? say` (the login cannot be read)` : say``;
 }
 
-/** The sender of a previewed event. */
-export function senderOf(wire: WireRecord): Sender {
-  const shown = visible(wire.distinctId);
-  const anonymous = wire.properties.$process_person_profile === false;
-  if (wire.distinctId === '') {
-    return {
-      distinct_id: null,
-      words: say`your account once Arcade confirms it, otherwise an anonymous id`,
-    };
-  }
-  if (wire.distinctId === NEW_ID) return { distinct_id: null, words: say`a new random id` };
-  return anonymous
-    ? { distinct_id: wire.distinctId, words: say`an anonymous id, ${shown}` }
-    : { distinct_id: wire.distinctId, words: say`your account, ${shown}` };
+/** The sender of an event. */
+export function senderOf({ distinctId, properties }: WireRecord): Sender {
+  if (distinctId === '')
+    return { distinct_id: null, words: say`your account once Arcade confirms it, otherwise an anonymous id` };
+  if (distinctId === NEW_ID) return { distinct_id: null, words: say`a new random id` };
+  const kind = properties.$process_person_profile === false ? say`an anonymous id` : say`your account`;
+  return { distinct_id: distinctId, words: say`${kind}, ${visible(distinctId)}` };
 }

@@ -176,6 +176,20 @@ test('`usage preview --error` takes every code, and shows what the catalogue say
   }
 });
 
+test('`usage preview --error` with no such code names the one that was meant, or says where they are listed', async (t) => {
+  const { home } = await placeOf(t, 'unowned');
+  const wrong = async (code: string): Promise<string> =>
+    (await usage(home, ['preview', '--error', code, '--', 'whoami'])).stderr;
+  assert.match(
+    await wrong('TIME_OUT'),
+    /^Error: Invalid value for --error\.\nHint: Did you mean TIMED_OUT\?\n$/,
+  );
+  const none = await wrong('NOP');
+  assert.match(none, /^Error: Invalid value for --error\.\nHint: .*--help/);
+  const help = (await usage(home, ['preview', '--help'])).stdout;
+  for (const code of Object.keys(RECORDED_MESSAGES)) assert.ok(help.includes(code), code);
+});
+
 test('`usage preview` of a command that is not tracked shows no event', async (t) => {
   const place = await placeOf(t, 'unowned');
   for (const line of ['usage status', 'usage preview -- secret list', 'secret list --help', '--version']) {

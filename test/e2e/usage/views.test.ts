@@ -112,7 +112,7 @@ test('`usage show` tells the bytes, the identity and the tries, by number and by
   assert.equal(byUuid.exitCode, 0);
   assert.match(byUuid.stdout, /^Record 7 {2}capture, quarantined \(refused by PostHog\)\n/);
   assert.ok(byUuid.stdout.includes(JSON.stringify(payload)));
-  assert.match(byUuid.stdout, /Sent as   an anonymous id, 5d0c8a52/);
+  assert.match(byUuid.stdout, /Sent as {3}an anonymous id, 5d0c8a52/);
 });
 
 test('`usage export` writes each record as a line, as CSV, and as one document', async (t) => {
