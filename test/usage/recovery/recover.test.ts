@@ -87,6 +87,15 @@ test('between damaged pages everything is recovered, also where the first ids ar
   assert.equal(ledgerOf(spool).pending, 201 - lost);
 });
 
+test('where nothing says how far the ids go, and the last page is gone, all the others are recovered', async (t) => {
+  const store = storeOf(t, 300);
+  const last = leavesOfRecords(store.path).at(-1);
+  overwritePages(store.path, last?.page, store.roots.get('sqlite_sequence'));
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  assert.equal(ledgerOf(spool).pending, 301 - (last?.ids.length ?? 0));
+});
+
 test('records keep their states, and the counters agree with them', async (t) => {
   const store = storeOf(t, 9);
   change(
