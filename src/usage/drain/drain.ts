@@ -36,8 +36,8 @@ export interface Draining {
 export type DrainOutcome = 'drained' | 'backing off' | 'out of time' | 'consent withdrawn';
 
 /**
- * Drains until nothing is due. The coordinator is asked while what is bound is sent: however long it takes, it holds
- * up no record but its own. Rejects when the spool fails; what was not settled is sent again.
+ * Sends what is due. The coordinator is asked meanwhile: however long it takes, it holds up no record but its own. What
+ * its answer binds is due then, for the next drain. Rejects when the spool fails; what was not settled is sent again.
  */
 export async function drain(draining: Draining): Promise<DrainOutcome> {
   const { spool, now } = draining;
@@ -46,10 +46,9 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
   while ((await persist(draining, () => takeInStep(spool, now()))) > 0);
   const askAboutTheRest = await bindUnbound(draining);
   await persist(draining, () => exportIdentity(spool, now()));
-  const [outcome, hasBound] = await toTheEnd([sendDue(draining), askAboutTheRest()]);
-  if (!hasBound) return outcome;
+  const [outcome] = await toTheEnd([sendDue(draining), askAboutTheRest?.()]);
   await persist(draining, () => exportIdentity(spool, now()));
-  return outcome === 'drained' ? await sendDue(draining) : outcome;
+  return outcome;
 }
 
 /** Sends what is bound. */

@@ -48,17 +48,17 @@ const ALL = Number.MAX_SAFE_INTEGER;
 
 /**
  * Binds what can be bound without asking. The function that it returns asks the coordinator about the rest, once, and
- * resolves to whether its answer has bound anything; with `ignoreBackoff` it asks although there is a back-off. Nothing
- * is written after `usage disable`, which may have erased everything while the answer was awaited.
+ * does the same by its answer; undefined where it is not to be asked, as during its back-off, unless that is ignored.
+ * Nothing is written after `usage disable`, which may have erased everything while the answer was awaited.
  */
 export async function bindUnbound(
   draining: Omit<Draining, 'destination' | 'deliver'>,
-): Promise<() => Promise<boolean>> {
+): Promise<(() => Promise<void>) | undefined> {
   const { spool, environment, ignoreBackoff, now, random } = draining;
   const write = <T>(work: () => T): Promise<T | undefined> =>
     persist(draining, () => spool.transaction(() => (isRecordingAllowed(spool) ? work() : undefined)));
   const groups = await persist(draining, () => unboundGroups(spool));
-  if (groups.length === 0) return async () => false;
+  if (groups.length === 0) return undefined;
   // After the look at the records: the process that replaced the credentials since may have recorded under the new ones.
   const inForce = await draining.credentials();
   const present = fingerprintBy(spool.key(), inForce.account);
@@ -69,11 +69,11 @@ export async function bindUnbound(
     );
     return ignoreBackoff || backoffInForce(spool, COORDINATOR, now()) === null ? left : [];
   });
-  if (unknown === undefined || unknown.length === 0) return async () => false;
+  if (unknown === undefined || unknown.length === 0) return undefined;
   return async () => {
     const whose = await inForce.ask();
     // An answer that our own time limit cut short says nothing about the coordinator.
-    if (whose.kind === 'no answer' && isTimeUp(draining)) return false;
+    if (whose.kind === 'no answer' && isTimeUp(draining)) return;
     await write(() => {
       const principalId = whose.kind === 'principal' ? recordedId(whose.principalId, spool.key()) : null;
       if (principalId !== null && present != null) rememberAccount(spool, present, principalId, now());
@@ -82,7 +82,6 @@ export async function bindUnbound(
       else backOff(spool, COORDINATOR, { reason: 'offline', status: null }, { at: now(), random });
       decide(spool, unknown, now(), () => (isOver ? ALL : now() - FLUSHER.unboundMs));
     });
-    return true;
   };
 }
 
@@ -144,12 +143,8 @@ function givenUpTo(
 }
 
 /** The captures of these credentials are the principal's, and so is the identity, if it still has those credentials. */
-function bind(
-  spool: Spool,
-  { fingerprint, from_environment }: Group,
-  principalId: string,
-  now: number,
-): void {
+function bind(spool: Spool, group: Group, principalId: string, now: number): void {
+  const { fingerprint, from_environment } = group;
   if (currentIdentity(spool)?.fingerprint === fingerprint)
     follow(spool, { fingerprint, fromEnvironment: from_environment === 1 }, now);
   const sql = `UPDATE record SET distinct_id = ?, personless = 0

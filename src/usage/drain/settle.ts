@@ -76,12 +76,7 @@ export function settleDelivered(spool: Spool, records: Records, now: number): nu
  * Puts a record aside that is never to be sent as it is. What it would have reported as dropped, the next event reports.
  * `at` is ms since the epoch.
  */
-export function quarantine(
-  spool: Spool,
-  record: Pick<PendingRecord, 'id' | 'spool_dropped'>,
-  reason: string,
-  at: number,
-): void {
+export function quarantine(spool: Spool, record: PendingRecord, reason: string, at: number): void {
   const { changes } = spool
     .statement(
       `UPDATE record SET state = 'quarantined', settled_at = ?, reason = ?, spool_dropped = 0

@@ -78,7 +78,7 @@ function machine(t: TestContext): Machine {
         now: () => made.now,
         random: () => 0.5,
       });
-      await askAboutTheRest();
+      await askAboutTheRest?.();
       exportIdentity(spool, made.now);
     },
     ids() {
