@@ -20,7 +20,7 @@ import { isBlank } from './rules.ts';
 /**
  * Takes in the oldest captures that were spilled, in a transaction of its own, and removes their files. Returns how many;
  * 0 when nothing is left that can be taken in now. Before a command has put its own event into the database nothing is:
- * that command shows the notice. Throws what the database and the system throw.
+ * that command shows the notice. Throws what the database throws.
  */
 export function takeInStep(spool: Spool, now: number): number {
   const captures = readSpilled(spool.directory, SPOOL.takenInPerStep, { tidies: true });
@@ -32,8 +32,12 @@ export function takeInStep(spool: Spool, now: number): number {
     return true;
   });
   if (!isTaken) return 0;
-  removeSpilled(spool.directory, captures);
-  return captures.length;
+  try {
+    removeSpilled(spool.directory, captures);
+    return captures.length;
+  } catch {
+    return 0; // What cannot be removed is known by its uuid, and keeps nothing from being sent.
+  }
 }
 
 /** Takes what was spilled into a copy of the spool: a reader sees it as the next commands will. No file is changed. */

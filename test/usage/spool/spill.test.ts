@@ -245,25 +245,32 @@ test('drafts of killed processes go after an hour, younger ones stay', (t) => {
   assert.deepEqual(files(), ['.b-2.tmp']);
 });
 
-test('a file that cannot be removed once it is taken in fails no append, and counts once', (t) => {
-  const stage = staged(t);
-  const { spool } = stage;
-  stage.append();
-  stage.spill();
-  const path = join(stage.folder, stage.files()[0] ?? '');
-  const text = readFileSync(path);
-  const key = (): Buffer => {
-    // Asked for after the taking in.
-    rmSync(path);
-    mkdirSync(path);
-    return spool.key();
-  };
-  append({ ...spool, key }, sampleEntry(NOW + 10));
-  assert.equal(stage.ids().length, 3);
-  rmSync(path, { recursive: true });
-  writeFileSync(path, text);
-  stage.append();
-  assert.deepEqual([stage.ids().length, stage.files()], [4, []]);
+test('a file that cannot be removed once it is taken in fails neither an append nor a drain, and counts once', (t) => {
+  const { append: appendMore, spill, spool, folder, files, ids } = staged(t);
+  appendMore();
+  const takers = [
+    (taker: Spool): unknown => append(taker, sampleEntry(NOW + 10)),
+    (taker: Spool): unknown => takeInStep(taker, NOW),
+  ];
+  for (const take of takers) {
+    spill();
+    const before = ids().length;
+    const path = join(folder, files()[0] ?? '');
+    const text = readFileSync(path);
+    const transaction = <T>(work: () => T): T => {
+      const done = spool.transaction(work);
+      rmSync(path, { recursive: true });
+      mkdirSync(path);
+      return done;
+    };
+    take({ ...spool, transaction });
+    rmSync(path, { recursive: true });
+    writeFileSync(path, text);
+    const taken = ids().length;
+    assert.ok(taken > before);
+    appendMore();
+    assert.deepEqual([ids().length, files()], [taken + 1, []]);
+  }
 });
 
 test('the folder is emptied also while other processes put files into it', async (t) => {
