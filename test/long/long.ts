@@ -22,7 +22,10 @@ const PARTS: Readonly<Record<string, Part>> = {
   real: { what: '100 random histories with real processes', run: ['../model/long.ts', 'real', '100'] },
   storm: { what: '64 processes, 200 events each, killed at 40 points', run: ['storm.ts'] },
   crowd: { what: '64 and 256 commands at once, a lock held for 30 s, beside busy loops', run: ['crowd.ts'] },
-  deaths: { what: 'SIGKILL at each step of spilling, taking in and disable', run: ['deaths.ts'] },
+  deaths: {
+    what: 'SIGKILL at each step of spilling, taking in, setting aside and disable',
+    run: ['deaths.ts'],
+  },
   obstacles: { what: 'what holds a flusher up, each 3 times', run: ['deadlines.ts', 'obstacles', '3'] },
   million: { what: 'a flusher before a million records', run: ['deadlines.ts', 'million', '1'] },
   mutations: { what: 'each rule broken in turn', run: ['../model/long.ts', 'mutations'] },

@@ -1,5 +1,5 @@
 /** A damaged database, as far as SQLite can still read it. */
-import { closeSync, existsSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { openAsIs, openCopy, type Sqlite } from '../../infra/sqlite/database.ts';
 import { isBusy, isSqlite } from '../../infra/sqlite/errors.ts';
 
@@ -53,13 +53,17 @@ export function read(
   }
 }
 
-/** The greatest id that a record of it has had; undefined where that cannot be read. */
-export function lastId(damaged: Damaged): number | undefined {
-  const places = [`seq FROM sqlite_sequence WHERE name = 'record'`, 'max(id) AS seq FROM record'];
-  const found = places.flatMap((place) =>
-    read(damaged, `SELECT ${place}`).rows.map(({ seq }) => Number(seq)),
-  );
-  return found.find((id) => Number.isSafeInteger(id) && id > 0);
+/** Each may be on a page that is damaged. */
+const LAST_IDS = [
+  `seq FROM sqlite_sequence WHERE name = 'record'`,
+  'max(id) AS seq FROM record NOT INDEXED',
+  `max(id) AS seq FROM record INDEXED BY record_uuid WHERE uuid > ''`,
+];
+
+/** The greatest id that a record of it has had; 0 where that cannot be read. */
+export function lastId(damaged: Damaged): number {
+  const found = LAST_IDS.flatMap((place) => read(damaged, `SELECT ${place}`).rows);
+  return found.map(({ seq }) => Number(seq)).find((id) => Number.isSafeInteger(id) && id > 0) ?? 0;
 }
 
 /** Whatever keeps SQLite from reading it, but for a lock: damage, a table that is not there, a disk that fails. */
@@ -72,20 +76,9 @@ function graftHeader(path: string, migrations: string): void {
   const sound = openCopy(null, migrations);
   const header = Buffer.from(sound.serialize().subarray(0, 100));
   sound.close();
-  const file = openSync(path, 'r+');
-  try {
-    const { size } = fstatSync(file);
-    // Places in it, by https://sqlite.org/fileformat2.html, section 1.3.
-    const pageSize = header.readUInt16BE(16);
-    if (size < pageSize) return;
-    // How many pages there are, and at which change that was counted; none of them is free.
-    header.writeUInt32BE(Math.floor(size / pageSize), 28);
-    header.copy(header, 92, 24, 28);
-    header.fill(0, 32, 40);
-    // 2 where a log is to be read.
-    header.fill(existsSync(`${path}-wal`) ? 2 : 1, 18, 20);
-    writeSync(file, header, 0, header.length, 0);
-  } finally {
-    closeSync(file);
-  }
+  // By https://sqlite.org/fileformat2.html, section 1.3: the file's size tells how many pages there are, none of them
+  // is free, and 2 says that a log is to be read.
+  header.fill(0, 28, 40);
+  header.fill(existsSync(`${path}-wal`) ? 2 : 1, 18, 20);
+  writeFileSync(path, header, { flag: 'r+' });
 }

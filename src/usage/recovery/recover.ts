@@ -15,8 +15,6 @@ const STEP_ROWS = 250;
 const LET_IN_MS = 2;
 /** Ids that cannot be read, in one run; each takes some 20 us. */
 const MAX_FAILURES = 20_000;
-/** Where nothing says how far the ids go, so many are tried after the last one that can be read. */
-const FURTHER = MAX_FAILURES / 2;
 
 interface Recovering {
   readonly spool: Spool;
@@ -122,8 +120,7 @@ function* readDownwards(
 ): Generator<{ readonly rows: readonly Row[]; readonly upto: number }> {
   const sql = `SELECT * FROM record NOT INDEXED WHERE id <= ? ORDER BY id DESC LIMIT ${STEP_ROWS}`;
   let failures = 0;
-  let upto = from ?? lastId(damaged) ?? lastReadable(damaged) + FURTHER;
-  while (upto > 0 && failures < MAX_FAILURES) {
+  for (let upto = from ?? lastId(damaged); upto > 0 && failures < MAX_FAILURES; ) {
     const { rows, isWhole } = read(damaged, sql, upto);
     if (rows.length === 0 && isWhole) return;
     // A page that stands in another's place may have greater ids.
@@ -131,11 +128,6 @@ function* readDownwards(
     if (rows.length > 0) yield { rows, upto };
     else failures += 1;
   }
-}
-
-/** The id before the first that cannot be read; 0 for none. */
-function lastReadable(damaged: Damaged): number {
-  return Number(read(damaged, 'SELECT id FROM record NOT INDEXED ORDER BY id').rows.at(-1)?.id ?? 0);
 }
 
 const DELIVERED_WINS = `(uuid) DO UPDATE SET state = 'delivered', settled_at = excluded.settled_at, reason = NULL

@@ -94,9 +94,10 @@ function prune(spool: Spool): void {
   const unrecovered = unrecoveredFiles(directory);
   const recovered = setAsideFiles(directory).filter((name) => !unrecovered.includes(name));
   const tooMany = [...recovered, ...unrecovered].slice(0, -KEPT);
-  const lost = tooMany.filter((name) => unrecovered.includes(name)).length;
-  if (lost > 0) spool.transaction(() => count(spool, UNCOUNTED, lost));
-  for (const name of tooMany) removeDatabase(join(directory, name));
+  for (const name of tooMany) {
+    if (unrecovered.includes(name)) spool.transaction(() => count(spool, UNCOUNTED, 1));
+    removeDatabase(join(directory, name));
+  }
 }
 
 /**

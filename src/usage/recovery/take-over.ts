@@ -28,7 +28,7 @@ export function takeOver(spool: Spool, damaged: Damaged, path: string): Readonly
       `INSERT INTO sqlite_sequence (name, seq) SELECT 'record', @last
        WHERE @last > 0 AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'record')`,
     )
-    .run({ last: lastId(damaged) ?? 0 });
+    .run({ last: lastId(damaged) });
   const isDangerous = spool.statement(
     'SELECT 1 FROM identity WHERE anon_id = @anon_id AND retired_at IS NULL AND fingerprint IS NOT @fingerprint',
   );
