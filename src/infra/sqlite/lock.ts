@@ -2,7 +2,7 @@
  * A lock between processes that the kernel frees when its holder dies, however it dies: an exclusive
  * transaction held open on an empty SQLite file. No clock, no process id.
  */
-import { lstatSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createPrivateFile } from '../os/files.ts';
 import { openAsIs, type Sqlite } from './database.ts';
 import { isBusy } from './errors.ts';
@@ -34,21 +34,17 @@ export function takeLock(path: string): Lock {
  * tries again (see `tryLockFor`), so a look never keeps another process from the lock. Throws UnusableLockError.
  */
 export function isLocked(path: string): boolean {
+  if (!existsSync(path)) return false;
+  let db: Sqlite.Database | undefined;
   try {
-    // Opening a FIFO to read it would wait for a writer.
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found === undefined) return false;
-    if (!found.isFile()) throw new Error('it is not a file');
-    const db = openAsIs(path, 0);
-    try {
-      db.prepare('SELECT count(*) FROM sqlite_schema').get();
-      return false;
-    } finally {
-      db.close();
-    }
+    db = openAsIs(path, 0);
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
   } catch (error) {
     if (isBusy(error)) return true;
     throw unusable(error);
+  } finally {
+    db?.close();
   }
 }
 

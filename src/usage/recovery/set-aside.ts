@@ -30,17 +30,8 @@ export function openSoundSpool(
   try {
     return openHeir(directory, migrations, patience);
   } catch (error) {
-    return replaceDamaged({ directory, patience, inode }, migrations, error);
+    return reopenIfDamaged({ directory, patience, inode, close: () => undefined }, migrations, error);
   }
-}
-
-/**
- * The spool to go on with after `error`: a new one, where it says that this one is damaged, which is then set aside. This
- * one is closed. Throws `error` where it says something else, and what opening the new one throws.
- */
-export function reopenIfDamaged(spool: Spool, migrations: string, error: unknown): Spool {
-  spool.close();
-  return replaceDamaged(spool, migrations, error);
 }
 
 /** Does `work` with an open spool; where that turns out to be damaged, with a new one. Throws what `work` throws. */
@@ -58,15 +49,17 @@ export function inSoundSpool<T>(spool: Spool, migrations: string, work: (spool: 
 }
 
 /**
- * One process moves the damaged file, under a lock; another that met the same damage finds a new file in its
+ * The spool to go on with after `error`: a new one, where it says that this one is damaged, which is then set aside. This
+ * one is closed. One process moves the file, under a lock; another that met the same damage finds a new file in its
  * place, by the inode, and uses that. A database that has been deleted, as file by file with its folder, is not damaged
- * and is not made again: opening it fails.
+ * and is not made again: opening it fails. Throws `error` where it says something else, and what opening the new one throws.
  */
-function replaceDamaged(
-  { directory, patience, inode }: Pick<Spool, 'directory' | 'patience' | 'inode'>,
+export function reopenIfDamaged(
+  { directory, patience, inode, close }: Pick<Spool, 'directory' | 'patience' | 'inode' | 'close'>,
   migrations: string,
   error: unknown,
 ): Spool {
+  close();
   if (!isDamage(error) && !isOtherSchema(error)) throw error;
   const path = join(directory, 'usage.repair.lock');
   // Nor is a lock made for it; the one that another process holds, while it has moved the file, is there.

@@ -1,8 +1,8 @@
 /** The lock between processes, with real ones that hold it, look at it and are killed. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { isLocked, tryLockFor } from '../../../src/infra/sqlite/lock.ts';
@@ -76,15 +76,15 @@ describe('a lock', { concurrency: true }, () => {
     assert.deepEqual(lines.map(({ line }) => line).sort(), ['held', ...Array(7).fill('taken')]);
   });
 
-  test('on a directory, or on a file with a text in it, is unusable and says so', async (t) => {
-    const directory = place(t);
+  test('on a directory, a pipe, or a file with a text in it, is unusable and says so', async (t) => {
+    const [directory, pipe, text] = [place(t), place(t), place(t)];
     mkdirSync(directory);
-    assert.throws(() => isLocked(directory), /cannot be used/);
-    await assert.rejects(tryLockFor(directory, 0), /cannot be used/);
-    const text = place(t);
-    writeFileSync(text, 'not a database, '.repeat(100));
-    chmodSync(text, 0o600);
-    await assert.rejects(tryLockFor(text, 0), /cannot be used/);
+    execFileSync('mkfifo', [pipe]);
+    writeFileSync(text, 'not a database, '.repeat(100), { mode: 0o600 });
+    for (const path of [directory, pipe, text]) {
+      assert.throws(() => isLocked(path), /cannot be used/);
+      await assert.rejects(tryLockFor(path, 0), /cannot be used/);
+    }
     assert.match(readFileSync(text, 'utf8'), /^not a database/);
   });
 });

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { DamagedError } from '../../../src/infra/sqlite/errors.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { recover } from '../../../src/usage/recovery/recover.ts';
-import { reopenIfDamaged } from '../../../src/usage/recovery/set-aside.ts';
+import { inSoundSpool } from '../../../src/usage/recovery/set-aside.ts';
 import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
 import {
   asideIn,
@@ -195,16 +195,9 @@ for (const [what, harm] of Object.entries(HEADERS)) {
   test(`when ${what} no record is lost`, async (t) => {
     const { home, path } = storeOf(t, 29);
     harm(path);
-    let spool = openSound(t, home);
-    if (what === 'a table is gone') {
-      try {
-        spool.statement('SELECT * FROM backoff').all();
-      } catch (error) {
-        spool = reopenIfDamaged(spool, MIGRATIONS, error);
-        t.after(() => spool.close());
-      }
-    }
-    if (what === 'the installation is gone') spool = openSound(t, home);
+    const use = (spool: Spool): unknown => spool.statement('SELECT * FROM backoff').all();
+    inSoundSpool(openSound(t, home), MIGRATIONS, use);
+    const spool = openSound(t, home);
     await recoverAll(spool);
     assertCounted(spool, { recorded: 30, pending: 30, uncounted: undefined });
     assert.equal(asideIn(home).length, 1);

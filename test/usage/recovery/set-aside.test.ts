@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { NewerSchemaError } from '../../../src/infra/sqlite/database.ts';
-import { DamagedError, isDamage } from '../../../src/infra/sqlite/errors.ts';
+import { DamagedError } from '../../../src/infra/sqlite/errors.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { recover } from '../../../src/usage/recovery/recover.ts';
 import { inSoundSpool, openSoundSpool, reopenIfDamaged } from '../../../src/usage/recovery/set-aside.ts';
@@ -244,10 +244,3 @@ for (const part of ['nothing else', 'installation'] as const) {
     assert.deepEqual(ofCurrent(open()), ['5', true, 'ana']);
   });
 }
-
-test('damage is what SQLite calls so, and nothing else', () => {
-  for (const code of ['SQLITE_CORRUPT', 'SQLITE_CORRUPT_INDEX', 'SQLITE_NOTADB'])
-    assert.ok(isDamage(new Database.SqliteError('', code)), code);
-  for (const code of ['SQLITE_CONSTRAINT_CHECK', 'SQLITE_CONSTRAINT_DATATYPE', 'SQLITE_IOERR', 'SQLITE_FULL'])
-    assert.ok(!isDamage(new Database.SqliteError('', code)), code);
-});
