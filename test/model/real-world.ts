@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { makePrivateDirectory } from '../../src/infra/os/files.ts';
 import { openAsIs } from '../../src/infra/sqlite/database.ts';
 import { type Arcade, startArcade } from '../support/arcade.ts';
-import { shuffle } from '../support/posthog/order.ts';
+import { shuffle } from '../support/posthog/project.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
 import { openSandbox, removeHome } from '../support/sandbox.ts';
 import { actAsOther, type OtherStep } from './others.ts';

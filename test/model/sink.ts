@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Answer, WireRecord } from '../../src/infra/net/posthog.ts';
 import type { PendingRecord } from '../../src/usage/drain/claim.ts';
-import { shuffle } from '../support/posthog/order.ts';
-import { createProject, type StoredEvent } from '../support/posthog/project.ts';
+import { createProject, type StoredEvent, shuffle } from '../support/posthog/project.ts';
 import type { Who } from './steps.ts';
 import { accountId, type World } from './world.ts';
 

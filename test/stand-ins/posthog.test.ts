@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { PostHog as Client } from 'posthog-node';
 import type { Fault } from '../support/posthog/faults.ts';
-import { shuffle } from '../support/posthog/order.ts';
+import { shuffle } from '../support/posthog/project.ts';
 import type { PostHog, PostHogOptions } from '../support/posthog.ts';
 import { world } from '../support/world.ts';
 

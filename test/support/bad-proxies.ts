@@ -1,7 +1,7 @@
 /** Proxies that do everything but their work. */
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { listen } from './listener.ts';
 
 export interface BadProxy {
   readonly port: number;
@@ -28,19 +28,16 @@ export const BAD_PROXIES: Readonly<Record<string, (socket: Socket) => void>> = {
 export async function startBadProxy(t: TestContext, behave: (socket: Socket) => void): Promise<BadProxy> {
   let connections = 0;
   const open = new Set<Socket>();
-  const server: Server = createServer((socket) => {
+  const server = createServer((socket) => {
     connections += 1;
     open.add(socket);
     socket.on('error', () => undefined).on('close', () => open.delete(socket));
     socket.resume();
     behave(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listen(t, server);
   t.after(() => {
     for (const socket of open) socket.destroy();
-    server.close();
   });
-  const { port } = server.address() as AddressInfo;
   return { port, url: `http://127.0.0.1:${port}`, connections: () => connections };
 }

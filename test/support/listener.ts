@@ -1,7 +1,16 @@
 /** One listening socket on loopback that can go away and come back on the same port. */
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import type { TestContext } from 'node:test';
+
+/** Lets a server listen on a free port of 127.0.0.1 until the test ends; resolves to the port. */
+export async function listen(t: TestContext, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
 
 /** Listens on a free port of 127.0.0.1. */
 export async function startListener(serve: RequestListener) {

@@ -8,10 +8,9 @@ import { startListener } from './listener.ts';
 import { OK, PORTAL_PAGE, PORTAL_PATH, type Reply, reply, reset, send } from './posthog/answers.ts';
 import { createFaultPlan, reachesPostHog } from './posthog/faults.ts';
 import { accept } from './posthog/ingestion.ts';
-import type { Reorder } from './posthog/order.ts';
+import type { Reorder } from './posthog/project.ts';
 import { createProject } from './posthog/project.ts';
-import { Refusal } from './posthog/refusal.ts';
-import { begin, type RecordedRequest, readBody } from './posthog/requests.ts';
+import { begin, type RecordedRequest, Refusal, readBody } from './posthog/requests.ts';
 
 /** Everything has PostHog's own value unless given. */
 export interface PostHogOptions {

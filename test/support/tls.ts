@@ -1,13 +1,13 @@
 /** HTTPS in front of a stand-in, with a private CA, and a proxy as companies have them. */
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, request } from 'node:http';
-import { type AddressInfo, connect, type Server } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
+import { listen } from './listener.ts';
 
 export interface Authority {
   /** The CA's certificate, for NODE_EXTRA_CA_CERTS. */
@@ -82,11 +82,4 @@ export async function startProxy(t: TestContext, port: number): Promise<Proxy> {
     socket.on('error', () => inner.destroy()).pipe(inner);
   });
   return { url: `http://127.0.0.1:${await listen(t, server)}`, asked };
-}
-
-async function listen(t: TestContext, server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => void server.close());
-  return (server.address() as AddressInfo).port;
 }

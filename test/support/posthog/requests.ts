@@ -3,7 +3,17 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Fault } from './faults.ts';
-import { Refusal } from './refusal.ts';
+
+/** A request that PostHog does not accept: nothing of it is stored. */
+export class Refusal extends Error {
+  readonly status: 400 | 401 | 413;
+
+  constructor(status: 400 | 401 | 413, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'Refusal';
+    this.status = status;
+  }
+}
 
 /** An event as the client wrote it: typed for a test's convenience, checked by nobody. */
 export interface WireEvent {
