@@ -74,7 +74,7 @@ export async function openCallback({
   let signInUrl: string | undefined;
   let isOpened = false;
   server.on('request', (request, response) => {
-    const asked = parse(request.url ?? '', origin);
+    const asked = URL.parse(request.url ?? '', origin);
     const opens = request.method === 'GET' && asked?.pathname === oneTimePath;
     // Another user has read it among the arguments: they would sign in as themselves, and this machine with them.
     if (opens && signInUrl !== undefined && !isFromAnotherUser(request.socket)) {
@@ -106,7 +106,7 @@ export async function openCallback({
       return arrival.promise.finally(() => clearTimeout(timer));
     },
     accept(pasted) {
-      const parameters = parse(pasted, origin)?.searchParams;
+      const parameters = URL.parse(pasted.trim(), origin)?.searchParams;
       if (parameters?.get('state') !== state) return false;
       arrival.resolve(parameters);
       return true;
@@ -139,10 +139,6 @@ async function listen(server: Server, port: number): Promise<number> {
     });
   }
   return (server.address() as AddressInfo).port;
-}
-
-function parse(address: string, origin: string): URL | null {
-  return URL.parse(address.trim(), origin);
 }
 
 /** The answer to a request that does not end this login; undefined for the one that does. */

@@ -12,29 +12,13 @@ import {
 } from '../../src/auth/connection.ts';
 import type { Credentials } from '../../src/auth/credentials.ts';
 import { readSettings } from '../../src/settings.ts';
+import { KEY, loginOf } from '../support/credentials.ts';
 import { PROGRAM } from '../support/program.ts';
 
 const settings = (url?: string) => readSettings(url === undefined ? {} : { ARCADE_URL: url }, PROGRAM);
 const NO_FLAGS: ConnectionOptions = { host: undefined, port: undefined, tls: false, noTls: false };
 const NOBODY: Credentials = { kind: 'none' };
-const KEY: Credentials = {
-  kind: 'api_key',
-  source: 'environment',
-  apiKey: 'k',
-  email: null,
-  accountId: null,
-  coordinatorUrl: null,
-};
-const login = (coordinatorUrl: string | null): Credentials => ({
-  kind: 'oauth',
-  accessToken: 't',
-  refreshToken: 'r',
-  expiresAt: null,
-  email: 'a@b',
-  accountId: null,
-  context: null,
-  coordinatorUrl,
-});
+const login = (coordinatorUrl: string | null): Credentials => loginOf({ coordinatorUrl });
 
 describe('the engine of a login', () => {
   for (const [coordinator, url, expected] of [
@@ -72,12 +56,10 @@ describe('the engine of a login', () => {
 });
 
 test('an explicit --host, a key from the environment and nobody take the engine that is named', () => {
-  const { host } = { host: 'engine.example.com' };
-  assert.equal(engineUrl({ ...NO_FLAGS, host }, settings(), login(null)), 'https://engine.example.com');
-  assert.equal(
-    engineUrl({ ...NO_FLAGS, port: 8443 }, settings(), login(null)),
-    'https://api.arcade.dev:8443',
-  );
+  const engine = (flags: Partial<ConnectionOptions>): string =>
+    engineUrl({ ...NO_FLAGS, ...flags }, settings(), login(null));
+  assert.equal(engine({ host: 'engine.example.com' }), 'https://engine.example.com');
+  assert.equal(engine({ port: 8443 }), 'https://api.arcade.dev:8443');
   assert.equal(engineUrl(NO_FLAGS, settings(), KEY), 'https://api.arcade.dev');
   assert.equal(engineUrl(NO_FLAGS, settings('https://e.example.com'), KEY), 'https://e.example.com');
 });

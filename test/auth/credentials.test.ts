@@ -11,34 +11,23 @@ import {
 } from '../../src/auth/credentials.ts';
 import { keepCopy } from '../../src/auth/credentials-file.ts';
 import { signed } from '../support/arcade/tokens.ts';
+import { KEY, loginOf } from '../support/credentials.ts';
 import { sandbox } from '../support/sandbox.ts';
 
 const tokenOf = (sub: string, jti = ''): string => signed({ sub, jti }, 0, 1);
 
 test('the shapes of the Python CLI', () => {
   const key = parseCredentials({ cloud: { api: { key: 'k' }, user: { email: 'a@b' } } });
-  assert.deepEqual(key, {
-    kind: 'api_key',
-    source: 'file',
-    apiKey: 'k',
-    email: 'a@b',
-    accountId: null,
-    coordinatorUrl: null,
-  });
+  assert.deepEqual(key, { ...KEY, source: 'file', email: 'a@b' });
   const context = { org_id: 'o', org_name: 'O', project_id: 'p', project_name: 'P' };
   const auth = { access_token: 't', refresh_token: 'r', expires_at: '2030-01-01T00:00:00+01:00' };
   assert.deepEqual(
     parseCredentials({ cloud: { auth, context, coordinator_url: 'https://c', user: { email: 'a@b' } } }),
-    {
-      kind: 'oauth',
-      accessToken: 't',
-      refreshToken: 'r',
+    loginOf({
       expiresAt: Date.UTC(2029, 11, 31, 23),
-      email: 'a@b',
-      accountId: null,
       coordinatorUrl: 'https://c',
       context: { orgId: 'o', orgName: 'O', projectId: 'p', projectName: 'P' },
-    },
+    }),
   );
 });
 
@@ -90,17 +79,8 @@ test('an empty file is nobody; a broken one is an error that names it', async (t
 });
 
 test('a login stays the same when its tokens change, and is another for another person', () => {
-  const login = (changes: object): Credentials => ({
-    kind: 'oauth',
-    accessToken: tokenOf('a'),
-    refreshToken: null,
-    expiresAt: null,
-    email: 'a@b',
-    accountId: null,
-    coordinatorUrl: 'https://c',
-    context: null,
-    ...changes,
-  });
+  const login = (changes: object): Credentials =>
+    loginOf({ accessToken: tokenOf('a'), coordinatorUrl: 'https://c', ...changes });
   const one = login({});
   assert.ok(isSameLogin(one, login({ accessToken: tokenOf('a'), expiresAt: 7, accountId: 'a' })));
   assert.equal(accountOf(one), accountOf(login({ accessToken: tokenOf('a', 'a later token') })));

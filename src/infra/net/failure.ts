@@ -48,13 +48,7 @@ const KINDS: readonly (readonly [NetworkFailure, RegExp])[] = [
 
 function codesOf(error: unknown, depth = 0): string[] {
   if (!(error instanceof Error) || depth === 5) return [];
+  const { code = '', name, cause, errors } = error as AggregateError & NodeJS.ErrnoException;
   // Of a name with several addresses, each was tried.
-  const inner = codesOf((error as AggregateError).errors?.[0], depth + 1);
-  const { code } = error as NodeJS.ErrnoException;
-  return [
-    ...inner,
-    ...(typeof code === 'string' ? [code] : []),
-    error.name,
-    ...codesOf(error.cause, depth + 1),
-  ];
+  return [...codesOf(errors?.[0], depth + 1), code, name, ...codesOf(cause, depth + 1)];
 }

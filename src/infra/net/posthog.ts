@@ -136,7 +136,8 @@ export function openEndpoint(): Endpoint {
       });
       const { status, location, date } = response;
       if (status === 415 && isGzip) isPlain = true;
-      else if (isRedirect(status) && !isMoved && movesSlash(url, location)) isMoved = true;
+      else if (!isMoved && isRedirect(status) && URL.parse(location ?? '', url)?.href === otherSlash(url))
+        isMoved = true;
       else return { answer: judge(response), date };
     }
   };
@@ -146,12 +147,6 @@ const compress = promisify(gzip);
 
 /** Statuses that keep method and body (RFC 9110, 15.4). Proxies of web frameworks answer so to `/batch/`. */
 const isRedirect = (status: number): boolean => status === 307 || status === 308;
-
-function movesSlash(url: string, location: string | undefined): boolean {
-  return (
-    location !== undefined && URL.canParse(location, url) && new URL(location, url).href === otherSlash(url)
-  );
-}
 
 /** The same address with a trailing slash if it had none, and the other way round. */
 function otherSlash(url: string): string {

@@ -1,6 +1,6 @@
 /** Whether the system still lets this user, or this container, start as many threads as another program needs. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 /** A limit of the user's that is far away is not worth counting threads for, which takes a look at every process. */
 const WORTH_COUNTING = 512;
@@ -22,13 +22,8 @@ function groups(): string[] {
     const [, controllers = '', path] = /^\d+:([^:]*):(.+)$/.exec(line) ?? [];
     const isPids = controllers === '' || controllers.split(',').includes('pids');
     if (path === undefined || !isPids) return [];
-    const root = controllers === '' ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids';
-    const folders = [join(root, path)];
-    for (let folder = join(root, path); folder !== root && folder.startsWith(root); ) {
-      folder = dirname(folder);
-      folders.push(folder);
-    }
-    return folders;
+    const names = [controllers === '' ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids', ...path.split('/')];
+    return names.map((_, i) => join(...names.slice(0, i + 1)));
   });
 }
 
