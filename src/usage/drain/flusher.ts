@@ -76,12 +76,8 @@ async function live(run: Run, lock: Lock): Promise<RunOutcome> {
 function begin({ spool, now }: Run): void {
   spool.transaction(() => {
     spool.statement('UPDATE installation SET flusher_asked_at = NULL').run();
-    spool
-      .statement(
-        'DELETE FROM flusher_run WHERE id <= (SELECT id FROM flusher_run ORDER BY id DESC LIMIT 1 OFFSET ?)',
-      )
-      .run(SPOOL.flusherRuns - 1);
     spool.statement('INSERT INTO flusher_run (started_at) VALUES (?)').run(now());
+    spool.statement('DELETE FROM flusher_run WHERE id <= last_insert_rowid() - ?').run(SPOOL.flusherRuns);
   });
 }
 

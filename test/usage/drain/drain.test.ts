@@ -130,6 +130,7 @@ test('an answer that is neither yes nor no keeps the records, with the reason an
     [{ kind: 'portal', status: 200 }, 'portal', 0, 22_500],
     [throttled(503), 'throttled', 1, 22_500],
     [throttled(429, 100_000), 'throttled', 1, 110_000],
+    [throttled(429, 1_000), 'throttled', 1, 22_500],
     [throttled(503, 1e15), 'throttled', 1, 1.1 * DAY],
     [{ kind: 'unauthorized', status: 401 }, 'unauthorized', 1, 2_700_000],
   ];

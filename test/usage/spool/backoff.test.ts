@@ -24,21 +24,6 @@ test('steps double from 30 s to 1 h, and a try falls into the second half of its
   assert.equal(longest, 2_700_000);
 });
 
-test('a rejected key waits an hour from the first time on', () => {
-  assert.equal(
-    backoffMs({ reason: 'unauthorized', streak: 1, retryAfterMs: undefined }, () => 1),
-    HOUR,
-  );
-});
-
-test('what the server asks for is a minimum with up to a fifth on top, and never more than a day', () => {
-  const wait = (asked: number, random: number) =>
-    backoffMs({ reason: 'throttled', streak: 1, retryAfterMs: asked }, () => random);
-  assert.deepEqual([wait(100_000, 0), wait(100_000, 1)], [100_000, 120_000]);
-  assert.equal(wait(1_000, 0), 15_000, 'our own step is longer');
-  assert.equal(wait(Number.MAX_VALUE, 1), 103_680_000);
-});
-
 test('Retry-After is understood as seconds or as a date, and otherwise ignored', () => {
   const cases: [string | undefined, number | undefined][] = [
     ['120', 120_000],
