@@ -320,7 +320,7 @@ const COMMAND_TABLE = {
     examples: ['usage requeue 17', 'usage requeue --all'],
     options: [ALL],
     completes: 'records',
-    load: async () => (await import('../commands/usage/requeue.ts')).run,
+    load: async () => (await import('../commands/usage/records.ts')).requeueRecords,
   },
   'usage discard': {
     usage: '[ID]',
@@ -331,7 +331,7 @@ const COMMAND_TABLE = {
     examples: ['usage discard 17', 'usage discard --all --yes'],
     options: [ALL, YES],
     completes: 'records',
-    load: async () => (await import('../commands/usage/discard.ts')).run,
+    load: async () => (await import('../commands/usage/records.ts')).discardRecords,
   },
   'usage reset': {
     describe: ['Start a new anonymous identity (asks for confirmation).'],
@@ -342,12 +342,12 @@ const COMMAND_TABLE = {
   'usage enable': {
     describe: ['Resume recording. Erased events are not restored.'],
     examples: ['usage enable'],
-    load: async () => (await import('../commands/usage/enable.ts')).run,
+    load: async () => (await import('../commands/usage/consent.ts')).resumeRecording,
   },
   'usage disable': {
     describe: ['Stop recording and erase all locally stored events.'],
     examples: ['usage disable'],
-    load: async () => (await import('../commands/usage/disable.ts')).run,
+    load: async () => (await import('../commands/usage/consent.ts')).stopRecording,
   },
   completion: {
     usage: '<SHELL>',

@@ -5,9 +5,9 @@ import type { Run } from '../../invocation.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { compactJson, type Safe, say, visible } from '../../terminal/visible.ts';
 import { type Attempt, findRecord, type RecordDetails } from '../../usage/inspect/records.ts';
-import { noSuchRecord } from './changing.ts';
 import { printEvent } from './event-lines.ts';
 import { readSpool } from './reading.ts';
+import { noSuchRecord } from './records.ts';
 import { senderOf } from './who.ts';
 import { attemptInWords, relativeTime, utcTime, withIsoTimes } from './words.ts';
 

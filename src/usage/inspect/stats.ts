@@ -2,63 +2,15 @@
 import { readCounter } from '../spool/ledger.ts';
 import type { Spool } from '../spool/spool.ts';
 
-export interface Stats {
-  readonly days: number;
-  /** Ms since the epoch. */
-  readonly since: number;
-  readonly until: number;
-  /** Every day of the time, oldest first, by the local calendar. */
-  readonly events_per_day: readonly DayOfEvents[];
-  /** Slowest first. */
-  readonly commands: readonly CommandTimes[];
-  /** Every hour of the time, oldest first. */
-  readonly queue: readonly QueueHour[];
-  /** Records that wait at this moment. */
-  readonly waiting: number;
-  readonly delivery: Delivery;
-}
-
-interface DayOfEvents {
-  readonly day: string;
-  readonly succeeded: number;
-  readonly failed: number;
-}
-
-interface Times {
-  /** Of the records that are still kept; what was delivered long ago is not. */
-  readonly measured: number;
-  readonly p50_ms: number | null;
-  readonly p95_ms: number | null;
-}
-
-interface CommandTimes extends Times {
-  readonly command_name: string;
-  /** Of all its events. */
-  readonly events: number;
-  readonly failed: number;
-}
-
-interface QueueHour {
-  readonly at: number;
-  readonly most: number;
-}
-
-/** `Times` are the delays of the receipts. */
-interface Delivery extends Times {
-  readonly longest_ms: number | null;
-  /** How many arrived within each limit and not within the one before; the last has none. */
-  readonly within: readonly { readonly limit_ms: number | null; readonly records: number }[];
-  readonly runs: number;
-  readonly attempts: Readonly<Record<string, number>>;
-}
+export type Stats = ReturnType<typeof readStats>;
 
 const HOUR_MS = 3600_000;
 /** Events are counted by quarters of an hour: at any of them a local day may begin. */
 const QUARTER_MS = HOUR_MS / 4;
 const LIMITS_MS = [1_000, 10_000, 60_000, 600_000, HOUR_MS, 24 * HOUR_MS] as const;
 
-/** The statistics of the last `days` days, today included. `now` is ms since the epoch. */
-export function readStats(spool: Spool, days: number, now: number): Stats {
+/** The statistics of the last `days` days, today included. Times are ms since the epoch. */
+export function readStats(spool: Spool, days: number, now: number) {
   const today = new Date(now);
   const first = new Date(today.getFullYear(), today.getMonth(), today.getDate() - days + 1);
   const since = first.getTime();
@@ -74,7 +26,8 @@ export function readStats(spool: Spool, days: number, now: number): Stats {
   };
 }
 
-function eventsPerDay(spool: Spool, first: Date, days: number): DayOfEvents[] {
+/** Every day of the time, oldest first, by the local calendar. */
+function eventsPerDay(spool: Spool, first: Date, days: number) {
   const counts = new Map<string, { succeeded: number; failed: number }>();
   for (let i = 0; i < days; i += 1) {
     const day = new Date(first.getFullYear(), first.getMonth(), first.getDate() + i);
@@ -96,7 +49,8 @@ function localDay(at: Date): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
-function commandTimes(spool: Spool, since: number): CommandTimes[] {
+/** Of each command all its events, and the times of those whose records are still kept; slowest first. */
+function commandTimes(spool: Spool, since: number) {
   const counted = spool
     .statement(
       `SELECT command_name, sum(events) AS events, sum(events * failed) AS failed,
@@ -117,7 +71,7 @@ function commandTimes(spool: Spool, since: number): CommandTimes[] {
     .sort((a, b) => (b.p95_ms ?? -1) - (a.p95_ms ?? -1) || a.command_name.localeCompare(b.command_name));
 }
 
-function timesOf(all: readonly number[]): Times {
+function timesOf(all: readonly number[]) {
   const sorted = all.toSorted((a, b) => a - b);
   // The nearest rank: a value that did occur.
   const percentile = (share: number): number | null =>
@@ -125,8 +79,8 @@ function timesOf(all: readonly number[]): Times {
   return { measured: sorted.length, p50_ms: percentile(0.5), p95_ms: percentile(0.95) };
 }
 
-/** Hours without a change keep the length that the hour before ended with. */
-function queueHours(spool: Spool, since: number, now: number): QueueHour[] {
+/** The most that waited in each hour, oldest first. Hours without a change keep the length that the hour before ended with. */
+function queueHours(spool: Spool, since: number, now: number) {
   const from = Math.floor(since / HOUR_MS);
   const until = Math.floor(now / HOUR_MS);
   const before = 'SELECT last FROM queue_length WHERE hour < ? ORDER BY hour DESC LIMIT 1';
@@ -134,7 +88,7 @@ function queueHours(spool: Spool, since: number, now: number): QueueHour[] {
   const rows = spool.statement('SELECT hour, most, last FROM queue_length WHERE hour >= ?').all(from);
   type Change = { hour: number; most: number; last: number };
   const changes = new Map((rows as Change[]).map((row) => [row.hour, row]));
-  const hours: QueueHour[] = [];
+  const hours: { at: number; most: number }[] = [];
   for (let hour = from; hour <= until; hour += 1) {
     const change = changes.get(hour);
     hours.push({ at: hour * HOUR_MS, most: Math.max(length, change?.most ?? 0) });
@@ -143,11 +97,13 @@ function queueHours(spool: Spool, since: number, now: number): QueueHour[] {
   return hours;
 }
 
-function deliveryOf(spool: Spool, since: number): Delivery {
+/** The delays of the receipts. */
+function deliveryOf(spool: Spool, since: number) {
   const column = (sql: string): unknown[] => spool.statement(sql).pluck().all(since);
   const delays = column(
     `SELECT max(0, settled_at - recorded_at) FROM record WHERE state = 'delivered' AND settled_at >= ?`,
   ) as number[];
+  // How many arrived within each limit and not within the one before; the last has none.
   const within = [...LIMITS_MS, null].map((limit_ms, i) => {
     const above = LIMITS_MS[i - 1] ?? -1;
     return { limit_ms, records: delays.filter((ms) => ms > above && ms <= (limit_ms ?? Infinity)).length };

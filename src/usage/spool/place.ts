@@ -53,7 +53,7 @@ const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 
 /** The effective user's id; undefined on Windows, where neither owners nor modes say anything. */
-export type User = number | undefined;
+type User = number | undefined;
 
 /** The user of this process. */
 export const currentUser = (): User => process.geteuid?.();

@@ -1,4 +1,4 @@
-/** `arcade usage disable` */
+/** `arcade usage disable` and `arcade usage enable` */
 import { UserError } from '../../errors.ts';
 import { type Invocation, type Run, respond } from '../../invocation.ts';
 import { say, visible } from '../../terminal/visible.ts';
@@ -6,14 +6,14 @@ import { printText } from '../../terminal/wrap.ts';
 import { sentIds } from '../../usage/inspect/identities.ts';
 import { NO_HOME } from '../../usage/inspect/obstacles.ts';
 import { readSnapshot } from '../../usage/inspect/snapshot.ts';
-import { disable, eraseUnfit, optOut, type Purged } from '../../usage/spool/consent.ts';
+import { disable, enable, eraseUnfit, optOut, type Purged } from '../../usage/spool/consent.ts';
 import { countSpilled } from '../../usage/spool/spill.ts';
 import { changeSpool, spoolError } from './changing.ts';
 import { unusable } from './reading.ts';
 import { counted } from './words.ts';
 
 /** Stops recording and erases what was recorded. */
-export const run: Run = async (invocation) => {
+export const stopRecording: Run = async (invocation) => {
   const { output, settings } = invocation;
   const { directory } = settings;
   if (directory === undefined) throw unusable(NO_HOME);
@@ -61,3 +61,19 @@ function purge(invocation: Invocation, directory: string): Purged {
     throw new UserError(cause.code, message, { hint, cause });
   }
 }
+
+/**
+ * Undoes `usage disable`; a variable that switches recording off still does, and is named. A spool that cannot be opened
+ * stays off: what `disable` could not erase in it would come back.
+ */
+export const resumeRecording: Run = async (invocation) => {
+  const { output, settings } = invocation;
+  const changed = changeSpool(invocation, (spool, isNew) => enable(spool, Date.now(), isNew));
+  const { enabled, decidedBy } = settings.consent;
+  await respond(invocation, { changed, consent: { enabled, decided_by: decidedBy } }, () => {
+    output.line(changed ? say`Recording is on.` : say`Recording was not disabled.`);
+    if (!enabled)
+      output.warn(say`${visible(decidedBy)} is still set, so nothing is recorded until you unset it.`);
+  });
+  return undefined;
+};
