@@ -25,8 +25,8 @@ export interface Recorder {
   wakeIsLikely(): boolean;
   /**
    * Appends the command's event, or spills it. True: a flusher is to be started. Never throws. The spool is left open, for
-   * the process ends now: closing it would move the log into the database and remove it, with four syncs of the disk,
-   * which take 2 ms to 100 ms, and leave the next command to begin another log. A flusher does so in its own time.
+   * the process ends now: closing it would move the log into the database and remove it, and leave the next command to
+   * begin another. That takes four syncs, 2 ms on a quiet disk and 15 ms on a busy one. A flusher does it in its own time.
    */
   record(execution: Execution, who: Pick<Entry, 'credentials' | 'change' | 'online'>): boolean;
 }
