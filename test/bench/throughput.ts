@@ -2,7 +2,6 @@
 import { rmSync } from 'node:fs';
 import { askForFlusher } from '../../src/usage/append/wake.ts';
 import { insertCapture, trim } from '../../src/usage/spool/records.ts';
-import { installationOf } from '../../src/usage/spool/spool.ts';
 import { accountOf, startFlusher } from '../support/flusher.ts';
 import { captureOf, fillSpool, makeSpool } from '../support/queue.ts';
 import { startQuickServer } from '../support/quick-server.ts';
@@ -62,7 +61,7 @@ function appendMicros(home: Sandbox): number {
     spool.transaction(() => {
       insertCapture(spool, captureOf(1, 'anon-1'), now);
       trim(spool, 10_000_000, 100, now);
-      askForFlusher(spool, installationOf(spool), { destination, online: false, environment: null, now });
+      askForFlusher(spool, { destination, online: false, environment: null, now });
     });
     times.push(performance.now() - started);
   }

@@ -19,7 +19,6 @@ import { insertCapture, trim } from '../spool/records.ts';
 import { emptySpill, readSpilled, removeSpilled, type Spilled, spill } from '../spool/spill.ts';
 import {
   assertNotReplaced,
-  type Installation,
   installationOf,
   isRecordingAllowed,
   type Spool,
@@ -71,10 +70,7 @@ export function append(spool: Spool, entry: Entry): boolean {
   const appended = spool.transaction(() => {
     // A command may have had it open for as long as its network took.
     assertNotReplaced(spool);
-    const installation = installationOf(spool);
-    return isRecordingAllowed(spool, installation)
-      ? appendIn(spool, installation, entry, spilled)
-      : undefined;
+    return isRecordingAllowed(spool) ? appendIn(spool, entry, spilled) : undefined;
   });
   if (appended === undefined) {
     emptySpill(spool.directory);
@@ -99,7 +95,6 @@ export function append(spool: Spool, entry: Entry): boolean {
 /** The transaction itself. `isFirst`: no event has been recorded here before. `newId` draws random ids. */
 export function appendIn(
   spool: Spool,
-  installation: Installation,
   entry: Entry,
   spilled: readonly Spilled[],
   newId: () => string = randomUUID,
@@ -136,8 +131,8 @@ export function appendIn(
     forgetPrincipal(spool.directory, startAfresh(spool, now));
   trim(spool, entry.maxRecords, SPOOL.trimPerAppend, now);
   const environment = fromEnvironment ? (account ?? null) : null;
-  const wake = askForFlusher(spool, installation, { ...entry, environment });
-  const isFirst = installation.notice_shown_at === null;
+  const wake = askForFlusher(spool, { ...entry, environment });
+  const isFirst = installationOf(spool).notice_shown_at === null;
   if (isFirst) spool.statement('UPDATE installation SET notice_shown_at = ?').run(now);
   return { wake, isFirst };
 }

@@ -8,7 +8,7 @@ import type { Settings } from '../../settings.ts';
 import { type CommandName, type Execution, UsageEvent } from '../event/event.ts';
 import { machineOf } from '../event/machine.ts';
 import { type StoredRecord, wireRecord } from '../event/wire.ts';
-import { installationOf, type Spool } from '../spool/spool.ts';
+import type { Spool } from '../spool/spool.ts';
 import { appendIn, type CredentialsSeen } from './append.ts';
 
 /** In place of an id that is drawn at random when the command runs. */
@@ -57,7 +57,7 @@ export function previewCapture(copy: Spool, settings: Settings, around: Circumst
       online: false,
       showNotice: () => undefined,
     };
-    appendIn(copy, installationOf(copy), entry, [], () => NEW_ID);
+    appendIn(copy, entry, [], () => NEW_ID);
     const sql = 'SELECT * FROM record WHERE id > coalesce(?, 0) ORDER BY kind DESC';
     const [capture, alias] = copy.statement(sql).all(before) as [StoredRecord, StoredRecord?];
     return { capture: wireOf(capture), alias: alias && wireOf(alias) };

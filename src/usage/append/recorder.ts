@@ -66,7 +66,7 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
     // Tried once more when there is an event to record.
   }
   return {
-    wakeIsLikely: () => attempt(() => spool !== undefined && isWakeLikely(spool, settings, Date.now())),
+    wakeIsLikely: () => attempt(() => spool !== undefined && isWakeLikely(spool, destination, Date.now())),
     record: (execution, who) => {
       const now = Date.now();
       const capture = { ...who, uuid: uuidv7(now), now, event: UsageEvent.of(execution, machineOf()) };

@@ -146,6 +146,6 @@ export function installationOf(spool: Spool): Installation {
 }
 
 /** Whether the person allows recording. usage.off counts as well: the database may not have been there to be told. */
-export function isRecordingAllowed(spool: Spool, { consent } = installationOf(spool)): boolean {
-  return consent === 1 && !isOptedOut(spool.directory);
+export function isRecordingAllowed(spool: Spool): boolean {
+  return installationOf(spool).consent === 1 && !isOptedOut(spool.directory);
 }
