@@ -70,8 +70,8 @@ export function isStillSpilled(directory: string, { uuid }: Spilled): boolean {
   return lstatSync(fileOf(directory, uuid), { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Removes captures, as those that are in the database by now. Throws the system's error. */
-export function removeSpilled(directory: string, captures: readonly Pick<Spilled, 'uuid'>[]): void {
+/** Removes captures, which are in the database by now or discarded. Throws the system's error. */
+export function removeSpilled(directory: string, captures: readonly Spilled[]): void {
   for (const { uuid } of captures) rmSync(fileOf(directory, uuid), { force: true });
 }
 
