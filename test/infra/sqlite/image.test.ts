@@ -68,12 +68,6 @@ for (const checkpoint of [false, true]) {
   });
 }
 
-test('a database that is not there throws ENOENT, and a directory in its place EISDIR', (t) => {
-  const { home } = sandbox(t);
-  assert.throws(() => readDatabaseImage(join(home, 'none.db')), { code: 'ENOENT' });
-  assert.throws(() => readDatabaseImage(home), { code: 'EISDIR' });
-});
-
 const program = (code: string, ...words: readonly string[]) =>
   execa(process.execPath, ['--input-type=module', '-e', code, ...words], {
     cwd: import.meta.dirname,
