@@ -124,19 +124,6 @@ test('an event over a megabyte is 413, and gzip is known by its header or its fi
   assert.equal(posthog.stored().length, 4);
 });
 
-test('what is missing is filled in, what is long is cut', async (t) => {
-  const posthog = await start(t);
-  const bare = { event: 'ran', properties: { distinct_id: '€'.repeat(250) } };
-  const odd = event({ distinct_id: 23, uuid: '01890A5DAC96774BBCCEB302099A8057', timestamp: 'yesterday' });
-  await sendEach(posthog, bare, odd);
-  const [first, second] = posthog.stored();
-  assert.equal(first?.distinct_id, '€'.repeat(200));
-  assert.match(`${first?.uuid}`, /^[0-9a-f]{8}-/);
-  assert.deepEqual([first?.sent_timestamp, first?.timestamp], [undefined, '2026-03-04T12:00:00.000Z']);
-  assert.deepEqual([second?.distinct_id, second?.uuid], ['23', '01890a5d-ac96-774b-bcce-b302099a8057']);
-  assert.deepEqual([second?.sent_timestamp, second?.timestamp], ['yesterday', '2026-03-04T12:00:00.000Z']);
-});
-
 test('keys, methods and paths', async (t) => {
   const posthog = await start(t);
   for (const api_key of ['', '  ', 'phx_personal', 'x'.repeat(65), 'ключ', 'a\0b', undefined]) {

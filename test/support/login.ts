@@ -7,6 +7,7 @@ import type { User } from './arcade/accounts.ts';
 import { signIn } from './arcade/browser.ts';
 import type { Arcade } from './arcade.ts';
 import { type Ran, type Running, arcade as runArcade, startArcadeCli, UNTRACKED } from './cli.ts';
+import { type Came, inside } from './inside.ts';
 import type { Sandbox } from './sandbox.ts';
 import { until } from './until.ts';
 
@@ -79,13 +80,12 @@ export function storedCredentials(home: Sandbox): any {
 }
 
 /** Runs a login that ends before the person is asked for anything. */
-export function refused(home: Sandbox, arcade: Arcade, args: readonly string[] = []): Promise<Ran> {
-  const all = ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url, ...args];
-  return runArcade(home, all, { env: UNTRACKED });
+export function refused(home: Sandbox, arcade: Arcade, args: readonly string[] = []): Promise<Came> {
+  return inside(home, ['login', '--no-browser', '--timeout', '5', '--host', arcade.coordinator.url, ...args]);
 }
 
 /** It failed with one line and a hint, and stored nothing. */
-export function assertFailed(home: Sandbox, ran: Ran, message: RegExp): void {
+export function assertFailed(home: Sandbox, ran: Omit<Ran, 'signal'>, message: RegExp): void {
   assert.equal(ran.exitCode, 1, ran.stderr);
   assert.equal(ran.stdout, '');
   const lines = ran.stderr

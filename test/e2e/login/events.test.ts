@@ -7,6 +7,8 @@ import { contextOf } from '../../support/arcade/accounts.ts';
 import { signIn } from '../../support/arcade/browser.ts';
 import { keyOf } from '../../support/arcade/client.ts';
 import { type Ran, arcade as run } from '../../support/cli.ts';
+import { flushersEnded } from '../../support/flusher.ts';
+import { usageJson } from '../../support/inside.ts';
 import { logIn, startLogin, storedCredentials } from '../../support/login.ts';
 import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
@@ -19,13 +21,11 @@ interface Listed {
   readonly distinct_id: string | null;
 }
 
-async function records(home: Sandbox): Promise<Listed[]> {
-  return JSON.parse((await run(home, ['usage', 'list', '--json'])).stdout).records;
-}
-
-async function payload(home: Sandbox, { id }: Listed) {
-  return JSON.parse((await run(home, ['usage', 'show', String(id), '--json'])).stdout).payload;
-}
+const records = async (home: Sandbox) => (await usageJson<{ records: Listed[] }>(home, 'list')).records;
+/** What of it is sent. */
+const properties = async (home: Sandbox, { id }: Listed) =>
+  (await usageJson<{ payload: { properties: Record<string, unknown> } }>(home, 'show', `${id}`)).payload
+    .properties;
 
 test('`login` links the anonymous id to the account; `logout` is sent as the account and starts a new id', async (t) => {
   const { home, arcade } = await world(t);
@@ -61,14 +61,12 @@ test('`login` links the anonymous id to the account; `logout` is sent as the acc
   assert.equal(all.length - captures.length, 2, 'one alias a person');
   const [, login] = captures;
   assert.ok(login !== undefined);
-  const { properties } = await payload(home, login);
   const { org_id, project_id } = contextOf(a);
-  assert.deepEqual([properties.org_id, properties.project_id], [org_id, project_id], 'of the new login');
+  assert.partialDeepStrictEqual(await properties(home, login), { org_id, project_id }, 'of the new login');
 });
 
 test('`login --api-key` links the principal of the key', async (t) => {
-  const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t, { whoamiTakesApiKeys: false });
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
   assert.equal((await run(home, args, { input: keyOf(user) })).exitCode, 0);
   assert.equal(home.shared().linked_principal_id, user.principal_id);
@@ -83,7 +81,7 @@ test('`login` that fails or is cut short is recorded by its code, and links noth
   cancelled.kill('SIGINT');
   await cancelled.ended;
   const codes = [];
-  for (const record of await records(home)) codes.push((await payload(home, record)).properties.error_code);
+  for (const record of await records(home)) codes.push((await properties(home, record)).error_code);
   assert.deepEqual(codes, ['LOGIN_DENIED', 'INTERRUPTED']);
   assert.equal(home.shared().linked_principal_id, null);
 });
@@ -114,27 +112,19 @@ test('`login` leaves keys and tokens in credentials.yaml and nowhere else', asyn
   const stale = storedCredentials(home);
   stale.cloud.auth.expires_at = '2001-01-01T00:00:00Z';
   home.write('credentials.yaml', JSON.stringify(stale));
-  for (const args of [
-    ['org', 'list'],
-    ['whoami', '--json'],
-    ['secret', 'list', '--host', arcade.engine.url],
-  ])
-    keep(await run(home, args, { env }));
+  const list = `secret list --host ${arcade.engine.url}`;
+  const type = async (...lines: string[]): Promise<void> => {
+    for (const line of lines) keep(await run(home, line.split(' '), { env }));
+  };
+  await type('org list', 'whoami --json', list);
   note();
   arcade.revoke(a);
-  for (const args of [['org', 'list'], ['project', 'set', 'x'], ['logout']])
-    keep(await run(home, args, { env }));
+  await type('org list', 'project set x', 'logout');
   const key = keyOf(b);
   secrets.add(key);
   const withKey = ['login', '--api-key', '--host', arcade.coordinator.url];
   keep(await run(home, withKey, { env, input: key }));
-  for (const args of [
-    ['whoami'],
-    ['secret', 'list', '--host', arcade.engine.url],
-    ['usage', 'list', '--json'],
-    ['usage', 'flush'],
-  ])
-    keep(await run(home, args, { env }));
+  await type('whoami', list, 'usage list --json', 'usage flush');
   const failing = { ...env, ARCADE_API_KEY: key, ARCADE_URL: 'http://localhost:1' };
   keep(await run(home, ['whoami'], { env: failing }));
   for (const { form, path } of arcade.requests) {
@@ -142,9 +132,7 @@ test('`login` leaves keys and tokens in credentials.yaml and nowhere else', asyn
       for (const name of ['code', 'code_verifier', 'refresh_token']) if (form[name]) secrets.add(form[name]);
   }
   await until(() => sink.requests.length > 0, { what: 'events at the sink' });
-  await until(
-    async () => !JSON.parse((await run(home, ['usage', 'status', '--json'], { env })).stdout).flusher.running,
-  );
+  await flushersEnded(home);
 
   assert.ok(secrets.size >= 7, `${secrets.size} planted`);
   const files = readdirSync(home.directory).filter((name) => name !== 'credentials.yaml');

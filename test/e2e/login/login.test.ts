@@ -7,7 +7,8 @@ import { contextOf } from '../../support/arcade/accounts.ts';
 import { signIn } from '../../support/arcade/browser.ts';
 import { keyOf } from '../../support/arcade/client.ts';
 import { CLIENT_ID } from '../../support/arcade/oauth.ts';
-import { arcade as run, UNTRACKED } from '../../support/cli.ts';
+import { UNTRACKED } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { logIn, startLogin, storedCredentials } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
@@ -87,9 +88,7 @@ test('`login` keeps the login that is there, unless --force asks for a new one',
   const [a, b] = [arcade.user('A'), arcade.user('B')];
   await logIn(home, arcade, a, [], { env: UNTRACKED });
   const before = readFileSync(join(home.directory, 'credentials.yaml'), 'utf8');
-  const again = await run(home, ['login', '--no-browser', '--host', arcade.coordinator.url], {
-    env: UNTRACKED,
-  });
+  const again = await inside(home, ['login', '--no-browser', '--host', arcade.coordinator.url]);
   assert.equal(again.exitCode, 0);
   assert.equal(
     again.stdout,
@@ -147,10 +146,9 @@ test("`login` at a coordinator without OAuth uses that coordinator's own callbac
 });
 
 test('`login --api-key` checks and stores the key from standard input, and never shows it', async (t) => {
-  const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t, { whoamiTakesApiKeys: false });
   const args = ['login', '--api-key', '--host', arcade.coordinator.url];
-  const ran = await run(home, args, { env: UNTRACKED, input: `${keyOf(user)}\n` });
+  const ran = await inside(home, args, { input: `${keyOf(user)}\n` });
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.equal(ran.stdout, `✅ Logged in as ${user.principal_id}.\n`);
   assert.deepEqual(storedCredentials(home).cloud, {
@@ -159,12 +157,12 @@ test('`login --api-key` checks and stores the key from standard input, and never
     user: { account_id: user.principal_id },
   });
   assert.ok(!(ran.stdout + ran.stderr).includes(keyOf(user)));
-  const bad = await run(home, [...args, '--force'], { env: UNTRACKED, input: 'arc_wrong\n' });
+  const bad = await inside(home, [...args, '--force'], { input: 'arc_wrong\n' });
   assert.equal(bad.exitCode, 1);
   assert.match(bad.stderr, /did not accept your credentials/);
   assert.equal(storedCredentials(home).cloud.api.key, keyOf(user), 'nothing was stored');
   for (const input of ['', ' \n', 'two words\n', 'caf\u00e9\n']) {
-    assert.equal((await run(home, [...args, '--force'], { env: UNTRACKED, input })).exitCode, 2, input);
+    assert.equal((await inside(home, [...args, '--force'], { input })).exitCode, 2, input);
   }
 });
 

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { keyOf } from '../../support/arcade/client.ts';
 import type { Arcade } from '../../support/arcade.ts';
-import { arcade as run, UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
@@ -15,12 +14,12 @@ const OUT = "You're now logged out.\n";
 test('`logout` deletes the file, and the server revokes the login', async (t) => {
   const { home, arcade } = await world(t);
   const tokens = home.signIn(arcade, arcade.user('A'));
-  const ran = await run(home, ['logout'], { env: UNTRACKED });
+  const ran = await inside(home, ['logout']);
   assert.deepEqual([ran.exitCode, ran.stdout, ran.stderr], [0, OUT, '']);
   assert.ok(!existsSync(join(home.directory, 'credentials.yaml')));
   assert.equal(arcade.stateOf(tokens.access_token), 'revoked');
   assert.equal(arcade.stateOf(tokens.refresh_token ?? ''), 'revoked');
-  const again = await run(home, ['logout'], { env: UNTRACKED });
+  const again = await inside(home, ['logout']);
   assert.deepEqual([again.exitCode, again.stdout], [0, "You're not logged in.\n"]);
 });
 

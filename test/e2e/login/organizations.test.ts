@@ -5,16 +5,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as run, UNTRACKED } from '../../support/cli.ts';
+import { UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { storedCredentials } from '../../support/login.ts';
 import { world } from '../../support/world.ts';
 
 test('`org list` marks the default organization and the active one', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   home.signIn(arcade, user);
-  const ran = await run(home, ['org', 'list'], { env: UNTRACKED });
+  const ran = await inside(home, ['org', 'list']);
   assert.equal(ran.exitCode, 0, ran.stderr);
   const [title, headings, first, second] = ran.stdout.split('\n');
   assert.equal(title, 'Organizations');
@@ -22,7 +21,7 @@ test('`org list` marks the default organization and the active one', async (t) =
   const [own, shared] = user.organizations;
   assert.match(first ?? '', new RegExp(`^${own?.name} +${own?.organization_id} +yes +yes$`));
   assert.match(second ?? '', new RegExp(`^Shared +${shared?.organization_id}$`));
-  assert.deepEqual(JSON.parse((await run(home, ['org', 'list', '--json'], { env: UNTRACKED })).stdout), {
+  assert.deepEqual(JSON.parse((await inside(home, ['org', 'list', '--json'])).stdout), {
     organizations: [
       { id: own?.organization_id, name: own?.name, default: true, active: true },
       { id: shared?.organization_id, name: 'Shared', default: false, active: false },
@@ -31,8 +30,7 @@ test('`org list` marks the default organization and the active one', async (t) =
 });
 
 test('`org list` and `project list` cut no id on a terminal of 50 columns, where a row is shown as lines', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   home.signIn(arcade, user);
   const [own] = user.organizations;
   for (const [command, id] of [
@@ -45,8 +43,7 @@ test('`org list` and `project list` cut no id on a terminal of 50 columns, where
 });
 
 test('`org set` switches to the default project of the organization too', async (t) => {
-  const { home, arcade } = await world(t, { organizationIdField: 'org_id' });
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t, { organizationIdField: 'org_id' });
   home.signIn(arcade, user);
   const shared = user.organizations[1];
   const [, production] = shared?.projects ?? [];
@@ -86,8 +83,7 @@ test('`project list` and `project set` list and switch projects', async (t) => {
 });
 
 test('`org set` and `project set` of an unknown id change nothing, exit 1 and say where the known ids are', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   home.signIn(arcade, user);
   const file = join(home.directory, 'credentials.yaml');
   const before = readFileSync(file, 'utf8');
@@ -108,8 +104,7 @@ test('`org set` and `project set` of an unknown id change nothing, exit 1 and sa
 });
 
 test('`org set` keeps the fields of credentials.yaml that it does not know', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   const context = { ...contextOf(user), region: 'eu' };
   const cloud = {
     auth: { ...arcade.issueTokens(user), scope: 's' },
@@ -128,8 +123,7 @@ test('`org set` keeps the fields of credentials.yaml that it does not know', asy
 });
 
 test('`org` and `project` say what to do with an API key, no login, no active project, or a rejection', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   const coordinatorUrl = arcade.coordinator.url;
   assert.match((await inside(home, ['org', 'list'])).stderr, /Not logged in/);
   home.signInWithKey(keyOf(user), coordinatorUrl);
@@ -147,8 +141,7 @@ test('`org` and `project` say what to do with an API key, no login, no active pr
 });
 
 test('`org` takes the options of the coordinator before or after the subcommand', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   home.signIn(arcade, user, { coordinatorUrl: 'http://localhost:1' });
   const [host, port] = ['localhost', String(arcade.coordinator.port)];
   for (const args of [

@@ -31,8 +31,7 @@ async function logInTyping(t: TestContext, arcade: Arcade, type: (url: string) =
 }
 
 test('`login` takes the address that the browser ended on, pasted in the terminal', async (t) => {
-  const { arcade } = await world(t);
-  const user = arcade.user('A');
+  const { arcade, user } = await world(t);
   const { home, ran } = await logInTyping(t, arcade, async (url) => `${await authorize(url, { user })}\n`);
   assert.equal(ran.exitCode, 0, ran.stderr);
   assert.match(ran.stderr, /copy the address that it ends on and paste it here/);
@@ -40,8 +39,7 @@ test('`login` takes the address that the browser ended on, pasted in the termina
 });
 
 test('`login` takes no pasted address of another login, and tells', async (t) => {
-  const { arcade } = await world(t);
-  const user = arcade.user('A');
+  const { arcade, user } = await world(t);
   const { home, ran } = await logInTyping(t, arcade, async (url) => {
     const other = new URL(await authorize(url, { user }));
     other.searchParams.set('state', 'another');
@@ -53,8 +51,7 @@ test('`login` takes no pasted address of another login, and tells', async (t) =>
 });
 
 test('`login` with a pasted denial or a changed code stores nothing', async (t) => {
-  const { arcade } = await world(t);
-  const user = arcade.user('A');
+  const { arcade, user } = await world(t);
   for (const [change, message] of [
     [(back: URL) => back.searchParams.set('code', 'changed'), /did not accept the authorization code/],
     [

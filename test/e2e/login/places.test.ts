@@ -4,7 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync }
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as run, UNTRACKED } from '../../support/cli.ts';
+import { UNTRACKED } from '../../support/cli.ts';
+import { inside } from '../../support/inside.ts';
 import { assertFailed, refused } from '../../support/login.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
@@ -31,8 +32,7 @@ test('`login` notices that nothing can be stored before it opens a browser', asy
 });
 
 test('`login` works wherever no one is signed in, and keeps what it replaces', async (t) => {
-  const { arcade } = await world(t);
-  const user = arcade.user('A');
+  const { arcade, user } = await world(t);
   for (const [content, isKept] of [
     ['cloud: {}', false],
     ['other: x\n', false],
@@ -44,8 +44,7 @@ test('`login` works wherever no one is signed in, and keeps what it replaces', a
   ] as const) {
     const home = sandbox(t);
     chmodSync(home.write('credentials.yaml', content), 0o644);
-    const ran = await run(home, ['login', '--api-key', '--host', arcade.coordinator.url], {
-      env: UNTRACKED,
+    const ran = await inside(home, ['login', '--api-key', '--host', arcade.coordinator.url], {
       input: keyOf(user),
     });
     assert.equal(ran.exitCode, 0, ran.stderr);
@@ -56,7 +55,7 @@ test('`login` works wherever no one is signed in, and keeps what it replaces', a
       assert.deepEqual(readFileSync(copy), Buffer.from(content));
       assert.equal(statSync(copy).mode & 0o777, 0o600);
     }
-    assert.equal((await run(home, ['whoami'], { env: UNTRACKED })).exitCode, 0);
+    assert.equal((await inside(home, ['whoami'])).exitCode, 0);
   }
 });
 
@@ -70,6 +69,6 @@ test('`login` without a home has nowhere to store a login', async (t) => {
   mkdirSync(join(home.home, 'file'), { recursive: true });
   home.write('file', 'not a directory');
   const place = { ...UNTRACKED, ARCADE_WORK_DIR: join(home.directory, 'file') };
-  const ran = await run(home, ['login', '--no-browser', '--host', arcade.coordinator.url], { env: place });
+  const ran = await inside(home, ['login', '--no-browser', '--host', arcade.coordinator.url], { env: place });
   assertFailed(home, ran, /cannot be written: a parent of its path is a file/);
 });

@@ -61,8 +61,7 @@ test('a refresh that fails while the old token still works is no failure', async
 });
 
 test('a refresh happens once for many requests whose token the server calls expired', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   // The clock was hours ahead at the last refresh: the file promises more than the token keeps.
   const tokens = {
     ...arcade.issueTokens(user, { expiresInSeconds: -60 }),
@@ -106,8 +105,7 @@ test('a refresh whose command is killed leaves no lock behind', async (t) => {
 });
 
 test('a refresh at Arcade’s own coordinator is not done for a command that works elsewhere', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   const tokens = arcade.issueTokens(user, { expiresInSeconds: -1 });
   home.write('credentials.yaml', JSON.stringify({ cloud: { auth: tokens, context: contextOf(user) } }));
   const env = { HTTPS_PROXY: arcade.url, HTTP_PROXY: arcade.url, NO_PROXY: 'localhost' };

@@ -50,8 +50,7 @@ test('a refresh happens with less than five minutes left, and not with more', as
 });
 
 test('a refresh stores local time with its offset, for the owner alone, beside what else the file holds', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   const tokens = arcade.issueTokens(user, { expiresInSeconds: -1 });
   const cloud = {
     auth: { ...tokens, scope: 'openid' },

@@ -3,22 +3,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { contextOf } from '../../support/arcade/accounts.ts';
 import { keyOf } from '../../support/arcade/client.ts';
-import { arcade as run, UNTRACKED } from '../../support/cli.ts';
+import { UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { logIn } from '../../support/login.ts';
 import { sandbox } from '../../support/sandbox.ts';
 import { world } from '../../support/world.ts';
 
 test('`whoami` after a login needs no network', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   await logIn(home, arcade, user, [], { env: UNTRACKED });
   await arcade.down();
   const context = contextOf(user);
-  const shown = await run(home, ['whoami'], { env: UNTRACKED });
+  const shown = await inside(home, ['whoami']);
   assert.deepEqual(shown, {
     exitCode: 0,
-    signal: undefined,
     stderr: '',
     stdout: [
       `Logged in as: ${user.email}`,
@@ -29,7 +27,7 @@ test('`whoami` after a login needs no network', async (t) => {
       '',
     ].join('\n'),
   });
-  assert.deepEqual(JSON.parse((await run(home, ['whoami', '--json'], { env: UNTRACKED })).stdout), {
+  assert.deepEqual(JSON.parse((await inside(home, ['whoami', '--json'])).stdout), {
     email: user.email,
     account_id: user.account_id,
     organization: { id: context.org_id, name: context.org_name },
@@ -39,8 +37,7 @@ test('`whoami` after a login needs no network', async (t) => {
 });
 
 test('`whoami` asks the coordinator what a file of the Python CLI does not say, where it matters', async (t) => {
-  const { home, arcade } = await world(t);
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t);
   home.signIn(arcade, user, { context: null });
   const text = await inside(home, ['whoami']);
   assert.equal(text.stdout, `Logged in as: ${user.email}\nNo active organization/project set.\n`);
@@ -52,18 +49,17 @@ test('`whoami` asks the coordinator what a file of the Python CLI does not say, 
 });
 
 test('`whoami` shows an API key by its principal', async (t) => {
-  const { home, arcade } = await world(t, { whoamiTakesApiKeys: false });
-  const user = arcade.user('A');
+  const { home, arcade, user } = await world(t, { whoamiTakesApiKeys: false });
   const expected = { email: null, account_id: user.principal_id, organization: null, project: null };
   home.signInWithKey(keyOf(user), arcade.coordinator.url);
   assert.match((await inside(home, ['whoami'])).stdout, new RegExp(`Logged in as: ${user.principal_id}`));
   const stored = await inside(home, ['whoami', '--json']);
   assert.deepEqual(JSON.parse(stored.stdout), { ...expected, auth: 'api_key' });
   const variables = { ...UNTRACKED, ARCADE_API_KEY: keyOf(arcade.user('B')), ARCADE_URL: arcade.url };
-  const given = await run(home, ['whoami', '--json'], { env: variables });
+  const given = await inside(home, ['whoami', '--json'], { env: variables });
   const principal = arcade.user('B').principal_id;
   assert.deepEqual(JSON.parse(given.stdout), { ...expected, account_id: principal, auth: 'environment' });
-  const wrong = await run(home, ['whoami'], { env: { ...variables, ARCADE_API_KEY: 'arc_wrong' } });
+  const wrong = await inside(home, ['whoami'], { env: { ...variables, ARCADE_API_KEY: 'arc_wrong' } });
   assert.equal(wrong.exitCode, 1);
   assert.match(wrong.stderr, /did not accept your credentials/);
   assert.ok(!wrong.stderr.includes('arc_wrong'));
