@@ -30,7 +30,7 @@ export const run: Run = async (invocation) => {
   return undefined;
 };
 
-const COLUMNS = [...SUMMARY, 'payload'] as const;
+const COLUMNS = [...SUMMARY.split(', '), 'payload'];
 
 function csvRow(row: unknown): Safe {
   return COLUMNS.map((column) => csvCell((row as Record<string, unknown>)[column])).join(',') as Safe;

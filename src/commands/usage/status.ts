@@ -62,11 +62,8 @@ function documentOf({ destination }: Settings, shown: Shown): unknown {
     spilled,
     ledger: status?.ledger ?? (store.state === 'absent' ? NOTHING : null),
     oldest_pending_at: status?.oldestPendingAt ?? null,
-    backoff: backoff && { since: backoff.since, until: backoff.until, reason: backoff.reason },
-    flusher: {
-      running: status?.flusherIsRunning ?? false,
-      last: lastRun,
-    },
+    backoff,
+    flusher: { running: status?.flusherIsRunning ?? false, last: lastRun },
     why: shown.why,
   });
 }

@@ -22,19 +22,8 @@ export interface RecordSummary {
 }
 
 /** The columns of a summary, in the order in which they are shown. */
-export const SUMMARY = [
-  'id',
-  'uuid',
-  'kind',
-  'event',
-  'command_name',
-  'state',
-  'distinct_id',
-  'recorded_at',
-  'settled_at',
-  'attempts',
-  'reason',
-] as const satisfies (keyof RecordSummary)[];
+export const SUMMARY =
+  'id, uuid, kind, event, command_name, state, distinct_id, recorded_at, settled_at, attempts, reason';
 
 export interface Attempt {
   readonly at: number;

@@ -1,66 +1,47 @@
 /** How the spool stands, and whether what is pending is being sent: read from a copy of it, so that all belongs together. */
 import { isLocked } from '../../infra/sqlite/lock.ts';
 import type { Settings } from '../../settings.ts';
-import { currentIdentity, type StoredIdentity } from '../identity/identities.ts';
-import {
-  type Backoff,
-  type BackoffReason,
-  backoffInForce,
-  COORDINATOR,
-  postHogAt,
-} from '../spool/backoff.ts';
+import { currentIdentity } from '../identity/identities.ts';
+import { type BackoffReason, backoffInForce, COORDINATOR, postHogAt } from '../spool/backoff.ts';
 import { type Finding, info, passed, warning } from '../spool/finding.ts';
-import { type Ledger, readLedger } from '../spool/ledger.ts';
+import { readLedger } from '../spool/ledger.ts';
 import { isOptedOut } from '../spool/place.ts';
 import { installationOf, lockFile, type Spool } from '../spool/spool.ts';
 import type { StoreState } from './snapshot.ts';
+
+export type Status = ReturnType<typeof readStatus>;
+
+/** Everything that `usage status` tells. Times are ms since the epoch. */
+export function readStatus(spool: Spool, { destination }: Pick<Settings, 'destination'>, now: number) {
+  const installation = installationOf(spool);
+  const row = <T>(sql: string): T | null => (spool.statement(sql).get() as T | undefined) ?? null;
+  return {
+    consent: installation.consent === 1,
+    /** Whether a record is kept in any state; `usage disable` leaves none. */
+    keepsRecords: row('SELECT 1 FROM record LIMIT 1') !== null,
+    identity: currentIdentity(spool),
+    ledger: readLedger(spool),
+    ...(row(
+      `SELECT count(*) FILTER (WHERE distinct_id IS NULL) AS unbound, min(recorded_at) AS oldestPendingAt
+       FROM record WHERE state = 'pending'`,
+    ) as { unbound: number; oldestPendingAt: number | null }),
+    backoff: backoffInForce(spool, postHogAt(spool, destination), now),
+    /** Until when Arcade is not asked again whose the unbound records are; null where it may be asked. */
+    resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? null,
+    flusherIsRunning: isFlusherAlive(spool.directory),
+    /** When a command last asked for a flusher that has not begun since; null when none is awaited. */
+    flusherAskedAt: installation.flusher_asked_at,
+    lastRun: row<FlusherRun>(
+      'SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1',
+    ),
+  };
+}
 
 interface FlusherRun {
   readonly started_at: number;
   readonly ended_at: number | null;
   readonly outcome: string | null;
   readonly delivered: number;
-}
-
-export interface Status {
-  readonly consent: boolean;
-  /** Whether a record is kept in any state; `usage disable` leaves none. */
-  readonly keepsRecords: boolean;
-  readonly identity: StoredIdentity | null;
-  readonly ledger: Ledger;
-  readonly unbound: number;
-  readonly oldestPendingAt: number | null;
-  readonly backoff: Backoff | null;
-  /** Until when Arcade is not asked again whose the unbound records are; null where it may be asked. */
-  readonly resolveUntil: number | null;
-  readonly flusherIsRunning: boolean;
-  /** When a command last asked for a flusher that has not begun since; null when none is awaited. */
-  readonly flusherAskedAt: number | null;
-  readonly lastRun: FlusherRun | null;
-}
-
-/** Everything that `usage status` tells. `now` is ms since the epoch. */
-export function readStatus(spool: Spool, settings: Settings, now: number): Status {
-  const installation = installationOf(spool);
-  const row = (sql: string): unknown => spool.statement(sql).get();
-  return {
-    consent: installation.consent === 1,
-    keepsRecords: row('SELECT 1 FROM record LIMIT 1') !== undefined,
-    identity: currentIdentity(spool),
-    ledger: readLedger(spool),
-    ...(row(
-      `SELECT count(*) FILTER (WHERE distinct_id IS NULL) AS unbound, min(recorded_at) AS oldestPendingAt
-       FROM record WHERE state = 'pending'`,
-    ) as Pick<Status, 'unbound' | 'oldestPendingAt'>),
-    backoff: backoffInForce(spool, postHogAt(spool, settings.destination), now),
-    resolveUntil: backoffInForce(spool, COORDINATOR, now)?.until ?? null,
-    flusherIsRunning: isFlusherAlive(spool.directory),
-    flusherAskedAt: installation.flusher_asked_at,
-    lastRun:
-      (row('SELECT started_at, ended_at, outcome, delivered FROM flusher_run ORDER BY id DESC LIMIT 1') as
-        | FlusherRun
-        | undefined) ?? null,
-  };
 }
 
 /** Whether a flusher is at work. A lock that cannot be read is no flusher's. */
@@ -73,7 +54,11 @@ export function isFlusherAlive(directory: string): boolean {
 }
 
 /** Why nothing is being sent at `now`, or that all is well: the first reason that applies. */
-export function deliveryOf(status: Status, { destination }: Settings, now: number): Finding {
+export function deliveryOf(
+  status: Status,
+  { destination }: Pick<Settings, 'destination'>,
+  now: number,
+): Finding {
   const { ledger, backoff, unbound, resolveUntil } = status;
   const { recorded, delivered, pending, quarantined } = ledger;
   if (pending === 0) {

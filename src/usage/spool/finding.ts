@@ -9,14 +9,13 @@ export interface Finding {
   readonly advice: string;
 }
 
-type Make = (code: string, message: string, advice: string) => Finding;
-const of =
-  (severity: Finding['severity']): Make =>
-  (code, message, advice) => ({ code, severity, message, advice });
+const as =
+  (severity: Finding['severity']) =>
+  (code: string, message: string, advice: string): Finding => ({ code, severity, message, advice });
 
-export const info = of('info');
-export const warning = of('warning');
-export const error = of('error');
+export const info = as('info');
+export const warning = as('warning');
+export const error = as('error');
 
 /** A check that found nothing. */
-export const passed = (code: string, message: string): Finding => of('ok')(code, message, '');
+export const passed = (code: string, message: string): Finding => as('ok')(code, message, '');
