@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { delimiter, dirname } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { UserError } from '../../../src/errors.ts';
 import { exchange } from '../../../src/infra/net/http.ts';
@@ -183,7 +184,8 @@ describe('certificates', () => {
     const proxy = await startProxy(t, port);
     for (const variables of [
       { SSL_CERT_FILE: authority.ca },
-      { SSL_CERT_DIR: authority.ca.replace(/\/[^/]*$/, '') },
+      // A list of folders, which may hold what is no certificate: a key and a request for one.
+      { SSL_CERT_DIR: ['/nowhere', dirname(authority.ca)].join(delimiter) },
     ]) {
       for (const [url, more] of [
         [`https://127.0.0.1:${port}/`, {}],

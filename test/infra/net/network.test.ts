@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { delimiter, dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -208,16 +207,4 @@ describe('the request is on its way when the process turns to something else', (
       assert.equal(isAnswered(), true);
     });
   }
-});
-
-test('SSL_CERT_DIR may be a list of folders, and hold what is no certificate', async (t) => {
-  const { ca, key, cert } = makeAuthority(t, 'api.test');
-  const { createServer: createTlsServer } = await import('node:tls');
-  const server = createTlsServer({ key, cert }, answering('HTTP/1.1 204 No\r\n\r\n')).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => void server.close());
-  // Beside the certificate lie its key and a request for it.
-  useNetworkVariables({ SSL_CERT_DIR: ['/nowhere', dirname(ca)].join(delimiter) });
-  const { port } = server.address() as AddressInfo;
-  assert.equal((await send(`https://127.0.0.1:${port}/`)).status, 204);
 });
