@@ -33,7 +33,9 @@ const MAGIC = 0x377f0682;
 export function readDatabaseImage(path: string): Buffer {
   for (let i = 0; i < TRIES; i += 1) {
     const image = readOnce(path);
-    if (image !== undefined) return leaveWal(image);
+    // An in-memory database cannot be in WAL mode: these bytes of the header say that this one is not.
+    if (image?.[18] === 2 && image[19] === 2) image.fill(1, 18, 20);
+    if (image !== undefined) return image;
     pause(RETRY_MS);
   }
   throw new Database.SqliteError('the database is never still', 'SQLITE_BUSY');
@@ -131,10 +133,4 @@ function openChecksum(log: DataView): { add(from: number, length: number): void;
     },
     isAt: (at) => a === log.getUint32(at) && b === log.getUint32(at + 4),
   };
-}
-
-/** An in-memory database cannot be in WAL mode: bytes 18 and 19 of the header say that this one is not. */
-function leaveWal(image: Buffer): Buffer {
-  if (image[18] === 2 && image[19] === 2) image.fill(1, 18, 20);
-  return image;
 }

@@ -7,7 +7,7 @@ export type Damaged = Sqlite.Database;
 export type Row = Readonly<Record<string, unknown>>;
 
 /** Another process that met the same damage closes it in far less. */
-const LOCK_WAIT_MS = 100;
+const LOCK_WAIT_MS = 50;
 
 /**
  * Opens the database at `path`; where its header is broken, or says more pages than the file has, with the header of a
