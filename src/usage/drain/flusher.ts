@@ -30,7 +30,7 @@ interface Run extends Omit<Draining, keyof Connections> {
 }
 
 const TRIM_STEP = 500;
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 100;
 /** Longer than commands that wait for the lock leave between two tries. */
 const LET_IN_MS = 8;
 

@@ -2,9 +2,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Answer } from '../../../src/infra/net/posthog.ts';
+import { append } from '../../../src/usage/append/append.ts';
 import type { RunOutcome } from '../../../src/usage/drain/flusher.ts';
+import { sharedFile } from '../../../src/usage/spool/spool.ts';
+import { readUsageJson } from '../../../src/usage/spool/usage-json.ts';
 import {
   ACCEPTED,
+  credentialsOf,
   DAY,
   INVALID,
   MINUTE,
@@ -13,6 +17,7 @@ import {
   openQueue,
   type Queue,
   type Server,
+  sampleEntry,
   unaccounted,
 } from '../../support/queue.ts';
 
@@ -70,6 +75,23 @@ test('an alias that is recorded while captures are being sent holds back those o
     queue.sent.map((batch) => batch.at(-1)?.event),
     ['CLI execution succeeded', '$create_alias', 'CLI execution succeeded'],
   );
+});
+
+test('usage.json tells of a link before its alias is sent, though the command was killed before it wrote that', async (t) => {
+  const queue = openQueue(t);
+  queue.addAlias('ana', 'anon-1');
+  const killed = (): never => {
+    throw new Error('killed');
+  };
+  const told: unknown[] = [];
+  await queue.flush((_batch, request) => {
+    const change = { kind: 'login', principalId: 'account-b' } as const;
+    const login = sampleEntry(queue.clock.now, { credentials: credentialsOf('b'), change });
+    if (request === 1) append({ ...queue.spool, sync: killed }, login);
+    told.push(readUsageJson(sharedFile(queue.spool.directory))?.principalId);
+    return ACCEPTED;
+  });
+  assert.deepEqual(told, [null, 'account-b', 'account-b']);
 });
 
 const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
