@@ -12,7 +12,7 @@ import {
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
-import { keyOf } from '../support/arcade/client.ts';
+import { keyOf } from '../support/arcade/accounts.ts';
 import { everyones, NOBODY, notRoot } from '../support/cli.ts';
 import { INSTALLERS, NPM, NPM_10, openRegistry, openWorkshop, type Workshop } from '../support/installed.ts';
 import { until } from '../support/until.ts';

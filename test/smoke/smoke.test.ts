@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
-import { keyOf } from '../support/arcade/client.ts';
+import { keyOf } from '../support/arcade/accounts.ts';
 import { type PostHog, startPostHog } from '../support/posthog.ts';
 import { world } from '../support/world.ts';
 

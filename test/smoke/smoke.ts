@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { keyOf } from '../support/arcade/client.ts';
+import { keyOf } from '../support/arcade/accounts.ts';
 import { startArcade } from '../support/arcade.ts';
 import { arcade } from '../support/cli.ts';
 import { openSandbox, removeHome, type Sandbox } from '../support/sandbox.ts';

@@ -3,22 +3,71 @@
  * lenient there, no other test would notice; all else that it does, the tests of the commands show.
  */
 import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { contextOf } from '../support/arcade/accounts.ts';
+import { contextOf, keyOf, type User } from '../support/arcade/accounts.ts';
 import { authorize } from '../support/arcade/browser.ts';
-import {
-  beginLogin,
-  call,
-  keyOf,
-  keySecretsUrl,
-  login,
-  postForm,
-  put,
-  refresh,
-  secretsUrl,
-} from '../support/arcade/client.ts';
+import { CLIENT_ID } from '../support/arcade/oauth.ts';
+import type { Arcade } from '../support/arcade.ts';
 import { world } from '../support/world.ts';
+
+/** An answer; its body parsed when it says that it is JSON. */
+interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: what a test reads from it is a shape that it asserts
+  readonly body: any;
+}
+
+async function call(url: string, bearer = '', init: RequestInit = {}): Promise<Answer> {
+  const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' };
+  const response = await fetch(url, { headers, ...init });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type') === 'application/json';
+  return { status: response.status, body: isJson ? JSON.parse(text) : text };
+}
+
+const put = (url: string, bearer: string, value: string): Promise<Answer> =>
+  call(url, bearer, { method: 'PUT', body: JSON.stringify({ value }) });
+const postForm = (url: string, form: Record<string, string>): Promise<Answer> =>
+  call(url, '', { method: 'POST', body: new URLSearchParams(form), headers: {} });
+/** Where API keys find their secrets. */
+const keySecretsUrl = (arcade: Arcade): string => `${arcade.engine.url}/v1/admin/secrets`;
+
+/** Where the user's OAuth tokens find the secrets of their default project. */
+function secretsUrl(arcade: Arcade, user: User): string {
+  const { org_id, project_id } = contextOf(user);
+  return `${arcade.engine.url}/v1/orgs/${org_id}/projects/${project_id}/secrets`;
+}
+
+/** The first half of a login: the form for the token endpoint, and the URL that a browser would open. */
+async function beginLogin(arcade: Arcade, changes: Record<string, string> = {}) {
+  const { body: config } = await call(`${arcade.coordinator.url}/api/v1/auth/cli_config`);
+  const code_verifier = randomBytes(48).toString('base64url');
+  const code_challenge = createHash('sha256').update(code_verifier).digest('base64url');
+  const client = { client_id: config.client_id, redirect_uri: 'http://127.0.0.1:9905/callback' };
+  const asked = { response_type: 'code', state: 's1', scope: 'openid offline_access' };
+  const pkce = { code_challenge, code_challenge_method: 'S256' };
+  const query = new URLSearchParams({ ...client, ...asked, ...pkce, ...changes });
+  const form = { ...client, grant_type: 'authorization_code', code_verifier };
+  return { url: `${config.authorization_endpoint}?${query}`, form, tokenEndpoint: config.token_endpoint };
+}
+
+/** A whole login, and what the token endpoint said; `form` changes what is sent to it. */
+async function login(arcade: Arcade, user: User, form: Record<string, string> = {}) {
+  const begun = await beginLogin(arcade);
+  const callback = new URL(await authorize(begun.url, { user }));
+  const code = callback.searchParams.get('code') ?? '';
+  const sent = { ...begun.form, code, ...form };
+  return { ...begun, callback, sent, answer: await postForm(begun.tokenEndpoint, sent) };
+}
+
+const refresh = ({ coordinator }: Arcade, refresh_token: string): Promise<Answer> =>
+  postForm(`${coordinator.url}/oauth2/token`, {
+    grant_type: 'refresh_token',
+    refresh_token,
+    client_id: CLIENT_ID,
+  });
 
 test('users are isolated from one another, and credentials from the path of the other kind', async (t) => {
   const { arcade } = await world(t);

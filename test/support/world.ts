@@ -1,7 +1,7 @@
 /** A world for one test: a home, stand-ins for Arcade and PostHog, and `arcade` at work between them. */
 import type { TestContext } from 'node:test';
 import type { User } from './arcade/accounts.ts';
-import { keyOf } from './arcade/client.ts';
+import { keyOf } from './arcade/accounts.ts';
 import { type Arcade, type ArcadeOptions, startArcade } from './arcade.ts';
 import { type Ran, type Running, arcade as runArcade, UNTRACKED } from './cli.ts';
 import { type Came, type Inside, inside } from './inside.ts';

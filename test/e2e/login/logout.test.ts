@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { keyOf } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/accounts.ts';
 import type { Arcade } from '../../support/arcade.ts';
 import { inside } from '../../support/inside.ts';
 import { sandbox } from '../../support/sandbox.ts';

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { keyOf } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/accounts.ts';
 import { arcade, NOBODY, notRoot, type Ran, UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';

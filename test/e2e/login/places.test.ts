@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { keyOf } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/accounts.ts';
 import { UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { assertFailed, refused } from '../../support/login.ts';

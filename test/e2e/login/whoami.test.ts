@@ -1,8 +1,7 @@
 /** `arcade whoami`, for every way of being signed in. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contextOf } from '../../support/arcade/accounts.ts';
-import { keyOf } from '../../support/arcade/client.ts';
+import { contextOf, keyOf } from '../../support/arcade/accounts.ts';
 import { UNTRACKED } from '../../support/cli.ts';
 import { inside } from '../../support/inside.ts';
 import { logIn } from '../../support/login.ts';

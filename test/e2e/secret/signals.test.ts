@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { keyOf } from '../../support/arcade/client.ts';
+import { keyOf } from '../../support/arcade/accounts.ts';
 import { startArcadeCli, TRACKED } from '../../support/cli.ts';
 import { recorded, withoutNotice } from '../../support/recorded.ts';
 import { until } from '../../support/until.ts';

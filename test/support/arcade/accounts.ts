@@ -85,6 +85,11 @@ export function contextOf(user: User): Context {
   };
 }
 
+/** The user's first API key. */
+export function keyOf(user: User): string {
+  return user.api_keys[0] ?? '';
+}
+
 function fill(spec: UserSpec): User {
   const account_id = spec.account_id ?? randomUUID();
   return {
