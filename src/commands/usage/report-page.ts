@@ -51,7 +51,7 @@ function ledgerFigures({ ledger }: Status): Markup {
 function figureSection(figure: Figure): Markup {
   const { title, summary, legend, bars } = figure;
   if (bars.length === 0) return section(title, summary, []);
-  return section(title, summary, [drawSvg(figure), legend && key(legend), table(bars)]);
+  return section(title, summary, [drawSvg(figure), legend && key(legend), table(figure)]);
 }
 
 function section(title: string, description: string, content: readonly (Markup | null)[]): Markup {
@@ -64,9 +64,9 @@ function key({ names: [first, second], second: kind }: NonNullable<Figure['legen
   return html`<ul class="key"><li><span class="good"></span>${first}</li><li><span class="${kind}"></span>${second}</li></ul>`;
 }
 
-/** The numbers of a figure, where they change. */
-function table(bars: Figure['bars']): Markup {
-  const changes = bars.filter(({ says }, i) => i === 0 || says !== bars[i - 1]?.says);
+/** The numbers of a figure; those of a curve where they change. */
+function table({ bars, shape }: Figure): Markup {
+  const changes = bars.filter(({ says }, i) => shape !== 'curve' || says !== bars[i - 1]?.says);
   const body = changes.map(({ label, says }) => html`<tr><th scope="row">${label}</th><td>${says}</td></tr>`);
   return html`<details><summary>Numbers</summary><div class="scroll"><table>${body}</table></div></details>`;
 }

@@ -30,47 +30,42 @@ export function obstacleOf(thrown: unknown): Obstacle | undefined {
   if (thrown instanceof UnusableLockError) return UNUSABLE_LOCK;
   if (isDamage(thrown)) return DAMAGED;
   if (code === undefined) return undefined;
-  const advice = adviceForAddon(thrown);
-  if (advice !== undefined) {
+  const forAddon = adviceForAddon(thrown);
+  if (forAddon !== undefined) {
     const message = `better-sqlite3 cannot be loaded in Node ${process.versions.node} (${code}): events wait in files, and none is sent.`;
-    return unusable('no sqlite', 'native-module', message, advice);
+    return { state: 'no sqlite', ...error('native-module', message, forAddon) };
   }
   // A schema that was changed by hand, a disk that fails; all that the system can say of a file.
   if (!isSqlite(thrown) && syscall === undefined) return undefined;
   const message = `The usage spool cannot be read (${isSqlite(thrown) ? `${code}: ${thrown.message}` : code}).`;
-  return unusable('unreadable', 'spool-unreadable', message, CHECK_OWNER);
+  const advice =
+    'Check the owner and the mode of the .arcade folder and its files: only you should have access.';
+  return unusable('unreadable', message, advice);
 }
 
-function unusable(state: Obstacle['state'], ...words: Parameters<typeof error>): Obstacle {
-  return { state, ...error(...words) };
+function unusable(state: Obstacle['state'], message: string, advice: string): Obstacle {
+  return { state, ...error(`spool-${state}`, message, advice) };
 }
 
-const CHECK_OWNER =
-  'Check the owner and the mode of the .arcade folder and its files: only you should have access.';
 const NEWER = unusable(
   'newer',
-  'spool-newer',
   'The usage spool was created by a newer version of arcade; this one leaves it alone and records nothing.',
   'Update arcade, or use the newer one.',
 );
 const DAMAGED = unusable(
   'damaged',
-  'spool-damaged',
   'The usage spool is damaged.',
   'The next command sets it aside and starts a new one, and what can be read is recovered. Commands work without it.',
 );
 const BUSY = unusable(
   'busy',
-  'spool-busy',
   'Another process is using the usage spool.',
   'Try again in a moment; the next command puts right what a crash may have left.',
 );
-const UNUSABLE_LOCK = unusable(
-  'unreadable',
-  'lock',
-  'usage.lock is not a lock file: nothing is sent.',
-  MOVE_AWAY,
-);
+const UNUSABLE_LOCK: Obstacle = {
+  state: 'unreadable',
+  ...error('lock', 'usage.lock is not a lock file: nothing is sent.', MOVE_AWAY),
+};
 
 export const NO_HOME = error(
   'home',

@@ -36,6 +36,9 @@ test('`usage report` writes one private file that loads and runs nothing', async
   assert.doesNotMatch(text, /\s(src|href|style|on[a-z]+)=/i);
   assert.doesNotMatch(style, /url\(|@import/);
   assert.match(text, /Peak 60 pending; 18 now\./);
+  for (const limit of ['24 h', '60 min'])
+    assert.ok(text.includes(`<th scope="row">within ${limit}</th><td>0</td>`));
+  assert.match(text, /<th scope="row">longer<\/th><td>0<\/td>/);
 });
 
 test('`usage report` replaces its own report and nothing else', async (t) => {
