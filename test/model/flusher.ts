@@ -52,6 +52,8 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
     life.live();
     return answer;
   };
+  // As a run begins for a person who asks.
+  if (step.impatient) world.flusher.statement('UPDATE backoff SET until = 0').run();
   try {
     const outcome = await drain({
       spool,
@@ -59,7 +61,6 @@ export async function drainOnce(run: Run, step: Extract<Step, { do: 'drain' }>):
       deliver,
       credentials,
       environment: environmentIn(step.shell),
-      ignoreBackoff: step.impatient,
       leftMs: () => 60_000,
       now: () => world.now,
       random: run.random,

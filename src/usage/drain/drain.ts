@@ -21,8 +21,6 @@ export interface Draining {
   readonly credentials: () => Promise<InForce>;
   /** The account of the key in the environment, told apart as at append; null when there is none. */
   readonly environment: string | null;
-  /** Tries at once, whatever back-off is in force; for a person who asks. */
-  readonly ignoreBackoff: boolean;
   /** Milliseconds that are left; at 0 no request is begun and those under way are given up. */
   readonly leftMs: () => number;
   /** Milliseconds since the epoch. */
@@ -55,8 +53,7 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
 async function sendDue(draining: Draining): Promise<DrainOutcome> {
   const { spool, now } = draining;
   const target = postHogAt(spool, draining.destination);
-  const backoff = await persist(draining, () => backoffInForce(spool, target, now()));
-  if (!draining.ignoreBackoff && backoff !== null) return 'backing off';
+  if ((await persist(draining, () => backoffInForce(spool, target, now()))) !== null) return 'backing off';
   const delivery = openDelivery(draining, target);
   let stop: Stop | undefined;
   const send = async (kind: 'alias' | 'capture', most = Number.POSITIVE_INFINITY): Promise<void> => {

@@ -18,6 +18,8 @@ export type RunOutcome = DrainOutcome | 'locked';
 export type Connections = Pick<Draining, 'deliver' | 'credentials' | 'environment'>;
 
 interface Run extends Omit<Draining, keyof Connections> {
+  /** Tries at once, whatever back-off is in force; for a person who asks. */
+  readonly ignoreBackoff: boolean;
   /** Called once the lock is held: a process that finds it taken need not load what speaks to the network. */
   readonly connect: () => Promise<Connections>;
   readonly maxRecords: number;
@@ -73,9 +75,10 @@ async function live(run: Run, lock: Lock): Promise<RunOutcome> {
 }
 
 /** From here on the lock tells that a flusher is alive; the mark of the one that was asked for has served. */
-function begin({ spool, now }: Run): void {
+function begin({ spool, ignoreBackoff, now }: Run): void {
   spool.transaction(() => {
     spool.statement('UPDATE installation SET flusher_asked_at = NULL').run();
+    if (ignoreBackoff) spool.statement('UPDATE backoff SET until = min(until, ?)').run(now());
     spool.statement('INSERT INTO flusher_run (started_at) VALUES (?)').run(now());
     spool.statement('DELETE FROM flusher_run WHERE id <= last_insert_rowid() - ?').run(SPOOL.flusherRuns);
   });

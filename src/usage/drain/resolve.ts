@@ -48,13 +48,13 @@ const ALL = Number.MAX_SAFE_INTEGER;
 
 /**
  * Binds what can be bound without asking. The function that it returns asks the coordinator about the rest, once, and
- * does the same by its answer; undefined where it is not to be asked, as during its back-off, unless that is ignored.
+ * does the same by its answer; undefined where it is not to be asked, as during its back-off.
  * Nothing is written after `usage disable`, which may have erased everything while the answer was awaited.
  */
 export async function bindUnbound(
   draining: Omit<Draining, 'destination' | 'deliver'>,
 ): Promise<(() => Promise<void>) | undefined> {
-  const { spool, environment, ignoreBackoff, now, random } = draining;
+  const { spool, environment, now, random } = draining;
   const write = <T>(work: () => T): Promise<T | undefined> =>
     persist(draining, () => spool.transaction(() => (isRecordingAllowed(spool) ? work() : undefined)));
   const groups = await persist(draining, () => unboundGroups(spool));
@@ -67,7 +67,7 @@ export async function bindUnbound(
     const left = decide(spool, groups, now(), (group) =>
       givenUpTo(group, present, environment !== null, now()),
     );
-    return ignoreBackoff || backoffInForce(spool, COORDINATOR, now()) === null ? left : [];
+    return backoffInForce(spool, COORDINATOR, now()) === null ? left : [];
   });
   if (unknown === undefined || unknown.length === 0) return undefined;
   return async () => {

@@ -13,7 +13,7 @@ export interface Attempt {
   readonly answer: Answer;
 }
 
-type Records = readonly Pick<PendingRecord, 'id'>[];
+type Records = readonly PendingRecord[];
 
 /** The records of a batch, as one parameter whatever their number. */
 export const IDS = '(SELECT value FROM json_each(@ids))';

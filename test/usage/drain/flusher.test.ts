@@ -8,6 +8,7 @@ import type { Answer, WireRecord } from '../../../src/infra/net/posthog.ts';
 import { writeDraft } from '../../../src/infra/os/files.ts';
 import { tryLockFor } from '../../../src/infra/sqlite/lock.ts';
 import { append } from '../../../src/usage/append/append.ts';
+import { backOff, postHogAt } from '../../../src/usage/spool/backoff.ts';
 import { lockFile, type Spool, spoolFile } from '../../../src/usage/spool/spool.ts';
 import {
   ACCEPTED,
@@ -114,8 +115,10 @@ test('beside a rollback journal a flusher waits for a command that writes, whate
   assert.ok(met.size > 20, `${met.size} ways`);
 });
 
-test('what the answer of the coordinator binds is sent in the same run', async (t) => {
+test('what the answer of the coordinator binds is sent in the same run, by a person who asks during a back-off, too', async (t) => {
   const queue = openQueue(t);
+  const at = { at: queue.clock.now, random: () => 0.5 };
+  backOff(queue.spool, postHogAt(queue.spool, DESTINATION), { reason: 'offline', status: null }, at);
   append(queue.spool, sampleEntry(queue.clock.now, { credentials: credentialsOf('a') }));
   const ask = async () => ({ kind: 'principal', principalId: 'account-a' }) as const;
   const deliver = async (batch: readonly WireRecord[]) => {
@@ -124,7 +127,7 @@ test('what the answer of the coordinator binds is sent in the same run', async (
   };
   const credentials = async () => ({ account: 'a', ask });
   const connect = async () => ({ deliver, credentials, environment: null });
-  assert.equal(await queue.flush(() => ACCEPTED, { connect }), 'drained');
+  assert.equal(await queue.flush(() => ACCEPTED, { connect, ignoreBackoff: true }), 'drained');
   assert.deepEqual(
     queue.sent.flat().map(({ distinctId }) => distinctId),
     ['account-a', 'account-a'],

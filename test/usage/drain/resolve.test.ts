@@ -66,6 +66,7 @@ function machine(t: TestContext): Machine {
         meanwhile();
         return whose;
       };
+      if (!patient) spool.statement('UPDATE backoff SET until = 0').run();
       const askAboutTheRest = await bindUnbound({
         spool,
         credentials: async () => {
@@ -73,7 +74,6 @@ function machine(t: TestContext): Machine {
           return { account, ask };
         },
         environment: environment ?? null,
-        ignoreBackoff: !patient,
         leftMs: () => leftMs,
         now: () => made.now,
         random: () => 0.5,
