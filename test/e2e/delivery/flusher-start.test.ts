@@ -4,13 +4,7 @@ import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { LEAN } from '../../../src/infra/os/detached.ts';
 import { arcade } from '../../support/cli.ts';
-import {
-  accountOf,
-  FLUSHER_PROGRAM,
-  flushersEnded,
-  flushersOf,
-  startFlusher,
-} from '../../support/flusher.ts';
+import { FLUSHER_PROGRAM, flushersEnded, flushersOf, startFlusher } from '../../support/flusher.ts';
 import type { Sandbox } from '../../support/sandbox.ts';
 import { until } from '../../support/until.ts';
 import { world } from '../../support/world.ts';
@@ -125,27 +119,5 @@ describe('a flusher', { concurrency: true }, () => {
       assert.equal(found, inForce);
       process.kill(pid, 'SIGKILL');
     }
-  });
-
-  test('that is killed is replaced at the next command, and nothing is lost', async (t) => {
-    const { home, posthog, env } = await prepare(t);
-    posthog.fault({ kind: 'hang' });
-    const first = await wake(home, env);
-    await until(() => posthog.requests.length > 0, { what: 'its request' });
-    process.kill(first, 'SIGKILL');
-    await until(() => !flushersOf(home).includes(first), { what: 'its end' });
-    const second = await wake(home, env);
-    assert.notEqual(second, first);
-    await until(() => accountOf(home).delivered === 2, { what: 'both events to be delivered' });
-    assert.deepEqual([posthog.stored().length, posthog.duplicates()], [2, 0]);
-  });
-
-  test('sends what is recorded while it lives, and no second one is started', async (t) => {
-    const { home, posthog, env } = await prepare(t);
-    posthog.fault({ kind: 'delay', ms: 1_500 });
-    const pid = await wake(home, env);
-    await arcade(home, ['secret', 'list'], { env });
-    assert.deepEqual(flushersOf(home), [pid]);
-    await until(() => posthog.stored().length === 2, { what: 'both events' });
   });
 });
