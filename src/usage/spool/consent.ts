@@ -14,7 +14,7 @@ import { replaceKey } from './key.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
 import { blockingProblem, isOptedOut, optOutFile, requireOwnPlace } from './place.ts';
 import { emptySpill, MAX_SPILLED, readSpilled, removeSpilled } from './spill.ts';
-import { type Spool, sharedFile } from './spool.ts';
+import { installationOf, type Spool, sharedFile } from './spool.ts';
 import { readUsageJson, usageJson } from './usage-json.ts';
 
 /**
@@ -66,7 +66,10 @@ export function optOut(directory: string): void {
  * spool, may have left what was recorded before: it is erased now. `isNew` as in `disable`.
  */
 export function enable(spool: Spool, now: number, isNew = false): boolean {
-  if (isOptedOut(spool.directory)) disable(spool, now, isNew);
+  if (isOptedOut(spool.directory)) {
+    if (isNew || installationOf(spool).consent === 1) disable(spool, now, isNew);
+    else eraseFiles(spool);
+  }
   const { changes } = spool.statement('UPDATE installation SET consent = 1 WHERE consent = 0').run();
   rmSync(optOutFile(spool.directory), { force: true });
   return changes > 0;
@@ -94,12 +97,19 @@ export function disable(spool: Spool, now: number, isNew = false): Purged {
   optOut(spool.directory);
   replaceKey(spool.directory, randomBytes(32));
   const purged = spool.transaction(() => purge(spool, now, isNew));
+  return { purged, erased: eraseFiles(spool) };
+}
+
+/** What the purged records have left in files. Returns false while another process still has such a file open. */
+function eraseFiles(spool: Spool): boolean {
+  const { directory } = spool;
+  emptySpill(directory);
   // With ids in them. From here on no process publishes one: consent is looked at first.
-  removeDrafts(sharedFile(spool.directory));
-  const removed = setAsideFiles(spool.directory).map((name) => removeDatabase(join(spool.directory, name)));
+  removeDrafts(sharedFile(directory));
+  const removed = setAsideFiles(directory).map((name) => removeDatabase(join(directory, name)));
   spool.statement('VACUUM').run();
   const [checkpoint] = spool.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
-  return { purged, erased: checkpoint?.busy === 0 && removed.every(Boolean) };
+  return checkpoint?.busy === 0 && removed.every(Boolean);
 }
 
 /**

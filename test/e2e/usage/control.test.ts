@@ -304,6 +304,16 @@ test('`usage disable` killed halfway: what is still there is told, and the next 
   assert.match(right.stdout, /No event is kept here/);
 });
 
+test('`usage enable` leaves usage.json as another program has changed it since `usage disable`', async (t) => {
+  const home = seeded(t, PAST);
+  home.write('usage.json', JSON.stringify({ anon_id: ANON_ID, linked_principal_id: PRINCIPAL }));
+  await usage(home, ['disable']);
+  const linked = { ...home.shared(), linked_principal_id: 'acct-elsewhere' };
+  home.write('usage.json', JSON.stringify(linked));
+  await usage(home, ['enable']);
+  assert.deepEqual(home.shared(), linked);
+});
+
 test('`usage enable` after a `usage disable` that was killed halfway brings nothing back', async (t) => {
   for (const when of ['before it erased anything', 'before it erased what damage had set aside']) {
     const home = seeded(t, PAST);
