@@ -1,7 +1,7 @@
 /** A damaged database, as far as SQLite can still read it. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { openAsIs, openCopy, type Sqlite } from '../../infra/sqlite/database.ts';
-import { isBusy, isSqlite } from '../../infra/sqlite/errors.ts';
+import { isSqlite } from '../../infra/sqlite/errors.ts';
 
 export type Damaged = Sqlite.Database;
 export type Row = Readonly<Record<string, unknown>>;
@@ -66,9 +66,9 @@ export function lastId(damaged: Damaged): number {
   return found.map(({ seq }) => Number(seq)).find((id) => Number.isSafeInteger(id) && id > 0) ?? 0;
 }
 
-/** Whatever keeps SQLite from reading it, but for a lock: damage, a table that is not there, a disk that fails. */
+/** Damage, a table that is not there, a sector of the disk. Whatever else keeps SQLite from reading it may pass. */
 function isUnreadable(error: unknown): boolean {
-  return isSqlite(error) && !isBusy(error);
+  return isSqlite(error) && /^SQLITE_(CORRUPT|NOTADB|ERROR|IOERR_(SHORT_)?READ)/.test(error.code);
 }
 
 /** Every database that the migrations have made has the same header, but for a few numbers. */

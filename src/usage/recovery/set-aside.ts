@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasOtherSchema } from '../../infra/sqlite/database.ts';
-import { isDamage, isOtherSchema } from '../../infra/sqlite/errors.ts';
+import { isBusy, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
 import { takeLock } from '../../infra/sqlite/lock.ts';
 import { type Patience, patiently } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
@@ -14,7 +14,7 @@ import { count, UNCOUNTED } from '../spool/ledger.ts';
 import { createDatabaseFile, isOptedOut } from '../spool/place.ts';
 import { inodeOf, installationOf, openSpool, type Spool, sharedFile, spoolFile } from '../spool/spool.ts';
 import { readUsageJson } from '../spool/usage-json.ts';
-import { openDamaged } from './damaged.ts';
+import { type Damaged, openDamaged } from './damaged.ts';
 import { takeOver } from './take-over.ts';
 
 /** How many are kept for a person who wants to look into them. */
@@ -110,9 +110,11 @@ function openHeir(directory: string, migrations: string, patience: Patience): Sp
   }
 }
 
+/** What cannot be opened for another reason than a lock holds up no command: recovery takes it over, when it can. */
 function inherit(spool: Spool, path: string, migrations: string): void {
-  const damaged = openDamaged(path, migrations);
+  let damaged: Damaged | undefined;
   try {
+    damaged = openDamaged(path, migrations);
     spool.transaction(() => {
       // Another process may have done so meanwhile.
       if (installationOf(spool).notice_shown_at !== null) return;
@@ -121,6 +123,8 @@ function inherit(spool: Spool, path: string, migrations: string): void {
       if (isKnown || readUsageJson(sharedFile(spool.directory)) !== undefined)
         spool.statement('UPDATE installation SET notice_shown_at = ?').run(Date.now());
     });
+  } catch (error) {
+    if (isBusy(error) || !isSqlite(error)) throw error;
   } finally {
     damaged?.close();
   }

@@ -1,6 +1,14 @@
 /** Recovery: what can still be read of a damaged database goes on in the new one, what is gone is counted. */
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -300,6 +308,19 @@ test('what was set aside waits while another process holds the new database', as
   other.exec('ROLLBACK');
   await recoverAll(spool);
   assert.equal(ledgerOf(spool).pending, 5);
+});
+
+test('what was set aside waits while it cannot be opened', async (t) => {
+  const store = storeOf(t, 4);
+  const name = 'usage.db.damaged-1600000000000';
+  const inTheWay = join(store.home.directory, `${name}-wal`);
+  mkdirSync(inTheWay);
+  const spool = aside(t, store);
+  await recoverAll(spool);
+  assert.deepEqual(asideIn(store.home), [name]);
+  rmdirSync(inTheWay);
+  await recoverAll(spool);
+  assertCounted(spool, { pending: 5, uncounted: undefined });
 });
 
 for (const when of ['before', 'after'] as const) {
