@@ -48,8 +48,8 @@ const ALL = Number.MAX_SAFE_INTEGER;
 
 /**
  * Binds what can be bound without asking. The function that it returns asks the coordinator about the rest, once, and
- * does the same by its answer; undefined where it is not to be asked, as during its back-off.
- * Nothing is written after `usage disable`, which may have erased everything while the answer was awaited.
+ * does the same by its answer; undefined where it is not to be asked, as during its back-off. Nothing is written after
+ * `usage disable`, which may have erased everything while the answer was awaited.
  */
 export async function bindUnbound(
   draining: Omit<Draining, 'destination' | 'deliver'>,
