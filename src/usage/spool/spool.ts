@@ -138,10 +138,10 @@ export function spoolOf(
   };
 }
 
-/** The one row that describes this installation. Throws DamagedError where it is gone. */
+/** The one row that describes this installation. Throws DamagedError where it is gone, or another page is in its place. */
 export function installationOf(spool: Spool): Installation {
   const row = spool.statement('SELECT * FROM installation').get() as Installation | undefined;
-  if (row === undefined) throw new DamagedError('the installation is missing');
+  if (row?.consent !== 0 && row?.consent !== 1) throw new DamagedError('the installation is missing');
   return row;
 }
 

@@ -203,6 +203,7 @@ const HEADERS: Readonly<Record<string, (path: string) => void>> = {
   'the version is none': (path) => change(path, 'PRAGMA user_version = 0'),
   'the version is an older one': (path) => change(path, 'PRAGMA user_version = 3'),
   'the installation is gone': (path) => change(path, 'DELETE FROM installation'),
+  'the installation has what another page had': (path) => change(path, 'UPDATE installation SET consent = 7'),
   'a table is gone': (path) => change(path, 'DROP TABLE backoff'),
 };
 
