@@ -77,5 +77,7 @@ const LIST_HINT = 'See `arcade usage list` for the ids.';
 
 /** The error of an id that no record has. */
 export function noSuchRecord(id: string): UserError {
-  return new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, { hint: LIST_HINT });
+  return new UserError('NO_SUCH_RECORD', `There is no record ${id}.`, {
+    hint: `${LIST_HINT} How many were dropped, and why, stands in \`arcade usage status\`.`,
+  });
 }

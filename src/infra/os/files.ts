@@ -24,7 +24,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, parse, resolve } from 'node:path';
-import { pause } from '../sqlite/pause.ts';
+import { pause } from '../pause.ts';
 
 /**
  * Replaces `target` by `text`: temporary file beside it, fsync, rename. Mode 0600 from the first byte whatever

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 
 /** 200 ms together: a transaction with a rollback journal takes a few. */
 const TRIES = 40;

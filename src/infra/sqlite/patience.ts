@@ -1,8 +1,8 @@
 /** Waiting for a lock of the database that another process holds. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Sqlite from 'better-sqlite3';
+import { pause } from '../pause.ts';
 import { isBusy } from './errors.ts';
-import { pause } from './pause.ts';
 
 /**
  * SQLite itself would look every 100 ms in the end, and in a crowd find the lock taken each time. Only what is spent in

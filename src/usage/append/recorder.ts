@@ -15,7 +15,7 @@ import { inodeOf, type Spool } from '../spool/spool.ts';
 import { append, type Entry, spillCapture } from './append.ts';
 import { isWakeLikely } from './wake.ts';
 
-/** As the original words it, with the variable's name as the way out. */
+/** Worded as by the Python CLI, and with the name of the variable that switches it off. */
 const NOTICE =
   'Arcade collects CLI usage data to help us debug and improve the service. By continuing to use the Arcade CLI, ' +
   'you agree to the terms of our Privacy Policy. To opt out, set the ARCADE_USAGE_TRACKING environment variable to 0.\n';

@@ -49,7 +49,6 @@ export async function drain(draining: Draining): Promise<DrainOutcome> {
   return outcome;
 }
 
-/** Sends what is bound. */
 async function sendDue(draining: Draining): Promise<DrainOutcome> {
   const { spool, now } = draining;
   const target = postHogAt(spool, draining.destination);

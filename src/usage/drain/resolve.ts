@@ -8,10 +8,10 @@ import { FLUSHER, SPOOL } from '../../settings.ts';
 import { recordedId } from '../event/event.ts';
 import {
   ANY_CREDENTIALS,
-  accountOf,
   currentIdentity,
   follow,
   isLinked,
+  principalOf,
   rememberAccount,
 } from '../identity/identities.ts';
 import { backOff, backoffInForce, COORDINATOR, endBackoff } from '../spool/backoff.ts';
@@ -114,7 +114,7 @@ function decide(
   untilOf: (group: Group) => number | null,
 ): Group[] {
   return groups.filter((group) => {
-    const principalId = group.fingerprint === null ? null : accountOf(spool, group.fingerprint);
+    const principalId = group.fingerprint === null ? null : principalOf(spool, group.fingerprint);
     const until = untilOf(group);
     if (principalId === null && until === null) return true;
     // The other program may have linked the anon_id by now, or begun another identity. Without the credentials: that one

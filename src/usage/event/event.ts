@@ -144,7 +144,7 @@ const NEVER_MERGED = new Set([
 /**
  * Whether PostHog takes `id` for a distinct_id and can merge it: not empty, at most 200 characters (it cuts
  * there), no control characters, no half of a surrogate pair (it refuses the whole batch), none of the
- * placeholders that it never merges. Nor white space, for that is no id but a text, nor a slash, for that is an address.
+ * placeholders that it never merges. Nor white space, which is of a text, nor a slash, which is of an address.
  */
 export function isDistinctId(id: unknown): id is string {
   if (typeof id !== 'string' || id === '' || id.length > 200) return false;

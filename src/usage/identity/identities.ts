@@ -40,7 +40,7 @@ export function observe(
   { fingerprint, fromEnvironment }: CredentialsInForce,
   news: SharedIds | null,
 ): Observation {
-  const principalId = typeof fingerprint === 'string' ? accountOf(spool, fingerprint) : null;
+  const principalId = typeof fingerprint === 'string' ? principalOf(spool, fingerprint) : null;
   return {
     fingerprint,
     principalId,
@@ -112,7 +112,7 @@ export function rememberAccount(spool: Spool, fingerprint: string, principalId: 
 }
 
 /** Whose credentials these are, as far as that has been found out. */
-export function accountOf(spool: Spool, fingerprint: string): string | null {
+export function principalOf(spool: Spool, fingerprint: string): string | null {
   const sql = 'SELECT principal_id FROM account WHERE fingerprint = ?';
   return (spool.statement(sql).pluck().get(fingerprint) as string | undefined) ?? null;
 }

@@ -145,7 +145,7 @@ function bindingOf(identity: Identity, seen: Observation): Binding {
   return identity.principalId !== null && identity.verified ? 'principal' : 'unbound';
 }
 
-/** A new one that has not. */
+/** A new identity, which has seen neither an account nor credentials. */
 export function blank(anonId: string): Identity {
   return { anonId, principalId: null, verified: false, fingerprint: null, unused: true, copied: false };
 }

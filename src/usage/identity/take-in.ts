@@ -14,7 +14,7 @@ import {
   type Spilled,
 } from '../spool/spill.ts';
 import { assertNotReplaced, installationOf, isRecordingAllowed, type Spool } from '../spool/spool.ts';
-import { accountOf, currentIdentity, isAccount } from './identities.ts';
+import { currentIdentity, isAccount, principalOf } from './identities.ts';
 import { isBlank } from './rules.ts';
 
 /**
@@ -67,7 +67,7 @@ export function takeIn(spool: Spool, captures: readonly Spilled[], now: number):
 /** Without an owner that is certain: an id of its own. */
 function ownerOf(spool: Spool, { fingerprint, anonId }: Spilled, now: number): Owner {
   if (typeof fingerprint === 'string') {
-    const distinctId = accountOf(spool, fingerprint);
+    const distinctId = principalOf(spool, fingerprint);
     return { identityId: identityOf(spool, distinctId, now), distinctId, personless: false };
   }
   const current = currentIdentity(spool);

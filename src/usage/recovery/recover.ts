@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isDamage, isSqlite } from '../../infra/sqlite/errors.ts';
 import { persist } from '../../infra/sqlite/patience.ts';
 import { moveDatabase, removeDatabase, unrecoveredFiles } from '../spool/aside.ts';
-import { count, UNCOUNTED } from '../spool/ledger.ts';
+import { count, type DropReason, UNCOUNTED } from '../spool/ledger.ts';
 import { identityOf } from '../spool/records.ts';
 import { assertNotReplaced, isRecordingAllowed, type Spool } from '../spool/spool.ts';
 import { type Damaged, lastId, openDamaged, type Row, read } from './damaged.ts';
@@ -169,7 +169,8 @@ function takeOverCounts(
   const old = (name: string): number => counts?.get(name) ?? 0;
   const lost = Math.max(0, old('pending') + old('quarantined') - (found - found_delivered));
   const gone = new Map([...(counts ?? [])].filter(([name]) => /^(purged$|dropped\.)/.test(String(name))));
-  gone.set('dropped.damaged', old('dropped.damaged') + lost);
+  const damaged = `dropped.${'damaged' satisfies DropReason}`;
+  gone.set(damaged, old(damaged) + lost);
   gone.set('delivered', Math.max(0, old('delivered') - found_delivered));
   const recorded = [...gone.values()].reduce((sum, number) => sum + number, 0);
   gone.set('recorded', recorded).set('unreported', old('unreported') + lost);

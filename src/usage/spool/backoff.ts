@@ -94,7 +94,7 @@ export function backOff(
 
 /**
  * Brings the next attempt forward to `now`, after a call of a command that got through, and tells whether it did. Only
- * where the network was what failed, and with an eighth of the step between two attempts at least: minutes after the network
+ * where the network was what failed, and not before `hasteningFrom`: minutes after the network
  * is back everything is sent, and a destination that stays away costs eight flushers an hour at most.
  */
 export function hasten(spool: Spool, target: Target, backoff: Backoff, now: number): boolean {

@@ -83,8 +83,8 @@ export interface Purged {
 }
 
 /**
- * Stops recording and erases all that was recorded: not only the records, but also the ids they went out as, the
- * pictures' numbers and what earlier damage has left beside the database. What stays is that it is off, and the
+ * Stops recording and erases all that was recorded: not only the records, but also the ids that they were sent
+ * as, the numbers of `usage stats` and what earlier damage has left beside the database. What stays is that it is off, and the
  * counters. SQLite leaves deleted rows in its pages and its log; both are written again without them. `isNew`: the spool
  * has taken the place of one that can no longer be read.
  */

@@ -1,4 +1,4 @@
-/** What a check of `usage doctor` comes to. */
+/** What is found of the spool, in words: by `usage doctor`, and by whatever meets an obstacle. */
 
 export interface Finding {
   readonly code: string;

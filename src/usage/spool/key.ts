@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { createPrivateFile, readText, replaceAtomically } from '../../infra/os/files.ts';
-import { pause } from '../../infra/sqlite/pause.ts';
+import { pause } from '../../infra/pause.ts';
 
 const FORM = /^[0-9a-f]{64}$/;
 /** Longer than another process takes from making the file to writing into it. */

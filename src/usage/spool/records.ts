@@ -76,8 +76,8 @@ function insert(spool: Spool, row: Row, at: number): void {
 }
 
 /**
- * The identity of an anon_id, or null for none; where there is no such, one that never holds and counts as linked: what is
- * given up under it gets an id of its own. Inside a transaction.
+ * The identity that has an anon_id. Where there is none, or `anonId` is null: one that never holds and counts as linked, so
+ * that what is given up under it gets an id of its own. Inside a transaction.
  */
 export function identityOf(spool: Spool, anonId: string | null, now: number): number {
   const sql = `SELECT id FROM identity WHERE anon_id = @anonId

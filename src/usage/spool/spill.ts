@@ -49,8 +49,8 @@ export function spill(directory: string, capture: Spilled): boolean {
 }
 
 /**
- * The oldest captures that wait, `limit` at most; none from a folder in which we may not delete. Who `tidies` has files
- * that are not ours to understand put out of the way, and drafts of killed processes removed. Never throws.
+ * The oldest captures that wait, `limit` at most; none from a folder in which we may not delete. With `tidies`, files
+ * that are not ours to understand are put out of the way, and drafts of killed processes are removed. Never throws.
  */
 export function readSpilled(directory: string, limit: number, { tidies = false } = {}): Spilled[] {
   const found: Spilled[] = [];

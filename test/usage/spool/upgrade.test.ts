@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { append } from '../../../src/usage/append/append.ts';
-import { accountOf, currentIdentity } from '../../../src/usage/identity/identities.ts';
+import { currentIdentity, principalOf } from '../../../src/usage/identity/identities.ts';
 import { backoffOf, postHogAt } from '../../../src/usage/spool/backoff.ts';
 import { fingerprintBy } from '../../../src/usage/spool/key.ts';
 import { readLedger } from '../../../src/usage/spool/ledger.ts';
@@ -30,7 +30,7 @@ test('a spool of schema 6 opens with its records, identities, accounts and back-
   assert.equal(states.join(' '), 'delivered delivered delivered quarantined pending pending pending pending');
   const unbound = spool.statement('SELECT count(*) FROM record WHERE distinct_id IS NULL').pluck().get();
   assert.equal(unbound, 1);
-  assert.equal(accountOf(spool, fingerprintBy<null>(spool.key(), 'account of ana') ?? ''), 'principal-ana');
+  assert.equal(principalOf(spool, fingerprintBy<null>(spool.key(), 'account of ana') ?? ''), 'principal-ana');
   const backoff = backoffOf(spool, postHogAt(spool, DESTINATION));
   assert.deepEqual([backoff?.reason, backoff?.streak], ['offline', 3]);
   const before = currentIdentity(spool);
