@@ -38,22 +38,33 @@ function openWithRecords(path: string): Damaged | undefined {
 }
 
 /** What a query finds in it, up to the first row that cannot be read. */
-export function read(
-  damaged: Damaged,
-  sql: string,
-  ...values: readonly unknown[]
-): { readonly rows: readonly Row[]; readonly isWhole: boolean } {
-  const rows: Row[] = [];
-  try {
-    for (const row of damaged.prepare(sql).iterate(...values)) rows.push(row as Row);
-    return { rows, isWhole: true };
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    return { rows, isWhole: false };
-  }
+export function read(damaged: Damaged, sql: string): readonly Row[] {
+  return [...readInSteps(damaged, sql, Number.POSITIVE_INFINITY)].flatMap(({ rows }) => rows);
 }
 
-/** Each may be on a page that is damaged. */
+/** The same, `size` rows at a time; `isEnd` where there are no more. */
+export function* readInSteps(
+  damaged: Damaged,
+  sql: string,
+  size: number,
+  ...values: readonly unknown[]
+): Generator<{ readonly rows: readonly Row[]; readonly isEnd: boolean }> {
+  let rows: Row[] = [];
+  let isEnd = true;
+  try {
+    for (const row of damaged.prepare(sql).iterate(...values)) {
+      if (rows.push(row as Row) < size) continue;
+      yield { rows, isEnd: false };
+      rows = [];
+    }
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    isEnd = false;
+  }
+  yield { rows, isEnd };
+}
+
+/** Each may be on a page that is damaged, or is an old one. */
 const LAST_IDS = [
   `seq FROM sqlite_sequence WHERE name = 'record'`,
   'max(id) AS seq FROM record NOT INDEXED',
@@ -62,8 +73,8 @@ const LAST_IDS = [
 
 /** The greatest id that a record of it has had; 0 where that cannot be read. */
 export function lastId(damaged: Damaged): number {
-  const found = LAST_IDS.flatMap((place) => read(damaged, `SELECT ${place}`).rows);
-  return found.map(({ seq }) => Number(seq)).find((id) => Number.isSafeInteger(id) && id > 0) ?? 0;
+  const found = LAST_IDS.flatMap((place) => read(damaged, `SELECT ${place}`)).map(({ seq }) => Number(seq));
+  return Math.max(0, ...found.filter(Number.isSafeInteger));
 }
 
 /** Damage, a table that is not there, a sector of the disk. Whatever else keeps SQLite from reading it may pass. */

@@ -7,7 +7,7 @@ import { moveDatabase, removeDatabase, unrecoveredFiles } from '../spool/aside.t
 import { count, type DropReason, UNCOUNTED } from '../spool/ledger.ts';
 import { identityOf } from '../spool/records.ts';
 import { assertNotReplaced, isRecordingAllowed, type Spool } from '../spool/spool.ts';
-import { type Damaged, lastId, openDamaged, type Row, read } from './damaged.ts';
+import { type Damaged, lastId, openDamaged, type Row, read, readInSteps } from './damaged.ts';
 import { inserterInto, takeOver } from './take-over.ts';
 
 /** Rows of one transaction; between two of them commands get in. */
@@ -116,17 +116,20 @@ function progressOf(spool: Spool, file: string): Progress {
  */
 function* readDownwards(
   damaged: Damaged,
-  from: number | null,
+  noted: number | null,
 ): Generator<{ readonly rows: readonly Row[]; readonly upto: number }> {
-  const sql = `SELECT * FROM record NOT INDEXED WHERE id <= ? ORDER BY id DESC LIMIT ${STEP_ROWS}`;
-  let failures = 0;
-  for (let upto = from ?? lastId(damaged); upto > 0 && failures < MAX_FAILURES; ) {
-    const { rows, isWhole } = read(damaged, sql, upto);
-    if (rows.length === 0 && isWhole) return;
-    // A page that stands in another's place may have greater ids.
-    upto = Math.min(upto, ...rows.map(({ id }) => Number(id))) - 1;
-    if (rows.length > 0) yield { rows, upto };
-    else failures += 1;
+  const sql = 'SELECT * FROM record NOT INDEXED WHERE id <= ? ORDER BY id DESC';
+  let from = noted ?? lastId(damaged);
+  for (let failures = 0; from > 0 && failures < MAX_FAILURES; failures += 1) {
+    let upto = from - 1;
+    for (const { rows, isEnd } of readInSteps(damaged, sql, STEP_ROWS, from)) {
+      // A page that stands in another's place has any ids: the last row says best where this is.
+      const last = rows.findLast(({ id }) => Number(id) <= from);
+      if (last !== undefined) upto = Number(last.id) - 1;
+      if (rows.length > 0) yield { rows, upto };
+      if (isEnd) return;
+    }
+    from = upto;
   }
 }
 
@@ -152,7 +155,7 @@ function putIn(spool: Spool, rows: readonly Row[], owners: ReturnType<typeof tak
 function countsOf(damaged: Damaged): ReadonlyMap<unknown, number> | undefined {
   const counts = new Map<unknown, number>();
   // Damage that reads like a count is none.
-  for (const { name, value } of read(damaged, 'SELECT name, value FROM ledger').rows)
+  for (const { name, value } of read(damaged, 'SELECT name, value FROM ledger'))
     if (Number.isSafeInteger(value) && Number(value) >= 0) counts.set(name, Number(value));
   return ['recorded', 'pending', 'quarantined'].every((name) => counts.has(name)) ? counts : undefined;
 }

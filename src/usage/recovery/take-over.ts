@@ -17,11 +17,11 @@ interface Owner {
  * records are, by the ids that its identities have there.
  */
 export function takeOver(spool: Spool, damaged: Damaged, path: string): ReadonlyMap<unknown, Owner> {
-  const identities = read(damaged, 'SELECT * FROM identity ORDER BY id').rows;
+  const identities = read(damaged, 'SELECT * FROM identity ORDER BY id');
   takeOverIdentities(spool, identities, birthOf(path));
   for (const table of ['account', 'recovery']) {
     const insert = inserterInto(spool, table);
-    for (const row of read(damaged, `SELECT * FROM ${table}`).rows) insert(row);
+    for (const row of read(damaged, `SELECT * FROM ${table}`)) insert(row);
   }
   spool
     .statement(

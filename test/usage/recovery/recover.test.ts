@@ -77,6 +77,17 @@ const PAGES: Readonly<Record<string, (store: Store, leaves: Leaves) => Leaves>> 
     overwritePages(store.path, store.roots.get('sqlite_sequence'));
     return spoil(store, leaves.slice(-1));
   },
+  'a page stands in the place of a much later one': ({ path }, leaves) => {
+    const image = readFileSync(path);
+    const [low, high] = [leaves[2], leaves.at(-3)].map((leaf) => leaf?.page ?? 0) as [number, number];
+    image.copyWithin((high - 1) * PAGE, (low - 1) * PAGE, low * PAGE);
+    writeFileSync(path, image);
+    return leaves.slice(-3, -2);
+  },
+  'a page is garbage, and the last id is an old one': (store, leaves) => {
+    change(store.path, 'UPDATE sqlite_sequence SET seq = 100');
+    return spoil(store, leaves.slice(1, 2));
+  },
   'three pages are garbage, and the first ids are long gone': (store) => {
     const sql = `DELETE FROM record WHERE id <= 100; UPDATE record SET id = id + 3000000;
       UPDATE sqlite_sequence SET seq = 3000301`;
