@@ -54,15 +54,15 @@ test('a recorded message is a fixed sentence without a place to put anything in'
   }
 });
 
+/** As npm names it: `@scope/name` is packed as `scope-name`. */
+const archive = `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`;
+
 /** Command lines that no test can run where it is, and why; what they name is tried elsewhere where a test is named. */
 const NOT_RUN: ReadonlyMap<string, string> = new Map([
-  [
-    `npm install --global ./arcade-${manifest.version}.tgz`,
-    'changes this machine: test/project/package.test.ts',
-  ],
-  ['npm uninstall --global arcade', 'changes this machine: test/project/package.test.ts'],
+  [`npm install --global ./${archive}`, 'changes this machine: test/project/package.test.ts'],
+  [`npm uninstall --global ${manifest.name}`, 'changes this machine: test/project/package.test.ts'],
   ['apk add coreutils', 'Alpine alone has it'],
-  [`alias arcade='node -- "$(npm root -g)/arcade/dist/arcade.js"'`, 'belongs to a shell'],
+  [`alias arcade='node -- "$(npm root -g)/${manifest.name}/dist/arcade.js"'`, 'belongs to a shell'],
   ['npm install', 'changes this checkout'],
   ['npm ci', 'changes this checkout'],
   ['npm install -g .', 'changes this machine: test/project/launcher.test.ts'],

@@ -12,6 +12,7 @@ import {
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
+import manifest from '../../package.json' with { type: 'json' };
 import { keyOf } from '../support/arcade/accounts.ts';
 import { everyones, NOBODY, notRoot } from '../support/cli.ts';
 import { INSTALLERS, NPM, NPM_10, openRegistry, openWorkshop, type Workshop } from '../support/installed.ts';
@@ -97,8 +98,8 @@ test('the package holds the files that .ci/package-files.txt lists, and is small
 test('it names what a user needs, and every package that comes along by its content', async () => {
   const read = async (file: string) =>
     JSON.parse((await execa('tar', ['-xzOf', workshop.archive, `package/${file}`])).stdout);
-  const manifest = await read('package.json');
-  for (const name of ['scripts', 'devDependencies', 'private']) assert.ok(!(name in manifest), name);
+  const packed = await read('package.json');
+  for (const name of ['scripts', 'devDependencies', 'private']) assert.ok(!(name in packed), name);
   const { packages } = (await read('npm-shrinkwrap.json')) as {
     packages: Record<string, { integrity: string; gypfile?: boolean; hasInstallScript?: boolean }>;
   };
@@ -174,7 +175,7 @@ online('it works for another user than the one who installed it', async (t) => {
 online('uninstalled, nothing of the program is left', async () => {
   const folder = join(workshop.folder, 'uninstalled');
   const command = await NPM.install(workshop, folder);
-  await execa('npm', ['uninstall', '--global', '--prefix', folder, 'arcade']);
+  await execa('npm', ['uninstall', '--global', '--prefix', folder, manifest.name]);
   assert.ok(
     !readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((path) => /arcade/.test(path)),
     command,

@@ -15,6 +15,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
+import manifest from '../../package.json' with { type: 'json' };
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const IS_WINDOWS = process.platform === 'win32';
@@ -80,7 +81,7 @@ const locally = (folder: string): string =>
 const byNpm = (name: string, program: string | undefined, more: readonly string[]): Installer => ({
   name,
   install: async (workshop, folder) => {
-    const from = ['--registry', workshop.registry, 'arcade'];
+    const from = ['--registry', workshop.registry, manifest.name];
     const words = ['install', '--global', '--prefix', folder, ...QUIET, ...more, ...from];
     if (program === undefined) await run('npm', words, workshop, folder);
     else
@@ -114,9 +115,11 @@ export const INSTALLERS: readonly Installer[] = [
     install: async (workshop, folder) => {
       const from = ['--cache', join(folder, 'cache'), '--registry', workshop.registry];
       const words = ['exec', '--yes', '--no-update-notifier', ...QUIET, ...from];
-      await run('npm', [...words, '--', 'arcade', '--version'], workshop, folder);
+      await run('npm', [...words, '--', manifest.name, '--version'], workshop, folder);
       const command = join(folder, 'arcade');
-      writeFileSync(command, `#!/bin/sh\nexec npm ${words.join(' ')} -- arcade "$@"\n`, { mode: 0o755 });
+      writeFileSync(command, `#!/bin/sh\nexec npm ${words.join(' ')} -- ${manifest.name} "$@"\n`, {
+        mode: 0o755,
+      });
       return command;
     },
   },
@@ -150,7 +153,12 @@ export const INSTALLERS: readonly Installer[] = [
       writeFileSync(join(folder, '.yarnrc.yml'), 'nodeLinker: node-modules\nenableGlobalCache: false\n');
       // Without one it takes the folder for a part of the workshop's project.
       writeFileSync(join(folder, 'yarn.lock'), '');
-      await run(process.execPath, [yarn, 'add', `arcade@file:${workshop.archive}`], workshop, folder);
+      await run(
+        process.execPath,
+        [yarn, 'add', `${manifest.name}@file:${workshop.archive}`],
+        workshop,
+        folder,
+      );
       return locally(folder);
     },
   },
@@ -192,21 +200,21 @@ function environment(folder: string): Record<string, string> {
   return { ...Object.fromEntries(passed), PATH: path ?? '' } as Record<string, string>;
 }
 
-/** A registry on loopback that has the archive as `arcade`, as npm's own describes a package; the rest is npm's own. */
+/** A registry on loopback that has the archive, as npm's own describes a package; the rest is npm's own. */
 export async function openRegistry(archive: string): Promise<{ readonly url: string; close(): void }> {
   const bytes = readFileSync(archive);
   const { stdout } = await execa('tar', ['-xzOf', archive, 'package/package.json']);
-  const manifest = JSON.parse(stdout) as { name: string; version: string };
-  const { name, version } = manifest;
+  const packed = JSON.parse(stdout) as { name: string; version: string };
+  const { name, version } = packed;
   const server = createServer((request, response) => {
-    const [path] = (request.url ?? '').split('?');
+    const path = decodeURIComponent((request.url ?? '').split('?')[0] ?? '');
     if (path === '/archive.tgz') return void response.end(bytes);
     if (path !== `/${name}`)
       return void response.writeHead(302, { location: `https://registry.npmjs.org${request.url}` }).end();
     const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
     const dist = { tarball: `${url()}/archive.tgz`, integrity };
     // npm's registry notes on publication that a package brings its own lock file.
-    const versions = { [version]: { ...manifest, _hasShrinkwrap: true, dist } };
+    const versions = { [version]: { ...packed, _hasShrinkwrap: true, dist } };
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ name, 'dist-tags': { latest: version }, versions }));
   });
