@@ -29,20 +29,22 @@ export function unrecoveredFiles(directory: string): string[] {
 
 const LOGS = ['-wal', '-journal'];
 
-/**
- * Moves the damaged database aside, where a process that was killed while it did so has left its log already. Returns the
- * database's new path.
- */
-export function setAside(directory: string): string {
+/** The name under which a process that was killed has set aside the log of usage.db, and no more. */
+export function begunAside(directory: string): string | undefined {
   const database = join(directory, 'usage.db');
   const begun = setAsideFiles(directory).findLast(
     (name) => name.includes('damaged') && !isPlain(join(directory, name)),
   );
   // What has been written since does not go with that log.
-  const isContinued =
-    LOGS.every((log) => !isPlain(database + log)) &&
-    statSync(database).mtimeMs <= Number(begun?.split('-')[1]);
-  const aside = begun !== undefined && isContinued ? begun : `usage.db.damaged-${Date.now()}`;
+  const { mtimeMs = Number.NaN } = statSync(database, { throwIfNoEntry: false }) ?? {};
+  const isUntouched =
+    mtimeMs <= Number(begun?.split('-')[1]) && LOGS.every((log) => !isPlain(database + log));
+  return isUntouched ? begun : undefined;
+}
+
+/** Moves the damaged database aside. Returns its new path. */
+export function setAside(directory: string): string {
+  const aside = begunAside(directory) ?? `usage.db.damaged-${Date.now()}`;
   moveDatabase(directory, 'usage.db', aside);
   return join(directory, aside);
 }

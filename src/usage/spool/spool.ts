@@ -6,6 +6,7 @@ import { openDatabase, type Sqlite } from '../../infra/sqlite/database.ts';
 import { DamagedError, isConstraint } from '../../infra/sqlite/errors.ts';
 import { type Patience, transact } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
+import { begunAside } from './aside.ts';
 import { ensureKey, readKey } from './key.ts';
 import { isOptedOut, requirePlace } from './place.ts';
 
@@ -60,6 +61,7 @@ export function openSpool(
   patience: Patience = { leftMs: LIMITS.patienceMs },
 ): Spool {
   requirePlace(directory);
+  if (begunAside(directory) !== undefined) throw new DamagedError('its log has been set aside');
   // Before it is opened: a process that sets it aside meanwhile leaves us with the old one.
   const inode = inodeOf(directory);
   const db = openDatabase(spoolFile(directory), migrations, patience);
