@@ -78,11 +78,13 @@ for (const { name, flags, program, advice } of CASES) {
     return { start };
   };
 
-  test(`${name} a command does what it does`, async (t) => {
+  test(`${name} a command does what it does, and its event waits in a file`, async (t) => {
     const { start } = await open(t);
     const { exitCode, stdout, stderr } = await start('secret', 'list', '--json');
     assert.deepEqual([exitCode, stderr], [0, '']);
     assert.deepEqual(JSON.parse(stdout), { secrets: [] });
+    const status = await start('usage', 'status');
+    assert.match(status.stdout, /^Spilled +1 event,/m);
   });
 
   test(`${name} usage status, list and doctor say why events wait, and what to do`, async (t) => {

@@ -198,7 +198,7 @@ export function makePrivateDirectory(path: string): boolean {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     return false;
   }
-  setMode(() => chmodSync(path, 0o700));
+  ifPermitted(() => chmodSync(path, 0o700));
   return true;
 }
 
@@ -219,21 +219,24 @@ export function createPrivateFile(path: string, text = ''): boolean {
 function makeFile(path: string, text: string, durable: boolean): void {
   const file = openSync(path, 'wx', 0o600);
   try {
-    setMode(() => fchmodSync(file, 0o600));
+    ifPermitted(() => fchmodSync(file, 0o600));
     // Goes on after a short write, until the disk is full.
     writeFileSync(file, text);
-    if (durable) fsyncSync(file);
+    if (durable) ifPermitted(() => fsyncSync(file));
   } finally {
     closeSync(file);
   }
 }
 
-/** Whatever the umask. Where the file system keeps no modes this is refused, or does nothing: the caller looks if it matters. */
-function setMode(change: () => void): void {
+/**
+ * Where a file system keeps no modes, changing one is refused, or does nothing: the caller looks if it matters. Node's
+ * permission model refuses `fchmod` and `fsync`.
+ */
+function ifPermitted(change: () => void): void {
   try {
     change();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    if (!/^(?:EPERM|ERR_ACCESS_DENIED)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 
