@@ -35,7 +35,7 @@ export const run: Run = async (invocation) => {
 };
 
 interface Shown extends Overview {
-  /** Null: recording is off. */
+  /** Null: recording is off, or fails. */
   readonly sender: Sender | null;
   readonly spilled: number;
 }
@@ -95,7 +95,7 @@ function settingRows({ destination: { apiKey, host } }: Settings, shown: Shown, 
         : say`${state} (${visible(decidedBy)})`,
     ],
     [say`Destination`, say`${visible(host)}${keyless}`],
-    [say`Next event as`, sender?.words ?? say`no one (recording is off)`],
+    [say`Next event as`, sender?.words ?? (enabled ? say`not known` : say`no one (recording is off)`)],
     ...(spilled === 0
       ? []
       : [[say`Spilled`, say`${counted(spilled, 'event')}, until the database can be used`] as const]),
