@@ -18,6 +18,8 @@ const { ARCADE_RELEASE_POSTHOG_API_KEY: key = '', ARCADE_POSTHOG_API_KEY: _other
 
 class Refused extends Error {}
 
+// Ctrl-C ends the step that is under way, and this then removes the clone.
+process.on('SIGINT', () => undefined);
 try {
   release(resolve(process.argv[2] ?? root));
 } catch (error) {

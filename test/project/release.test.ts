@@ -1,11 +1,21 @@
 /** `npm run release`: what it refuses, and that the key of a release is in its package and nowhere else. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import manifest from '../../package.json' with { type: 'json' };
+import { until } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const KEY = 'phc_onlyInThisRelease';
@@ -42,6 +52,8 @@ async function repository(
     execa(process.execPath, [join(folder, '.ci', 'release.mjs'), join(folder, 'out')], {
       env,
       reject: false,
+      // A process group of its own, as in a terminal.
+      detached: true,
     });
   return { folder, git, release };
 }
@@ -91,6 +103,20 @@ test('npm run release refuses to go on without a key, from a tree with changes, 
   writeFileSync(join(folder, 'README.md'), 'changed');
   const changed = await release();
   assert.deepEqual([changed.exitCode, changed.stderr], [1, 'No release: the tree is not clean.']);
+});
+
+test('npm run release leaves no clone behind when Ctrl-C ends it', async (t) => {
+  const waits = `node -e "require('node:fs').writeFileSync('begun', ''); setInterval(() => {}, 1000)"`;
+  const { folder, release } = await repository(t, (at) => changeManifest(at, { scripts: { check: waits } }));
+  const temporary = join(folder, 'temporary');
+  mkdirSync(temporary);
+  const ending = release({ ARCADE_RELEASE_POSTHOG_API_KEY: KEY, TMPDIR: temporary });
+  const clones = () => readdirSync(temporary).filter((name) => name.startsWith('arcade-release-'));
+  const begun = () => clones().some((clone) => existsSync(join(temporary, clone, 'begun')));
+  await until(begun, { what: 'the check to begin', timeoutMs: 60_000 });
+  process.kill(-Number(ending.pid), 'SIGINT');
+  assert.notEqual((await ending).exitCode, 0);
+  assert.deepEqual(clones(), []);
 });
 
 test('npm run release makes a package with the key; the tree that it is made from has none', {
