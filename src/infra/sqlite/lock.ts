@@ -15,11 +15,11 @@ export interface Lock {
 /** The lock can be neither taken nor looked at: its file is a directory, say. */
 export class UnusableLockError extends Error {}
 
-/** Takes the lock at once. Throws SQLITE_BUSY while another process has it, and UnusableLockError. */
+/** Takes the lock at once. Throws SQLITE_BUSY while another process has it, UnusableLockError, and the system's error. */
 export function takeLock(path: string): Lock {
+  createPrivateFile(path);
   let db: Sqlite.Database | undefined;
   try {
-    createPrivateFile(path);
     db = openAsIs(path, 0);
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
@@ -48,7 +48,7 @@ export function isLocked(path: string): boolean {
   }
 }
 
-/** Takes the lock, trying for `waitMs`; a tenth of a second outlasts every look at it. Throws UnusableLockError. */
+/** Takes the lock, trying for `waitMs`; a tenth of a second outlasts every look at it. Rejects with the rest that `takeLock` throws. */
 export async function tryLockFor(path: string, waitMs: number): Promise<Lock | undefined> {
   const deadline = performance.now() + waitMs;
   for (;;) {

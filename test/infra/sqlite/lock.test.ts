@@ -76,6 +76,10 @@ describe('a lock', { concurrency: true }, () => {
     assert.deepEqual(lines.map(({ line }) => line).sort(), ['held', ...Array(7).fill('taken')]);
   });
 
+  test('that the system makes no file for, the disk being full or the folder gone, is no unusable file', async (t) => {
+    await assert.rejects(tryLockFor(join(place(t), 'a.lock'), 0), { code: 'ENOENT' });
+  });
+
   test('on a directory, a pipe, or a file with a text in it, is unusable and says so', async (t) => {
     const [directory, pipe, text] = [place(t), place(t), place(t)];
     mkdirSync(directory);
