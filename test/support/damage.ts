@@ -48,6 +48,13 @@ export function overwritePages(path: string, ...pages: (number | undefined)[]): 
   for (const page of pages) overwrite(path, ((page ?? 0) - 1) * PAGE, PAGE);
 }
 
+/** Writes one page over another. */
+export function copyPage(path: string, from = 0, to = 0): void {
+  const content = readFileSync(path);
+  content.copyWithin((to - 1) * PAGE, (from - 1) * PAGE, from * PAGE);
+  writeFileSync(path, content);
+}
+
 /** Runs SQL on a database as nobody but its owner could. */
 export function change(path: string, sql: string): void {
   const db = new Database(path);

@@ -91,17 +91,18 @@ export function openCopy(image: Buffer | null, migrations: string): Sqlite.Datab
 }
 
 /**
- * Whether the database at `path` has another schema than the migrations make of its version. Throws NewerSchemaError
- * where a newer program has changed it, and SqliteError.
+ * Whether the database at `path` has another schema than the migrations make of its version, or rows that this forbids.
+ * Throws NewerSchemaError where a newer program has changed it, and SqliteError.
  */
-export function hasOtherSchema(path: string, migrations: string): boolean {
+export function breaksSchema(path: string, migrations: string): boolean {
   const files = migrationsIn(migrations);
   const [db, sound] = [openAsIs(path, 0), new Database(':memory:')];
   try {
     assertNotNewer(db, files);
     applyMigrations(sound, files.slice(0, versionOf(db)));
     const sql = 'SELECT type, name, sql FROM sqlite_schema ORDER BY type, name';
-    return JSON.stringify(db.prepare(sql).all()) !== JSON.stringify(sound.prepare(sql).all());
+    const isOther = JSON.stringify(db.prepare(sql).all()) !== JSON.stringify(sound.prepare(sql).all());
+    return isOther || db.pragma('quick_check(1)', { simple: true }) !== 'ok';
   } finally {
     db.close();
     sound.close();

@@ -18,11 +18,13 @@ export function isDamage(error: unknown): boolean {
   return error instanceof DamagedError || /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error));
 }
 
-/** True for the errors of a statement that does not fit the schema: one of the two is not what it should be. */
-export function isOtherSchema(error: unknown): boolean {
+/** True for the errors of a statement that does not fit the schema, or its rows: one of them is not what it should be. */
+export function isMisfit(error: unknown): boolean {
   const words =
     /^(no such (table|column|index)|(table|index|trigger) \S+ already exists|duplicate column name)/;
-  return isSqlite(error) && error.code === 'SQLITE_ERROR' && words.test(error.message);
+  return (
+    isConstraint(error) || (isSqlite(error) && error.code === 'SQLITE_ERROR' && words.test(error.message))
+  );
 }
 
 /** True for the error of a lock that another process holds. */

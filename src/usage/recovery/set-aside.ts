@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasOtherSchema } from '../../infra/sqlite/database.ts';
-import { isBusy, isDamage, isOtherSchema, isSqlite } from '../../infra/sqlite/errors.ts';
+import { breaksSchema } from '../../infra/sqlite/database.ts';
+import { isBusy, isDamage, isMisfit, isSqlite } from '../../infra/sqlite/errors.ts';
 import { takeLock } from '../../infra/sqlite/lock.ts';
 import { type Patience, patiently } from '../../infra/sqlite/patience.ts';
 import { LIMITS } from '../../settings.ts';
@@ -60,7 +60,7 @@ export function reopenIfDamaged(
   error: unknown,
 ): Spool {
   close();
-  if (!isDamage(error) && !isOtherSchema(error)) throw error;
+  if (!isDamage(error) && !isMisfit(error)) throw error;
   const path = join(directory, 'usage.repair.lock');
   // Nor is a lock made for it; the one that another process holds, while it has moved the file, is there.
   if (inodeOf(directory) === undefined && !existsSync(path))
@@ -69,7 +69,7 @@ export function reopenIfDamaged(
   try {
     if (inodeOf(directory) !== inode) return openHeir(directory, migrations, patience);
     // Else the statement is wrong.
-    if (!isDamage(error) && !hasOtherSchema(spoolFile(directory), migrations)) throw error;
+    if (!isDamage(error) && !breaksSchema(spoolFile(directory), migrations)) throw error;
     const aside = setAside(directory);
     createDatabaseFile(directory);
     const spool = openHeir(directory, migrations, patience);

@@ -1,14 +1,6 @@
 /** Recovery: what can still be read of a damaged database goes on in the new one, what is gone is counted. */
 import assert from 'node:assert/strict';
-import {
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, renameSync, rmdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -21,6 +13,7 @@ import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
 import {
   asideIn,
   change,
+  copyPage,
   leavesOfRecords,
   ledgerOf,
   openSound,
@@ -78,10 +71,7 @@ const PAGES: Readonly<Record<string, (store: Store, leaves: Leaves) => Leaves>> 
     return spoil(store, leaves.slice(-1));
   },
   'a page stands in the place of a much later one': ({ path }, leaves) => {
-    const image = readFileSync(path);
-    const [low, high] = [leaves[2], leaves.at(-3)].map((leaf) => leaf?.page ?? 0) as [number, number];
-    image.copyWithin((high - 1) * PAGE, (low - 1) * PAGE, low * PAGE);
-    writeFileSync(path, image);
+    copyPage(path, leaves[2]?.page, leaves.at(-3)?.page);
     return leaves.slice(-3, -2);
   },
   'a page is garbage, and the last id is an old one': (store, leaves) => {
@@ -206,7 +196,7 @@ test('recovery ends with its time, and the next one goes on, in another database
   assertCounted(second, { recorded: 2_000, pending: 2_000 });
 });
 
-const HEADERS: Readonly<Record<string, (path: string) => void>> = {
+const HEADERS: Readonly<Record<string, (path: string, roots: Store['roots']) => void>> = {
   'the first bytes are gone': (path) => overwrite(path, 0, 16),
   'the header is gone': (path) => overwrite(path, 0, 100),
   'the page size is wrong': (path) => overwrite(path, 16, 2),
@@ -216,13 +206,15 @@ const HEADERS: Readonly<Record<string, (path: string) => void>> = {
   'the installation is gone': (path) => change(path, 'DELETE FROM installation'),
   'the installation has what another page had': (path) => change(path, 'UPDATE installation SET consent = 7'),
   'a table is gone': (path) => change(path, 'DROP TABLE backoff'),
+  'a table has what another page had': (path, roots) =>
+    copyPage(path, roots.get('ledger'), roots.get('backoff')),
 };
 
 for (const [what, harm] of Object.entries(HEADERS)) {
   test(`when ${what} no record is lost`, async (t) => {
-    const { home, path } = storeOf(t, 29);
-    harm(path);
-    const use = (spool: Spool): unknown => spool.statement('SELECT * FROM backoff').all();
+    const { home, path, roots } = storeOf(t, 29);
+    harm(path, roots);
+    const use = (spool: Spool): unknown => spool.statement('UPDATE backoff SET until = until').run();
     inSoundSpool(openSound(t, home), MIGRATIONS, use);
     const spool = openSound(t, home);
     await recoverAll(spool);
@@ -261,13 +253,7 @@ test('what cannot be counted is told: without counters, without a schema, of a f
 test('rows that stand there twice do not make up for those whose place they have', async (t) => {
   const store = storeOf(t, 300);
   const [, second, third] = leavesOfRecords(store.path);
-  const image = readFileSync(store.path);
-  image.copyWithin(
-    ((second?.page ?? 0) - 1) * PAGE,
-    ((third?.page ?? 0) - 1) * PAGE,
-    (third?.page ?? 0) * PAGE,
-  );
-  writeFileSync(store.path, image);
+  copyPage(store.path, third?.page, second?.page);
   const spool = aside(t, store);
   await recoverAll(spool);
   const ledger = ledgerOf(spool);
