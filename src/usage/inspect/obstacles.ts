@@ -37,9 +37,9 @@ export function obstacleOf(thrown: unknown): Obstacle | undefined {
   }
   // A schema that was changed by hand, a disk that fails; all that the system can say of a file.
   if (!isSqlite(thrown) && syscall === undefined) return undefined;
-  const message = `The usage spool cannot be read (${isSqlite(thrown) ? `${code}: ${thrown.message}` : code}).`;
+  const message = `The usage spool cannot be used (${isSqlite(thrown) ? `${code}: ${thrown.message}` : code}).`;
   const advice =
-    'Check the owner and the mode of the .arcade folder and its files: only you should have access.';
+    'Check that the disk has room and can be written to, and that the .arcade folder and its files are your own.';
   return unusable('unreadable', message, advice);
 }
 

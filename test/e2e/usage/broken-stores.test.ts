@@ -123,7 +123,7 @@ const STORES: readonly Broken[] = [
   {
     name: 'not to be read',
     state: 'unreadable',
-    words: /cannot be read \(EACCES\)/,
+    words: /cannot be used \(EACCES\)/,
     make: ({ path }) => chmodSync(path, 0),
     finds: 'spool-unreadable',
     skip: isRoot && 'root may read everything',

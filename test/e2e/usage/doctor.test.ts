@@ -165,13 +165,16 @@ for (const [name, code] of [
   ['the disk is full when the spool is opened', 'disk-full'],
 ] as const) {
   const fault = FAULTS[name] ?? assert.fail(name);
-  test(`\`usage doctor\` tells that nothing can be recorded where ${name}`, {
+  test(`\`usage doctor\` and \`usage reset\` tell that nothing can be recorded where ${name}`, {
     skip: withoutFault(fault),
   }, async (t) => {
     const ran = await runFaulty(sandbox(t), fault, ['usage', 'doctor', '--json'], {});
     assert.equal(ran.exitCode, 1, ran.stderr);
     const { findings } = JSON.parse(ran.stdout) as Diagnosis;
     assert.ok(codesOf(findings.filter(({ severity }) => severity === 'error')).includes(code), ran.stdout);
+    const reset = await runFaulty(sandbox(t), fault, ['usage', 'reset', '--yes'], {});
+    assert.equal(reset.exitCode, 1);
+    assert.match(reset.stderr, /cannot be used \(.*\)\.\nHint: Check that the disk has room/);
   });
 }
 
