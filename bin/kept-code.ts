@@ -100,6 +100,7 @@ function compile(filename: string, kept: string | undefined): Script {
  */
 function read(path: string): { added: number; data?: Buffer } {
   try {
+    if (!lstatSync(path).isFile()) return { added: 0 };
     const both = readFileSync(path);
     const one = both.subarray(0, both.length / 2);
     if (one.length > 2 && one.equals(both.subarray(one.length).reverse()))

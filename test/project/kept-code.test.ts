@@ -51,6 +51,7 @@ async function version(folder: string, options: Running = {}): Promise<void> {
     env: {},
     ...options,
     extendEnv: false,
+    timeout: 60_000,
   });
   assert.match(ran.stdout, /^arcade \d/);
   assert.equal(ran.stderr, '');
@@ -107,6 +108,12 @@ test('a damaged, empty or unreadable cache changes nothing', async (t) => {
     for (const [file, content] of sound)
       assert.ok(readFileSync(file).length > content.length / 2, 'the next command has it again');
   }
+  for (const file of files) {
+    rmSync(file);
+    if (process.platform !== 'win32') execaSync('mkfifo', [file]);
+  }
+  await version(folder);
+  for (const file of files) assert.ok(statSync(file).isFile(), 'a pipe in its place is not waited for');
   rmSync(cache, { recursive: true });
   writeFileSync(cache, 'a file in its place');
   await version(folder);
