@@ -90,7 +90,7 @@ function unboundGroups(spool: Spool): Group[] {
     .statement(
       `SELECT fingerprint, from_environment, max(max(resolvable)) OVER (PARTITION BY fingerprint) AS resolvable,
          max(id) AS lastId
-       FROM record WHERE state = 'pending' AND distinct_id IS NULL GROUP BY fingerprint, from_environment`,
+       FROM unbound GROUP BY fingerprint, from_environment`,
     )
     .all() as Group[];
 }
@@ -99,7 +99,7 @@ function unboundGroups(spool: Spool): Group[] {
 function dateUndated(spool: Spool, now: number): void {
   if (now < SPOOL.existsSince) return;
   const sql = `UPDATE record SET entered_at = @now
-    WHERE state = 'pending' AND distinct_id IS NULL AND coalesce(entered_at, recorded_at) < @existsSince`;
+    WHERE id IN (SELECT id FROM unbound WHERE waits_since < @existsSince)`;
   spool.statement(sql).run({ now, existsSince: SPOOL.existsSince });
 }
 
@@ -148,7 +148,7 @@ function bind(spool: Spool, group: Group, principalId: string, now: number): voi
   if (currentIdentity(spool)?.fingerprint === fingerprint)
     follow(spool, { fingerprint, fromEnvironment: from_environment === 1 }, now);
   const sql = `UPDATE record SET distinct_id = ?, personless = 0
-    WHERE state = 'pending' AND distinct_id IS NULL AND fingerprint = ?`;
+    WHERE id IN (SELECT id FROM unbound WHERE fingerprint = ?)`;
   spool.statement(sql).run(principalId, fingerprint);
 }
 
@@ -158,16 +158,13 @@ function bind(spool: Spool, group: Group, principalId: string, now: number): voi
  * aliased. Those that must not be asked about go at once.
  */
 function giveUp(spool: Spool, which: Group & { readonly until: number }): void {
-  const where = `state = 'pending' AND distinct_id IS NULL AND fingerprint IS @fingerprint
-    AND from_environment = @from_environment AND id <= @lastId
-    AND (resolvable = 0 OR coalesce(entered_at, recorded_at) <= @until)`;
-  const sql = `SELECT id, anon_id FROM identity WHERE id IN (SELECT identity_id FROM record WHERE ${where})`;
+  const given = `FROM unbound WHERE fingerprint IS @fingerprint AND from_environment = @from_environment
+    AND id <= @lastId AND (resolvable = 0 OR waits_since <= @until)`;
+  const sql = `SELECT id, anon_id FROM identity WHERE id IN (SELECT identity_id ${given})`;
   for (const { id, anon_id } of spool.statement(sql).all(which) as { id: number; anon_id: string }[]) {
     const distinctId = isLinked(spool, anon_id) ? randomUUID() : anon_id;
-    spool
-      .statement(
-        `UPDATE record SET distinct_id = @distinctId, personless = 1 WHERE ${where} AND identity_id = @id`,
-      )
-      .run({ ...which, id, distinctId });
+    const update = `UPDATE record SET distinct_id = @distinctId, personless = 1
+      WHERE identity_id = @id AND id IN (SELECT id ${given})`;
+    spool.statement(update).run({ ...which, id, distinctId });
   }
 }

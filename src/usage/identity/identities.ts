@@ -23,7 +23,7 @@ export const ANY_CREDENTIALS: CredentialsInForce = { fingerprint: undefined, fro
 /** The identity that holds now; null before the first event. */
 export function currentIdentity(spool: Spool): StoredIdentity | null {
   const sql = `SELECT id, anon_id AS anonId, principal_id AS principalId, verified, fingerprint, unused, birth <> ? AS copied
-    FROM identity WHERE retired_at IS NULL`;
+    FROM current_identity`;
   const row = spool.statement(sql).get(spool.birth) as StoredIdentity | undefined;
   if (row === undefined) return null;
   return {

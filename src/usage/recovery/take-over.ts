@@ -30,7 +30,7 @@ export function takeOver(spool: Spool, damaged: Damaged, path: string): Readonly
     )
     .run({ last: lastId(damaged) });
   const isDangerous = spool.statement(
-    'SELECT 1 FROM identity WHERE anon_id = @anon_id AND retired_at IS NULL AND fingerprint IS NOT @fingerprint',
+    'SELECT 1 FROM current_identity WHERE anon_id = @anon_id AND fingerprint IS NOT @fingerprint',
   );
   return new Map(
     identities.map((row) => {
@@ -46,7 +46,7 @@ export function takeOver(spool: Spool, damaged: Damaged, path: string): Readonly
  */
 function takeOverIdentities(spool: Spool, identities: readonly Row[], birth: string | null): void {
   const known = spool.statement('SELECT anon_id FROM identity').pluck().all();
-  const holds = spool.statement('SELECT 1 FROM identity WHERE retired_at IS NULL').get() !== undefined;
+  const holds = spool.statement('SELECT 1 FROM current_identity').get() !== undefined;
   const insert = inserterInto(spool, 'identity');
   for (const row of identities.filter(({ anon_id }) => !known.includes(anon_id)))
     insert({

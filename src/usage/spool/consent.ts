@@ -139,7 +139,7 @@ function purge(spool: Spool, now: number, isNew: boolean): number {
   // Last, for the triggers of the records fill it.
   spool.statement('DELETE FROM queue_length').run();
   spool.statement(`UPDATE ledger SET value = 0 WHERE name = 'unreported'`).run();
-  const known = spool.statement('SELECT 1 FROM identity WHERE retired_at IS NULL').get() !== undefined;
+  const known = spool.statement('SELECT 1 FROM current_identity').get() !== undefined;
   spool.statement('DELETE FROM identity').run();
   const anonId = randomUUID();
   const begin = 'INSERT INTO identity (anon_id, created_at, unused, birth) VALUES (?, ?, 1, ?)';

@@ -30,10 +30,9 @@ export function isAnythingDue(spool: Spool, circumstances: Circumstances): boole
 
 /** Not those of credentials that only another shell has, unless they have waited long enough. */
 function hasUnbound(spool: Spool, environment: string | null, now: number): boolean {
-  const sql = `SELECT 1 FROM record AS r WHERE state = 'pending' AND distinct_id IS NULL
-    AND (fingerprint IS NULL OR resolvable = 0 OR fingerprint = @key
-      OR (from_environment = 0 AND @key IS NULL) OR coalesce(entered_at, recorded_at) <= @overdue
-      OR EXISTS (SELECT 1 FROM account AS a WHERE a.fingerprint = r.fingerprint)) LIMIT 1`;
+  const sql = `SELECT 1 FROM unbound WHERE fingerprint IS NULL OR resolvable = 0 OR fingerprint = @key
+    OR (from_environment = 0 AND @key IS NULL) OR waits_since <= @overdue
+    OR fingerprint IN (SELECT fingerprint FROM account) LIMIT 1`;
   const key = fingerprintBy(spool.key(), environment);
   return spool.statement(sql).get({ key, overdue: now - FLUSHER.unboundMs }) !== undefined;
 }
