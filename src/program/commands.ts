@@ -326,7 +326,7 @@ const COMMAND_TABLE = {
     usage: '[ID]',
     describe: [
       'Permanently drop a pending or quarantined record, or all of them with --all.',
-      'They count as dropped, with reason "discarded".',
+      'They count as dropped, with reason "discarded"; events that wait in files go uncounted.',
     ],
     examples: ['usage discard 17', 'usage discard --all --yes'],
     options: [ALL, YES],

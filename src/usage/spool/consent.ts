@@ -9,7 +9,7 @@ import {
   removeDrafts,
   replaceAtomically,
 } from '../../infra/os/files.ts';
-import { removeDatabase, setAsideFiles } from './aside.ts';
+import { moveDatabase, removeDatabase, setAsideFiles, unrecoveredFiles } from './aside.ts';
 import { replaceKey } from './key.ts';
 import { count, countDropped, readLedger, UNCOUNTED } from './ledger.ts';
 import { blockingProblem, isOptedOut, optOutFile, requireOwnPlace } from './place.ts';
@@ -29,7 +29,8 @@ export function requeue(spool: Spool, uuid: string | null): number {
 
 /**
  * Drops a record that was not delivered, by its uuid, or with null all of them. Returns how many there were. One that is
- * still spilled, which the ledger does not count yet, is removed with its file.
+ * still spilled, which the ledger does not count yet, is removed with its file. With null, damaged databases that were set
+ * aside are not recovered any more: what they hold would be sent.
  */
 export function discard(spool: Spool, uuid: string | null): number {
   const spilled = readSpilled(spool.directory, MAX_SPILLED).filter(
@@ -37,7 +38,10 @@ export function discard(spool: Spool, uuid: string | null): number {
   );
   // Before the rows: a process that is taking it in looks for the file, inside its transaction.
   removeSpilled(spool.directory, spilled);
+  const unrecovered = uuid === null ? unrecoveredFiles(spool.directory) : [];
+  for (const name of unrecovered) moveDatabase(spool.directory, name, name.replace('damaged', 'recovered'));
   return spool.transaction(() => {
+    if (unrecovered.length > 0) count(spool, UNCOUNTED, unrecovered.length);
     const dropped = spool
       .statement(
         `DELETE FROM record WHERE state <> 'delivered' AND (@uuid IS NULL OR uuid = @uuid) RETURNING spool_dropped`,

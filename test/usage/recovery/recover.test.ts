@@ -9,6 +9,7 @@ import { DamagedError } from '../../../src/infra/sqlite/errors.ts';
 import { currentIdentity } from '../../../src/usage/identity/identities.ts';
 import { recover } from '../../../src/usage/recovery/recover.ts';
 import { inSoundSpool } from '../../../src/usage/recovery/set-aside.ts';
+import { discard } from '../../../src/usage/spool/consent.ts';
 import { openSpool, type Spool } from '../../../src/usage/spool/spool.ts';
 import {
   asideIn,
@@ -337,6 +338,15 @@ for (const when of ['before', 'after'] as const) {
     assert.deepEqual(asideIn(store.home), []);
   });
 }
+
+test('`usage discard --all` drops what is still to be recovered, too', async (t) => {
+  const store = storeOf(t, 4);
+  const spool = aside(t, store);
+  discard(spool, null);
+  await recoverAll(spool);
+  assertCounted(spool, { pending: 0, uncounted: 1 });
+  assert.deepEqual(asideIn(store.home), ['usage.db.recovered-1600000000000']);
+});
 
 for (const part of ['ledger', 'identity', 'identity_current', 'installation']) {
   test(`an event that waits for its account when the page of ${part} is damaged is never joined to another's`, async (t) => {
