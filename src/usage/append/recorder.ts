@@ -26,10 +26,17 @@ export interface Recorder {
   /**
    * Appends the command's event, or spills it. True: a flusher is to be started. Never throws. The spool is left open, for
    * the process ends now: closing it would move the log into the database and remove it, and leave the next command to
-   * begin another. That takes four syncs, 2 ms on a quiet disk and 15 ms on a busy one. A flusher does it in its own time.
+   * begin another. That takes four syncs, 2 ms on a quiet disk and 15 ms on a busy one. A flusher does it in its own time;
+   * where none is started, the command that meets a long log does.
    */
   record(execution: Execution, who: Pick<Entry, 'credentials' | 'change' | 'online'>): boolean;
 }
+
+/**
+ * What some 28 events write. A command that has the spool alone reads the whole log first, and cannot know how much of it
+ * is in the database already: only where one closes the spool does the log begin again.
+ */
+const LONG_LOG_BYTES = 1024 * 1024;
 
 /** Records nothing. */
 const SILENT: Recorder = { wakeIsLikely: () => false, record: () => false };
@@ -74,9 +81,11 @@ export function openRecorder(settings: Settings, debug: Debug): Recorder {
         // A login and a logout say who all others are.
         if (who.change !== null) patience.leftMs = LIMITS.identityPatienceMs;
         spool ??= open();
-        return inSoundSpool(spool, migrations, (sound) =>
+        const wake = inSoundSpool(spool, migrations, (sound) =>
           append(sound, { ...capture, destination, maxRecords, showNotice }),
         );
+        if (!wake && spool.logBytes() > LONG_LOG_BYTES) spool.close();
+        return wake;
       } catch (error) {
         debug('usage could not be appended', error);
         if (isBusy(error) || adviceForAddon(error) !== undefined)

@@ -33,6 +33,8 @@ export interface Spool {
   sync(): void;
   /** The same, while this process goes on with something else. */
   syncMeanwhile(): Promise<void>;
+  /** How long the write-ahead log is; 0 where there is none. */
+  logBytes(): number;
   /** Runs a statement that no transaction may hold, such as a checkpoint. */
   pragma(text: string): unknown;
   close(): void;
@@ -135,6 +137,7 @@ export function spoolOf(
     },
     sync: () => syncFile(log),
     syncMeanwhile: () => syncFileMeanwhile(log),
+    logBytes: () => statSync(log, { throwIfNoEntry: false })?.size ?? 0,
     pragma: (text) => db.pragma(text),
     close: () => void db.close(),
   };

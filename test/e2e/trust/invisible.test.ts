@@ -3,12 +3,13 @@
  * tracking off: byte for byte, the one-time notice apart. `npm run bench:faults` measures the time.
  */
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { type Arcade, startArcade } from '../../support/arcade.ts';
-import { UNTRACKED } from '../../support/cli.ts';
+import { arcade, UNTRACKED } from '../../support/cli.ts';
 import { FAULTS, type Fault, runFaulty, withoutFault } from '../../support/faults.ts';
+import { fillSpool, makeSpool } from '../../support/queue.ts';
 import { type Sandbox, sandbox } from '../../support/sandbox.ts';
 
 const NOTICE = /^Arcade collects CLI usage data .*\n/m;
@@ -135,4 +136,25 @@ test('every view says in words that the addon is missing, whether there is a spo
         assert.match(stdout + stderr, /better-sqlite3 cannot be loaded/, `${words} ${spool}`);
     }
   }
+});
+
+test('whoami moves the log into the database once it is long, and leaves a short one to the flusher', async (t) => {
+  const home = sandbox(t);
+  await arcade(home, ['whoami']);
+  const log = join(home.directory, 'usage.db-wal');
+  const bytesOfLog = (): number => statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+  assert.ok(bytesOfLog() > 0);
+  // Nothing has been moved from a log of a process that was killed, however long it is.
+  const spool = makeSpool(home.directory);
+  spool.pragma('wal_autocheckpoint = 0');
+  fillSpool(home.directory, 3_000);
+  const files = ['usage.db', 'usage.db-wal'].map((name) => join(home.directory, name));
+  const left = files.map((path) => readFileSync(path));
+  spool.close();
+  for (const [i, path] of files.entries()) writeFileSync(path, left[i] ?? '');
+  assert.ok(bytesOfLog() > 1024 * 1024);
+  await arcade(home, ['whoami']);
+  assert.equal(bytesOfLog(), 0);
+  await arcade(home, ['whoami']);
+  assert.ok(bytesOfLog() > 0);
 });
