@@ -8,11 +8,14 @@
  * and no import that Node 14 lacks.
  */
 import {
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -100,11 +103,24 @@ function compile(filename: string, kept: string | undefined): Script {
  */
 function read(path: string): { added: number; data?: Buffer } {
   try {
-    if (!lstatSync(path).isFile()) return { added: 0 };
-    const both = readFileSync(path);
-    const one = both.subarray(0, both.length / 2);
-    if (one.length > 2 && one.equals(both.subarray(one.length).reverse()))
-      return { added: Number(one[0]), data: one.subarray(2) };
+    const found = lstatSync(path);
+    if (!found.isFile()) return { added: 0 };
+    const file = openSync(path, 'r');
+    try {
+      const one = Buffer.alloc(Math.floor(found.size / 2));
+      readSync(file, one, 0, one.length, 0);
+      // In parts, for the memory of a command: 1 MB less.
+      const part = Buffer.alloc(32 * 1024);
+      for (let left = one.length; left > 0; ) {
+        const length = readSync(file, part, 0, Math.min(part.length, left), found.size - left);
+        const turned = part.subarray(0, length).reverse();
+        if (length === 0 || !one.subarray(left - length, left).equals(turned)) return { added: 0 };
+        left -= length;
+      }
+      if (one.length > 2) return { added: Number(one[0]), data: one.subarray(2) };
+    } finally {
+      closeSync(file);
+    }
   } catch {
     // There is none yet, or it is not for us to read.
   }
