@@ -58,7 +58,8 @@ export async function openWorkshop(): Promise<Workshop> {
   const registry = await openRegistry(stdout.trim());
   const remove = (): void => {
     registry.close();
-    rmSync(folder, { recursive: true, force: true });
+    // A process that npm has started may still write there.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   };
   return { folder, archive: stdout.trim(), registry: registry.url, unreachable, remove };
 }

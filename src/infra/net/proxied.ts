@@ -1,6 +1,7 @@
 /** Requests through a proxy, by undici: plain HTTP is handed to it whole, all else goes through a tunnel. */
 import { subscribe } from 'node:diagnostics_channel';
-import type { Dispatcher } from 'undici';
+import { isIP } from 'node:net';
+import type { buildConnector, Dispatcher } from 'undici';
 import methods from 'undici/lib/api/index.js';
 import DispatcherBase from 'undici/lib/dispatcher/dispatcher.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
@@ -52,11 +53,16 @@ function openHttp({ href }: URL, certificates: TlsOptions, own: WeakSet<Error>):
     // Plain HTTP is not tunnelled: many proxies allow CONNECT to port 443 alone.
     proxyTunnel: false,
     // How long a proxy may take to answer CONNECT; undici's own limit is 300 s.
-    clientFactory: (origin, options) =>
-      new Pool(origin, { ...options, headersTimeout: LIMITS.connectMs }).on(
-        'connectionError',
-        (_origin, _targets, error) => void own.add(error),
-      ),
+    clientFactory: (origin, options) => {
+      const { connect } = options as { connect: buildConnector.connector };
+      return new Pool(origin, {
+        ...options,
+        headersTimeout: LIMITS.connectMs,
+        // An address is no server name (RFC 6066, 3), and Node 26 throws at one.
+        connect: ({ servername = '', ...wanted }, done) =>
+          connect({ ...wanted, servername: isIP(servername) === 0 ? servername : '' }, done),
+      }).on('connectionError', (_origin, _targets, error) => void own.add(error));
+    },
   });
 }
 
