@@ -53,8 +53,8 @@ export function openDelivery(draining: Draining, target: Target): Delivery {
     const [first] = records;
     if (first === undefined) return 'drained';
     if (records.length === FLUSHER.batchRecords) stayLean();
-    // Nor is an alias sent that usage.json does not say yet: with the database lost it would lend the anon_id to
-    // another account. The command that recorded it may have been killed before it exported.
+    // An alias is sent only once usage.json states its link: else, with the database lost, another account could take
+    // up the anon_id. The command that recorded it may have been killed before it exported.
     if (first.kind === 'alias') await persist(draining, () => exportIdentity(spool, now()));
     // What a power cut could still undo is not sent to PostHog, which forgets nothing.
     await spool.syncMeanwhile();

@@ -117,8 +117,8 @@ function decide(
     const principalId = group.fingerprint === null ? null : principalOf(spool, group.fingerprint);
     const until = untilOf(group);
     if (principalId === null && until === null) return true;
-    // The other program may have linked the anon_id by now, or begun another identity. Without the credentials: that one
-    // is not theirs to take.
+    // The Python CLI may have linked the anon_id by now, or begun another identity. Without the credentials, for they have
+    // no claim to that one.
     follow(spool, ANY_CREDENTIALS, now);
     if (principalId !== null) bind(spool, group, principalId, now);
     else if (until !== null) giveUp(spool, { ...group, until });

@@ -146,7 +146,7 @@ function putIn(spool: Spool, rows: readonly Row[], owners: ReturnType<typeof tak
     // anyone, for ours has begun again without the credentials that the old one had seen, it gets an id that never is.
     const isOwned = owner !== undefined && (owner.isSafe || row.distinct_id !== null);
     const identity_id = identityOf(spool, isOwned ? owner.anonId : null, Date.now());
-    // Batches are divided anew.
+    // Batches are divided again, under the ids that the records have here.
     return insert({ ...row, id: taken.get(row) === undefined ? row.id : null, identity_id, half_id: null });
   });
 }

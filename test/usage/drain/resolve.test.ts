@@ -271,16 +271,19 @@ const ELSEWHERE: Readonly<Record<string, [isTheirs: boolean, inForce: string | n
     'the credentials of the file, behind a key of its own': [false, 'b', 'b'],
   };
 
+/** How much time goes by, and the distinct_id of the event then. */
+const GIVEN_UP_AFTER_A_DAY = [
+  [0, null],
+  [DAY - 1, null],
+  [1, 'anon'],
+] as const;
+
 for (const [what, [isTheirs, inForce, environment]] of Object.entries(ELSEWHERE))
-  test(`a flusher waits a day for ${what}, and asks nobody`, async (t) => {
+  test(`a flusher waits a day for ${what}, and asks no one`, async (t) => {
     const m = machine(t);
     m.record('a', true, isTheirs);
     const more = environment === undefined ? {} : { environment };
-    for (const [later, id] of [
-      [0, null],
-      [DAY - 1, null],
-      [1, 'anon'],
-    ] as const) {
+    for (const [later, id] of GIVEN_UP_AFTER_A_DAY) {
       m.now += later;
       await m.bind(inForce, REFUSED, more);
       assert.deepEqual([m.ids(), m.asked, backoffs(m)], [[id], 0, 0]);
@@ -299,11 +302,7 @@ for (const [what, recordedAt] of [
     m.now = recordedAt;
     m.record('a');
     m.now = START;
-    for (const [later, id] of [
-      [0, null],
-      [DAY - 1, null],
-      [1, 'anon'],
-    ] as const) {
+    for (const [later, id] of GIVEN_UP_AFTER_A_DAY) {
       m.now += later;
       await m.bind('a', NO_ANSWER);
       assert.deepEqual(m.ids(), [id]);
